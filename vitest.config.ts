@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run against the sources of all packages (the `@ai-ticket/source` export condition);
+// tests that start programs use the build.
+const conditions = ['@ai-ticket/source', 'node', 'import', 'module', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
+    environment: 'node',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    unstubEnvs: true,
+    reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
+  },
+})
