@@ -1,3 +1,33 @@
-import { type A, b } from './x/a.ts'
-export const f = (a: A): A => ({ ...a, a: String(b) })
-export type { A } from './x/a.ts'
+export {
+  type Backend,
+  BackendError,
+  type BackendErrorKind,
+  type BackendErrorOptions,
+  type BackendState,
+  type Endpoint,
+  type GenerationEnd,
+  type GenerationEvent,
+  type GenerationOptions,
+  type GenerationRequest,
+} from './backend.ts'
+export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
+export type {
+  BackendHealth,
+  CloseOptions,
+  Dispatcher,
+  EventOptions,
+  Health,
+  StreamEvent,
+} from './dispatcher.ts'
+export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
+export { type LogFields, type Logger, silentLogger } from './logger.ts'
+export type {
+  AttemptRecord,
+  FailureOutcome,
+  FinishReason,
+  Outcome,
+  SuccessOutcome,
+  ToolCall,
+  Usage,
+} from './outcome.ts'
+export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './prompt.ts'

@@ -1,0 +1,158 @@
+import type { FinishReason, ToolCall, Usage } from './outcome.ts'
+import type { Parameters, Turn } from './prompt.ts'
+
+/** One way of asking a backend, and what it can carry. Endpoints that cannot carry a request are skipped. */
+export interface Endpoint {
+  readonly name: string
+  /** Turns of their own for system and assistant. False: the backend writes them as a transcript. */
+  readonly turns: boolean
+  readonly images: boolean
+  readonly tools: boolean
+  /** The server can be made to obey a JSON Schema here. */
+  readonly schema: boolean
+}
+
+/** What a backend is asked to generate. Complete: defaults are filled in, unset options are absent. */
+export interface GenerationRequest {
+  /** Unique per call; what a cancel names (KoboldCPP's `genkey`). */
+  readonly key: string
+  readonly turns: readonly Turn[]
+  readonly parameters: Parameters & {
+    readonly max_tokens: number
+    readonly temperature: number
+    readonly top_p: number
+  }
+  /** The model's name as the caller or a configured alias gave it; absent: whatever is loaded. */
+  readonly model?: string
+  /** JSON Schema of the answer, where the event has one. */
+  readonly schema?: Record<string, unknown>
+  /** Headers for the backend, for instance `traceparent`. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface GenerationOptions {
+  /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
+  readonly signal: AbortSignal
+  /** True: deltas are wanted as they come. False: only the end counts, and the backend picks the cheapest way. */
+  readonly stream: boolean
+}
+
+export type GenerationEvent =
+  | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
+  | GenerationEnd
+
+export interface GenerationEnd {
+  readonly type: 'end'
+  /** The whole text, as it came. */
+  readonly text: string
+  readonly finish_reason: FinishReason
+  readonly raw_finish_reason: string | null
+  readonly usage?: Usage
+  readonly tool_calls?: ToolCall[]
+  readonly reasoning?: string
+  readonly model?: string
+}
+
+/** What a look at a backend says. Asking must never disturb or wait behind a running generation. */
+export interface BackendState {
+  /** Names under which the loaded model answers; empty: none is loaded or the server does not say. */
+  readonly models: readonly string[]
+  /** The real context length in tokens. */
+  readonly contextLength?: number
+  /** False while a generation runs, ours or somebody else's. */
+  readonly idle?: boolean
+  /** Calls that wait inside the server. */
+  readonly waiting?: number
+  /** Tokens per second of the last generation. */
+  readonly generationSpeed?: number
+  readonly promptSpeed?: number
+  readonly version?: string
+}
+
+/**
+ * A server that answers prompts. The dispatcher knows no more of it than this.
+ *
+ * Duties of `generate`:
+ * - yield any number of `delta` events (streaming callers only), then exactly one `end`;
+ * - throw a `BackendError` for everything that is not a whole answer;
+ * - having written the request, end (by `end`, by a throw, or after an abort) only when the server is known to have
+ *   stopped working for it, or is dead: a slot is free again when `generate` has settled.
+ */
+export interface Backend {
+  readonly name: string
+  /** In order of preference. */
+  readonly endpoints: readonly Endpoint[]
+  generate(
+    endpoint: Endpoint,
+    request: GenerationRequest,
+    options: GenerationOptions,
+  ): AsyncIterable<GenerationEvent>
+  /** Throws a `BackendError` when the server does not answer. */
+  probe(signal: AbortSignal): Promise<BackendState>
+  /** Tokens of the whole prompt as the model will see it, without the answer. */
+  countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number>
+  /** Lets go of connections and timers. May be called twice. */
+  close(): Promise<void>
+}
+
+/** What a backend met, in its own terms; `classify` alone turns it into a code. */
+export type BackendErrorKind =
+  /** Refused, no such host, or no connection in time: nothing was sent. */
+  | 'connect'
+  /** The connection closed without a byte, or before a plain answer was whole. */
+  | 'disconnected'
+  /** Silent, and its side channel is silent too. */
+  | 'dead'
+  /** A stream that paused for too long between tokens. */
+  | 'stalled'
+  /** Any HTTP status but 2xx. */
+  | 'status'
+  /** 404, 405, 501: the endpoint is not there. */
+  | 'endpoint_missing'
+  | 'not_json'
+  /** The wrong shape, `null`, or an error inside a 200. */
+  | 'wrong_shape'
+  /** The server is idle and will never answer this request. */
+  | 'lost'
+  | 'no_model'
+  /** A stream that ended without a finish reason. */
+  | 'interrupted'
+  /** The request cannot be sent to this backend: nothing was sent. */
+  | 'invalid_request'
+  /** The signal was aborted, and the server has stopped. */
+  | 'aborted'
+
+export interface BackendErrorOptions {
+  /** HTTP status, where there was one. */
+  status?: number
+  retryAfterMs?: number
+  /** What the server itself said of the reason. */
+  reason?: 'bad_input' | 'busy' | 'model_unknown' | 'context_length' | 'authentication'
+  /** How the server is known to have stopped; default `not_sent` for `connect` and `invalid_request`, else `ended`. */
+  stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  /** Text that had come before. */
+  partial?: string
+  cause?: unknown
+}
+
+/** Thrown by backends. The message holds no prompt, key or body. */
+export class BackendError extends Error {
+  override readonly name = 'BackendError'
+  readonly kind: BackendErrorKind
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+  readonly reason: BackendErrorOptions['reason']
+  readonly stopped: NonNullable<BackendErrorOptions['stopped']>
+  readonly partial: string | undefined
+
+  constructor(kind: BackendErrorKind, message: string, options: BackendErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    this.kind = kind
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
+    this.reason = options.reason
+    this.partial = options.partial
+    const unsent = kind === 'connect' || kind === 'invalid_request'
+    this.stopped = options.stopped ?? (unsent ? 'not_sent' : 'ended')
+  }
+}

@@ -1,0 +1,64 @@
+import type { FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
+
+/** What a caller may say beside the event itself. */
+export interface EventOptions {
+  /** Aborting it cancels the event, down to the GPU; `onEvent` then rejects with its reason. */
+  signal?: AbortSignal
+  /** Who asks; the waiting line is fair between callers. Over HTTP the API key, else the address. */
+  caller?: string
+  /** Headers handed on to the backend, for instance `traceparent`. */
+  headers?: Readonly<Record<string, string>>
+  /** Fields for every log line of this event, for instance `request_id`. */
+  logFields?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * What `streamEvent` yields: `admitted` once the event is accepted, deltas as they come, and exactly one `done` or
+ * `error` at the end. An event refused at once yields `error` alone.
+ */
+export type StreamEvent =
+  | { readonly type: 'admitted'; readonly id: string }
+  | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
+  | { readonly type: 'done'; readonly outcome: SuccessOutcome }
+  | { readonly type: 'error'; readonly outcome: FailureOutcome }
+
+export interface BackendHealth {
+  name: string
+  state: 'unknown' | 'ready' | 'busy' | 'loading' | 'down' | 'stuck'
+  models: string[]
+  context_length?: number
+  version?: string
+  /** Slots of this desk, and how many of them are taken. */
+  concurrency: number
+  in_flight: number
+  /** Why it is not ready. */
+  details?: string
+}
+
+export interface Health {
+  /** `degraded`: no backend answers, or none could be asked. */
+  status: 'healthy' | 'degraded'
+  backends: BackendHealth[]
+  /** Events that wait for a slot. */
+  waiting: number
+}
+
+export interface CloseOptions {
+  /** Events in hand, running or waiting, go on for so long; then they end as `shutting_down`. Default 0. */
+  drainMs?: number
+}
+
+/** A configured desk. Made by `createDispatcher`. */
+export interface Dispatcher extends AsyncDisposable {
+  /**
+   * Answers one event. Resolves with an Outcome for any value of `event`; rejects only on misuse (a closed
+   * dispatcher) or, after the caller's own abort, with the caller's reason.
+   */
+  onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
+  /** The same story with its deltas. Leaving the loop early cancels the event. A slow reader slows the backend. */
+  streamEvent(event: unknown, options?: EventOptions): AsyncIterable<StreamEvent>
+  /** Probes every backend (answers are kept for 2 s). Never throws because a backend is away. */
+  health(signal?: AbortSignal): Promise<Health>
+  /** Stops accepting, ends what is in hand, closes what the dispatcher opened. May be called twice. */
+  close(options?: CloseOptions): Promise<void>
+}

@@ -1,0 +1,105 @@
+/** Where on its way an event meets a failure. */
+export type FailureStage = 'edge' | 'event' | 'desk' | 'attempt'
+
+/** Whether the same endpoint is asked again. `paced`: after its Retry-After or a backoff. */
+export type RepeatRule = 'never' | 'paced' | 'when_alone' | 'repair'
+
+/** What follows when the same endpoint is not asked again. */
+export type ThenRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
+
+export interface FailureRule {
+  readonly stage: FailureStage
+  readonly repeat: RepeatRule
+  readonly then: ThenRule
+  readonly summary: string
+}
+
+const edge = (summary: string): FailureRule => ({ stage: 'edge', repeat: 'never', then: 'stop', summary })
+const event = (summary: string): FailureRule => ({ stage: 'event', repeat: 'never', then: 'stop', summary })
+const desk = (summary: string): FailureRule => ({ stage: 'desk', repeat: 'never', then: 'stop', summary })
+const attempt = (repeat: RepeatRule, then: ThenRule, summary: string): FailureRule => ({
+  stage: 'attempt',
+  repeat,
+  then,
+  summary,
+})
+
+/**
+ * The one table of failure codes. A code, once published, keeps its meaning; a retired one is not used again.
+ * HTTP statuses are the server's business (`@ai-ticket/server`), the rules here are the attempt loop's.
+ */
+export const FAILURES = {
+  invalid_request: edge('The request body is not valid JSON.'),
+  invalid_input_format: event('A field of the event has the wrong type or range; the details name its path.'),
+  missing_content_field: event('The event has no `content`.'),
+  unauthorised: edge('The request carries no valid API key.'),
+  forbidden: edge('The API key may not do this.'),
+  not_found: event('Nothing has this address or name; for a backend or model the known names are given.'),
+  method_not_allowed: edge('The address exists, but not for this method.'),
+  request_timeout: edge('The request did not arrive in time.'),
+  conflict: edge('The request contradicts the state of what it addresses.'),
+  gone: edge('What the address named has been removed.'),
+  payload_too_large: edge('The request body is larger than the limit.'),
+  unsupported_media_type: edge('The request body is not JSON.'),
+  rate_limited: edge('The caller sends more than its quota; Retry-After says when to come back.'),
+  header_too_large: edge('The request headers are larger than the limit.'),
+  prompt_extraction_failed: event('The event holds no user text.'),
+  context_length_exceeded: event('The prompt and the answer do not fit into the context of the model.'),
+  idempotency_key_reused: edge('The Idempotency-Key was used before with another body.'),
+  callback_not_allowed: edge('The callback address is not on the list of the operator.'),
+  api_client_error: attempt('never', 'stop', 'The backend refused the request.'),
+  api_authentication_error: attempt('never', 'next_backend', 'The backend refused the key.'),
+  api_rate_limited: attempt('paced', 'wait_in_line', 'The backend is busy or limits the rate of calls.'),
+  api_server_error: attempt('paced', 'next_endpoint', 'The backend failed.'),
+  api_connection_error: attempt('when_alone', 'next_backend', 'The backend could not be reached.'),
+  api_timeout: attempt('never', 'next_backend', 'The backend fell silent.'),
+  api_response_format_error: attempt('never', 'next_endpoint', 'The reply of the backend is not JSON.'),
+  api_response_structure_error: attempt(
+    'never',
+    'next_endpoint',
+    'The reply of the backend has the wrong shape.',
+  ),
+  api_stream_interrupted: attempt(
+    'paced',
+    'next_backend',
+    'The stream of the backend ended before the answer did.',
+  ),
+  output_schema_mismatch: attempt('repair', 'stop', 'The answer does not match the schema.'),
+  capacity_exceeded: desk(
+    'The line is full, or the deadline cannot be met; Retry-After says when to come back.',
+  ),
+  shutting_down: desk('The desk is closing.'),
+  store_unavailable: desk('The ticket store cannot be written.'),
+  deadline_exceeded: desk('The time of the event is up.'),
+  cancelled: desk('The caller cancelled the event or went away.'),
+  configuration_error: desk('The desk is configured wrongly.'),
+  internal_error: desk('The desk failed; this is a bug.'),
+} as const satisfies Record<string, FailureRule>
+
+/** A stable, published name of what went wrong. */
+export type FailureCode = keyof typeof FAILURES
+
+/** All codes, in the order of the table. */
+export const FAILURE_CODES = Object.keys(FAILURES) as readonly FailureCode[]
+
+/** An expected failure: a value, not an exception. */
+export interface Failure {
+  readonly code: FailureCode
+  /** Plain words: what failed and what to do. Never a prompt, a key or a body. */
+  readonly details: string
+  /** How long to wait before asking again, in milliseconds, where somebody knows. */
+  readonly retryAfterMs?: number
+}
+
+export type Result<Value, Problem = Failure> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly failure: Problem }
+
+export const success = <Value>(value: Value): { readonly ok: true; readonly value: Value } => ({
+  ok: true,
+  value,
+})
+
+export const failure = <Problem extends Failure>(
+  problem: Problem,
+): { readonly ok: false; readonly failure: Problem } => ({ ok: false, failure: problem })

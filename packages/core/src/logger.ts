@@ -1,0 +1,14 @@
+import { type ConsolaInstance, createConsola, LogLevels } from 'consola'
+
+/** Fields that make a line findable: `event_id`, `trace_id`, `backend`, `code`, `duration_ms`… */
+export type LogFields = Readonly<Record<string, unknown>>
+
+/** What the library asks of a logger. Prompts, completions and keys are never logged above debug. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,0 +1,51 @@
+/** A part of a turn that is not text: an image, as a URL or a data URL. */
+export interface ImagePart {
+  type: 'image_url'
+  image_url: { url: string; detail?: string }
+}
+
+export interface TextPart {
+  type: 'text'
+  text: string
+}
+
+export type Role = 'system' | 'user' | 'assistant' | 'tool'
+
+/** One turn of a conversation, checked: a wrong one would kill the handler of a KoboldCPP server. */
+export interface Turn {
+  role: Role
+  /** The text of the turn; parts only where it holds images. Null only beside `tool_calls`. */
+  content: string | (TextPart | ImagePart)[] | null
+  name?: string
+  tool_call_id?: string
+  tool_calls?: unknown[]
+}
+
+/** Sampling and length, as the caller gave them; unset fields are absent, never null. */
+export interface Parameters {
+  max_tokens?: number
+  temperature?: number
+  top_p?: number
+  top_k?: number
+  min_p?: number
+  repetition_penalty?: number
+  presence_penalty?: number
+  frequency_penalty?: number
+  stop?: string[]
+  seed?: number
+  logit_bias?: Record<string, number>
+  tools?: unknown[]
+  tool_choice?: unknown
+  response_format?: Record<string, unknown>
+  /** GBNF, for servers that know it (KoboldCPP, llama.cpp). */
+  grammar?: string
+}
+
+/** What an event asks: the whole conversation, and its user text. */
+export interface Prompt {
+  /** The whole list of turns, system and assistant turns included: what backends get. */
+  turns: Turn[]
+  /** The user turns, joined by a newline. */
+  text: string
+  parameters: Parameters
+}
