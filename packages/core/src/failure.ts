@@ -5,22 +5,22 @@ export type FailureStage = 'edge' | 'event' | 'desk' | 'attempt'
 export type RepeatRule = 'never' | 'paced' | 'when_alone' | 'repair'
 
 /** What follows when the same endpoint is not asked again. */
-export type ThenRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
+export type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
 
 export interface FailureRule {
   readonly stage: FailureStage
   readonly repeat: RepeatRule
-  readonly then: ThenRule
+  readonly next: NextRule
   readonly summary: string
 }
 
-const edge = (summary: string): FailureRule => ({ stage: 'edge', repeat: 'never', then: 'stop', summary })
-const event = (summary: string): FailureRule => ({ stage: 'event', repeat: 'never', then: 'stop', summary })
-const desk = (summary: string): FailureRule => ({ stage: 'desk', repeat: 'never', then: 'stop', summary })
-const attempt = (repeat: RepeatRule, then: ThenRule, summary: string): FailureRule => ({
+const edge = (summary: string): FailureRule => ({ stage: 'edge', repeat: 'never', next: 'stop', summary })
+const event = (summary: string): FailureRule => ({ stage: 'event', repeat: 'never', next: 'stop', summary })
+const desk = (summary: string): FailureRule => ({ stage: 'desk', repeat: 'never', next: 'stop', summary })
+const attempt = (repeat: RepeatRule, next: NextRule, summary: string): FailureRule => ({
   stage: 'attempt',
   repeat,
-  then,
+  next,
   summary,
 })
 

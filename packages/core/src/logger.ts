@@ -1,5 +1,3 @@
-import { type ConsolaInstance, createConsola, LogLevels } from 'consola'
-
 /** Fields that make a line findable: `event_id`, `trace_id`, `backend`, `code`, `duration_ms`… */
 export type LogFields = Readonly<Record<string, unknown>>
 
