@@ -1,0 +1,63 @@
+import type * as v from 'valibot'
+
+/** `parameters.stop[2]`: the path of the first issue, as a person would write it. */
+export function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {
+  let path = root
+  for (const { key } of issue.path ?? []) {
+    if (typeof key === 'number') path += `[${key}]`
+    else path += path === '' ? String(key) : `.${String(key)}`
+  }
+  return path
+}
+
+/** What the value is, without showing it: values may hold prompts and keys. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number'
+  return `a ${typeof value}`
+}
+
+/** One sentence that names the path, what is expected and what kind of value came. Never the value. */
+export function describeIssue(issue: v.BaseIssue<unknown>, root = ''): string {
+  const path = issuePath(issue, root)
+  if (issue.kind === 'validation') return `\`${path}\` ${expectation(issue)}.`
+  const expected = issue.type === 'union' ? describeUnion(issue.expected) : describeType(issue.expected)
+  return `\`${path}\` must be ${expected}; it is ${kindOf(issue.input)}.`
+}
+
+function expectation(issue: v.BaseIssue<unknown>): string {
+  const requirement = 'requirement' in issue ? issue.requirement : undefined
+  switch (issue.type) {
+    case 'min_value':
+      return `must be at least ${requirement}`
+    case 'max_value':
+      return `must be at most ${requirement}`
+    case 'integer':
+      return 'must be a whole number'
+    case 'min_length':
+    case 'non_empty':
+      return 'must not be empty'
+    case 'max_length':
+      return `is too long (at most ${requirement})`
+    default:
+      return issue.message
+  }
+}
+
+const TYPES: Record<string, string> = {
+  string: 'a string',
+  number: 'a number',
+  boolean: 'a boolean',
+  Array: 'a list',
+  Object: 'an object',
+}
+
+const describeType = (expected: string | null): string => TYPES[expected ?? ''] ?? 'of another type'
+
+function describeUnion(expected: string | null): string {
+  const names = (expected ?? '').replace(/[()]/g, '').split(' | ').map(describeType)
+  return [...new Set(names)].join(' or ')
+}

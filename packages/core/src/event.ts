@@ -1,0 +1,99 @@
+import * as v from 'valibot'
+import { describeIssue, kindOf } from './describe-issue.ts'
+import { failure, type Result, success } from './failure.ts'
+import { ParametersSchema, toParameters } from './parameters.ts'
+import type { Parameters } from './prompt.ts'
+
+/** An event, checked. Unset fields are absent. */
+export interface TicketEvent {
+  content: string | object
+  id?: string
+  model?: string
+  backend?: string
+  parameters: Parameters
+  /** JSON Schema of the answer. */
+  schema?: Record<string, unknown>
+  /** How long the event may take in all, in milliseconds. */
+  timeout_ms?: number
+  /** Higher goes first; from -100 to 100. */
+  priority?: number
+  metadata?: Record<string, unknown>
+}
+
+/** The longest time an event may ask for, in milliseconds. */
+export const MAX_TIMEOUT_MS = 3_600_000
+const MAX_ID_LENGTH = 256
+/** Deeper values overflow the stack of JSON.stringify in callers and stores. */
+export const MAX_DEPTH = 64
+
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ID_LENGTH))
+const record = v.record(v.string(), v.unknown())
+
+const EventSchema = v.object({
+  id: v.nullish(name),
+  model: v.nullish(name),
+  backend: v.nullish(name),
+  parameters: v.nullish(ParametersSchema),
+  schema: v.nullish(record),
+  timeout_ms: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS))),
+  priority: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(-100), v.maxValue(100))),
+  metadata: v.nullish(record),
+})
+
+/**
+ * Reads any value as an event. Unknown fields are ignored, null means unset.
+ * Failures: `invalid_input_format` (naming the path), `missing_content_field`.
+ */
+export function parseEvent(value: unknown): Result<TicketEvent> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return invalid(`An event is a JSON object with a \`content\`; this one is ${kindOf(value)}.`)
+  }
+  const content = 'content' in value ? value.content : undefined
+  if (content === undefined || content === null) {
+    return failure({
+      code: 'missing_content_field',
+      details: 'The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
+    })
+  }
+  if (typeof content !== 'string' && typeof content !== 'object') {
+    return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
+  }
+  if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
+  const parsed = v.safeParse(EventSchema, value, { abortEarly: true, abortPipeEarly: true })
+  if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
+  return success(toEvent(content, parsed.output))
+}
+
+/** The caller's id of a value that may be no event at all, so that a refusal can echo it. */
+export function readEventId(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined
+  return v.is(name, value.id) ? value.id : undefined
+}
+
+function toEvent(content: string | object, fields: v.InferOutput<typeof EventSchema>): TicketEvent {
+  const { parameters, ...rest } = fields
+  const event: TicketEvent = { content, parameters: parameters ? toParameters(parameters) : {} }
+  for (const [key, value] of Object.entries(rest)) {
+    if (value != null) Object.assign(event, { [key]: value })
+  }
+  return event
+}
+
+/** True when no list or object lies deeper than so many levels. Walks without recursion; cycles count as too deep. */
+export function isWithinDepth(value: unknown, maximum: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  let level: object[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= maximum) return false
+    const below: object[] = []
+    for (const item of level) {
+      for (const child of Object.values(item)) {
+        if (typeof child === 'object' && child !== null) below.push(child)
+      }
+    }
+    level = below
+  }
+  return true
+}
+
+const invalid = (details: string) => failure({ code: 'invalid_input_format', details })

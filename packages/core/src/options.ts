@@ -1,0 +1,182 @@
+import * as v from 'valibot'
+import type { Backend } from './backend.ts'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { describeIssue } from './describe-issue.ts'
+import { MAX_TIMEOUT_MS } from './event.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import type { Outcome } from './outcome.ts'
+
+/** A backend and how the desk uses it. */
+export interface BackendEntry {
+  backend: Backend
+  /** Generations at once; a KoboldCPP server does one. Default 1. */
+  concurrency?: number
+  /** Names by which an event's `model` may ask for it, beside those that it reports itself. */
+  aliases?: readonly string[]
+}
+
+/** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
+export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
+
+export interface OutcomeContext {
+  /** The event as it came. */
+  readonly event: unknown
+  readonly caller: string
+  /** Milliseconds in the waiting line. */
+  readonly waitedMs: number
+}
+
+export interface DispatcherOptions extends Partial<Tuning> {
+  /**
+   * One or more, each with a name of its own. They belong to the dispatcher from here on, which closes them: slots
+   * are counted by one desk.
+   */
+  backends: readonly (Backend | BackendEntry)[]
+  clock?: Clock
+  /** Numbers from 0 up to 1, for ids and for the jitter of pauses. Default `Math.random`. */
+  random?: () => number
+  /** Default: says nothing. */
+  logger?: Logger
+  onOutcome?: OutcomeListener
+}
+
+/** All numbers of the desk. Times are milliseconds. */
+export interface Tuning {
+  /** Time of an event that names none, waiting included. Default 600,000 (10 minutes). */
+  timeoutMs: number
+  /** `max_tokens` of an event that names none. Default 512. */
+  maxTokens: number
+  /** Default 0.7. */
+  temperature: number
+  /** Default 1. */
+  topP: number
+  /** Calls of one endpoint for one event. Default 3. */
+  attempts: number
+  /** The first pause between repeats is chosen between 0 and this; it doubles. Default 500. */
+  backoffBaseMs: number
+  /** The longest pause between repeats, unless the server names one. Default 8,000. */
+  backoffCapMs: number
+  /** Share of a backend's calls that may be repeats, within the window. Default 0.2. */
+  retryBudgetRatio: number
+  /** Repeats that are always allowed within the window. Default 10. */
+  retryBudgetFloor: number
+  /** Default 60,000. */
+  retryBudgetWindowMs: number
+  /** Places in the waiting line. Default 1,000. */
+  lineCapacity: number
+  /** Waiting so long raises the priority by one. Default 30,000. */
+  ageingMs: number
+  /** Events in a row that a backend must fail to be left out. Default 3. */
+  breakerFailures: number
+  /** How long it is left out at first; doubles. Default 5,000. */
+  breakerOpenMs: number
+  /** Default 60,000. */
+  breakerMaxOpenMs: number
+  /** How long a closed port counts as a model being loaded. Default 60,000. */
+  loadingGraceMs: number
+  /** Between probes of a backend that is loading or busy with somebody else's work. Default 1,000. */
+  probeIntervalMs: number
+  /** How long a probe may take, and for how long `health` keeps what it said. Default 2,000. */
+  probeTimeoutMs: number
+  /** An aborted call that has not ended for so long shows as `stuck`. Default 15,000. */
+  stuckAfterMs: number
+}
+
+/** The one table of defaults. `docs/configuration.md` is checked against it. */
+export const DEFAULTS: Readonly<Tuning> = {
+  timeoutMs: 600_000,
+  maxTokens: 512,
+  temperature: 0.7,
+  topP: 1,
+  attempts: 3,
+  backoffBaseMs: 500,
+  backoffCapMs: 8_000,
+  retryBudgetRatio: 0.2,
+  retryBudgetFloor: 10,
+  retryBudgetWindowMs: 60_000,
+  lineCapacity: 1_000,
+  ageingMs: 30_000,
+  breakerFailures: 3,
+  breakerOpenMs: 5_000,
+  breakerMaxOpenMs: 60_000,
+  loadingGraceMs: 60_000,
+  probeIntervalMs: 1_000,
+  probeTimeoutMs: 2_000,
+  stuckAfterMs: 15_000,
+}
+
+/** Options after `resolveOptions`: complete and read-only. */
+export interface ResolvedOptions {
+  readonly backends: readonly Required<BackendEntry>[]
+  readonly clock: Clock
+  readonly random: () => number
+  readonly logger: Logger
+  readonly onOutcome: OutcomeListener | undefined
+  readonly tuning: Readonly<Tuning>
+}
+
+const whole = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
+  v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum))
+const number = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum))
+
+const TuningSchema = v.object({
+  timeoutMs: whole(1, MAX_TIMEOUT_MS),
+  maxTokens: whole(1),
+  temperature: number(0, 5),
+  topP: number(0, 1),
+  attempts: whole(1, 100),
+  backoffBaseMs: whole(0),
+  backoffCapMs: whole(0),
+  retryBudgetRatio: number(0, 1),
+  retryBudgetFloor: whole(0),
+  retryBudgetWindowMs: whole(1),
+  lineCapacity: whole(0),
+  ageingMs: whole(1),
+  breakerFailures: whole(1),
+  breakerOpenMs: whole(0),
+  breakerMaxOpenMs: whole(0),
+  loadingGraceMs: whole(0),
+  probeIntervalMs: whole(1),
+  probeTimeoutMs: whole(1),
+  stuckAfterMs: whole(1),
+})
+
+const EntrySchema = v.object({ concurrency: whole(1, 10_000), aliases: v.array(v.string()) })
+
+/** Fills in the defaults. Throws a TypeError that names the option for a bad value. */
+export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
+  const backends = options.backends.map(toEntry)
+  if (backends.length === 0) throw new TypeError('createDispatcher: `backends` is empty; give at least one.')
+  const names = backends.map(({ backend }) => backend.name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) {
+    throw new TypeError(`createDispatcher: two backends are named "${twice}"; give each a name of its own.`)
+  }
+  return {
+    backends,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    logger: options.logger ?? silentLogger,
+    onOutcome: options.onOutcome,
+    tuning: resolveTuning(options),
+  }
+}
+
+function resolveTuning(options: Partial<Tuning>): Tuning {
+  const tuning = { ...DEFAULTS }
+  for (const name of Object.keys(DEFAULTS) as (keyof Tuning)[]) tuning[name] = options[name] ?? DEFAULTS[name]
+  return check(TuningSchema, tuning, '')
+}
+
+function toEntry(given: Backend | BackendEntry, index: number): Required<BackendEntry> {
+  const entry = 'backend' in given ? given : { backend: given }
+  const { concurrency = 1, aliases = [] } = entry
+  return { backend: entry.backend, ...check(EntrySchema, { concurrency, aliases: [...aliases] }, `backends[${index}]`) }
+}
+
+function check<Schema extends v.GenericSchema>(schema: Schema, value: unknown, path: string): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, value)
+  if (!parsed.success) throw new TypeError(`createDispatcher: ${describeIssue(parsed.issues[0], path)}`)
+  return parsed.output
+}

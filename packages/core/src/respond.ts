@@ -1,0 +1,51 @@
+import type { GenerationEnd } from './backend.ts'
+import type { Failure } from './failure.ts'
+import type { AttemptRecord, FailureOutcome, SuccessOutcome } from './outcome.ts'
+
+/** What both kinds of outcome share. */
+export interface Story {
+  readonly id: string
+  readonly durationMs: number
+  readonly attempts: AttemptRecord[]
+  readonly metadata?: Record<string, unknown> | undefined
+}
+
+export interface Answer {
+  readonly end: GenerationEnd
+  readonly backend: string
+  readonly endpoint: string
+}
+
+export function respondWithAnswer(story: Story, { end, backend, endpoint }: Answer): SuccessOutcome {
+  return {
+    completion: end.text.trim(),
+    id: story.id,
+    model: end.model ?? null,
+    backend,
+    endpoint,
+    finish_reason: end.finish_reason,
+    usage: end.usage ?? null,
+    duration_ms: story.durationMs,
+    attempts: story.attempts,
+    ...(end.reasoning ? { reasoning: end.reasoning } : {}),
+    ...(end.tool_calls && end.tool_calls.length > 0 ? { tool_calls: end.tool_calls } : {}),
+    ...(story.metadata ? { metadata: story.metadata } : {}),
+  }
+}
+
+export function respondWithFailure(
+  story: Story,
+  { code, details, retryAfterMs }: Failure,
+  partial?: string,
+): FailureOutcome {
+  return {
+    error: code,
+    details,
+    id: story.id,
+    duration_ms: story.durationMs,
+    attempts: story.attempts,
+    ...(partial ? { partial } : {}),
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
+    ...(story.metadata ? { metadata: story.metadata } : {}),
+  }
+}
