@@ -11,6 +11,7 @@ export {
   type GenerationRequest,
 } from './backend.ts'
 export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
+export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './consola-logger.ts'
 export type {
   BackendHealth,
   CloseOptions,
@@ -20,6 +21,7 @@ export type {
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
+export { type LogLevel, parseLogLevel } from './log-level.ts'
 export { type LogFields, type Logger, silentLogger } from './logger.ts'
 export type {
   AttemptRecord,
