@@ -1,0 +1,70 @@
+const BUCKET_MS = 1000
+
+export interface RetryBudgetOptions {
+  /** Length of the window, in milliseconds. Default 60,000. */
+  readonly windowMs?: number
+  /** Largest part of the calls of the window that may be repeats. Default 0.2. */
+  readonly share?: number
+  /** So many repeats are always allowed in a window. Default 10. */
+  readonly floor?: number
+}
+
+/** How often one backend may be asked again on the same endpoint, so that repeats never become the load. */
+export interface RetryBudget {
+  /** To be told of every call to the backend, repeats included. */
+  recordCall(now: number): void
+  /** Takes one repeat out of the budget; false, and nothing taken, where none is left. */
+  tryRepeat(now: number): boolean
+  /** True: `tryRepeat` would refuse. */
+  spent(now: number): boolean
+}
+
+/**
+ * A sliding window counted in buckets of one second, in constant memory. Where a second lies on the edge of the
+ * window, its repeats still count and its calls no longer do: the limit is never passed, and a repeat may come back
+ * up to one second late. Only repeats on the same endpoint are asked for here; going on to the next endpoint or
+ * backend costs nothing.
+ */
+export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  const { windowMs = 60_000, share = 0.2, floor = 10 } = options
+  const seconds = Math.max(1, Math.floor(windowMs / BUCKET_MS))
+  const calls = slidingCount(seconds)
+  const repeats = slidingCount(seconds + 1)
+  const spent = (now: number) => repeats.total(now) + 1 > Math.max(floor, share * calls.total(now))
+  return {
+    recordCall: (now) => calls.add(now),
+    spent,
+    tryRepeat(now) {
+      if (spent(now)) return false
+      repeats.add(now)
+      return true
+    },
+  }
+}
+
+/** Counts what happened in the last `size` buckets, the one that `now` lies in included. */
+function slidingCount(size: number) {
+  const counts = new Uint32Array(size)
+  let newest = 0
+  let sum = 0
+  const advance = (now: number) => {
+    const bucket = Math.floor(now / BUCKET_MS)
+    // After a long rest every bucket is old: clearing each once is enough.
+    for (let next = Math.max(newest + 1, bucket - size + 1); next <= bucket; next += 1) {
+      sum -= counts[next % size] ?? 0
+      counts[next % size] = 0
+    }
+    newest = Math.max(newest, bucket)
+  }
+  return {
+    add(now: number) {
+      advance(now)
+      counts[newest % size] = (counts[newest % size] ?? 0) + 1
+      sum += 1
+    },
+    total(now: number) {
+      advance(now)
+      return sum
+    },
+  }
+}
