@@ -1,9 +1,8 @@
 import { defineConfig } from 'tsup'
 
-export default defineConfig({
-  entry: ['src/index.ts'],
-  format: ['esm'],
-  target: 'node22',
-  sourcemap: true,
-  clean: true,
-})
+const shared = { format: ['esm' as const], target: 'node22', sourcemap: true }
+
+export default defineConfig([
+  { ...shared, entry: ['src/index.ts', 'src/msw.ts'], clean: ['index*', 'msw*', 'chunk*'] },
+  { ...shared, entry: { bin: 'src/bin.ts' }, banner: { js: '#!/usr/bin/env node' } },
+])

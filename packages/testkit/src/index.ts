@@ -1,1 +1,40 @@
-export {}
+export {
+  type FaultEndpoint,
+  type FaultReach,
+  type KoboldFault,
+  type KoboldFaultName,
+  koboldFaultNames,
+} from './kobold-script.ts'
+export {
+  type KoboldSimulator,
+  type StartKoboldSimulatorOptions,
+  startKoboldSimulator,
+  type WaitOptions,
+} from './kobold-simulator.ts'
+export {
+  listExchanges,
+  loadExchange,
+  type RecordedChunk,
+  type RecordedExchange,
+  type RecordedHttpRequest,
+  type RecordedHttpResponse,
+} from './load-fixture.ts'
+export type {
+  CallState,
+  GenerationEndpoint,
+  RecordedAbort,
+  RecordedCall,
+  RecordedRequest,
+} from './recorded-call.ts'
+export {
+  type ReplayedRequest,
+  type ReplayServer,
+  type ReplayServerOptions,
+  startReplayServer,
+} from './replay-server.ts'
+export type {
+  KoboldSimulatorOptions,
+  KoboldVersion,
+  SimulatedAnswer,
+  SimulatedPrompt,
+} from './simulator-options.ts'

@@ -1,0 +1,70 @@
+import type { KoboldEndpoint } from './kobold-endpoints.ts'
+import { pythonJson } from './python-json.ts'
+import type { KoboldVersion, ResolvedOptions } from './simulator-options.ts'
+
+function versionBody(version: KoboldVersion, protectedByPassword: boolean, model: string | null) {
+  const base = { result: 'KoboldCpp', version, protected: protectedByPassword }
+  if (version === '1.76') return { ...base, txt2img: false, vision: false, transcribe: false }
+  return {
+    ...base,
+    llm: model !== null,
+    txt2img: false,
+    vision: false,
+    audio: false,
+    transcribe: false,
+    multiplayer: false,
+    websearch: false,
+    tts: false,
+    embeddings: false,
+    music: false,
+    savedata: false,
+    admin: 0,
+    router: false,
+    guidance: false,
+    jinja: false,
+    mcp: false,
+  }
+}
+
+function modelList(model: string) {
+  const created = Math.floor(Date.now() / 1000)
+  const entry = {
+    id: model,
+    object: 'model',
+    created,
+    owned_by: 'koboldcpp',
+    permission: [],
+    root: 'koboldcpp',
+  }
+  return { object: 'list', data: [entry] }
+}
+
+/** The body of an endpoint that only informs; undefined for all others. `authorized`: the right key came along. */
+export function infoBody(
+  kind: KoboldEndpoint['kind'],
+  options: ResolvedOptions & { readonly model: string | null },
+  authorized: boolean,
+): string | undefined {
+  const { version, contextLength, model } = options
+  switch (kind) {
+    case 'version':
+      return pythonJson(versionBody(version, options.password !== undefined, model))
+    case 'model':
+      return pythonJson({ result: authorized ? (model ?? 'inactive') : 'koboldcpp/protected-model' })
+    case 'models':
+      return pythonJson(modelList(model ?? 'inactive'))
+    case 'trueContext':
+      return pythonJson({ value: contextLength })
+    case 'maxContext':
+      // 1.76 advertises a Horde limit here.
+      return pythonJson({ value: version === '1.76' ? Math.min(contextLength, 4096) : contextLength })
+    case 'maxLength':
+      return pythonJson({ value: version === '1.76' ? 400 : 1024 })
+    case 'infoVersion':
+      return pythonJson({ result: '1.2.5' })
+    case 'ping':
+      return pythonJson({ status: 'healthy' })
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,41 @@
+import { type HttpHandler, HttpResponse, http } from 'msw'
+import { createCollectingSink } from './collecting-sink.ts'
+import { createFaultBook } from './fault-book.ts'
+import { createKoboldEngine } from './kobold-engine.ts'
+import type { KoboldFault } from './kobold-script.ts'
+import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
+
+export interface KoboldHandlersOptions extends Omit<KoboldSimulatorOptions, 'faults' | 'loadingMs'> {
+  /** Base address whose requests are answered, e.g. `http://kobold.test:5001`; with or without `/api`. */
+  readonly url: string
+  /** The same faults that the simulator takes. */
+  readonly script?: readonly KoboldFault[]
+}
+
+function headersOf(request: Request): Record<string, string> {
+  return Object.fromEntries(request.headers.entries())
+}
+
+/**
+ * The simulator as msw handlers, for tests in one process. What has no meaning without a socket differs:
+ * refused, reset and empty replies are all a failed `fetch`, and a caller that leaves is seen by its signal
+ * only. For hang-ups and slow bodies use `startKoboldSimulator`.
+ */
+export function koboldHandlers(options: KoboldHandlersOptions): HttpHandler[] {
+  const resolved = resolveSimulatorOptions({ tokensPerSecond: Number.POSITIVE_INFINITY, ...options })
+  const faults = createFaultBook(options.script ?? [])
+  const engine = createKoboldEngine(resolved, faults, () => {})
+  const { origin } = new URL(options.url)
+  return [
+    http.all(`${origin}/*`, async ({ request }) => {
+      if (faults.refuses() || faults.take('connection') !== undefined) return HttpResponse.error()
+      const { pathname, search } = new URL(request.url)
+      const { sink, reply } = createCollectingSink(request.signal)
+      const bodyText = await request.text()
+      const { method } = request
+      engine.handle({ method, path: pathname + search, headers: headersOf(request), bodyText }, sink)
+      const answer = await reply
+      return answer.kind === 'failed' ? HttpResponse.error() : answer.response
+    }),
+  ]
+}

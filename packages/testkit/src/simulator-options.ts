@@ -1,0 +1,132 @@
+import type { KoboldFault } from './kobold-script.ts'
+
+export type KoboldVersion = '1.76' | '1.115.1'
+
+/** What the simulated model reads. */
+export interface SimulatedPrompt {
+  /** The text the model sees: the prompt, or the rendered messages, cut to the context. */
+  readonly text: string
+  /** As sent to the chat endpoint. */
+  readonly messages?: readonly unknown[]
+  /** As sent to the text and native endpoints. */
+  readonly prompt?: string
+  /** Whether the beginning was lost because it did not fit. */
+  readonly cut: boolean
+  /** The whole request body. */
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** An answer with more than text. `toolCalls` are OpenAI's objects and end a chat with `tool_calls` (1.115.1). */
+export interface SimulatedAnswer {
+  readonly text: string
+  readonly toolCalls?: readonly unknown[]
+  readonly reasoning?: string
+}
+
+/** How the simulated server behaves. Times in milliseconds, speeds in tokens per second. */
+export interface KoboldSimulatorOptions {
+  /** Which server's replies and habits to follow. Default `1.115.1`. */
+  readonly version?: KoboldVersion
+  /** Default `koboldcpp/simulator`. `null`: no model loaded. */
+  readonly model?: string | null
+  /** In tokens. Default 8192. */
+  readonly contextLength?: number
+  /** Default 200. `Infinity`: at once, without timers. */
+  readonly tokensPerSecond?: number
+  /** Default `Infinity`: reading the prompt takes no time. */
+  readonly promptTokensPerSecond?: number
+  /** How many may wait; one more gets 503. Default 9 (1.115.1) or 6 (1.76). */
+  readonly waitingRoom?: number
+  /** Generations at a time. Default 1, as the real server without `--parallelrequests`. */
+  readonly concurrency?: number
+  /** With `concurrency` over 1 the real server answers an abort and does not stop. `true`: it stops. Default false. */
+  readonly abortWhenParallel?: boolean
+  /** Bearer token of `--password`. Default: none. */
+  readonly password?: string
+  /** The port opens only after this time. Default 0. */
+  readonly loadingMs?: number
+  /** Default: an honest text that says it is a simulator and how many words the prompt had. */
+  readonly answer?: (prompt: SimulatedPrompt) => string | SimulatedAnswer
+  /** The answer to a chat with `response_format: json_schema` (1.115.1 only, as the real ones): a value, or a function of the schema. */
+  readonly answerJson?: unknown
+  /** Do not obey `response_format`, as 1.76. Default false. */
+  readonly ignoreSchema?: boolean
+  /** Default true, as the real ones: a prompt that does not fit loses its beginning. `false`: 400 in OpenAI's shape. */
+  readonly cutPromptSilently?: boolean
+  /** Says this instead of what really ended the text. */
+  readonly finishReason?: string
+  /** A stream's first event comes this late. The real ones: 350. Default 0. */
+  readonly streamOverheadMs?: number
+  /** How long the model stays locked after an answer. The real ones: about 50. Default 0. */
+  readonly lockTailMs?: number
+  /** An abort that stops something is answered after this time. Default 100, as the real ones. */
+  readonly abortReplyMs?: number
+  /** How long until a closed stream is seen [1.115.1]: it polls. Default 250; the real one: up to 500. (1.76 sees it at the next failing write.) */
+  readonly hangUpNoticeMs?: number
+  readonly faults?: readonly KoboldFault[]
+  /** Keep `calls` and `requests`. Default true; benchmarks say false, so that memory stays flat. */
+  readonly recordCalls?: boolean
+}
+
+/** The same with every default filled in. */
+export type ResolvedOptions = Required<
+  Omit<KoboldSimulatorOptions, 'password' | 'answerJson' | 'finishReason' | 'faults' | 'answer'>
+> & {
+  readonly answer: (prompt: SimulatedPrompt) => string | SimulatedAnswer
+  readonly password: string | undefined
+  readonly answerJson: unknown
+  readonly finishReason: string | undefined
+}
+
+function honestAnswer({ text, messages, prompt }: SimulatedPrompt): string {
+  const words = wordsOf(messages === undefined ? (prompt ?? text) : messages.map(contentText).join(' '))
+  return (
+    'This is the AI Ticket simulator, not a language model. ' +
+    `It read a prompt of ${words} ${words === 1 ? 'word' : 'words'} and has nothing to say about it.`
+  )
+}
+
+function wordsOf(text: string): number {
+  return text.split(/\s+/).filter((word) => word !== '').length
+}
+
+function contentText(message: unknown): string {
+  if (typeof message !== 'object' || message === null || !('content' in message)) return ''
+  return typeof message.content === 'string' ? message.content : ''
+}
+
+function requirePositive(name: string, value: number): void {
+  if (!(value > 0)) throw new RangeError(`${name} must be more than 0, got ${value}`)
+}
+
+/** Fills in the defaults. Throws a RangeError that names a speed or size that makes no sense. */
+export function resolveSimulatorOptions(options: KoboldSimulatorOptions): ResolvedOptions {
+  const { version = '1.115.1', password, answerJson, finishReason } = options
+  const resolved: ResolvedOptions = {
+    version,
+    model: options.model === undefined ? 'koboldcpp/simulator' : options.model,
+    contextLength: options.contextLength ?? 8192,
+    tokensPerSecond: options.tokensPerSecond ?? 200,
+    promptTokensPerSecond: options.promptTokensPerSecond ?? Number.POSITIVE_INFINITY,
+    waitingRoom: options.waitingRoom ?? (version === '1.76' ? 6 : 9),
+    concurrency: options.concurrency ?? 1,
+    abortWhenParallel: options.abortWhenParallel ?? false,
+    password,
+    loadingMs: options.loadingMs ?? 0,
+    answer: options.answer ?? honestAnswer,
+    answerJson,
+    ignoreSchema: options.ignoreSchema ?? false,
+    cutPromptSilently: options.cutPromptSilently ?? true,
+    finishReason,
+    streamOverheadMs: options.streamOverheadMs ?? 0,
+    lockTailMs: options.lockTailMs ?? 0,
+    abortReplyMs: options.abortReplyMs ?? 100,
+    hangUpNoticeMs: options.hangUpNoticeMs ?? 250,
+    recordCalls: options.recordCalls ?? true,
+  }
+  requirePositive('contextLength', resolved.contextLength)
+  requirePositive('tokensPerSecond', resolved.tokensPerSecond)
+  requirePositive('promptTokensPerSecond', resolved.promptTokensPerSecond)
+  requirePositive('concurrency', resolved.concurrency)
+  return resolved
+}
