@@ -67,6 +67,8 @@ export interface BackendState {
   readonly generationSpeed?: number
   readonly promptSpeed?: number
   readonly version?: string
+  /** False: the server wants a key, and ours is missing or wrong. Absent: it does not say. */
+  readonly authorised?: boolean
 }
 
 /**

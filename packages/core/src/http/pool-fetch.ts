@@ -1,0 +1,68 @@
+import { type Dispatcher, Pool } from 'undici'
+import type { Delivery, Transport } from './delivery.ts'
+import { PoolResponse } from './pool-response.ts'
+
+export interface PoolFetchOptions {
+  /** Scheme, host and port of the server. */
+  origin: string
+  /** How long a connection may take, in milliseconds. The reply itself has no limit here. */
+  connectTimeoutMs: number
+  /** Most connections at a time; default: as many as there are calls. */
+  connections?: number
+}
+
+export interface PoolFetch {
+  readonly fetch: Transport
+  /** Cuts what still runs. May be called twice. */
+  close(): Promise<void>
+}
+
+/** A reply larger than this is no answer of a language model; it would only fill our memory. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+/** undici hands the options of a request to its interceptors as they are. */
+type RequestOptions = Dispatcher.RequestOptions & Pick<Delivery, 'onSent'>
+
+/**
+ * A fetch for one server over undici's `Pool.request`: no hidden timeouts (Node's own fetch gives up after 300 s,
+ * while a model may still read its prompt), no redirects, text bodies with a content-length.
+ */
+export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolFetchOptions): PoolFetch {
+  const pool = new Pool(origin, {
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: connectTimeoutMs },
+    connections: connections ?? null,
+    maxResponseSize: MAX_REPLY_BYTES,
+  })
+  const dispatcher = pool.compose(announceStart)
+  return {
+    async fetch(request, { headers, body, signal, onSent }) {
+      const { url } = request
+      const options: RequestOptions = {
+        path: url.slice(origin.length),
+        method: request.method as Dispatcher.HttpMethod,
+        headers: { ...headers },
+        body: body ?? null,
+        ...(signal && { signal }),
+        ...(onSent && { onSent }),
+      }
+      return new PoolResponse(await dispatcher.request(options), url)
+    },
+    async close() {
+      if (!pool.destroyed) await pool.destroy()
+    },
+  }
+}
+
+/** Tells when undici has a connection and starts to write, which `Pool.request` does not. */
+const announceStart: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const { onSent } = options as Pick<Delivery, 'onSent'>
+  if (!onSent) return dispatch(options, handler)
+  const start = handler.onRequestStart
+  handler.onRequestStart = function (controller, context) {
+    onSent()
+    start?.call(this, controller, context)
+  }
+  return dispatch(options, handler)
+}

@@ -1,0 +1,91 @@
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { Dispatcher } from 'undici'
+
+/**
+ * A `Response` over undici's reply that makes nothing it is not asked for: text is read straight from the socket,
+ * headers and the web stream are built at first use.
+ */
+export class PoolResponse implements Response {
+  readonly ok: boolean
+  readonly status: number
+  readonly statusText: string
+  readonly url: string
+  readonly redirected = false
+  readonly type = 'default'
+  // ky recognises a response that is not the global one by this tag.
+  readonly [Symbol.toStringTag] = 'Response'
+  readonly #reply: Dispatcher.ResponseData
+  #headers: Headers | undefined
+  #body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined
+
+  constructor(reply: Dispatcher.ResponseData, url: string) {
+    this.#reply = reply
+    this.status = reply.statusCode
+    this.statusText = reply.statusText
+    this.ok = reply.statusCode >= 200 && reply.statusCode < 300
+    this.url = url
+  }
+
+  get headers(): Headers {
+    this.#headers ??= toHeaders(this.#reply.headers)
+    return this.#headers
+  }
+
+  /** The bytes as they come, without a web stream around them. */
+  get chunks(): AsyncIterable<Uint8Array> {
+    return this.#reply.body
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.#body ??= Readable.toWeb(this.#reply.body)
+    return this.#body
+  }
+
+  get bodyUsed(): boolean {
+    return this.#reply.body.bodyUsed
+  }
+
+  text(): Promise<string> {
+    return this.#reply.body.text()
+  }
+
+  json(): Promise<unknown> {
+    return this.#reply.body.json()
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#reply.body.arrayBuffer()
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.arrayBuffer())
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await this.arrayBuffer()])
+  }
+
+  formData(): Promise<FormData> {
+    return Promise.reject(new TypeError('A reply of a backend is not read as form data.'))
+  }
+
+  clone(): Response {
+    throw new TypeError('A reply of a backend is read once; it has no clone.')
+  }
+}
+
+/** The bytes of any response, the cheapest way. */
+export function responseChunks(response: Response): AsyncIterable<Uint8Array> | null {
+  return response instanceof PoolResponse ? response.chunks : response.body
+}
+
+function toHeaders(fields: Dispatcher.ResponseData['headers']): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined) headers.append(name, one)
+    }
+  }
+  return headers
+}

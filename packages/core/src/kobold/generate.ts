@@ -1,0 +1,46 @@
+import type { GenerationEvent, GenerationOptions, GenerationRequest } from '../backend.ts'
+import { checkBodySize, checkRequest } from './check-request.ts'
+import type { KoboldEndpoint } from './endpoints.ts'
+import { aborted, giveUp } from './give-up.ts'
+import { guardCall } from './guard-call.ts'
+import { openCall } from './open-call.ts'
+import { readReply, readWhole } from './read-whole.ts'
+import { writeBody } from './request-body.ts'
+import type { KoboldContext, Run } from './run.ts'
+import { streamAnswer } from './stream-answer.ts'
+
+/** One call of one endpoint, by the duties that `Backend` names. */
+export async function* generate(
+  context: KoboldContext,
+  endpoint: KoboldEndpoint,
+  request: GenerationRequest,
+  { signal, stream }: GenerationOptions,
+): AsyncGenerator<GenerationEvent> {
+  const { name, template, model, client } = context
+  const place = { backend: name, endpoint: endpoint.name }
+  checkRequest(name, endpoint, request)
+  const fields = endpoint.body(request, { template, stream, ...(model !== undefined && { model }) })
+  const body = writeBody(fields)
+  checkBodySize(place, body)
+  if (signal.aborted) throw aborted(place, 'not_sent')
+  const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
+  const path = stream ? endpoint.streamPath : endpoint.path
+  const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
+  const guard = guardCall({ ...context, probeAfterMs: context.silenceProbeMs, signal })
+  const run: Run = { context, place, endpoint, request, mayHitStop, call, guard }
+  try {
+    if (stream) yield* streamAnswer(run)
+    else yield await wholeAnswer(run)
+  } finally {
+    guard.release()
+  }
+}
+
+async function wholeAnswer(run: Run): Promise<GenerationEvent> {
+  const reply = run.call.response.then(readWhole)
+  const step = await run.guard.wait(reply)
+  if (step.as === 'value') return readReply(run, step.value)
+  // An aborted call still hands over the text it had.
+  const rest = reply.then(({ text }) => run.endpoint.readReply(JSON.parse(text))?.text)
+  throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
+}

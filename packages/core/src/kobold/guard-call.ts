@@ -1,0 +1,73 @@
+import { createIdleTimer, type IdleTimer } from '../http/idle-timer.ts'
+import { type SilenceOptions, type SilenceVerdict, watchSilence } from './watch-silence.ts'
+
+/** Why a call is not waited for any longer. `finished`: its answer is whole, only its end mark does not come. */
+export type Interrupt = 'aborted' | 'stalled' | 'finished' | SilenceVerdict
+
+export type Step<Value> =
+  | { readonly as: 'value'; readonly value: Value }
+  | { readonly as: 'error'; readonly error: unknown }
+  | { readonly as: 'interrupt'; readonly interrupt: Interrupt }
+
+export interface CallGuard {
+  /** One step of the call, or what came between. */
+  wait<Value>(step: Promise<Value>): Promise<Step<Value>>
+  /** Something came. */
+  touch(): void
+  /** The reader is busy: silence is not the server's. */
+  pause(): void
+  /** From now on the pause between tokens is limited. */
+  limitPauses(): void
+  /** The answer is whole; its end mark has this long to come. */
+  finishWithin(delayMs: number): void
+  release(): void
+}
+
+export interface GuardOptions extends Omit<SilenceOptions, 'onVerdict'> {
+  readonly signal: AbortSignal
+  readonly tokenTimeoutMs: number
+}
+
+/** Waits for a call and for all that may end the waiting: the caller, silence, a pause between tokens. */
+export function guardCall(options: GuardOptions): CallGuard {
+  const { clock, signal } = options
+  let interrupt: Interrupt | undefined
+  let wake: (() => void) | undefined
+  const stop = (reason: Interrupt) => {
+    interrupt ??= reason
+    wake?.()
+  }
+  const timers: IdleTimer[] = [watchSilence({ ...options, onVerdict: stop })]
+  const onAbort = () => stop('aborted')
+  signal.addEventListener('abort', onAbort, { once: true })
+  const limit = (idleMs: number, reason: Interrupt) => {
+    timers.push(createIdleTimer({ clock, idleMs, onIdle: () => stop(reason) }))
+  }
+  return {
+    wait: (step) =>
+      new Promise((resolve) => {
+        wake = () => resolve({ as: 'interrupt', interrupt: interrupt ?? 'aborted' })
+        if (interrupt) wake()
+        step.then(
+          (value) => resolve({ as: 'value', value }),
+          (error: unknown) => resolve({ as: 'error', error }),
+        )
+      }),
+    touch() {
+      for (const timer of timers) timer.touch()
+    },
+    pause() {
+      for (const timer of timers) timer.pause()
+    },
+    limitPauses() {
+      if (timers.length === 1) limit(options.tokenTimeoutMs, 'stalled')
+    },
+    finishWithin(delayMs) {
+      limit(delayMs, 'finished')
+    },
+    release() {
+      signal.removeEventListener('abort', onAbort)
+      for (const timer of timers) timer.stop()
+    },
+  }
+}

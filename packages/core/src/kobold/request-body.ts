@@ -1,0 +1,124 @@
+import type { GenerationRequest } from '../backend.ts'
+import type { Parameters, Turn } from '../prompt.ts'
+import { JSON_OBJECT_GRAMMAR } from './json-object-grammar.ts'
+import { type TranscriptTemplate, writeTranscript } from './transcript.ts'
+
+export interface BodyOptions {
+  readonly template: TranscriptTemplate
+  readonly stream: boolean
+  /** Sent where the request names no model. */
+  readonly model?: string
+}
+
+export type RequestBody = Record<string, unknown>
+
+/** The body for `/v1/chat/completions`. */
+export function chatBody(request: GenerationRequest, options: BodyOptions): RequestBody {
+  const { parameters, schema } = request
+  const { tools, tool_choice, stop } = parameters
+  return {
+    ...openAiFields(request, options),
+    messages: request.turns.map(toMessage),
+    ...defined({ tools, tool_choice, stop }),
+    ...answerFormat(parameters, schema),
+  }
+}
+
+/** The body for `/v1/completions`. */
+export function textBody(request: GenerationRequest, options: BodyOptions): RequestBody {
+  const { text, stop } = writeTranscript(request.turns, options.template)
+  return {
+    ...openAiFields(request, options),
+    prompt: text,
+    ...stopFields('stop', request.parameters.stop, stop),
+    ...grammarField(request.parameters),
+  }
+}
+
+/** The body for `/api/v1/generate` and its stream. */
+export function nativeBody(request: GenerationRequest, { template }: BodyOptions): RequestBody {
+  const { text, stop } = writeTranscript(request.turns, template)
+  const { max_tokens, seed } = request.parameters
+  return {
+    ...samplers(request.parameters),
+    genkey: request.key,
+    prompt: text,
+    max_length: max_tokens,
+    ...defined({ sampler_seed: seed }),
+    ...stopFields('stop_sequence', request.parameters.stop, stop),
+    ...grammarField(request.parameters),
+  }
+}
+
+/**
+ * JSON that KoboldCPP can read: a half surrogate, which JavaScript strings may hold, is replaced, for it would crash
+ * the handler there.
+ */
+export function writeBody(body: RequestBody): string {
+  const text = JSON.stringify(body)
+  if (!/\\ud[89a-f]/i.test(text)) return text
+  return JSON.stringify(body, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
+}
+
+function openAiFields(request: GenerationRequest, { stream, model }: BodyOptions): RequestBody {
+  const { max_tokens, seed } = request.parameters
+  return {
+    ...samplers(request.parameters),
+    genkey: request.key,
+    max_tokens,
+    ...defined({ model: request.model ?? model, seed }),
+    ...(stream && { stream: true, stream_options: { include_usage: true } }),
+  }
+}
+
+/** Unset options are left out: null makes 1.76 fail with a 200. */
+function samplers(parameters: GenerationRequest['parameters']): RequestBody {
+  const { temperature, top_p, top_k, min_p, repetition_penalty } = parameters
+  const { presence_penalty, frequency_penalty, logit_bias } = parameters
+  return defined({
+    temperature,
+    top_p,
+    top_k,
+    min_p,
+    rep_pen: repetition_penalty,
+    presence_penalty,
+    frequency_penalty,
+    logit_bias,
+  })
+}
+
+/** 1.76 leaves the stop string at the end of the text unless it is told to trim it. */
+function stopFields(
+  field: string,
+  own: readonly string[] | undefined,
+  added: readonly string[],
+): RequestBody {
+  const stop = [...new Set([...(own ?? []), ...added])]
+  return stop.length > 0 ? { [field]: stop, trim_stop: true } : {}
+}
+
+function answerFormat(parameters: Parameters, schema: GenerationRequest['schema']): RequestBody {
+  const { response_format } = parameters
+  const grammar = grammarField(parameters)
+  if ('grammar' in grammar) return grammar
+  if (response_format?.type === 'json_schema') return { response_format }
+  if (!schema) return {}
+  return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
+}
+
+function grammarField({ grammar, response_format }: Parameters): RequestBody {
+  if (grammar !== undefined) return { grammar }
+  return response_format?.type === 'json_object' ? { grammar: JSON_OBJECT_GRAMMAR } : {}
+}
+
+const toMessage = ({ role, content, name, tool_call_id, tool_calls }: Turn): RequestBody => ({
+  role,
+  content,
+  ...defined({ name, tool_call_id, tool_calls }),
+})
+
+function defined(fields: RequestBody): RequestBody {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
+  )
+}

@@ -1,0 +1,37 @@
+import type { GenerationRequest } from '../backend.ts'
+import type { Clock } from '../clock.ts'
+import type { HttpClient } from '../http/create-client.ts'
+import type { ErrorPlace } from '../http/errors.ts'
+import type { Logger } from '../logger.ts'
+import type { KoboldEndpoint } from './endpoints.ts'
+import type { CallGuard } from './guard-call.ts'
+import type { OpenCall } from './open-call.ts'
+import type { SideChannel } from './side-channel.ts'
+import type { TranscriptTemplate } from './transcript.ts'
+
+/** What all generations of one backend share. */
+export interface KoboldContext {
+  readonly name: string
+  readonly client: HttpClient
+  readonly side: SideChannel
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly template: TranscriptTemplate
+  readonly model?: string
+  readonly tokenTimeoutMs: number
+  readonly silenceProbeMs: number
+  readonly deadAfterMs: number
+  readonly abortIntervalMs: number
+  readonly closed: AbortSignal
+}
+
+/** One generation on its way. */
+export interface Run {
+  readonly context: KoboldContext
+  readonly place: ErrorPlace
+  readonly endpoint: KoboldEndpoint
+  readonly request: GenerationRequest
+  readonly mayHitStop: boolean
+  readonly call: OpenCall
+  readonly guard: CallGuard
+}
