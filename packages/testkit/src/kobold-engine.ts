@@ -283,7 +283,10 @@ export function createKoboldEngine(
       if (call.endedAt !== undefined) return
       call.clientGoneAt = performance.now()
       // A call that hangs without the model has no one else to end it.
-      if (call.state === 'running' && !queue.running.has(job)) settle(call, 'dropped')
+      if (call.state === 'running' && !queue.running.has(job)) {
+        settle(call, 'dropped')
+        sink.end()
+      }
       run?.callerGone()
       onChange()
     })

@@ -73,6 +73,8 @@ function watchGone(socket: Socket) {
   const leave = () => {
     if (gone) return
     gone = true
+    // Nobody is being answered: there is no one else to close our half.
+    if (listeners.size === 0) socket.destroySoon()
     for (const listener of listeners) listener()
     listeners.clear()
   }

@@ -93,6 +93,11 @@ export function createCallRun(run: RunCallOptions): CallRun {
     sink.reply({ ...reply, contentType: contentTypeOf(fault, reply.contentType) })
     end(how)
   }
+  const letGo = () => {
+    if (ended) return
+    end('cut')
+    sink.end()
+  }
   const cutOff = (reset: boolean) => {
     if (stream === undefined) sink.replyHalf(jsonReply(wholeBody(run.identity, plan)))
     else if (reset) sink.write('data: {"id": "chatcmpl-A1", "obj')
@@ -118,7 +123,7 @@ export function createCallRun(run: RunCallOptions): CallRun {
     onText(piece, count) {
       run.onTokens(count)
       // 1.76 finds out that the caller left only when it writes.
-      if (call.clientGoneAt !== undefined && stream !== undefined && options.version === '1.76') end('cut')
+      if (call.clientGoneAt !== undefined && stream !== undefined && options.version === '1.76') letGo()
       else stream?.text(piece)
     },
     onComplete() {
@@ -139,7 +144,7 @@ export function createCallRun(run: RunCallOptions): CallRun {
   const callerGone = () => {
     if (stream === undefined || options.version === '1.76' || ended) return
     timers.later(options.hangUpNoticeMs, () => {
-      if (!ignoresAbort(fault)) end('cut')
+      if (!ignoresAbort(fault)) letGo()
     })
   }
   return {
