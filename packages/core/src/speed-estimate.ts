@@ -1,0 +1,130 @@
+/** One whole generation, as far as the server really counted it. */
+export interface GenerationSample {
+  readonly promptTokens: number
+  readonly completionTokens: number
+  /** From the start of the work to its end, in milliseconds; no waiting behind others. */
+  readonly durationMs: number
+  /** Of streamed calls, on the same scale. */
+  readonly firstTokenMs?: number
+  /** The limit that was sent: how much of it answers use is learned too. */
+  readonly maxTokens?: number
+}
+
+/** What is known of how fast one backend reads and writes. A value: learning gives back a new one. */
+export interface SpeedEstimate {
+  readonly observations: number
+  /** Fading sums over (x, y) = tokens read and written in one millisecond of an observation. */
+  readonly sums: {
+    readonly x: number
+    readonly y: number
+    readonly xx: number
+    readonly xy: number
+    readonly yy: number
+  }
+  /** The part of `max_tokens` that answers use; undefined: not seen yet. */
+  readonly answerShare: number | undefined
+}
+
+/** Milliseconds for a token read (prefill) and a token written (decode). */
+export interface TokenTimes {
+  readonly readMs: number
+  readonly writtenMs: number
+}
+
+/** Weight of the newest observation. */
+const NEWEST = 0.2
+/** Fewer teach nothing: a first call often pays for loading. */
+const FEWEST = 3
+/** How many times faster reading is than writing, where the calls seen cannot tell the two apart. */
+const READING_ADVANTAGE = 10
+/** Calls tell the two apart where so much of what they show is not the same mixture. */
+const LEAST_INDEPENDENCE = 0.02
+/** English text and code on the usual tokenizers; only estimates are built on it. */
+const BYTES_PER_TOKEN = 4
+
+export const unknownSpeed: SpeedEstimate = {
+  observations: 0,
+  sums: { x: 0, y: 0, xx: 0, xy: 0, yy: 0 },
+  answerShare: undefined,
+}
+
+/** Learns from an end event. A sample without a duration or without tokens is left out. */
+export function learnFromCall(estimate: SpeedEstimate, sample: GenerationSample): SpeedEstimate {
+  const { promptTokens, completionTokens, durationMs, firstTokenMs, maxTokens } = sample
+  const split = firstTokenMs !== undefined && firstTokenMs > 0 && firstTokenMs < durationMs
+  const learned = split
+    ? observe(
+        observe(estimate, promptTokens, 0, firstTokenMs),
+        0,
+        completionTokens,
+        durationMs - firstTokenMs,
+      )
+    : observe(estimate, promptTokens, completionTokens, durationMs)
+  if (learned === estimate || maxTokens === undefined || maxTokens < 1) return learned
+  const share = Math.min(1, completionTokens / maxTokens)
+  const before = estimate.answerShare ?? share
+  return { ...learned, answerShare: before + NEWEST * (share - before) }
+}
+
+/** Learns from speeds that a server measured itself, in tokens per second; to be told once per generation. */
+export function learnFromServer(
+  estimate: SpeedEstimate,
+  {
+    promptSpeed = 0,
+    generationSpeed = 0,
+  }: { readonly promptSpeed?: number; readonly generationSpeed?: number },
+): SpeedEstimate {
+  return observe(observe(estimate, promptSpeed, 0, 1000), 0, generationSpeed, 1000)
+}
+
+/**
+ * Each observation says: read tokens × readMs + written tokens × writtenMs = duration. Divided by the duration all
+ * weigh the same, so that one long call does not outvote a hundred short ones.
+ */
+function observe(estimate: SpeedEstimate, read: number, written: number, durationMs: number): SpeedEstimate {
+  const x = read / durationMs
+  const y = written / durationMs
+  if (!Number.isFinite(x + y) || x < 0 || y < 0 || x + y === 0) return estimate
+  const { sums, observations } = estimate
+  const keep = 1 - NEWEST
+  return {
+    ...estimate,
+    observations: observations + 1,
+    sums: {
+      x: keep * sums.x + x,
+      y: keep * sums.y + y,
+      xx: keep * sums.xx + x * x,
+      xy: keep * sums.xy + x * y,
+      yy: keep * sums.yy + y * y,
+    },
+  }
+}
+
+/** Undefined until enough was seen. */
+export function tokenTimes({ observations, sums }: SpeedEstimate): TokenTimes | undefined {
+  if (observations < FEWEST) return undefined
+  const { x, y, xx, xy, yy } = sums
+  const determinant = xx * yy - xy * xy
+  if (determinant > LEAST_INDEPENDENCE * xx * yy) {
+    const readMs = (x * yy - y * xy) / determinant
+    const writtenMs = (y * xx - x * xy) / determinant
+    if (readMs > 0 && writtenMs > 0) return { readMs, writtenMs }
+  }
+  // Always the same mixture, or noise: one unknown is left when the ratio of the two is taken as given.
+  const ratio = 1 / READING_ADVANTAGE
+  const writtenMs = (ratio * x + y) / (ratio * ratio * xx + 2 * ratio * xy + yy)
+  return { readMs: ratio * writtenMs, writtenMs }
+}
+
+/** How many tokens a prompt of so many UTF-8 bytes is likely to have. */
+export const likelyTokens = (bytes: number): number => Math.ceil(bytes / BYTES_PER_TOKEN)
+
+/** How long a generation is likely to take, in milliseconds; undefined: no speed is learned yet. */
+export function estimateMs(
+  estimate: SpeedEstimate,
+  { promptTokens, maxTokens }: { readonly promptTokens: number; readonly maxTokens: number },
+): number | undefined {
+  const times = tokenTimes(estimate)
+  if (times === undefined) return undefined
+  return promptTokens * times.readMs + maxTokens * (estimate.answerShare ?? 1) * times.writtenMs
+}
