@@ -1,4 +1,4 @@
-import { BackendError } from './backend.ts'
+import { BackendError, type BackendErrorKind } from './backend.ts'
 import type { Failure, FailureCode } from './failure.ts'
 
 /** A failed call: the failure it counts as, and what the attempt loop needs to know beside the code. */
@@ -10,8 +10,9 @@ export interface CallFailure extends Failure {
   readonly status: number | undefined
   readonly stopped: BackendError['stopped'] | undefined
   readonly partial: string | undefined
-  /** Any HTTP answer shows that the backend lives. */
-  readonly answered: boolean
+  /** What the backend itself said; undefined where the desk found the fault. */
+  readonly kind: BackendErrorKind | undefined
+  readonly isBusy: boolean
 }
 
 const CODE_OF_KIND = {
@@ -28,30 +29,16 @@ const CODE_OF_KIND = {
   interrupted: 'api_stream_interrupted',
   invalid_request: 'api_client_error',
   aborted: 'cancelled',
-} as const satisfies Record<BackendError['kind'], FailureCode>
-
-const SILENT_KINDS = new Set<BackendError['kind']>([
-  'connect',
-  'disconnected',
-  'dead',
-  'invalid_request',
-  'aborted',
-])
+} as const satisfies Record<BackendErrorKind, FailureCode>
 
 /** Turns what a backend threw into a failure. The only place that picks an `api_…` code. */
 export function classify(error: unknown): CallFailure {
   if (!(error instanceof BackendError)) {
     const name = error instanceof Error ? error.name : typeof error
-    return {
+    return foundByDesk({
       code: 'internal_error',
       details: `The backend adapter threw ${name}, which is not a BackendError; this is a bug of the adapter.`,
-      endpointMissing: false,
-      modelUnknown: false,
-      status: undefined,
-      stopped: undefined,
-      partial: undefined,
-      answered: false,
-    }
+    })
   }
   return {
     code: codeOf(error),
@@ -62,9 +49,22 @@ export function classify(error: unknown): CallFailure {
     status: error.status,
     stopped: error.stopped,
     partial: error.partial,
-    answered: !SILENT_KINDS.has(error.kind),
+    kind: error.kind,
+    isBusy: codeOf(error) === 'api_rate_limited',
   }
 }
+
+/** A fault that the desk itself found in a call that had ended. */
+export const foundByDesk = (failure: Failure): CallFailure => ({
+  ...failure,
+  endpointMissing: false,
+  modelUnknown: false,
+  status: undefined,
+  stopped: undefined,
+  partial: undefined,
+  kind: undefined,
+  isBusy: false,
+})
 
 function codeOf(error: BackendError): FailureCode {
   return error.kind === 'status' ? codeOfStatus(error) : CODE_OF_KIND[error.kind]

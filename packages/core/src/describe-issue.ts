@@ -24,7 +24,7 @@ export function kindOf(value: unknown): string {
 export function describeIssue(issue: v.BaseIssue<unknown>, root = ''): string {
   const path = issuePath(issue, root)
   if (issue.kind === 'validation') return `\`${path}\` ${expectation(issue)}.`
-  const expected = issue.type === 'union' ? describeUnion(issue.expected) : describeType(issue.expected)
+  const expected = issue.type === 'union' ? describeUnion(issue.expected) : describeType(issue)
   return `\`${path}\` must be ${expected}; it is ${kindOf(issue.input)}.`
 }
 
@@ -55,9 +55,13 @@ const TYPES: Record<string, string> = {
   Object: 'an object',
 }
 
-const describeType = (expected: string | null): string => TYPES[expected ?? ''] ?? 'of another type'
+/** The only custom schema is `plainObject`. */
+const describeType = ({ type, expected }: v.BaseIssue<unknown>): string =>
+  type === 'custom' ? 'an object' : nameType(expected ?? '')
+
+const nameType = (expected: string): string => TYPES[expected] ?? 'of another type'
 
 function describeUnion(expected: string | null): string {
-  const names = (expected ?? '').replace(/[()]/g, '').split(' | ').map(describeType)
+  const names = (expected ?? '').replace(/[()]/g, '').split(' | ').map(nameType)
   return [...new Set(names)].join(' or ')
 }

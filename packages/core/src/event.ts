@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { describeIssue, kindOf } from './describe-issue.ts'
 import { failure, type Result, success } from './failure.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
+import { plainObject } from './plain-object.ts'
 import type { Parameters } from './prompt.ts'
 
 /** An event, checked. Unset fields are absent. */
@@ -27,17 +28,16 @@ const MAX_ID_LENGTH = 256
 export const MAX_DEPTH = 64
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ID_LENGTH))
-const record = v.record(v.string(), v.unknown())
 
 const EventSchema = v.object({
   id: v.nullish(name),
   model: v.nullish(name),
   backend: v.nullish(name),
   parameters: v.nullish(ParametersSchema),
-  schema: v.nullish(record),
+  schema: v.nullish(plainObject),
   timeout_ms: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS))),
   priority: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(-100), v.maxValue(100))),
-  metadata: v.nullish(record),
+  metadata: v.nullish(plainObject),
 })
 
 /**

@@ -116,7 +116,7 @@ function userText(turns: Turn[]): string {
 
 function turnText({ content }: Turn): string {
   if (typeof content === 'string') return content
-  return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n')
+  return (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
 }
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })

@@ -12,6 +12,8 @@ export {
 } from './backend.ts'
 export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './consola-logger.ts'
+export { createDispatcher } from './create-dispatcher.ts'
+export { onEvent } from './default-dispatcher.ts'
 export type {
   BackendHealth,
   CloseOptions,
@@ -26,6 +28,14 @@ export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
 export type { TranscriptTemplate } from './kobold/transcript.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'
 export { type LogFields, type Logger, silentLogger } from './logger.ts'
+export {
+  type BackendEntry,
+  DEFAULTS,
+  type DispatcherOptions,
+  type OutcomeContext,
+  type OutcomeListener,
+  type Tuning,
+} from './options.ts'
 export type {
   AttemptRecord,
   FailureOutcome,

@@ -13,6 +13,8 @@ export interface Position {
   readonly hasOtherBackend: boolean
   /** That other backend is known to answer. */
   readonly otherIsReady: boolean
+  /** Its port is closed, and it answered not long ago: it loads a model. */
+  readonly isLoading: boolean
   /** A delta has been handed on: nothing can be taken back. */
   readonly handedOn: boolean
   /** Until the deadline of the event, in milliseconds. */
@@ -34,6 +36,8 @@ export type Step =
 /** The one decision of the attempt loop, by the table of codes. Pure. */
 export function nextStep(failure: CallFailure, position: Position): Step {
   if (position.handedOn) return { type: 'stop' }
+  if (position.isLoading && !(position.hasOtherBackend && position.otherIsReady))
+    return { type: 'wait_in_line' }
   const repeat = repeatStep(failure, position)
   if (repeat) return repeat
   if (failure.endpointMissing) return fromNextEndpoint(position)

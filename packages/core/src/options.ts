@@ -12,8 +12,8 @@ export interface BackendEntry {
   backend: Backend
   /** Generations at once; a KoboldCPP server does one. Default 1. */
   concurrency?: number
-  /** Names by which an event's `model` may ask for it, beside those that it reports itself. */
-  aliases?: readonly string[]
+  /** Names by which an event's `model` may ask for it, each with the name of the model on the server. */
+  aliases?: Readonly<Record<string, string>>
 }
 
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
@@ -118,7 +118,8 @@ export interface ResolvedOptions {
 
 const whole = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
   v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(maximum))
-const number = (minimum: number, maximum: number) => v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum))
+const number = (minimum: number, maximum: number) =>
+  v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum))
 
 const TuningSchema = v.object({
   timeoutMs: whole(1, MAX_TIMEOUT_MS),
@@ -142,7 +143,7 @@ const TuningSchema = v.object({
   stuckAfterMs: whole(1),
 })
 
-const EntrySchema = v.object({ concurrency: whole(1, 10_000), aliases: v.array(v.string()) })
+const EntrySchema = v.object({ concurrency: whole(1, 10_000), aliases: v.record(v.string(), v.string()) })
 
 /** Fills in the defaults. Throws a TypeError that names the option for a bad value. */
 export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
@@ -171,11 +172,18 @@ function resolveTuning(options: Partial<Tuning>): Tuning {
 
 function toEntry(given: Backend | BackendEntry, index: number): Required<BackendEntry> {
   const entry = 'backend' in given ? given : { backend: given }
-  const { concurrency = 1, aliases = [] } = entry
-  return { backend: entry.backend, ...check(EntrySchema, { concurrency, aliases: [...aliases] }, `backends[${index}]`) }
+  const { concurrency = 1, aliases = {} } = entry
+  return {
+    backend: entry.backend,
+    ...check(EntrySchema, { concurrency, aliases: { ...aliases } }, `backends[${index}]`),
+  }
 }
 
-function check<Schema extends v.GenericSchema>(schema: Schema, value: unknown, path: string): v.InferOutput<Schema> {
+function check<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  path: string,
+): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, value)
   if (!parsed.success) throw new TypeError(`createDispatcher: ${describeIssue(parsed.issues[0], path)}`)
   return parsed.output

@@ -1,0 +1,105 @@
+import type { Clock } from './clock.ts'
+import { createCrowd } from './crowd.ts'
+import { createDesk } from './desk.ts'
+import type { CloseOptions, Dispatcher, EventOptions, Health } from './dispatcher.ts'
+import type { Failure } from './failure.ts'
+import { runEvent } from './on-event.ts'
+import { type DispatcherOptions, resolveOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import type { Run } from './run.ts'
+import { streamEvent } from './stream-event.ts'
+
+/** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
+const SETTLE_MS = 3_000
+
+const SHUTTING_DOWN: Failure = {
+  code: 'shutting_down',
+  details: 'The desk is closing; send the event again when it is back.',
+  retryAfterMs: 5_000,
+}
+
+/**
+ * Makes a desk of one or more backends. They belong to it from here on: `close` closes them.
+ * Throws a TypeError that names the option for a bad value.
+ */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const resolved = resolveOptions(options)
+  const { clock, tuning } = resolved
+  const desk = createDesk(resolved)
+  const runs = createCrowd<Run>()
+  let state: 'open' | 'draining' | 'closed' = 'open'
+  let closing: Promise<void> | undefined
+
+  const context = {
+    ...resolved,
+    desk,
+    admit(run: Run): () => void {
+      runs.add(run)
+      if (state !== 'open') run.control.abort(SHUTTING_DOWN)
+      return () => runs.remove(run)
+    },
+  }
+
+  function assertNotClosed(): void {
+    if (state === 'closed') throw new Error('The dispatcher is closed; make a new one.')
+  }
+
+  async function onEvent(event: unknown, eventOptions: EventOptions = {}): Promise<Outcome> {
+    assertNotClosed()
+    const outcome = await runEvent(context, { value: event, options: eventOptions })
+    const { signal } = eventOptions
+    if (signal?.aborted && 'error' in outcome && outcome.error === 'cancelled') throw signal.reason
+    return outcome
+  }
+
+  function abortAll(): void {
+    for (const run of runs) run.control.abort(SHUTTING_DOWN)
+  }
+
+  async function shutDown(drainMs: number): Promise<void> {
+    state = 'draining'
+    await within(clock, drainMs, runs.empty())
+    abortAll()
+    await runs.empty()
+    await within(clock, SETTLE_MS, desk.idle())
+    state = 'closed'
+    await desk.close()
+  }
+
+  const dispatcher: Dispatcher = {
+    onEvent,
+    streamEvent(event, eventOptions = {}) {
+      assertNotClosed()
+      const leaving = new AbortController()
+      const signal = eventOptions.signal
+        ? AbortSignal.any([eventOptions.signal, leaving.signal])
+        : leaving.signal
+      return streamEvent(
+        (sink) => runEvent(context, { value: event, options: { ...eventOptions, signal }, sink }),
+        () => leaving.abort(),
+      )
+    },
+    async health(): Promise<Health> {
+      assertNotClosed()
+      await Promise.all(desk.stations.map((station) => station.look(tuning.probeTimeoutMs)))
+      const backends = desk.stations.map((station) => station.health())
+      const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
+      return { status: answers ? 'healthy' : 'degraded', backends, waiting: desk.waiting }
+    },
+    close({ drainMs = 0 }: CloseOptions = {}) {
+      if (closing && drainMs === 0) abortAll()
+      closing ??= shutDown(drainMs)
+      return closing
+    },
+    [Symbol.asyncDispose]: () => dispatcher.close(),
+  }
+  return dispatcher
+}
+
+/** Waits for the promise, but no longer than that. */
+async function within(clock: Clock, limitMs: number, promise: Promise<void>): Promise<void> {
+  const limit = Promise.withResolvers<void>()
+  const timer = clock.setTimer(limit.resolve, limitMs)
+  await Promise.race([promise, limit.promise])
+  timer.cancel()
+}

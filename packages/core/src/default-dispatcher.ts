@@ -1,0 +1,57 @@
+import { createConsolaLogger } from './consola-logger.ts'
+import { createDispatcher } from './create-dispatcher.ts'
+import type { Dispatcher, EventOptions } from './dispatcher.ts'
+import { createKoboldBackend } from './kobold/create-kobold-backend.ts'
+import { parseLogLevel } from './log-level.ts'
+import type { Outcome } from './outcome.ts'
+
+const DEFAULT_URL = 'http://localhost:5001/api'
+
+let dispatcher: Dispatcher | undefined
+
+/**
+ * Answers one event on a desk that is made at first use from `KOBOLDCPP_API_URL` (default
+ * `http://localhost:5001/api`; several, comma separated), `KOBOLDCPP_API_KEY` (one, or one per URL) and `LOG_LEVEL`
+ * (default `INFO`). Use `createDispatcher` for everything else.
+ *
+ * Resolves with an Outcome for any value of `event`. Rejects when a variable is wrong, naming it, or, after the
+ * caller's own abort, with the caller's reason.
+ */
+export async function onEvent(event: unknown, options?: EventOptions): Promise<Outcome> {
+  dispatcher ??= createDefaultDispatcher(process.env)
+  return dispatcher.onEvent(event, options)
+}
+
+/** @internal */
+export function createDefaultDispatcher(
+  environment: Readonly<Record<string, string | undefined>>,
+): Dispatcher {
+  const urls = split(environment.KOBOLDCPP_API_URL || DEFAULT_URL)
+  const keys = split(environment.KOBOLDCPP_API_KEY ?? '')
+  if (keys.length > 1 && keys.length !== urls.length) {
+    throw new TypeError(
+      `KOBOLDCPP_API_KEY holds ${keys.length} keys for ${urls.length} URLs; give one, or one per URL.`,
+    )
+  }
+  const level = parseLogLevel(environment.LOG_LEVEL || 'INFO')
+  if (level === undefined) {
+    throw new TypeError('LOG_LEVEL is not a level; use DEBUG, INFO, WARNING, ERROR or CRITICAL.')
+  }
+  return createDispatcher({
+    logger: createConsolaLogger({ level, stream: process.stderr }),
+    backends: urls.map((url, index) => {
+      const apiKey = keys.length > 1 ? keys[index] : keys[0]
+      return createKoboldBackend({
+        url,
+        name: urls.length === 1 ? 'kobold' : `kobold-${index + 1}`,
+        ...(apiKey === undefined ? {} : { apiKey }),
+      })
+    }),
+  })
+}
+
+const split = (list: string) =>
+  list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')

@@ -1,0 +1,263 @@
+import type { Backend, GenerationEnd } from './backend.ts'
+import {
+  type BackendStatus,
+  onAnswered,
+  onBusy,
+  onCallFailed,
+  onEventEnded,
+  onStuck,
+  onTrialStarted,
+  onUnstuck,
+} from './backend-state.ts'
+import { canCarry } from './can-carry.ts'
+import type { CallFailure } from './classify.ts'
+import type { Timer } from './clock.ts'
+import { type Failure, type FailureCode, failure, type Result, success } from './failure.ts'
+import { createLine, type Waiter } from './line.ts'
+import type { ResolvedOptions } from './options.ts'
+import { modelOn, route } from './route.ts'
+import { endedBecause, type Run } from './run.ts'
+import { createStation, type Station } from './station.ts'
+import { untilAborted } from './until-aborted.ts'
+
+/** How an event leaves the backend that it called. */
+export type Leaving =
+  | { readonly type: 'answered'; readonly end: GenerationEnd }
+  | { readonly type: 'failed'; readonly failure: CallFailure }
+  /** `settled`: when the backend has stopped. The slot is taken until then. */
+  | { readonly type: 'aborted'; readonly settled: Promise<void> }
+
+/** A slot of a backend, taken by one event. */
+export interface Seat {
+  readonly backend: Backend
+  /** The port is closed, and the server answered not long ago. */
+  isLoading(): boolean
+  mayRepeat(): boolean
+  countCall(): void
+  countRepeat(): void
+  /** A call has failed; what follows is not decided yet. */
+  failed(failure: CallFailure): void
+  leave(leaving: Leaving): void
+  /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
+  modelFor(model: string | undefined): string | undefined
+}
+
+/** Backends, their slots and the line before them. */
+export interface Desk {
+  readonly stations: readonly Station[]
+  /** Events that wait for a slot. */
+  readonly waiting: number
+  /** Waits for a slot of one of the backends that may answer, but not of one that was tried. */
+  takeSeat(
+    run: Run,
+    how: { readonly tried: ReadonlySet<string>; readonly isReturning: boolean },
+  ): Promise<Result<Seat>>
+  /** Whether there are backends to go on to, and whether one of them is known to answer. */
+  others(run: Run, except: ReadonlySet<string>): { readonly exist: boolean; readonly ready: boolean }
+  /** Resolves when no slot is taken. */
+  idle(): Promise<void>
+  /** Stops looking after backends and closes them. */
+  close(): Promise<void>
+}
+
+type DeskWaiter = Waiter & { grant(station: Station): void }
+
+export function createDesk(options: ResolvedOptions): Desk {
+  const { clock, tuning } = options
+  const line = createLine<DeskWaiter>({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
+  const stations = options.backends.map((entry) => createStation(entry, options, serve))
+  const byName = new Map(stations.map((station) => [station.name, station]))
+  const routes = new WeakMap<Run, readonly Station[]>()
+  const watchers = new Map<Station, Timer>()
+  let isServing = false
+  let whenIdle: (() => void)[] = []
+
+  const isFree = ({ slots }: Station) => slots.inFlight < slots.concurrency
+
+  /** A shut backend takes nobody, unless all that the event may use are shut: then the event is the trial. */
+  const takes = (station: Station, allowed: readonly Station[]) =>
+    isFree(station) &&
+    (station.admits() !== 'no' || (station.isShut() && allowed.every((other) => other.isShut())))
+
+  /** Gives free slots to those who wait. Called after everything that may have changed who can be served. */
+  function serve(): void {
+    if (isServing) return
+    isServing = true
+    for (const station of stations) {
+      for (let waiter = nextFor(station); waiter; waiter = nextFor(station)) waiter.grant(station)
+    }
+    isServing = false
+    for (const station of stations) watch(station)
+  }
+
+  function nextFor(station: Station): DeskWaiter | undefined {
+    if (line.size === 0 || !isFree(station)) return undefined
+    if (station.admits() !== 'no') return line.next(station.name, clock.now())
+    const trial = line
+      .waiting()
+      .find(({ backends }) => backends.includes(station.name) && takes(station, named(backends)))
+    if (trial) line.leave(trial)
+    return trial
+  }
+
+  const named = (names: readonly string[]) => names.flatMap((name) => byName.get(name) ?? [])
+
+  /** While somebody waits for a backend that takes nobody, looks again and again whether it does now. */
+  function watch(station: Station): void {
+    if (watchers.has(station) || !isAwaited(station)) return
+    const timer = clock.setTimer(() => {
+      watchers.delete(station)
+      // A shut backend is tried with a real event, not with a probe.
+      if (station.isShut()) serve()
+      else if (isAwaited(station)) void station.look(0).then(serve)
+    }, tuning.probeIntervalMs)
+    watchers.set(station, timer)
+  }
+
+  const isAwaited = (station: Station) =>
+    line.size > 0 &&
+    station.admits() === 'no' &&
+    line.waiting().some(({ backends }) => backends.includes(station.name))
+
+  function openSeat(station: Station, run: Run): Seat {
+    const isTrial = station.admits() !== 'yes'
+    station.slots.take()
+    if (isTrial) station.change(onTrialStarted(station.status))
+    const startedAt = clock.now()
+    const free = (code: FailureCode | undefined) => {
+      station.slots.release()
+      station.change(onEventEnded(station.status, clock.now(), { code, trial: isTrial }))
+      if (stations.some(({ inFlight }) => inFlight > 0)) return
+      for (const listener of whenIdle) listener()
+      whenIdle = []
+    }
+    return {
+      backend: station.backend,
+      isLoading: () => station.stateName() === 'loading',
+      mayRepeat: () => !station.budget.spent(clock.now()),
+      countCall: () => station.budget.recordCall(clock.now()),
+      countRepeat: () => void station.budget.tryRepeat(clock.now()),
+      modelFor: (model) => modelOn(station, model),
+      failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
+      leave(leaving) {
+        if (leaving.type === 'answered') {
+          station.finished(leaving.end, clock.now() - startedAt)
+          free(undefined)
+        } else if (leaving.type === 'failed') free(leaving.failure.code)
+        else void holdUntil(station, leaving.settled).then(() => free(endedBecause(run).code))
+      },
+    }
+  }
+
+  /** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
+  async function holdUntil(station: Station, settled: Promise<void>): Promise<void> {
+    let isStuck = false
+    const timer = clock.setTimer(() => {
+      isStuck = true
+      station.change(onStuck(station.status))
+    }, tuning.stuckAfterMs)
+    await settled
+    timer.cancel()
+    if (isStuck) station.change(onUnstuck(station.status))
+  }
+
+  /** All backends that may answer the event, and those of them to use now, best first. */
+  async function narrow(
+    run: Run,
+  ): Promise<Result<{ allowed: readonly Station[]; best: readonly Station[] }>> {
+    const look = () => route({ backends: stations, event: run, now: clock.now() })
+    let routed = look()
+    if (routed.ok && routed.value.kind === 'needs_probe') {
+      const looks = named(routed.value.backends).map((station) => station.look(tuning.probeTimeoutMs))
+      await untilAborted(Promise.all(looks), run.control.signal)
+      if (run.control.signal.aborted) return failure(endedBecause(run))
+      routed = look()
+    }
+    if (!routed.ok) return routed
+    if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
+    const isAble = ({ backend }: Station) =>
+      backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
+    const allowed = named(routed.value.allowed).filter(isAble)
+    routes.set(run, allowed)
+    if (allowed.length === 0) return failure(CANNOT_CARRY)
+    const best = named(routed.value.candidates.map(({ name }) => name)).filter(isAble)
+    return success({ allowed, best })
+  }
+
+  function wait(run: Run, allowed: readonly Station[], isReturning: boolean): Promise<Result<Seat>> {
+    const { signal } = run.control
+    const since = clock.now()
+    return new Promise((resolve) => {
+      const end = (result: Result<Seat>) => {
+        signal.removeEventListener('abort', onAbort)
+        run.waitedMs += clock.now() - since
+        resolve(result)
+      }
+      const onAbort = () => {
+        line.leave(waiter)
+        end(failure(endedBecause(run)))
+      }
+      const waiter: DeskWaiter = {
+        priority: run.priority,
+        caller: run.caller,
+        enteredAt: run.startedAt,
+        backends: allowed.map(({ name }) => name),
+        headOfLine: isReturning,
+        grant: (station) => end(success(openSeat(station, run))),
+      }
+      if (line.enter(waiter) === 'full') return resolve(failure(FULL))
+      signal.addEventListener('abort', onAbort, { once: true })
+      run.sink?.admitted(run.id)
+      for (const station of allowed) watch(station)
+    })
+  }
+
+  return {
+    stations,
+    get waiting() {
+      return line.size
+    },
+    async takeSeat(run, { tried, isReturning }) {
+      if (run.control.signal.aborted) return failure(endedBecause(run))
+      const routed = await narrow(run)
+      if (!routed.ok) return routed
+      const isLeft = ({ name }: Station) => !tried.has(name)
+      const allowed = routed.value.allowed.filter(isLeft)
+      const station = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
+      if (!station) return wait(run, allowed, isReturning)
+      run.sink?.admitted(run.id)
+      return success(openSeat(station, run))
+    },
+    others(run, except) {
+      const left = (routes.get(run) ?? []).filter(({ name }) => !except.has(name))
+      const usable = left.filter((station) => !(station.isShut() && station.admits() === 'no'))
+      return { exist: usable.length > 0, ready: usable.some((station) => isReady(station)) }
+    },
+    idle() {
+      if (stations.every(({ inFlight }) => inFlight === 0)) return Promise.resolve()
+      return new Promise((resolve) => whenIdle.push(resolve))
+    },
+    async close() {
+      for (const timer of watchers.values()) timer.cancel()
+      watchers.clear()
+      await Promise.allSettled(stations.map(({ backend }) => backend.close()))
+    },
+  }
+}
+
+const isReady = (station: Station) => station.stateName() === 'ready' || station.stateName() === 'busy'
+
+function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {
+  if (isBusy) return onBusy(status, now, retryAfterMs)
+  return kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
+}
+
+const CANNOT_CARRY: Failure = {
+  code: 'api_client_error',
+  details: 'No configured backend has an endpoint that carries the images or tools of this event.',
+}
+
+const FULL: Failure = {
+  code: 'capacity_exceeded',
+  details: 'The waiting line is full; come back later.',
+}

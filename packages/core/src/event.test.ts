@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { parseEvent, readEventId } from './event.ts'
+
+function refused(value: unknown): string {
+  const result = parseEvent(value)
+  if (result.ok) throw new Error('parsed')
+  return `${result.failure.code}: ${result.failure.details}`
+}
+
+test('all fields are read, unknown ones ignored, null ones unset', () => {
+  const parsed = parseEvent({
+    content: 'Hi',
+    id: 'e1',
+    model: 'm',
+    backend: null,
+    parameters: { max_tokens: 5, stop: 'x', top_p: null, unheard_of: 1 },
+    schema: { type: 'object' },
+    timeout_ms: 1000,
+    priority: -100,
+    metadata: { k: 'v' },
+    address: 'http://10.0.0.1',
+  })
+  expect(parsed).toEqual({
+    ok: true,
+    value: {
+      content: 'Hi',
+      id: 'e1',
+      model: 'm',
+      parameters: { max_tokens: 5, stop: ['x'] },
+      schema: { type: 'object' },
+      timeout_ms: 1000,
+      priority: -100,
+      metadata: { k: 'v' },
+    },
+  })
+})
+
+test.each<[unknown, string]>([
+  [undefined, 'invalid_input_format: An event is a JSON object with a `content`; this one is nothing.'],
+  [null, 'invalid_input_format: An event is a JSON object with a `content`; this one is null.'],
+  ['text', 'invalid_input_format: An event is a JSON object with a `content`; this one is a string.'],
+  [[], 'invalid_input_format: An event is a JSON object with a `content`; this one is a list.'],
+  [
+    {},
+    'missing_content_field: The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
+  ],
+  [
+    { content: null },
+    'missing_content_field: The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
+  ],
+  [
+    { content: 5 },
+    'invalid_input_format: `content` must be a string, an object or a list; it is a whole number.',
+  ],
+  [
+    { content: true },
+    'invalid_input_format: `content` must be a string, an object or a list; it is a boolean.',
+  ],
+  [{ content: 'x', id: '' }, 'invalid_input_format: `id` must not be empty.'],
+  [{ content: 'x', id: 5 }, 'invalid_input_format: `id` must be a string; it is a whole number.'],
+  [{ content: 'x', timeout_ms: 0 }, 'invalid_input_format: `timeout_ms` must be at least 1.'],
+  [{ content: 'x', timeout_ms: 3_600_001 }, 'invalid_input_format: `timeout_ms` must be at most 3600000.'],
+  [{ content: 'x', priority: 1.5 }, 'invalid_input_format: `priority` must be a whole number.'],
+  [{ content: 'x', priority: 101 }, 'invalid_input_format: `priority` must be at most 100.'],
+  [{ content: 'x', parameters: [] }, 'invalid_input_format: `parameters` must be an object; it is a list.'],
+  [
+    { content: 'x', parameters: { max_tokens: 0 } },
+    'invalid_input_format: `parameters.max_tokens` must be at least 1.',
+  ],
+  [
+    { content: 'x', parameters: { max_tokens: '5' } },
+    'invalid_input_format: `parameters.max_tokens` must be a number; it is a string.',
+  ],
+  [
+    { content: 'x', parameters: { stop: 5 } },
+    'invalid_input_format: `parameters.stop` must be a string or a list; it is a whole number.',
+  ],
+  [{ content: 'x', metadata: 'x' }, 'invalid_input_format: `metadata` must be an object; it is a string.'],
+  [{ content: 'x', schema: [] }, 'invalid_input_format: `schema` must be an object; it is a list.'],
+])('%j is refused with its path', (value, message) => {
+  expect(refused(value)).toBe(message)
+})
+
+test('no message shows a value', () => {
+  expect(refused({ content: 'x', model: { secret: 'hunter2' } })).not.toContain('hunter2')
+  expect(refused({ content: 'x', parameters: { seed: 'hunter2' } })).not.toContain('hunter2')
+})
+
+test('a cyclic event is refused, not walked for ever', () => {
+  const metadata: Record<string, unknown> = {}
+  metadata.self = metadata
+  expect(refused({ content: 'x', metadata })).toContain('nested deeper than 64')
+})
+
+test('the id of a refused event can be echoed', () => {
+  expect(readEventId({ id: 'mine' })).toBe('mine')
+  expect(readEventId({ id: 7 })).toBeUndefined()
+  expect(readEventId('text')).toBeUndefined()
+})

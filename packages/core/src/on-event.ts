@@ -1,0 +1,141 @@
+import { attempt } from './attempt.ts'
+import { createId } from './create-id.ts'
+import type { Desk } from './desk.ts'
+import type { EventOptions } from './dispatcher.ts'
+import { parseEvent, readEventId, type TicketEvent } from './event.ts'
+import { extractPrompt } from './extract-prompt.ts'
+import { type Failure, failure, type Result, success } from './failure.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
+import type { Prompt } from './prompt.ts'
+import { type Answer, respondWithAnswer, respondWithFailure } from './respond.ts'
+import type { Run, RunFailure, Sink } from './run.ts'
+
+/** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
+export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
+  const asked = readAsked(given.value)
+  const run = startRun(context, given, asked)
+  const release = context.admit(run)
+  const unlisten = cancelWith(run, given.options.signal)
+  const deadline = context.clock.setTimer(() => run.control.abort(DEADLINE), run.deadlineAt - run.startedAt)
+  try {
+    const ended = asked.ok ? await attemptSafely(run, context) : asked
+    return record(context, { run, value: given.value, ended })
+  } finally {
+    deadline.cancel()
+    unlisten()
+    release()
+  }
+}
+
+/** What an event needs of its dispatcher. */
+export interface EventContext extends ResolvedOptions {
+  readonly desk: Desk
+  /** Counts the event as in hand until the returned function is called; ends it at once when the desk is closing. */
+  admit(run: Run): () => void
+}
+
+export interface GivenEvent {
+  readonly value: unknown
+  readonly options: EventOptions
+  /** Present: deltas are handed on as they come. */
+  readonly sink?: Sink
+}
+
+interface Asked {
+  readonly event: TicketEvent
+  readonly prompt: Prompt
+}
+
+function readAsked(value: unknown): Result<Asked> {
+  const event = parseEvent(value)
+  if (!event.ok) return event
+  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
+}
+
+const NO_PROMPT: Prompt = { turns: [], text: '', parameters: {} }
+
+function startRun(
+  { clock, random, tuning }: EventContext,
+  { value, options, sink }: GivenEvent,
+  asked: Result<Asked>,
+): Run {
+  const event = asked.ok ? asked.value.event : undefined
+  const startedAt = clock.now()
+  return {
+    id: event?.id ?? readEventId(value) ?? `evt_${createId(clock.wallTime(), random)}`,
+    prompt: asked.ok ? asked.value.prompt : NO_PROMPT,
+    model: event?.model,
+    backend: event?.backend,
+    schema: event?.schema,
+    metadata: event?.metadata,
+    priority: event?.priority ?? 0,
+    caller: options.caller ?? '',
+    headers: options.headers,
+    logFields: options.logFields,
+    startedAt,
+    deadlineAt: startedAt + (event?.timeout_ms ?? tuning.timeoutMs),
+    control: new AbortController(),
+    sink,
+    attempts: [],
+    waitedMs: 0,
+  }
+}
+
+const DEADLINE: Failure = {
+  code: 'deadline_exceeded',
+  details: 'The time of the event was up before its answer was whole; raise `timeout_ms` or ask for less.',
+}
+
+const CANCELLED: Failure = { code: 'cancelled', details: 'The caller cancelled the event.' }
+
+function cancelWith({ control }: Run, signal: AbortSignal | undefined): () => void {
+  const onAbort = () => control.abort(CANCELLED)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return () => signal?.removeEventListener('abort', onAbort)
+}
+
+/** A bug of ours must not lose the event: it ends as `internal_error`. */
+async function attemptSafely(run: Run, context: EventContext): Promise<Result<Answer, RunFailure>> {
+  try {
+    return await attempt(run, context)
+  } catch (error) {
+    const name = error instanceof Error ? error.name : typeof error
+    context.logger.error('internal error', { ...run.logFields, event_id: run.id, error })
+    return failure({ code: 'internal_error', details: `The desk failed with ${name}; see its log.` })
+  }
+}
+
+function record(
+  { clock, logger, onOutcome }: EventContext,
+  { run, value, ended }: { run: Run; value: unknown; ended: Result<Answer, RunFailure> },
+): Outcome {
+  const story = {
+    id: run.id,
+    durationMs: Math.round(clock.now() - run.startedAt),
+    attempts: run.attempts,
+    metadata: run.metadata,
+  }
+  const outcome = ended.ok
+    ? respondWithAnswer(story, ended.value)
+    : respondWithFailure(story, ended.failure, ended.failure.partial)
+  logger.info('event ended', describeOutcome(outcome, run))
+  try {
+    onOutcome?.(outcome, { event: value, caller: run.caller, waitedMs: run.waitedMs })
+  } catch (error) {
+    logger.error('onOutcome threw', { ...run.logFields, event_id: run.id, error })
+  }
+  return outcome
+}
+
+const describeOutcome = (outcome: Outcome, run: Run) => ({
+  ...run.logFields,
+  event_id: run.id,
+  code: 'error' in outcome ? outcome.error : 'completed',
+  ...('error' in outcome ? {} : { backend: outcome.backend, endpoint: outcome.endpoint }),
+  duration_ms: outcome.duration_ms,
+  waited_ms: Math.round(run.waitedMs),
+  attempts: outcome.attempts.length,
+})

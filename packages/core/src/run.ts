@@ -1,0 +1,43 @@
+import type { Delta } from './call-endpoint.ts'
+import type { Failure } from './failure.ts'
+import type { AttemptRecord } from './outcome.ts'
+import type { Prompt } from './prompt.ts'
+
+/** Where the deltas of a streamed event go. */
+export interface Sink {
+  /** The event has been accepted: it waits or runs. Called once. */
+  admitted(id: string): void
+  /** Resolves when the next delta may come. */
+  delta(delta: Delta): Promise<void> | undefined
+}
+
+/** One event on its way, from its acceptance to its outcome. */
+export interface Run {
+  readonly id: string
+  readonly prompt: Prompt
+  readonly model: string | undefined
+  readonly backend: string | undefined
+  readonly schema: Record<string, unknown> | undefined
+  readonly metadata: Record<string, unknown> | undefined
+  readonly priority: number
+  readonly caller: string
+  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly logFields: Readonly<Record<string, unknown>> | undefined
+  /** Clock time, not wall time. */
+  readonly startedAt: number
+  readonly deadlineAt: number
+  /** Aborted with a `Failure` when the event must end now: deadline, cancel, shutdown. */
+  readonly control: AbortController
+  readonly sink: Sink | undefined
+  readonly attempts: AttemptRecord[]
+  /** Milliseconds in the line, so far. */
+  waitedMs: number
+}
+
+/** A failure with the text that had come. */
+export interface RunFailure extends Failure {
+  readonly partial?: string | undefined
+}
+
+/** Why the run was ended from outside. */
+export const endedBecause = (run: Run): Failure => run.control.signal.reason as Failure

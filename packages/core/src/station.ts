@@ -1,0 +1,161 @@
+import { type Backend, BackendError, type BackendState, type GenerationEnd } from './backend.ts'
+import {
+  admits,
+  type BackendStateName,
+  type BackendStatus,
+  initialStatus,
+  isOnTrial,
+  isOpen,
+  onProbe,
+  stateAt,
+} from './backend-state.ts'
+import type { BackendHealth } from './dispatcher.ts'
+import type { Logger } from './logger.ts'
+import type { BackendEntry, ResolvedOptions } from './options.ts'
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
+import type { RoutableBackend } from './route.ts'
+import { createSlots, type Slots } from './slots.ts'
+
+/** One backend at the desk: its slots, its retry budget, and what is known of it. */
+export interface Station extends RoutableBackend {
+  readonly backend: Backend
+  readonly slots: Slots
+  readonly budget: RetryBudget
+  status: BackendStatus
+  /** What the last successful probe said. */
+  seen: BackendState | undefined
+  stateName(): BackendStateName
+  /** Whether an event may be sent there: breaker, loading and busy holds, not slots. */
+  admits(): 'yes' | 'trial' | 'no'
+  /** Its breaker is open and nobody is trying it. */
+  isShut(): boolean
+  change(status: BackendStatus): void
+  /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
+  look(maxAgeMs: number): Promise<void>
+  finished(end: GenerationEnd, durationMs: number): void
+  health(): BackendHealth
+}
+
+/** Weight of the newest answer in the average. */
+const LATENCY_WEIGHT = 0.3
+
+export function createStation(
+  entry: Required<BackendEntry>,
+  { clock, logger, tuning }: ResolvedOptions,
+  onChange: () => void,
+): Station {
+  const { backend } = entry
+  const slots = createSlots(entry.concurrency)
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let looking: Promise<void> | undefined
+  let problem: string | undefined
+  let latencyMs: number | undefined
+
+  async function look(): Promise<void> {
+    const found = await probe(backend, clock, tuning.probeTimeoutMs)
+    lookedAt = clock.now()
+    problem = found instanceof BackendError ? found.message : undefined
+    if (!(found instanceof BackendError)) station.seen = found
+    station.change(onProbe(station.status, lookedAt, found))
+  }
+
+  const station: Station = {
+    backend,
+    name: backend.name,
+    aliases: entry.aliases,
+    slots,
+    get models() {
+      return station.seen?.models ?? []
+    },
+    get probed() {
+      return lookedAt !== Number.NEGATIVE_INFINITY
+    },
+    get inFlight() {
+      return slots.inFlight
+    },
+    get concurrency() {
+      return slots.concurrency
+    },
+    get recentLatencyMs() {
+      return latencyMs
+    },
+    budget: createRetryBudget({
+      windowMs: tuning.retryBudgetWindowMs,
+      share: tuning.retryBudgetRatio,
+      floor: tuning.retryBudgetFloor,
+    }),
+    status: initialStatus({
+      failuresToOpen: tuning.breakerFailures,
+      openMs: tuning.breakerOpenMs,
+      maxOpenMs: tuning.breakerMaxOpenMs,
+      loadingGraceMs: tuning.loadingGraceMs,
+    }),
+    seen: undefined,
+    stateName: () => stateAt(station.status, clock.now(), slots),
+    admits: () => admits(station.status, clock.now()),
+    isShut: () => isOpen(station.status) && !isOnTrial(station.status),
+    change(status) {
+      const before = station.stateName()
+      station.status = status
+      sayChange(logger, backend.name, before, station.stateName())
+      onChange()
+    },
+    look(maxAgeMs) {
+      if (looking) return looking
+      if (clock.now() - lookedAt < maxAgeMs) return Promise.resolve()
+      looking = look().finally(() => {
+        looking = undefined
+      })
+      return looking
+    },
+    finished(_end, durationMs) {
+      const before = latencyMs ?? durationMs
+      latencyMs = before + LATENCY_WEIGHT * (durationMs - before)
+    },
+    health() {
+      const { seen } = station
+      return {
+        name: backend.name,
+        state: station.stateName(),
+        models: [...(seen?.models ?? [])],
+        ...(seen?.contextLength === undefined ? {} : { context_length: seen.contextLength }),
+        ...(seen?.version === undefined ? {} : { version: seen.version }),
+        concurrency: slots.concurrency,
+        in_flight: slots.inFlight,
+        ...(problem === undefined ? {} : { details: problem }),
+      }
+    },
+  }
+  return station
+}
+
+/** What the backend says of itself, or why it does not. Never throws: every way of failing is an answer here. */
+async function probe(
+  backend: Backend,
+  clock: ResolvedOptions['clock'],
+  timeoutMs: number,
+): Promise<BackendState | BackendError> {
+  const control = new AbortController()
+  const timer = clock.setTimer(() => control.abort(), timeoutMs)
+  try {
+    return await backend.probe(control.signal)
+  } catch (error) {
+    if (control.signal.aborted) {
+      return new BackendError('dead', `${backend.name} did not say how it is within ${timeoutMs} ms.`)
+    }
+    if (error instanceof BackendError) return error
+    return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
+  } finally {
+    timer.cancel()
+  }
+}
+
+/** Busy and ready alternate with every event; only what an operator would act on is told. */
+function sayChange(logger: Logger, backend: string, before: BackendStateName, after: BackendStateName): void {
+  if (before === after) return
+  if (after === 'down' || after === 'stuck' || after === 'loading') {
+    logger.warn(`backend is ${after}`, { backend })
+  } else if (before === 'down' || before === 'stuck' || before === 'loading') {
+    logger.info(`backend is ${after} again`, { backend })
+  }
+}
