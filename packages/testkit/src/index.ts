@@ -9,7 +9,6 @@ export {
   type KoboldSimulator,
   type StartKoboldSimulatorOptions,
   startKoboldSimulator,
-  type WaitOptions,
 } from './kobold-simulator.ts'
 export {
   listExchanges,
@@ -38,3 +37,5 @@ export type {
   SimulatedAnswer,
   SimulatedPrompt,
 } from './simulator-options.ts'
+export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
+export type { WaitOptions } from './watch.ts'

@@ -1,16 +1,12 @@
-import { createServer, type Server, type Socket } from 'node:net'
-import { payloadTooBig } from './error-replies.ts'
+import type { Socket } from 'node:net'
+import { createDoor } from './door.ts'
 import { createFaultBook } from './fault-book.ts'
-import { type HttpReader, readHttp } from './http-reader.ts'
-import { createKoboldEngine, type KoboldEngine } from './kobold-engine.ts'
+import { createKoboldEngine } from './kobold-engine.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
-import {
-  type KoboldSimulatorOptions,
-  type ResolvedOptions,
-  resolveSimulatorOptions,
-} from './simulator-options.ts'
-import { createSocketSink } from './socket-sink.ts'
+import { serveSocket } from './serve-socket.ts'
+import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
+import { createWatch, type WaitOptions } from './watch.ts'
 
 export interface StartKoboldSimulatorOptions extends KoboldSimulatorOptions {
   /** Default 0: a free port. */
@@ -57,143 +53,6 @@ export interface KoboldSimulator extends AsyncDisposable {
   kill(): Promise<void>
   /** Ends everything. May be called twice. */
   close(): Promise<void>
-}
-
-export interface WaitOptions {
-  /** Gives up, with an error, after this time. Default 10,000. */
-  readonly timeoutMs?: number
-}
-
-const maxBodyBytes = 32 * 1024 * 1024
-
-/** Calls back once when the other side has closed; at once if it has already. */
-function watchGone(socket: Socket) {
-  const listeners = new Set<() => void>()
-  let gone = false
-  const leave = () => {
-    if (gone) return
-    gone = true
-    // Nobody is being answered: there is no one else to close our half.
-    if (listeners.size === 0) socket.destroySoon()
-    for (const listener of listeners) listener()
-    listeners.clear()
-  }
-  socket.on('end', leave)
-  socket.on('close', leave)
-  return {
-    listen(listener: () => void) {
-      if (gone) listener()
-      else listeners.add(listener)
-    },
-    answered: () => listeners.clear(),
-  }
-}
-
-function serveSocket(
-  socket: Socket,
-  engine: KoboldEngine,
-  options: ResolvedOptions & { keepAlive: boolean },
-) {
-  const gone = watchGone(socket)
-  let reader: HttpReader | undefined
-  const newSink = () => {
-    const sink = createSocketSink({
-      socket,
-      version: options.version,
-      keepAlive: options.keepAlive,
-      onGone: gone.listen,
-      onKept: () => {
-        gone.answered()
-        queueMicrotask(() => reader?.next())
-      },
-    })
-    return {
-      ...sink,
-      reply: (reply: Parameters<typeof sink.reply>[0]) => {
-        // What the caller does after a whole answer is no hang-up.
-        gone.answered()
-        sink.reply(reply)
-      },
-      end: () => {
-        gone.answered()
-        sink.end()
-      },
-    }
-  }
-  reader = readHttp(socket, {
-    maxBodyBytes,
-    chunkedBodies: options.version !== '1.76',
-    onRequest: ({ method, path, headers, body }) =>
-      engine.handle({ method, path, headers, bodyText: decode(body) }, newSink()),
-    onTooLarge: () => newSink().reply(payloadTooBig()),
-    onNonsense: () => socket.destroySoon(),
-  })
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-function decode(body: Buffer): string | undefined {
-  try {
-    return utf8.decode(body)
-  } catch {
-    return undefined
-  }
-}
-
-/** Promises that are kept when something has happened. */
-function createWatch() {
-  const checks = new Set<() => void>()
-  return {
-    changed() {
-      if (checks.size === 0) return
-      for (const check of [...checks]) check()
-    },
-    until(holds: () => boolean, what: string, { timeoutMs = 10_000 }: WaitOptions = {}): Promise<void> {
-      return new Promise((resolve, reject) => {
-        const check = () => {
-          if (!holds()) return
-          stop()
-          resolve()
-        }
-        const timer = setTimeout(() => {
-          stop()
-          reject(new Error(`The simulator waited ${timeoutMs} ms in vain for ${what}.`))
-        }, timeoutMs)
-        const stop = () => {
-          clearTimeout(timer)
-          checks.delete(check)
-        }
-        checks.add(check)
-        check()
-      })
-    },
-  }
-}
-
-/** The port: opened and closed any number of times, always the same number. */
-function createDoor(host: string, firstPort: number, onSocket: (socket: Socket) => void) {
-  let server: Server | undefined
-  let port = firstPort
-  return {
-    port: () => port,
-    open(): Promise<void> {
-      if (server !== undefined) return Promise.resolve()
-      const opened = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
-      server = opened
-      return new Promise((resolve, reject) => {
-        opened.once('error', reject)
-        opened.listen(port, host, () => {
-          const address = opened.address()
-          if (typeof address === 'object' && address !== null) port = address.port
-          resolve()
-        })
-      })
-    },
-    close(): void {
-      server?.close()
-      server = undefined
-    },
-  }
 }
 
 /**

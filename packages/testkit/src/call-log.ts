@@ -1,0 +1,47 @@
+import { type Body, type EngineRequest, field, genkeyOf } from './engine-request.ts'
+import type { KoboldEndpoint } from './kobold-endpoints.ts'
+import type { RecordedCall } from './recorded-call.ts'
+
+export type GenerationKind = Extract<KoboldEndpoint, { kind: 'generation' }>
+
+/** The account of all generations that were asked for. */
+export interface CallLog {
+  readonly calls: readonly RecordedCall[]
+  record(request: EngineRequest, kind: GenerationKind, body: Body): RecordedCall
+  /** The call has ended, and how. */
+  settle(call: RecordedCall, state: RecordedCall['state'], status?: number): void
+}
+
+/** `keep: false`: calls are counted but not kept. */
+export function createCallLog(keep: boolean, onChange: () => void): CallLog {
+  const calls: RecordedCall[] = []
+  let callCount = 0
+  return {
+    calls,
+    record(request, { endpoint, nativeStream }, body) {
+      const genkey = genkeyOf(body)
+      callCount += 1
+      const call: RecordedCall = {
+        id: callCount,
+        endpoint,
+        stream: nativeStream || (endpoint !== 'native' && field(body, 'stream') === true),
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: body.ok ? body.value : undefined,
+        genkey: genkey === '' ? undefined : genkey,
+        startedAt: performance.now(),
+        state: 'waiting',
+        tokensGenerated: 0,
+      }
+      if (keep) calls.push(call)
+      return call
+    },
+    settle(call, state, status) {
+      call.state = state
+      call.endedAt = performance.now()
+      if (status !== undefined) call.status = status
+      onChange()
+    },
+  }
+}

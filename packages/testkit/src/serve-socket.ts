@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net'
+import { payloadTooBig } from './error-replies.ts'
+import { type HttpReader, readHttp } from './http-reader.ts'
+import type { KoboldEngine } from './kobold-engine.ts'
+import type { ResolvedOptions } from './simulator-options.ts'
+import { createSocketSink } from './socket-sink.ts'
+
+const maxBodyBytes = 32 * 1024 * 1024
+
+/** Calls back once when the other side has closed; at once if it has already. */
+function watchGone(socket: Socket) {
+  const listeners = new Set<() => void>()
+  let gone = false
+  const leave = () => {
+    if (gone) return
+    gone = true
+    // Nobody is being answered: there is no one else to close our half.
+    if (listeners.size === 0) socket.destroySoon()
+    for (const listener of listeners) listener()
+    listeners.clear()
+  }
+  socket.on('end', leave)
+  socket.on('close', leave)
+  return {
+    listen(listener: () => void) {
+      if (gone) listener()
+      else listeners.add(listener)
+    },
+    answered: () => listeners.clear(),
+  }
+}
+
+/** Reads requests off a connection and lets the engine answer them. */
+export function serveSocket(
+  socket: Socket,
+  engine: KoboldEngine,
+  options: ResolvedOptions & { keepAlive: boolean },
+) {
+  const gone = watchGone(socket)
+  let reader: HttpReader | undefined
+  const newSink = () => {
+    const sink = createSocketSink({
+      socket,
+      version: options.version,
+      keepAlive: options.keepAlive,
+      onGone: gone.listen,
+      onKept: () => {
+        gone.answered()
+        queueMicrotask(() => reader?.next())
+      },
+    })
+    return {
+      ...sink,
+      reply: (reply: Parameters<typeof sink.reply>[0]) => {
+        // What the caller does after a whole answer is no hang-up.
+        gone.answered()
+        sink.reply(reply)
+      },
+      end: () => {
+        gone.answered()
+        sink.end()
+      },
+    }
+  }
+  reader = readHttp(socket, {
+    maxBodyBytes,
+    chunkedBodies: options.version !== '1.76',
+    onRequest: ({ method, path, headers, body }) =>
+      engine.handle({ method, path, headers, bodyText: decode(body) }, newSink()),
+    onTooLarge: () => newSink().reply(payloadTooBig()),
+    onNonsense: () => socket.destroySoon(),
+  })
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decode(body: Buffer): string | undefined {
+  try {
+    return utf8.decode(body)
+  } catch {
+    return undefined
+  }
+}
