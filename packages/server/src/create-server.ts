@@ -1,0 +1,116 @@
+import type { Server } from 'node:http'
+import { silentLogger } from '@ai-ticket/core'
+import {
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify'
+import { acceptOnlyJson } from './accept-only-json.ts'
+import { FastifyLogger } from './fastify-logger.ts'
+import { createKeyring } from './keyring.ts'
+import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
+import { installAuth } from './plugins/auth.ts'
+import { answerClientError } from './plugins/client-error.ts'
+import { type Drain, installDrain } from './plugins/drain.ts'
+import { answerError, installErrorHandler } from './plugins/error-handler.ts'
+import { installHostCheck } from './plugins/host-check.ts'
+import { installNotFound } from './plugins/not-found.ts'
+import { installRequestId, requestIdOf } from './plugins/request-id.ts'
+import { installRequestLog } from './plugins/request-log.ts'
+import { eventRoutes } from './routes/event.ts'
+import { addHealthRoutes } from './routes/health.ts'
+
+/**
+ * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
+ *
+ * `POST /event` (JSON, or server-sent events by `Accept`), `GET /health`, `/livez`, `/readyz`. Every error is
+ * `{ error, details }` with an `X-Request-Id`; a caller that hangs up cancels its event. It binds nothing by itself and
+ * does not insist on keys: which address needs them is decided by who calls `listen`.
+ *
+ * `close()` takes no more connections, lets answers finish and does not wait for idle clients. It ends nothing in hand:
+ * close the dispatcher beside it, `Promise.all([dispatcher.close({ drainMs }), server.close()])`, and every event ends.
+ * A client that stops reading in the middle of a stream can still hold it; `server.server.closeAllConnections()` after
+ * your own limit of time ends that too.
+ *
+ * Throws a `TypeError` naming the option that has a bad value. Options, units and defaults: `ServerOptions`.
+ */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const resolved = resolveServerOptions(options)
+  const server: FastifyInstance = fastify(fastifyOptions(resolved))
+  addRoutes(server, resolved, installPlugins(server, resolved))
+  // Node answers an `Expect` it does not know with an empty 417; RFC 9110 lets a server ignore it.
+  server.server.on('checkExpectation', server.routing)
+  return server
+}
+
+/** With no proxy in front, nobody else cuts off slow or endless requests. */
+function fastifyOptions(options: ResolvedServerOptions): FastifyHttpOptions<Server> {
+  const { logger, requestTimeoutMs, trustProxy } = options
+  return {
+    genReqId: requestIdOf,
+    bodyLimit: options.bodyLimitBytes,
+    trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : trustProxy,
+    requestTimeout: requestTimeoutMs,
+    // Longer than the idle timeout of usual load balancers (60 s), so that they close first and never meet a reset.
+    keepAliveTimeout: 72_000,
+    // The drain plugin answers in our shape instead.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id)
+      answerError({ error, request, reply, logger })
+    },
+    http: {
+      headersTimeout: Math.min(20_000, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(5_000, Math.ceil(requestTimeoutMs / 4)),
+      maxHeaderSize: 16 * 1_024,
+      // Node would answer a missing Host with an empty body; the host check says it in our shape.
+      requireHostHeader: false,
+    },
+    ...(logger === silentLogger ? {} : loggerOptions(options)),
+  }
+}
+
+function loggerOptions({ logger }: ResolvedServerOptions) {
+  return {
+    loggerInstance: new FastifyLogger(logger),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+  }
+}
+
+interface Guards {
+  readonly drain: Drain
+  /** The name of the caller's key; undefined without one, or where none are wanted. */
+  readonly keyNameOf: (request: FastifyRequest) => string | undefined
+  readonly maySeeDetail: (request: FastifyRequest) => boolean
+}
+
+/** Hooks run in this order, the cheap refusals first. */
+function installPlugins(server: FastifyInstance, options: ResolvedServerOptions): Guards {
+  const { logger, apiKeys, allowedHosts } = options
+  const keyring = apiKeys.length > 0 ? createKeyring(apiKeys) : undefined
+  const keyNameOf = ({ raw }: FastifyRequest) => keyring?.verify(raw.headers)
+  installErrorHandler(server, logger)
+  if (logger !== silentLogger) installRequestLog(server, logger)
+  installRequestId(server)
+  const drain = installDrain(server)
+  const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
+  if (keyring !== undefined) installAuth(server, keyring)
+  installNotFound(server)
+  acceptOnlyJson(server)
+  const maySeeDetail =
+    keyring === undefined ? hasGoodHost : (request: FastifyRequest) => keyNameOf(request) !== undefined
+  return { drain, keyNameOf, maySeeDetail }
+}
+
+function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guards: Guards): void {
+  const { dispatcher, logger, version, ready, bodyLimitBytes, pingIntervalMs, clock } = options
+  const { drain, keyNameOf, maySeeDetail } = guards
+  const isReady = () => !drain.active && ready()
+  const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
+  addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
+  server.register(eventRoutes, { dispatcher, logger, bodyLimitBytes, pingIntervalMs, clock, callerOf })
+}

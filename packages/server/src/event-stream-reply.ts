@@ -1,0 +1,91 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Clock, Failure, StreamEvent } from '@ai-ticket/core'
+import type { FastifyReply } from 'fastify'
+import { eventStreamFrame, failureFrame, PING_FRAME } from './event-stream-frame.ts'
+import { replyToOutcome } from './reply.ts'
+import { sendReply } from './send-reply.ts'
+
+export interface EventStreamReplyOptions {
+  readonly clock: Clock
+  readonly pingIntervalMs: number
+  /** Aborted when the caller hung up. */
+  readonly signal: AbortSignal
+  /** What to tell the caller, who is still there, when the events break off without `done` or `error`. */
+  readonly explain: (error: unknown) => Failure
+}
+
+/**
+ * Sends events as `text/event-stream`. What is refused before admission is plain JSON with its status; from then on the
+ * head is out, a comment keeps proxies awake, and the last frame is `done` or `error`. The next event is asked for
+ * only when the reader has taken the one before, and a reader who hangs up ends the loop, which cancels the event.
+ */
+export async function replyWithEventStream(
+  reply: FastifyReply,
+  events: AsyncIterable<StreamEvent>,
+  options: EventStreamReplyOptions,
+): Promise<void> {
+  let stream: OpenStream | undefined
+  try {
+    for await (const event of events) {
+      if (stream === undefined && event.type === 'error')
+        return void sendReply(reply, replyToOutcome(event.outcome))
+      stream ??= openStream(reply, options)
+      const frame = eventStreamFrame(event)
+      if (event.type === 'done' || event.type === 'error') return stream.end(frame)
+      if (!(await stream.write(frame))) return
+    }
+    throw new Error('The events ended without `done` or `error`.')
+  } catch (error) {
+    if (options.signal.aborted) return
+    if (stream === undefined) throw error
+    stream.end(failureFrame(options.explain(error)))
+  } finally {
+    stream?.release()
+    if (options.signal.aborted) reply.hijack()
+  }
+}
+
+interface OpenStream {
+  /** Resolves when the reader can take more; false when it has gone. */
+  write(frame: string): boolean | Promise<boolean>
+  end(frame: string): void
+  /** Stops the pings. */
+  release(): void
+}
+
+function openStream(reply: FastifyReply, { clock, pingIntervalMs }: EventStreamReplyOptions): OpenStream {
+  reply.hijack()
+  const response = reply.raw
+  response.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    // nginx would hold the stream back until its buffer is full.
+    'x-accel-buffering': 'no',
+  })
+  response.flushHeaders()
+
+  const ping = () => {
+    // A reader that takes nothing needs no ping, and pings must not fill our memory.
+    if (!response.writableNeedDrain) response.write(PING_FRAME)
+    timer = clock.setTimer(ping, pingIntervalMs)
+  }
+  let timer = clock.setTimer(ping, pingIntervalMs)
+
+  return {
+    write: (frame) => frame === '' || (!response.destroyed && (response.write(frame) || drained(response))),
+    end: (frame) => void response.end(frame),
+    release: () => timer.cancel(),
+  }
+}
+
+/** Waits for the reader; false when it hung up instead. */
+function drained(response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      response.off('drain', settle).off('close', settle)
+      resolve(!response.destroyed)
+    }
+    response.once('drain', settle).once('close', settle)
+  })
+}

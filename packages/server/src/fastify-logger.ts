@@ -1,0 +1,72 @@
+import { format } from 'node:util'
+import type { LogFields, Logger } from '@ai-ticket/core'
+import type { FastifyBaseLogger } from 'fastify'
+
+type ChildArguments = Parameters<FastifyBaseLogger['child']>
+type Serializers = Readonly<Record<string, (value: never) => unknown>>
+
+/**
+ * Our `Logger` in the shape that Fastify and its plugins expect (pino's). One object per request carries the bindings:
+ * a new consola for each would cost thirty times as much. The serializers handed over by Fastify are applied, for
+ * without them a line with `req` would print every header, `authorization` included.
+ */
+export class FastifyLogger implements FastifyBaseLogger {
+  /** Fastify wants one; what is really written is decided by our logger. */
+  readonly level = 'info'
+  readonly #logger: Logger
+  readonly #bindings: LogFields
+  readonly #serializers: Serializers
+
+  constructor(logger: Logger, bindings: LogFields = {}, serializers: Serializers = {}) {
+    this.#logger = logger
+    this.#bindings = bindings
+    this.#serializers = serializers
+  }
+
+  child(bindings: ChildArguments[0], options?: ChildArguments[1]): FastifyLogger {
+    const serializers = { ...this.#serializers, ...(options?.serializers as Serializers | undefined) }
+    const merged = { ...this.#bindings, ...this.#serialize(bindings) }
+    return new FastifyLogger(this.#logger, merged, serializers)
+  }
+
+  trace(...line: unknown[]): void {
+    this.#write('debug', line)
+  }
+  debug(...line: unknown[]): void {
+    this.#write('debug', line)
+  }
+  info(...line: unknown[]): void {
+    this.#write('info', line)
+  }
+  warn(...line: unknown[]): void {
+    this.#write('warn', line)
+  }
+  error(...line: unknown[]): void {
+    this.#write('error', line)
+  }
+  fatal(...line: unknown[]): void {
+    this.#write('error', line)
+  }
+  silent(): void {}
+
+  /** pino's order of arguments: `(message, …values)` or `(fields or error, message, …values)`. */
+  #write(level: keyof Logger, [first, ...rest]: unknown[]): void {
+    if (typeof first === 'string') {
+      this.#logger[level](rest.length === 0 ? first : format(first, ...rest), this.#bindings)
+      return
+    }
+    const fields = first instanceof Error ? { err: first } : ((first ?? {}) as LogFields)
+    const [message = first instanceof Error ? first.message : '', ...values] = rest
+    const text = values.length === 0 ? String(message) : format(message, ...values)
+    this.#logger[level](text, { ...this.#bindings, ...this.#serialize(fields) })
+  }
+
+  #serialize(fields: LogFields): LogFields {
+    const serialized: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(fields)) {
+      const serialize = this.#serializers[key] as ((value: unknown) => unknown) | undefined
+      serialized[key] = serialize === undefined ? value : serialize(value)
+    }
+    return serialized
+  }
+}

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { parseJsonBody } from './parse-json-body.ts'
+import { RequestProblem } from './request-problem.ts'
+
+const codeOf = (bytes: Buffer): string => {
+  try {
+    parseJsonBody(bytes)
+    return 'accepted'
+  } catch (error) {
+    return error instanceof RequestProblem ? error.failure.code : String(error)
+  }
+}
+
+const nested = (levels: number) => Buffer.from('['.repeat(levels) + ']'.repeat(levels))
+
+test.each<[string, unknown]>([
+  ['{"content":"hi"}', { content: 'hi' }],
+  ['\ufeff{"content":"hi"}', { content: 'hi' }],
+  ['null', null],
+  ['"text"', 'text'],
+  [
+    '{"constructor":"fine","a":{"constructor":{"b":1}}}',
+    { constructor: 'fine', a: { constructor: { b: 1 } } },
+  ],
+])('takes %s', (text, value) => {
+  expect(parseJsonBody(Buffer.from(text))).toEqual(value)
+})
+
+test.each([
+  ['', 'invalid_request'],
+  ['{"content":', 'invalid_request'],
+  ['content=hi', 'invalid_request'],
+  ['{"__proto__":{"admin":true}}', 'invalid_request'],
+  ['{"a":[{"\\u005f_proto__":1}]}', 'invalid_request'],
+  ['{"constructor":{"prototype":{"admin":true}}}', 'invalid_request'],
+])('refuses %j', (text, code) => {
+  expect(codeOf(Buffer.from(text))).toBe(code)
+})
+
+test('refuses bytes that are not UTF-8, which would reach the model as question marks', () => {
+  expect(codeOf(Buffer.from('{"content":"caf\u00e9"}', 'latin1'))).toBe('invalid_request')
+})
+
+test('takes 64 levels and refuses 65, and 200,000', () => {
+  expect(codeOf(nested(64))).toBe('accepted')
+  expect(codeOf(nested(65))).toBe('invalid_input_format')
+  expect(codeOf(nested(200_000))).toBe('invalid_input_format')
+  expect(codeOf(Buffer.from(`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`))).toBe('invalid_input_format')
+})
+
+test('does not quote the body', () => {
+  expect(() => parseJsonBody(Buffer.from('{"content": secret prompt}'))).toThrow(
+    /^The body is not valid JSON\.$/,
+  )
+})

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Failure } from '@ai-ticket/core'
+import { replyToFailure } from '../reply.ts'
+
+const FAILURES_OF_NODE: Readonly<Record<string, Failure>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    code: 'request_timeout',
+    details: 'The request did not arrive in time. Send it again, faster.',
+  },
+  HPE_HEADER_OVERFLOW: {
+    code: 'header_too_large',
+    details: 'The headers are larger than 16 KiB. Send fewer.',
+  },
+}
+
+const MALFORMED: Failure = { code: 'invalid_request', details: 'This is not a valid HTTP request.' }
+
+/**
+ * Answers what never became a request (malformed, too slow, headers too large) in the same shape as everything else.
+ * Nothing is written into a reply that has begun.
+ */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (answered.has(socket)) return
+  if (error.code === 'ECONNRESET' || !socket.writable || hasBegunReply(socket)) {
+    socket.destroy(error)
+    return
+  }
+  answered.add(socket)
+  socket.end(rawReply(FAILURES_OF_NODE[error.code ?? ''] ?? MALFORMED))
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
+}
+
+/** Closing at once, with bytes of the client still unread, would reset the connection and take the answer with it. */
+const LINGER_MS = 1_000
+
+/** Every further chunk of a broken request is an error again. */
+const answered = new WeakSet<Socket>()
+
+/** Node's own handler looks at the same field; without it an error after the head would corrupt the reply. */
+function hasBegunReply(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
+  return response?.headersSent === true
+}
+
+function rawReply(failure: Failure): string {
+  const { status, headers, body } = replyToFailure(failure)
+  const text = JSON.stringify(body)
+  const lines = {
+    ...headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(text)),
+    'x-request-id': randomUUID(),
+    connection: 'close',
+  }
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${text}`
+}

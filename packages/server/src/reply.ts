@@ -1,0 +1,45 @@
+import type { Failure, FailureCode, Outcome } from '@ai-ticket/core'
+import { HTTP_STATUS } from './http-status.ts'
+
+/** What goes over the wire; made without touching a socket. */
+export interface HttpReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: object
+}
+
+/** Codes whose reply always says when to come back, and what it says when nobody knows. */
+const DEFAULT_RETRY_AFTER_MS: Partial<Readonly<Record<FailureCode, number>>> = {
+  rate_limited: 1_000,
+  api_rate_limited: 1_000,
+  capacity_exceeded: 1_000,
+  store_unavailable: 1_000,
+  shutting_down: 5_000,
+}
+
+/** The outcome itself is the body: the same object in process and over HTTP. */
+export function replyToOutcome(outcome: Outcome): HttpReply {
+  if ('completion' in outcome) return { status: 200, headers: {}, body: outcome }
+  return {
+    status: HTTP_STATUS[outcome.error],
+    headers: headersOf(outcome.error, outcome.retry_after_ms),
+    body: outcome,
+  }
+}
+
+/** For what fails at the edge, before there is an event. */
+export function replyToFailure({ code, details, retryAfterMs }: Failure): HttpReply {
+  return {
+    status: HTTP_STATUS[code],
+    headers: headersOf(code, retryAfterMs),
+    body: { error: code, details },
+  }
+}
+
+function headersOf(code: FailureCode, knownMs: number | undefined): Record<string, string> {
+  if (code === 'unauthorised') return { 'www-authenticate': 'Bearer' }
+  const retryAfterMs = knownMs ?? DEFAULT_RETRY_AFTER_MS[code]
+  if (retryAfterMs === undefined) return {}
+  // Whole seconds, rounded up: who comes back too early is refused again.
+  return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }
+}

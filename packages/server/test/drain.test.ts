@@ -1,0 +1,104 @@
+import { Agent, request as httpRequest } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { StreamEvent } from '@ai-ticket/core'
+import { expect, test } from 'vitest'
+import { fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
+import { openServer, openSocket, parseRaw, postEvent, readAll, readUntil } from './open-server.ts'
+
+const EVENT = { content: 'Hi' }
+
+/** Every event waits until the test lets all of them go. */
+function gate() {
+  const { promise, resolve } = Promise.withResolvers<typeof SUCCESS>()
+  return { dispatcher: fakeDispatcher({ onEvent: () => promise }), open: () => resolve(SUCCESS) }
+}
+
+function post(url: string, agent: Agent): Promise<{ status: number; connection: string | undefined }> {
+  const headers = { 'content-type': 'application/json' }
+  return new Promise((resolve, reject) => {
+    httpRequest(`${url}/event`, { method: 'POST', agent, headers }, async (response) => {
+      await text(response)
+      resolve({ status: response.statusCode ?? 0, connection: response.headers.connection })
+    })
+      .on('error', reject)
+      .end(JSON.stringify(EVENT))
+  })
+}
+
+test('50 events in flight over keep-alive: all are answered, then close ends at once', async () => {
+  const { dispatcher, open } = gate()
+  await using desk = await openServer({ dispatcher })
+  const agent = new Agent({ keepAlive: true, maxSockets: 50 })
+  const answers = Array.from({ length: 50 }, () => post(desk.url, agent))
+  await expect.poll(() => dispatcher.calls.length).toBe(50)
+  const closed = desk.server.close()
+  await expect.poll(() => desk.server.server.listening).toBe(false)
+  open()
+  const all = await Promise.all(answers)
+  const answeredAt = performance.now()
+  await closed
+  expect(performance.now() - answeredAt).toBeLessThan(1_000)
+  expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+  expect(new Set(all.map(({ connection }) => connection))).toEqual(new Set(['close']))
+  agent.destroy()
+})
+
+test('close does not wait for clients that keep an idle connection', async () => {
+  const { dispatcher, open } = gate()
+  open()
+  const agent = new Agent({ keepAlive: true })
+  const desk = await openServer({ dispatcher })
+  await post(desk.url, agent)
+  const startedAt = performance.now()
+  await desk.server.close()
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  agent.destroy()
+})
+
+test('while closing, a new event on an open connection hears shutting_down, and so does /readyz', async () => {
+  const { dispatcher, open } = gate()
+  await using desk = await openServer({ dispatcher })
+  const busy = await openSocket(desk.port)
+  busy.write(postEvent(EVENT))
+  // Half a request: the server sees no idle connection and lets it finish.
+  const late = await openSocket(desk.port)
+  const bytes = postEvent(EVENT)
+  late.write(bytes.slice(0, 20))
+  const lateProbe = await openSocket(desk.port)
+  lateProbe.write('GET /ready')
+  await expect.poll(() => dispatcher.calls.length).toBe(1)
+  const closed = desk.server.close()
+  const answer = readAll(late)
+  const probed = readAll(lateProbe)
+  late.write(bytes.slice(20))
+  lateProbe.write('z HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  const { status, headers, body } = parseRaw(await answer)
+  expect({ status, body }).toEqual({
+    status: 503,
+    body: { error: 'shutting_down', details: expect.any(String) },
+  })
+  expect(headers.get('retry-after')).toBe('5')
+  expect(headers.get('connection')).toBe('close')
+  expect(parseRaw(await probed)).toMatchObject({ status: 503, body: { error: 'shutting_down' } })
+  open()
+  await closed
+})
+
+test('a stream in hand goes on to its end', async () => {
+  const goOn = Promise.withResolvers<void>()
+  const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
+    yield { type: 'admitted', id: 'evt_1' }
+    await goOn.promise
+    yield { type: 'done', outcome: SUCCESS }
+  }
+  await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }) })
+  const socket = await openSocket(desk.port)
+  const head = readUntil(socket, '\r\n\r\n')
+  socket.write(postEvent(EVENT, { accept: 'text/event-stream' }))
+  await head
+  const closed = desk.server.close()
+  const rest = readAll(socket)
+  goOn.resolve()
+  expect(await rest).toContain('event: done')
+  await closed
+})

@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest'
+import { fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
+import { openServer, openSocket, parseRaw, postEvent, readAll, readUntil, sendRaw } from './open-server.ts'
+
+const dispatcher = fakeDispatcher({ onEvent: async () => SUCCESS })
+const HOST = 'host: localhost\r\n'
+
+test.each([
+  ['no HTTP at all', 'hello\r\n\r\n', 400, 'invalid_request'],
+  ['an unknown method', `BREW /event HTTP/1.1\r\n${HOST}\r\n`, 400, 'invalid_request'],
+  ['a bad version', `GET /event HTTP/9.9\r\n${HOST}\r\n`, 400, 'invalid_request'],
+  [
+    'a bad Content-Length',
+    `POST /event HTTP/1.1\r\n${HOST}content-length: x\r\n\r\n`,
+    400,
+    'invalid_request',
+  ],
+  [
+    'Content-Length beside chunks',
+    `POST /event HTTP/1.1\r\n${HOST}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+    'invalid_request',
+  ],
+  [
+    'a broken chunk',
+    `POST /event HTTP/1.1\r\n${HOST}content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n`,
+    400,
+    'invalid_request',
+  ],
+  [
+    'headers of 20 KB',
+    `GET /livez HTTP/1.1\r\n${HOST}x: ${'y'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'header_too_large',
+  ],
+  [
+    'headers of 2 MB',
+    `GET /livez HTTP/1.1\r\n${HOST}x: ${'y'.repeat(2_000_000)}\r\n\r\n`,
+    431,
+    'header_too_large',
+  ],
+  ['no Host', 'GET /event HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'invalid_request'],
+  [
+    'an unknown expectation',
+    `GET /nowhere HTTP/1.1\r\n${HOST}expect: wonders\r\nconnection: close\r\n\r\n`,
+    404,
+    'not_found',
+  ],
+  ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`, 404, 'not_found'],
+  [
+    'a method nobody serves',
+    `PROPFIND /event HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`,
+    405,
+    'method_not_allowed',
+  ],
+])('%s', async (_what, bytes, status, code) => {
+  await using desk = await openServer({ dispatcher })
+  const answer = parseRaw(await sendRaw(desk.port, bytes))
+  expect(answer.status).toBe(status)
+  expect(answer.body).toEqual({ error: code, details: expect.any(String) })
+  expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
+  expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+})
+
+test.each([
+  ['headers', 'POST /event HTTP/1.1\r\nhost: loc'],
+  ['body', postEvent({ content: 'Hi' }).slice(0, -3)],
+])('a client that is too slow with its %s hears request_timeout', async (_what, bytes) => {
+  await using desk = await openServer({ dispatcher, requestTimeoutMs: 200 })
+  const answer = parseRaw(await sendRaw(desk.port, bytes))
+  expect(answer).toMatchObject({ status: 408, body: { error: 'request_timeout' } })
+})
+
+test('a body that is too large is answered, though the client is still sending', async () => {
+  await using desk = await openServer({ dispatcher, bodyLimitBytes: 1_000 })
+  const response = await fetch(`${desk.url}/event`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ content: 'x'.repeat(20_000_000) }),
+  })
+  expect(response.status).toBe(413)
+  expect(await response.json()).toEqual({ error: 'payload_too_large', details: expect.any(String) })
+})
+
+test('the same for a body of unknown length', async () => {
+  await using desk = await openServer({ dispatcher, bodyLimitBytes: 1_000 })
+  const chunk = new TextEncoder().encode('x'.repeat(100_000))
+  const body = new ReadableStream({
+    start(controller) {
+      for (let count = 0; count < 50; count += 1) controller.enqueue(chunk)
+      controller.close()
+    },
+  })
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${desk.url}/event`, { method: 'POST', headers, body, duplex: 'half' })
+  expect(response.status).toBe(413)
+})
+
+test('garbage after the head of a stream does not get into it', async () => {
+  const streamEvent = async function* () {
+    yield { type: 'admitted', id: 'evt_1' } as const
+    await new Promise(() => {})
+  }
+  await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }) })
+  const socket = await openSocket(desk.port)
+  const head = readUntil(socket, '\r\n\r\n')
+  socket.write(postEvent({ content: 'Hi' }, { accept: 'text/event-stream' }))
+  await head
+  const rest = readAll(socket).catch(() => '')
+  socket.write('garbage\r\n\r\n')
+  expect(await rest).toBe('')
+})
+
+test('Expect: 100-continue is honoured', async () => {
+  await using desk = await openServer({ dispatcher })
+  const socket = await openSocket(desk.port)
+  const bytes = postEvent({ content: 'Hi' }, { expect: '100-continue', connection: 'close' })
+  const [head = '', body = ''] = bytes.split('\r\n\r\n')
+  const goOn = readUntil(socket, '100 Continue')
+  socket.write(`${head}\r\n\r\n`)
+  await goOn
+  const answer = readAll(socket)
+  socket.write(body)
+  expect(await answer).toContain('200 OK')
+})

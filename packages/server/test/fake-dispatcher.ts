@@ -1,0 +1,78 @@
+import type {
+  Dispatcher,
+  EventOptions,
+  FailureOutcome,
+  Health,
+  StreamEvent,
+  SuccessOutcome,
+} from '@ai-ticket/core'
+
+export const SUCCESS: SuccessOutcome = {
+  completion: 'Hello.',
+  id: 'evt_1',
+  model: 'koboldcpp/tiny',
+  backend: 'kobold',
+  endpoint: 'chat',
+  finish_reason: 'stop',
+  usage: { prompt_tokens: 3, completion_tokens: 2 },
+  duration_ms: 5,
+  attempts: [],
+}
+
+export const failureOutcome = (
+  error: FailureOutcome['error'],
+  more: Partial<FailureOutcome> = {},
+): FailureOutcome => ({
+  error,
+  details: `Details of ${error}.`,
+  id: 'evt_1',
+  duration_ms: 1,
+  attempts: [],
+  ...more,
+})
+
+export interface FakeScript {
+  onEvent?: Dispatcher['onEvent']
+  streamEvent?: Dispatcher['streamEvent']
+  health?: Dispatcher['health']
+}
+
+export interface FakeDispatcher extends Dispatcher {
+  /** Every event with its options, in order of arrival. */
+  readonly calls: { event: unknown; options: EventOptions }[]
+}
+
+const HEALTHY: Health = { status: 'healthy', backends: [], waiting: 0 }
+
+/** A desk that does what the test says, records what it was asked, and refuses what was not scripted. */
+export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
+  const calls: FakeDispatcher['calls'] = []
+  const unscripted = () => {
+    throw new Error('This call is not in the script of the fake dispatcher.')
+  }
+  return {
+    calls,
+    onEvent(event, options = {}) {
+      calls.push({ event, options })
+      return (script.onEvent ?? unscripted)(event, options)
+    },
+    streamEvent(event, options = {}) {
+      calls.push({ event, options })
+      return (script.streamEvent ?? unscripted)(event, options)
+    },
+    health: script.health ?? (() => Promise.resolve(HEALTHY)),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** Pending until the signal aborts; then rejects with its reason, as a dispatcher does after its caller's abort. */
+export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+export async function* streamOf(...events: StreamEvent[]): AsyncGenerator<StreamEvent> {
+  yield* events
+}

@@ -1,0 +1,81 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { createServer } from '../src/create-server.ts'
+import type { ServerOptions } from '../src/options.ts'
+
+export interface OpenServer extends AsyncDisposable {
+  readonly server: FastifyInstance
+  readonly port: number
+  readonly url: string
+}
+
+/** A server on a free loopback port, closed at the end of the test, whatever is still open. */
+export async function openServer(options: ServerOptions): Promise<OpenServer> {
+  const server = createServer(options)
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    server,
+    url,
+    port: Number(new URL(url).port),
+    async [Symbol.asyncDispose]() {
+      const closed = server.close()
+      server.server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** Sends bytes as they are and collects what comes back until the server closes the connection. */
+export async function sendRaw(port: number, bytes: string): Promise<string> {
+  const socket = await openSocket(port)
+  const received = readAll(socket)
+  socket.write(bytes)
+  return received
+}
+
+export async function openSocket(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  return socket
+}
+
+export async function readAll(socket: Socket): Promise<string> {
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return text
+}
+
+/** Resolves when the text has come. */
+export function readUntil(socket: Socket, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let seen = ''
+    const onData = (chunk: Buffer) => {
+      seen += chunk
+      if (!seen.includes(text)) return
+      socket.off('data', onData)
+      resolve(seen)
+    }
+    socket.on('data', onData).once('close', () => reject(new Error(`closed before ${text}: ${seen}`)))
+  })
+}
+
+/** An answer off the wire, taken apart. */
+export function parseRaw(answer: string): { status: number; headers: Headers; body: unknown } {
+  const end = answer.indexOf('\r\n\r\n')
+  const [start = '', ...lines] = answer.slice(0, end).split('\r\n')
+  const headers = new Headers(lines.map((line) => line.split(/: ?(.*)/, 2) as [string, string]))
+  return { status: Number(start.split(' ')[1]), headers, body: JSON.parse(answer.slice(end + 4)) }
+}
+
+export const postEvent = (event: unknown, headers: Record<string, string> = {}): string => {
+  const body = JSON.stringify(event)
+  const lines = {
+    host: '127.0.0.1',
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+    ...headers,
+  }
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `POST /event HTTP/1.1\r\n${head.join('')}\r\n${body}`
+}
