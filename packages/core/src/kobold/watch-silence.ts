@@ -7,7 +7,7 @@ export type SilenceVerdict = 'lost' | 'dead'
 
 export interface SilenceOptions {
   readonly clock: Clock
-  readonly side: SideChannel
+  readonly side: Pick<SideChannel, 'perf'>
   readonly probeAfterMs: number
   readonly deadAfterMs: number
   onVerdict(verdict: SilenceVerdict): void

@@ -1,0 +1,143 @@
+import { createVirtualClock } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import type { AbortAnswer, PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
+import { stopGeneration } from './stop-generation.ts'
+
+const said = <Value>(value: Value) => ({ as: 'answered', value }) as const
+const silent = { as: 'silent' } as const
+
+/** A server whose answers are given; silence lasts until the question's own time limit. */
+function startStop(
+  answers: { abort: () => SideAnswer<AbortAnswer>; perf: () => SideAnswer<PerfAnswer> },
+  open = true,
+) {
+  const clock = createVirtualClock()
+  const aborts: string[] = []
+  const answer = <Value>(value: SideAnswer<Value>, timeoutMs: number): Promise<SideAnswer<Value>> =>
+    new Promise((resolve) => {
+      if (value.as === 'silent') clock.setTimer(() => resolve(value), timeoutMs)
+      else resolve(value)
+    })
+  const side: SideChannel = {
+    abort(key, { timeoutMs }) {
+      aborts.push(`${key} at ${clock.now()}`)
+      return answer(answers.abort(), timeoutMs)
+    },
+    perf: ({ timeoutMs }) => answer(answers.perf(), timeoutMs),
+  }
+  const call = Promise.withResolvers<void>()
+  const closing = new AbortController()
+  const result: { stopped?: string; at?: number } = {}
+  const limits = { key: 'job-1', intervalMs: 250, deadAfterMs: 15_000, closed: closing.signal }
+  stopGeneration({ clock, side, ...limits, ...(open && { ended: call.promise }) }).then((stopped) => {
+    Object.assign(result, { stopped, at: clock.now() })
+  })
+  return {
+    clock,
+    aborts,
+    result,
+    endCall: call.resolve,
+    breakCall: call.reject,
+    close: () => closing.abort(),
+  }
+}
+
+const busy = () => said('busy' as const)
+const idle = () => said('idle' as const)
+
+test('repeats the abort every 250 ms until the call has ended', async () => {
+  const { clock, aborts, result, endCall } = startStop({ abort: () => said('not_found'), perf: busy })
+  await clock.advance(700)
+  expect(aborts).toEqual(['job-1 at 0', 'job-1 at 250', 'job-1 at 500'])
+  expect(result).toEqual({})
+  endCall()
+  await clock.advance(0)
+  expect(result).toEqual({ stopped: 'ended', at: 700 })
+  await clock.advance(2000)
+  expect(aborts).toHaveLength(3)
+  expect(clock.pending).toBe(0)
+})
+
+test('a call that ends with an error has ended, too', async () => {
+  const { clock, result, breakCall } = startStop({ abort: () => said('stopping'), perf: busy })
+  breakCall(new Error('reset'))
+  await clock.advance(0)
+  expect(result.stopped).toBe('ended')
+})
+
+test('an open call may not have been read yet: idle counts when it is seen twice', async () => {
+  const { clock, result } = startStop({ abort: () => said('not_found'), perf: idle })
+  await clock.advance(249)
+  expect(result).toEqual({})
+  await clock.advance(1)
+  expect(result).toEqual({ stopped: 'idle', at: 250 })
+})
+
+test('idle that is followed by work is not the end', async () => {
+  const looks = [idle(), busy(), idle(), busy()]
+  const { clock, result } = startStop({ abort: () => said('stopping'), perf: () => looks.shift() ?? busy() })
+  await clock.advance(60_000)
+  expect(result).toEqual({})
+})
+
+test('a server that goes on working is never given up', async () => {
+  const { clock, result, aborts } = startStop({ abort: () => said('stopping'), perf: busy })
+  await clock.advance(600_000)
+  expect(result).toEqual({})
+  expect(aborts).toHaveLength(2401)
+})
+
+test('a refused connection means dead, at once', async () => {
+  const { clock, result } = startStop({ abort: () => ({ as: 'refused' }), perf: () => ({ as: 'refused' }) })
+  await clock.advance(0)
+  expect(result).toEqual({ stopped: 'dead', at: 0 })
+})
+
+test('abort and perf unanswered for 15 s mean dead', async () => {
+  const { clock, result } = startStop({ abort: () => silent, perf: () => silent })
+  await clock.advance(14_999)
+  expect(result).toEqual({})
+  await clock.advance(1)
+  expect(result).toEqual({ stopped: 'dead', at: 15_000 })
+})
+
+test('one of the two that answers is a sign of life', async () => {
+  const { clock, result } = startStop({ abort: () => silent, perf: busy })
+  await clock.advance(60_000)
+  expect(result).toEqual({})
+})
+
+test('after a broken connection idle counts at once', async () => {
+  const { clock, result } = startStop({ abort: () => said('not_found'), perf: idle }, false)
+  await clock.advance(0)
+  expect(result).toEqual({ stopped: 'idle', at: 0 })
+})
+
+test('after a broken connection a server busy with others twice knows nothing of it', async () => {
+  const { clock, result } = startStop({ abort: () => said('not_found'), perf: busy }, false)
+  await clock.advance(249)
+  expect(result).toEqual({})
+  await clock.advance(1)
+  expect(result).toEqual({ stopped: 'ended', at: 250 })
+})
+
+test('after a broken connection a generation that still runs is aborted until it is gone', async () => {
+  const running: SideAnswer<AbortAnswer>[] = [said('stopping'), said('stopping')]
+  const perf = () => (running.length > 0 ? busy() : idle())
+  const { clock, aborts, result } = startStop(
+    { abort: () => running.shift() ?? said('not_found'), perf },
+    false,
+  )
+  await clock.advance(1000)
+  expect(result.stopped).toBe('idle')
+  expect(aborts.length).toBeGreaterThan(1)
+})
+
+test('a closed backend waits for nobody', async () => {
+  const { clock, result, close } = startStop({ abort: () => said('stopping'), perf: busy })
+  await clock.advance(300)
+  close()
+  await clock.advance(0)
+  expect(result.stopped).toBe('dead')
+  expect(clock.pending).toBe(0)
+})
