@@ -1,1 +1,1 @@
-export {}
+export type { ConfigFile } from './config-schema.ts'

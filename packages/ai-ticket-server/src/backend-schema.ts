@@ -1,0 +1,82 @@
+import * as v from 'valibot'
+import { closedObject, describe, milliseconds, setting, text, wholeNumber } from './schema-parts.ts'
+
+const URL_EXPECTED = 'an http or https address without user and password, like http://localhost:5001'
+
+/** As users write it, also without the scheme. A user and a password in the address would not be sent. */
+export const BackendUrlSchema = v.pipe(
+  v.string(URL_EXPECTED),
+  v.regex(/^(https?:\/\/|(?!\w+:\/\/))[^@/\s,]+(\/[^\s,]*)?$/, URL_EXPECTED),
+  v.check((url) => URL.canParse(/^https?:/.test(url) ? url : `http://${url}`), URL_EXPECTED),
+)
+
+const BACKEND_NAME = 'a name of letters, digits, ".", "_" and "-", at most 64'
+
+const ALIASES_EXPECTED = 'an object of names and models, like { "fast": "tiny-q4" }'
+
+/** Never digits alone: to valibot a list of names would be an object with the keys 0, 1… */
+const AliasSchema = v.pipe(v.string(ALIASES_EXPECTED), v.regex(/\D/, ALIASES_EXPECTED))
+
+const backendEntries = {
+  name: describe(
+    v.pipe(v.string(BACKEND_NAME), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, BACKEND_NAME)),
+    'How events, logs and metrics name this backend. Unique.',
+  ),
+  url: describe(BackendUrlSchema, 'Base address of the server, with or without /api or /v1.'),
+  api_key_env: setting(
+    text('the name of an environment variable'),
+    'The environment variable that holds the key.',
+  ),
+  aliases: setting(
+    v.record(AliasSchema, text(ALIASES_EXPECTED), ALIASES_EXPECTED),
+    'Further names under which events may ask for its models, each with the name of the model on the server.',
+  ),
+  concurrency: setting(wholeNumber(1, 1024), 'Slots: how many generations may run there at once.'),
+}
+
+const KoboldTimeoutsSchema = closedObject(
+  {
+    connect_ms: setting(milliseconds(1), 'How long a connection may take. Default 5000.'),
+    token_ms: setting(milliseconds(1), 'Longest pause between two tokens of a stream. Default 60000.'),
+    silence_probe_ms: setting(
+      milliseconds(1),
+      'After so much silence it is asked whether it works. Default 10000.',
+    ),
+    dead_after_ms: setting(milliseconds(1), 'When it counts as dead if it answers nothing. Default 15000.'),
+    abort_interval_ms: setting(milliseconds(1), 'Between two requests to stop a generation. Default 250.'),
+  },
+  'the object "timeouts"',
+)
+
+const KoboldBackendSchema = closedObject(
+  {
+    type: describe(v.literal('kobold'), 'KoboldCPP.'),
+    ...backendEntries,
+    model: setting(
+      text('the name of a model'),
+      'Sent where an event names none. Only the router mode of KoboldCPP looks at it.',
+    ),
+    timeouts: setting(KoboldTimeoutsSchema, 'How long things may take at this server, in milliseconds.'),
+  },
+  'the backend of type "kobold"',
+)
+
+/** One schema per kind of backend; `compose.ts` has a maker for each. */
+const BACKEND_SCHEMAS = [KoboldBackendSchema] as const
+const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
+
+const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>
+  issue.path === undefined
+    ? 'an object with name, type and url'
+    : BACKEND_TYPES.map((type) => `"${type}"`).join(' or '),
+)
+
+const BACKENDS_EXPECTED = 'a list of at least one backend'
+
+export const BackendsSchema = v.pipe(
+  v.array(BackendSchema, BACKENDS_EXPECTED),
+  v.minLength(1, BACKENDS_EXPECTED),
+)
+
+/** A backend as the file describes it. */
+export type ListedBackend = v.InferOutput<typeof BackendSchema>

@@ -1,0 +1,51 @@
+import * as v from 'valibot'
+import { BackendsSchema } from './backend-schema.ts'
+import { closedObject, milliseconds, setting, text, texts, wholeNumber } from './schema-parts.ts'
+import { TUNING_ENTRIES } from './tuning-schema.ts'
+
+/** Names that LOG_LEVEL takes, in any case: Python's and consola's. Core's `parseLogLevel` knows what they mean. */
+export const LOG_LEVELS: readonly string[] = [
+  ...['critical', 'error', 'warning', 'warn', 'info', 'debug', 'notset'],
+  ...['silent', 'fatal', 'log', 'success', 'fail', 'ready', 'start', 'box', 'trace', 'verbose'],
+]
+
+const LOG_LEVEL_EXPECTED = 'one of silent, error, warning, info, debug'
+const isLogLevel = (level: string) => LOG_LEVELS.includes(level.toLowerCase())
+
+/** The configuration file. Secrets have no place in it: it names the variables that hold them. */
+export const ConfigFileSchema = closedObject(
+  {
+    $schema: setting(v.string('the address of the schema'), 'For editors; not read.'),
+    host: setting(text('a host name or address'), 'Address to listen on. Default 127.0.0.1.'),
+    port: setting(wholeNumber(0, 65535), 'Port to listen on; 0 takes a free one. Default 5000.'),
+    log_level: setting(
+      v.pipe(v.string(LOG_LEVEL_EXPECTED), v.check(isLogLevel, LOG_LEVEL_EXPECTED)),
+      'How much is logged: silent, error, warning, info or debug (Python and consola names too, in any case). Default info.',
+    ),
+    data_dir: setting(text('the path of a folder'), 'Where the embedded store lives. Default ./.ai-ticket.'),
+    allow_anonymous: setting(
+      v.boolean('true or false'),
+      'Serve callers without an API key on an address that others can reach. Default false.',
+    ),
+    allowed_hosts: setting(
+      texts('a list of host names'),
+      'Names besides the loopback ones that the Host header may have on an anonymous listener. Default none.',
+    ),
+    body_limit_bytes: setting(
+      wholeNumber(1024, 32_000_000, ' (bytes)'),
+      'Largest request body, in bytes. Default 16777216 (16 MiB).',
+    ),
+    drain_ms: setting(
+      milliseconds(),
+      'How long events in hand may go on after SIGTERM, in milliseconds. Default 25000.',
+    ),
+    backends: setting(
+      BackendsSchema,
+      'The servers that answer, in order of preference. Default: one KoboldCPP on http://localhost:5001/api.',
+    ),
+    ...TUNING_ENTRIES,
+  },
+  'the configuration',
+)
+
+export type ConfigFile = v.InferOutput<typeof ConfigFileSchema>

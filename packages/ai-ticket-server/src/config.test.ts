@@ -1,0 +1,339 @@
+import { expect, test } from 'vitest'
+import { type ConfigSources, exposureProblems, resolveConfig } from './config.ts'
+
+const SECRET = 'sk-very-secret'
+
+const resolve = (sources: Partial<ConfigSources>) => resolveConfig({ flags: {}, environment: {}, ...sources })
+
+function accepted(sources: Partial<ConfigSources>) {
+  const result = resolve(sources)
+  if (!result.ok) throw new Error(result.problems.map(({ message }) => message).join('\n'))
+  return result.value
+}
+
+function refused(sources: Partial<ConfigSources>): string[] {
+  const result = resolve(sources)
+  return result.ok ? [] : result.problems.map(({ message }) => message)
+}
+
+const file = (content: unknown) => ({
+  name: 'desk.json',
+  text: typeof content === 'string' ? content : JSON.stringify(content),
+})
+
+const kobold = { name: 'box', type: 'kobold', url: 'http://box:5001' }
+
+test('nothing given: the documented defaults', () => {
+  const { config, origins, warnings } = accepted({})
+  expect(config).toEqual({
+    host: '127.0.0.1',
+    port: 5000,
+    logLevel: 'info',
+    dataDir: './.ai-ticket',
+    apiKeys: [],
+    allowAnonymous: false,
+    allowedHosts: [],
+    bodyLimitBytes: 16_777_216,
+    drainMs: 25_000,
+    backends: [{ name: 'kobold', type: 'kobold', url: 'http://localhost:5001/api' }],
+    tuning: {},
+  })
+  expect(new Set(Object.values(origins).map(({ kind }) => kind))).toEqual(new Set(['default']))
+  expect(warnings).toEqual([])
+})
+
+test('flags win over variables, variables over the file, the file over defaults', () => {
+  const { config, origins } = accepted({
+    flags: { '--port': '1' },
+    environment: { PORT: '2', LOG_LEVEL: 'WARNING' },
+    file: file({ port: 3, log_level: 'error', drain_ms: 10 }),
+  })
+  expect(config).toMatchObject({ port: 1, logLevel: 'WARNING', drainMs: 10, host: '127.0.0.1' })
+  expect(origins).toMatchObject({
+    port: { kind: 'flag', name: '--port' },
+    logLevel: { kind: 'environment', name: 'LOG_LEVEL' },
+    drainMs: { kind: 'file', name: 'desk.json' },
+    host: { kind: 'default' },
+  })
+})
+
+test('a variable that is empty, as compose files leave it, counts as unset', () => {
+  const { config } = accepted({ environment: { PORT: '', KOBOLDCPP_API_URL: ' ', KOBOLDCPP_API_KEY: '' } })
+  expect(config.port).toBe(5000)
+  expect(config.backends).toEqual([{ name: 'kobold', type: 'kobold', url: 'http://localhost:5001/api' }])
+})
+
+test('several addresses make numbered backends, with one key for all or one for each', () => {
+  const urls = 'http://a:5001, http://b:5001/api/,'
+  const backends = (environment: Record<string, string>) => accepted({ environment }).config.backends
+  expect(backends({ KOBOLDCPP_API_URL: urls, KOBOLDCPP_API_KEY: 'one' })).toEqual([
+    { name: 'kobold-1', type: 'kobold', url: 'http://a:5001', api_key: 'one' },
+    { name: 'kobold-2', type: 'kobold', url: 'http://b:5001/api/', api_key: 'one' },
+  ])
+  expect(backends({ KOBOLDCPP_API_URL: urls, KOBOLDCPP_API_KEY: 'one,two' })).toMatchObject([
+    { api_key: 'one' },
+    { api_key: 'two' },
+  ])
+})
+
+test('an address may come without its scheme', () => {
+  const { config } = accepted({ flags: { '--kobold-url': 'localhost:5001,gpu/api' } })
+  expect(config.backends.map(({ url }) => url)).toEqual(['localhost:5001', 'gpu/api'])
+})
+
+test('addresses from outside replace the backends of the file', () => {
+  const { config, origins } = accepted({
+    environment: { KOBOLDCPP_API_URL: 'http://a:5001' },
+    file: file({ backends: [kobold] }),
+  })
+  expect(config.backends.map(({ name }) => name)).toEqual(['kobold'])
+  expect(origins.backends).toEqual({ kind: 'environment', name: 'KOBOLDCPP_API_URL' })
+})
+
+test('the file describes backends and the numbers of the desk', () => {
+  const { config, keyOrigins } = accepted({
+    environment: { BOX_KEY: SECRET },
+    file: file({
+      backends: [{ ...kobold, api_key_env: 'BOX_KEY', aliases: { writer: 'big-q4' }, concurrency: 2 }],
+      retries: { attempts: 5 },
+      line: { capacity: 10 },
+      timeouts: { event_ms: 1000 },
+    }),
+  })
+  expect(config.backends).toEqual([
+    { ...kobold, aliases: { writer: 'big-q4' }, concurrency: 2, api_key: SECRET },
+  ])
+  expect(keyOrigins).toEqual({ box: { kind: 'environment', name: 'BOX_KEY' } })
+  expect(config.tuning).toEqual({ attempts: 5, lineCapacity: 10, timeoutMs: 1000 })
+})
+
+test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
+  [
+    'a port that is no number',
+    { environment: { PORT: 'http' } },
+    'PORT is a text, but has to be a whole number from 0 to 65535. Correct it, or unset it for the default.',
+  ],
+  [
+    'a port beyond the range',
+    { flags: { '--port': '70000' } },
+    '--port is the number 70000, but has to be a whole number from 0 to 65535. Correct it, or leave --port out for the default.',
+  ],
+  [
+    'a port with a fraction',
+    { environment: { PORT: '1.5' } },
+    'PORT is the number 1.5, but has to be a whole number from 0 to 65535. Correct it, or unset it for the default.',
+  ],
+  [
+    'a flag without its value',
+    { flags: { '--host': '' } },
+    '--host is an empty text, but has to be a host name or address. Correct it, or leave --host out for the default.',
+  ],
+  [
+    'an unknown log level',
+    { environment: { LOG_LEVEL: 'loud' } },
+    'LOG_LEVEL is a text, but has to be one of silent, error, warning, info, debug. Correct it, or unset it for the default.',
+  ],
+  [
+    'a switch that is neither true nor false',
+    { environment: { AI_TICKET_ALLOW_ANONYMOUS: 'maybe' } },
+    'AI_TICKET_ALLOW_ANONYMOUS is a text, but has to be true or false. Correct it, or unset it for the default.',
+  ],
+  [
+    'a body limit with a unit',
+    { environment: { AI_TICKET_BODY_LIMIT: '16MB' } },
+    'AI_TICKET_BODY_LIMIT is a text, but has to be a whole number from 1024 to 32000000 (bytes). Correct it, or unset it for the default.',
+  ],
+  [
+    'a negative drain time',
+    { environment: { AI_TICKET_DRAIN_MS: '-1' } },
+    'AI_TICKET_DRAIN_MS is the number -1, but has to be a whole number from 0 to 86400000 (milliseconds). Correct it, or unset it for the default.',
+  ],
+  [
+    'keys that are only commas',
+    { environment: { AI_TICKET_API_KEYS: ',' } },
+    'AI_TICKET_API_KEYS is a list of 0, but has to be one or more keys of visible ASCII characters, comma separated. Correct it, or unset it for the default.',
+  ],
+  [
+    'a key that no header can carry',
+    { environment: { AI_TICKET_API_KEYS: `good,${SECRET} ü` } },
+    'AI_TICKET_API_KEYS[1] is a text, but has to be one or more keys of visible ASCII characters, comma separated. Correct it, or unset it for the default.',
+  ],
+  [
+    'an address with another scheme',
+    { environment: { KOBOLDCPP_API_URL: 'http://a:5001,ftp://localhost:5001' } },
+    'KOBOLDCPP_API_URL[1] is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or unset it for the default.',
+  ],
+  [
+    'an address with a password in it',
+    { flags: { '--kobold-url': `http://me:${SECRET}@box:5001` } },
+    '--kobold-url[0] is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or leave --kobold-url out for the default.',
+  ],
+  [
+    'an address with an impossible port',
+    { file: file({ backends: [{ ...kobold, url: 'http://box:99999' }] }) },
+    'backends[0].url in desk.json is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or remove it for the default.',
+  ],
+  [
+    'no address at all',
+    { environment: { KOBOLDCPP_API_URL: ',' } },
+    'KOBOLDCPP_API_URL is a list of 0, but has to be at least one address. Correct it, or unset it for the default.',
+  ],
+  [
+    'two keys for three addresses',
+    { environment: { KOBOLDCPP_API_URL: 'http://a,http://b,http://c', KOBOLDCPP_API_KEY: `${SECRET},x` } },
+    'KOBOLDCPP_API_KEY holds 2 keys for 3 addresses. Give one for all, or one for each, in the same order.',
+  ],
+  [
+    'a key that the server could not be sent',
+    { environment: { KOBOLDCPP_API_KEY: `${SECRET} ü` } },
+    'KOBOLDCPP_API_KEY holds a key with characters that a header cannot carry. Use visible ASCII characters only.',
+  ],
+  [
+    'a timeout of a backend that is no number',
+    { file: file({ backends: [{ ...kobold, timeouts: { token_ms: '60s' } }] }) },
+    'backends[0].timeouts.token_ms in desk.json is a text, but has to be a whole number from 1 to 86400000 (milliseconds). Correct it, or remove it for the default.',
+  ],
+  [
+    'a file that is no JSON',
+    { file: file(`{ "port": ${SECRET} }`) },
+    'desk.json is not valid JSON. Correct it; comments and trailing commas are not allowed.',
+  ],
+  [
+    'a file that is a list',
+    { file: file([]) },
+    'desk.json holds a list, but has to hold an object with settings.',
+  ],
+  [
+    'an unknown key',
+    { file: file({ prot: 5000 }) },
+    'prot in desk.json is not a known key. Did you mean "port"? Known here: $schema, host, port, log_level, data_dir, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+  ],
+  [
+    'a secret in the file',
+    { file: file({ api_keys: [SECRET] }) },
+    'api_keys in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+  ],
+  [
+    'a prototype for a key',
+    { file: file('{ "__proto__": {} }') },
+    '__proto__ in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+  ],
+  [
+    'a number as text in the file',
+    { file: file({ port: '5000' }) },
+    'port in desk.json is a text, but has to be a whole number from 0 to 65535. Correct it, or remove it for the default.',
+  ],
+  [
+    'null in the file',
+    { file: file({ host: null }) },
+    'host in desk.json is null, but has to be a host name or address. Correct it, or remove it for the default.',
+  ],
+  [
+    'no backends in the list',
+    { file: file({ backends: [] }) },
+    'backends in desk.json is a list of 0, but has to be a list of at least one backend. Correct it, or remove it for the default.',
+  ],
+  [
+    'an unknown kind of backend',
+    { file: file({ backends: [{ ...kobold, type: 'koboldcpp' }] }) },
+    'backends[0].type in desk.json is a text, but has to be "kobold". Correct it, or remove it for the default.',
+  ],
+  [
+    'a backend without an address',
+    { file: file({ backends: [{ name: 'box', type: 'kobold' }] }) },
+    'backends[0].url in desk.json is missing; add it to the backend of type "kobold".',
+  ],
+  [
+    'a misspelt key of a backend',
+    { file: file({ backends: [{ ...kobold, concurency: 2 }] }) },
+    'backends[0].concurency in desk.json is not a known key. Did you mean "concurrency"? Known here: type, name, url, api_key_env, aliases, concurrency, model, timeouts.',
+  ],
+  [
+    'no slots',
+    { file: file({ backends: [{ ...kobold, concurrency: 0 }] }) },
+    'backends[0].concurrency in desk.json is the number 0, but has to be a whole number from 1 to 1024. Correct it, or remove it for the default.',
+  ],
+  [
+    'aliases that are a list of names',
+    { file: file({ backends: [{ ...kobold, aliases: ['fast'] }] }) },
+    'backends[0].aliases.0 in desk.json is a text, but has to be an object of names and models, like { "fast": "tiny-q4" }. Correct it, or remove it for the default.',
+  ],
+  [
+    'two backends of one name',
+    { file: file({ backends: [kobold, kobold] }) },
+    'backends[1].name in desk.json is taken by an earlier backend. Give each backend a name of its own.',
+  ],
+  [
+    'a key variable that is not set',
+    { file: file({ backends: [{ ...kobold, api_key_env: 'BOX_KEY' }] }) },
+    'backends[0].api_key_env in desk.json names the variable BOX_KEY, which is not set. Set it, or remove the line.',
+  ],
+  [
+    'a number of the desk out of range',
+    { file: file({ retries: { attempts: 0 } }) },
+    'retries.attempts in desk.json is the number 0, but has to be a whole number from 1 to 100. Correct it, or remove it for the default.',
+  ],
+  [
+    'a group that is no object',
+    { file: file({ line: 5 }) },
+    'line in desk.json is the number 5, but has to be the object "line". Correct it, or remove it for the default.',
+  ],
+])('%s is refused, and the message names key, type and remedy', (_problem, sources, message) => {
+  expect(refused(sources)).toEqual([message])
+})
+
+test('all problems are said at once, and no message holds a secret', () => {
+  const messages = refused({
+    flags: { '--port': SECRET },
+    environment: { AI_TICKET_DRAIN_MS: SECRET, KOBOLDCPP_API_URL: `http://${SECRET}@`, LOG_LEVEL: SECRET },
+    file: file({ host: 5, line: { capacity: SECRET } }),
+  })
+  expect(messages).toHaveLength(6)
+  expect(messages.join('\n')).not.toContain(SECRET)
+})
+
+const exposed = (environment: Record<string, string>) =>
+  exposureProblems(accepted({ environment }).config).map(({ message }) => message)
+
+test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan'])(
+  'listening on %s wants keys, or a word that none are wanted',
+  (HOST) => {
+    expect(exposed({ HOST })).toEqual([
+      'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
+    ])
+    expect(exposed({ HOST, AI_TICKET_API_KEYS: 'a,b' })).toEqual([])
+    expect(exposed({ HOST, AI_TICKET_ALLOW_ANONYMOUS: 'true' })).toEqual([])
+  },
+)
+
+test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
+  expect(exposed({ HOST })).toEqual([])
+})
+
+test('an unknown variable of ours is a warning with a suggestion', () => {
+  const { warnings } = accepted({
+    environment: {
+      AI_TICKET_DRAIN: '1',
+      AI_TICKET_PORT: '1',
+      AITICKET_CONFIG: 'x',
+      KOBOLDCPP_API_KEYS: 'x',
+      HOME: '/',
+    },
+  })
+  expect(warnings).toEqual([
+    'AI_TICKET_DRAIN is not a known variable and is ignored. Did you mean "AI_TICKET_DRAIN_MS"?',
+    'AI_TICKET_PORT is not a known variable and is ignored. Did you mean "PORT"?',
+    'AITICKET_CONFIG is not a known variable and is ignored. Did you mean "AI_TICKET_CONFIG"?',
+    'KOBOLDCPP_API_KEYS is not a known variable and is ignored. Did you mean "KOBOLDCPP_API_KEY"?',
+  ])
+})
+
+test('a key in the environment that no backend uses is a warning', () => {
+  const { warnings } = accepted({
+    environment: { KOBOLDCPP_API_KEY: SECRET },
+    file: file({ backends: [kobold] }),
+  })
+  expect(warnings).toEqual([
+    'KOBOLDCPP_API_KEY is not used: the backends come from desk.json, where "api_key_env" names the variable of each.',
+  ])
+})

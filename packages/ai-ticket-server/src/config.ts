@@ -1,0 +1,172 @@
+import type { Tuning } from '@ai-ticket/core'
+import * as v from 'valibot'
+import {
+  type BackendConfig,
+  KEY_VARIABLE,
+  resolveBackends,
+  URL_FLAG,
+  URL_VARIABLE,
+} from './backend-config.ts'
+import { suggestion } from './closest-name.ts'
+import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
+import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
+import { SETTINGS, type Setting, type SettingName, type SettingValues } from './settings.ts'
+import { tuningFrom } from './tuning-schema.ts'
+
+/** Texts as they were given: flags by their long form with dashes. An empty variable counts as unset. */
+export interface ConfigSources {
+  readonly flags: Readonly<Record<string, string | undefined>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly file?: { readonly name: string; readonly text: string }
+}
+
+export type Config = Readonly<SettingValues> & {
+  readonly backends: readonly BackendConfig[]
+  /** The numbers of the desk that the file sets; the rest are core's defaults. */
+  readonly tuning: Partial<Tuning>
+}
+
+export interface ResolvedConfig {
+  readonly config: Config
+  readonly origins: Readonly<Record<SettingName | 'backends', Origin>>
+  /** Where the key of each backend came from, by the backend's name. */
+  readonly keyOrigins: Readonly<Record<string, Origin>>
+  /** Of the numbers in `tuning`. */
+  readonly tuningOrigin: Origin
+  readonly warnings: readonly string[]
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly value: ResolvedConfig }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+
+export const CONFIG_FLAG = '--config'
+export const CONFIG_VARIABLE = 'AI_TICKET_CONFIG'
+
+/** Flags over environment over file over defaults. Pure: whoever calls it has read the file. */
+export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
+  const environment = withoutEmpty(given)
+  const { content, problems } = parseFile(file)
+  const values: Record<string, unknown> = {}
+  const origins: Record<string, Origin> = {}
+  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
+    const found = find(setting, { flags, environment, content, fileName: file?.name ?? '' })
+    problems.push(...check(setting, found))
+    values[name] = found.value
+    origins[name] = found.origin
+  }
+  const listed = file && { name: file.name, backends: content.backends }
+  const resolved = resolveBackends({ flags, environment, file: listed })
+  problems.push(...resolved.problems)
+  const config = { ...(values as SettingValues), backends: resolved.backends, tuning: tuningFrom(content) }
+  if (problems.length > 0) return { ok: false, problems }
+  const warnings = [...resolved.warnings, ...unknownVariables(environment)]
+  return {
+    ok: true,
+    value: {
+      config,
+      origins: { ...(origins as Record<SettingName, Origin>), backends: resolved.origin },
+      keyOrigins: resolved.keyOrigins,
+      tuningOrigin: file === undefined ? { kind: 'default' } : { kind: 'file', name: file.name },
+      warnings,
+    },
+  }
+}
+
+const withoutEmpty = (given: ConfigSources['environment']) =>
+  Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined && text.trim() !== ''))
+
+function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems: ConfigProblem[] } {
+  if (file === undefined) return { content: {}, problems: [] }
+  const refuse = (message: string) => ({ content: {}, problems: [{ key: file.name, message }] })
+  let json: unknown
+  try {
+    json = JSON.parse(file.text)
+  } catch {
+    // The parser's own message quotes the text around the fault, which may be a secret.
+    return refuse(`${file.name} is not valid JSON. Correct it; comments and trailing commas are not allowed.`)
+  }
+  // To valibot a list is an object, too.
+  if (Array.isArray(json))
+    return refuse(`${file.name} holds a list, but has to hold an object with settings.`)
+  const parsed = v.safeParse(ConfigFileSchema, json, { abortPipeEarly: true })
+  if (parsed.success) return { content: parsed.output, problems: [] }
+  return { content: {}, problems: problemsOf(parsed.issues, { kind: 'file', name: file.name }) }
+}
+
+interface Places {
+  readonly flags: ConfigSources['flags']
+  readonly environment: ConfigSources['environment']
+  readonly content: ConfigFile
+  readonly fileName: string
+}
+
+function find(setting: Setting<unknown>, places: Places): { value: unknown; origin: Origin } {
+  const { flag, environment: variable } = setting
+  const flagText = flag === undefined ? undefined : places.flags[flag]
+  if (flag !== undefined && flagText !== undefined) {
+    return { value: setting.read(flagText), origin: { kind: 'flag', name: flag } }
+  }
+  const variableText = variable === undefined ? undefined : places.environment[variable]
+  if (variable !== undefined && variableText !== undefined) {
+    return { value: setting.read(variableText.trim()), origin: { kind: 'environment', name: variable } }
+  }
+  const fileValue = (places.content as Readonly<Record<string, unknown>>)[setting.key]
+  if (fileValue !== undefined) return { value: fileValue, origin: { kind: 'file', name: places.fileName } }
+  return { value: setting.fallback, origin: { kind: 'default' } }
+}
+
+/** Texts of flags and variables; the file was checked as a whole, and defaults are ours. */
+function check(
+  setting: Setting<unknown>,
+  { value, origin }: { value: unknown; origin: Origin },
+): ConfigProblem[] {
+  if (origin.kind === 'default' || origin.kind === 'file') return []
+  const parsed = v.safeParse(setting.schema, value, { abortPipeEarly: true })
+  return parsed.success ? [] : problemsOf(parsed.issues, origin, origin.name)
+}
+
+/**
+ * What speaks against listening with this configuration: others on the network could spend the GPU, so that has to be
+ * wanted. Commands that do not listen need not ask.
+ */
+export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): ConfigProblem[] {
+  if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return []
+  return [
+    {
+      key: 'host',
+      message:
+        'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more ' +
+        'keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
+    },
+  ]
+}
+
+const isLoopback = (host: string): boolean =>
+  host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+
+const KNOWN_VARIABLES: readonly string[] = [
+  CONFIG_VARIABLE,
+  URL_VARIABLE,
+  KEY_VARIABLE,
+  ...Object.values(SETTINGS).flatMap(({ environment }) => environment ?? []),
+]
+
+/** Somebody meant something by it. No error, for another version may know it. */
+function unknownVariables(environment: ConfigSources['environment']): string[] {
+  return Object.keys(environment)
+    .filter((name) => /^(AI_?TICKET_|KOBOLDCPP_API)/i.test(name) && !KNOWN_VARIABLES.includes(name))
+    .map((name) => {
+      const bare = name.replace(/^AI_?TICKET_/i, '')
+      const meant = KNOWN_VARIABLES.includes(bare)
+        ? ` Did you mean "${bare}"?`
+        : suggestion(name, KNOWN_VARIABLES)
+      return `${name} is not a known variable and is ignored.${meant}`
+    })
+}
+
+export const CONFIG_FLAGS: readonly string[] = [
+  CONFIG_FLAG,
+  URL_FLAG,
+  ...Object.values(SETTINGS).flatMap(({ flag }) => flag ?? []),
+]

@@ -1,0 +1,111 @@
+import * as v from 'valibot'
+import { ConfigFileSchema } from './config-schema.ts'
+
+const { entries } = ConfigFileSchema
+
+/** How one value can be given, and what it is when nobody gives it. */
+export interface Setting<Value> {
+  /** Its name in `config show`, and in the file unless it is a secret. */
+  readonly key: string
+  readonly schema: v.GenericSchema<unknown, Value>
+  readonly flag?: string
+  readonly environment?: string
+  /** What the text of a flag or variable stands for; a text that stands for nothing stays, and is refused. */
+  readonly read: (text: string) => unknown
+  readonly fallback: Value
+  readonly secret?: true
+}
+
+const define = <Value>(setting: Setting<Value>): Setting<Value> => setting
+
+const asText = (text: string): string => text
+const asNumber = (text: string): unknown => (/^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : text)
+const asSwitch = (text: string): unknown => SWITCHES[text.toLowerCase()] ?? text
+const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false }
+
+/** The parts of a comma separated list, without the empty ones. */
+export const asList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+const API_KEYS_EXPECTED = 'one or more keys of visible ASCII characters, comma separated'
+const ApiKeysSchema = v.pipe(
+  v.array(v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, API_KEYS_EXPECTED)), API_KEYS_EXPECTED),
+  v.minLength(1, API_KEYS_EXPECTED),
+)
+
+/** Every setting but the backends, which `backend-config.ts` puts together. */
+export const SETTINGS = {
+  host: define({
+    key: 'host',
+    schema: entries.host,
+    flag: '--host',
+    environment: 'HOST',
+    read: asText,
+    fallback: '127.0.0.1',
+  }),
+  port: define({
+    key: 'port',
+    schema: entries.port,
+    flag: '--port',
+    environment: 'PORT',
+    read: asNumber,
+    fallback: 5000,
+  }),
+  logLevel: define({
+    key: 'log_level',
+    schema: entries.log_level,
+    flag: '--log-level',
+    environment: 'LOG_LEVEL',
+    read: asText,
+    fallback: 'info',
+  }),
+  dataDir: define({
+    key: 'data_dir',
+    schema: entries.data_dir,
+    environment: 'AI_TICKET_DATA_DIR',
+    read: asText,
+    fallback: './.ai-ticket',
+  }),
+  apiKeys: define({
+    key: 'api_keys',
+    schema: ApiKeysSchema,
+    environment: 'AI_TICKET_API_KEYS',
+    read: asList,
+    fallback: [],
+    secret: true,
+  }),
+  allowAnonymous: define({
+    key: 'allow_anonymous',
+    schema: entries.allow_anonymous,
+    environment: 'AI_TICKET_ALLOW_ANONYMOUS',
+    read: asSwitch,
+    fallback: false,
+  }),
+  allowedHosts: define({
+    key: 'allowed_hosts',
+    schema: entries.allowed_hosts,
+    environment: 'AI_TICKET_ALLOWED_HOSTS',
+    read: asList,
+    fallback: [],
+  }),
+  bodyLimitBytes: define({
+    key: 'body_limit_bytes',
+    schema: entries.body_limit_bytes,
+    environment: 'AI_TICKET_BODY_LIMIT',
+    read: asNumber,
+    fallback: 16 * 1024 * 1024,
+  }),
+  drainMs: define({
+    key: 'drain_ms',
+    schema: entries.drain_ms,
+    environment: 'AI_TICKET_DRAIN_MS',
+    read: asNumber,
+    fallback: 25_000,
+  }),
+}
+
+export type SettingName = keyof typeof SETTINGS
+export type SettingValues = { [Name in SettingName]: (typeof SETTINGS)[Name]['fallback'] }

@@ -1,0 +1,51 @@
+import type { Tuning } from '@ai-ticket/core'
+import type { ResolvedConfig } from './config.ts'
+import { describeOrigin, type Origin } from './config-problems.ts'
+import { SETTINGS, type Setting, type SettingName } from './settings.ts'
+import { TUNING_PATHS } from './tuning-schema.ts'
+
+export interface ConfigRow {
+  readonly key: string
+  readonly value: unknown
+  readonly origin: string
+}
+
+const MASK = '***'
+
+/** Every value of the configuration under its name in the file, and where it came from. Secrets are masked. */
+export function configRows(resolved: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
+  return [...settingRows(resolved), ...backendRows(resolved), ...tuningRows(resolved, defaults)]
+}
+
+const row = (key: string, value: unknown, origin: Origin): ConfigRow => ({
+  key,
+  value,
+  origin: describeOrigin(origin),
+})
+
+function settingRows({ config, origins }: ResolvedConfig): ConfigRow[] {
+  return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+    const setting: Setting<unknown> = SETTINGS[name]
+    const value = setting.secret ? mask(config[name]) : config[name]
+    return row(setting.key, value, origins[name])
+  })
+}
+
+const mask = (value: unknown): unknown => (Array.isArray(value) ? value.map(() => MASK) : MASK)
+
+function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow[] {
+  return config.backends.flatMap(({ name, api_key: apiKey, ...rest }) => [
+    ...Object.entries(rest).map(([key, value]) => row(`backends.${name}.${key}`, value, origins.backends)),
+    ...(apiKey === undefined
+      ? []
+      : [row(`backends.${name}.api_key`, MASK, keyOrigins[name] ?? origins.backends)]),
+  ])
+}
+
+function tuningRows({ config, tuningOrigin }: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
+  return (Object.keys(TUNING_PATHS) as (keyof Tuning)[]).map((name) => {
+    const given = config.tuning[name]
+    const origin: Origin = given === undefined ? { kind: 'default' } : tuningOrigin
+    return row(TUNING_PATHS[name].join('.'), given ?? defaults[name], origin)
+  })
+}
