@@ -1,0 +1,33 @@
+import type { BackendHealth, Dispatcher, Logger } from '@ai-ticket/core'
+import type { Config } from './config.ts'
+
+/** Says of each backend whether it answers. Asking takes up to two seconds where one does not. */
+export async function announceBackends(
+  config: Config,
+  dispatcher: Dispatcher,
+  logger: Logger,
+): Promise<void> {
+  const { backends } = await dispatcher.health()
+  for (const health of backends) {
+    const url = config.backends.find(({ name }) => name === health.name)?.url ?? ''
+    const fields = { backend: health.name, url }
+    if (answers(health)) logger.info(`${health.name} at ${url} answers${summary(health)}`, fields)
+    else logger.warn(`${health.name} at ${url} does not answer: ${health.details ?? health.state}`, fields)
+  }
+  if (!backends.some(answers)) {
+    logger.warn(
+      'No backend answers. Events fail until one does; start it, or name another with --kobold-url.',
+    )
+  }
+}
+
+export const answers = ({ state }: BackendHealth): boolean => state === 'ready' || state === 'busy'
+
+export function summary({ models, context_length: contextLength, version }: BackendHealth): string {
+  const parts = [
+    models.length > 0 ? models.join(', ') : 'no model loaded',
+    ...(contextLength === undefined ? [] : [`context ${contextLength}`]),
+    ...(version === undefined ? [] : [`version ${version}`]),
+  ]
+  return ` (${parts.join(', ')})`
+}

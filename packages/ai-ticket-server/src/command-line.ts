@@ -1,0 +1,119 @@
+import { stripVTControlCharacters } from 'node:util'
+import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
+import { suggestion } from './closest-name.ts'
+import { CONFIG_FLAGS } from './config.ts'
+import { EXIT } from './exit-codes.ts'
+
+/** A command line that cannot be meant: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Flags of every command that reads the configuration; their texts are checked with it. */
+export const CONFIG_ARGS = {
+  'kobold-url': {
+    type: 'string',
+    valueHint: 'url,…',
+    description: 'KoboldCPP servers, comma separated (KOBOLDCPP_API_URL)',
+  },
+  'log-level': {
+    type: 'string',
+    valueHint: 'level',
+    description: 'silent, error, warning, info or debug (LOG_LEVEL)',
+  },
+  config: { type: 'string', valueHint: 'file', description: 'Configuration file, JSON (AI_TICKET_CONFIG)' },
+} as const satisfies ArgsDef
+
+export const wantsHelp = (rawArgs: readonly string[]): boolean =>
+  beforeDashes(rawArgs).some((arg) => arg === '--help' || arg === '-h')
+
+export const wantsVersion = (rawArgs: readonly string[]): boolean =>
+  beforeDashes(rawArgs).includes('--version')
+
+const beforeDashes = (rawArgs: readonly string[]): readonly string[] => {
+  const end = rawArgs.indexOf('--')
+  return end === -1 ? rawArgs : rawArgs.slice(0, end)
+}
+
+/** citty takes any flag in silence, and a text flag without its text for an empty one. Throws a UsageError instead. */
+export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): void {
+  const flags = Object.entries(definitions).filter(([, { type }]) => type !== 'positional')
+  const names = flags.map(([name]) => `--${name}`)
+  const given = beforeDashes(rawArgs)
+  for (let index = 0; index < given.length; index++) {
+    const arg = given[index] ?? ''
+    if (!arg.startsWith('-') || arg === '-') continue
+    const [flag = '', value] = arg.split(/=(.*)/s, 2)
+    const definition = flags[names.indexOf(flag)]?.[1]
+    if (definition === undefined) {
+      throw new UsageError(
+        `${flag} is not a flag of this command.${suggestion(flag, names)} --help lists them.`,
+      )
+    }
+    if (definition.type !== 'string' || value !== undefined) continue
+    index++
+    if (given[index] === undefined) throw new UsageError(`${flag} needs a value. --help says which.`)
+  }
+}
+
+/** The flags of the configuration among a command's arguments, by their long form. */
+export function configFlags(args: Readonly<Record<string, unknown>>): Record<string, string | undefined> {
+  return Object.fromEntries(
+    CONFIG_FLAGS.map((flag) => {
+      const value = args[flag.slice(2)]
+      return [flag, typeof value === 'string' ? value : undefined]
+    }),
+  )
+}
+
+const EXIT_CODES = `EXIT CODES
+
+  ${EXIT.ok}    done
+  ${EXIT.cannotListen}    the address or port cannot be listened on
+  ${EXIT.usage}    wrong command line
+  ${EXIT.badInput}   the event was refused: its input is wrong
+  ${EXIT.unavailable}   no backend answered as it should
+  ${EXIT.internal}   a bug
+  ${EXIT.temporary}   busy or out of time: try again later
+  ${EXIT.noPermission}   a backend refused the key
+  ${EXIT.badConfiguration}   wrong configuration
+  ${EXIT.interrupted}  interrupted (SIGINT)
+  ${EXIT.terminated}  terminated (SIGTERM) a second time`
+
+/** Help of a command: examples first, then what citty knows, then the exit codes. */
+export async function renderHelp<Args extends ArgsDef>(
+  command: CommandDef<Args>,
+  examples: string,
+  parentName?: string,
+): Promise<string> {
+  const parent: CommandDef<Args> = { meta: parentName === undefined ? {} : { name: parentName } }
+  const usage = (await renderUsage(command, parent)).trim()
+  const text = `EXAMPLES\n\n  ${examples.trim()}\n\n${usage}\n\n${EXIT_CODES}\n`
+  const plain = !process.stdout.isTTY || Boolean(process.env.NO_COLOR)
+  return plain ? stripVTControlCharacters(text) : text
+}
+
+/** A command of `ai-ticket`, ready to be called. */
+export interface CliCommand {
+  // biome-ignore lint/suspicious/noExplicitAny: citty's own type for subcommands, whatever their arguments
+  readonly definition: CommandDef<any>
+  help(parentName: string): Promise<string>
+  /** Gives the exit code. Throws a UsageError. */
+  run(rawArgs: string[]): Promise<number>
+}
+
+/** Wraps what citty defines; the `run` of the definition returns the exit code. */
+export function cliCommand<const Args extends ArgsDef>(
+  definition: CommandDef<Args> & { readonly args: Args },
+  examples: string,
+): CliCommand {
+  return {
+    definition,
+    help: (parentName) => renderHelp(definition, examples, parentName),
+    async run(rawArgs) {
+      checkFlags(rawArgs, definition.args)
+      const { result } = await runCommand(definition, { rawArgs })
+      return typeof result === 'number' ? result : EXIT.ok
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import {
+  type Backend,
+  createConsolaLogger,
+  createDispatcher,
+  createKoboldBackend,
+  type Dispatcher,
+  type Logger,
+  type LogStream,
+  parseLogLevel,
+} from '@ai-ticket/core'
+import type { BackendConfig } from './backend-config.ts'
+import type { Config } from './config.ts'
+
+// The one place that puts the parts together.
+
+type Maker<Type extends BackendConfig['type']> = (
+  config: Extract<BackendConfig, { type: Type }>,
+  logger: Logger,
+) => Backend
+
+type KoboldConfig = Extract<BackendConfig, { type: 'kobold' }>
+
+/** A kind of backend that the schema gains does not compile until it has its maker. */
+const MAKERS: { readonly [Type in BackendConfig['type']]: Maker<Type> } = {
+  kobold: ({ name, url, api_key: apiKey, model, timeouts }, logger) =>
+    createKoboldBackend({
+      name,
+      url,
+      logger,
+      ...(apiKey !== undefined && { apiKey }),
+      ...(model !== undefined && { model }),
+      ...koboldTimeouts(timeouts),
+    }),
+}
+
+/** Only what is given: an option that is `undefined` is not one that is left out. */
+function koboldTimeouts(timeouts: KoboldConfig['timeouts'] = {}) {
+  const { connect_ms, token_ms, silence_probe_ms, dead_after_ms, abort_interval_ms } = timeouts
+  return {
+    ...(connect_ms !== undefined && { connectTimeoutMs: connect_ms }),
+    ...(token_ms !== undefined && { tokenTimeoutMs: token_ms }),
+    ...(silence_probe_ms !== undefined && { silenceProbeMs: silence_probe_ms }),
+    ...(dead_after_ms !== undefined && { deadAfterMs: dead_after_ms }),
+    ...(abort_interval_ms !== undefined && { abortIntervalMs: abort_interval_ms }),
+  }
+}
+
+export function composeLogger(config: Config, stream: LogStream): Logger {
+  // The configuration has checked the name.
+  return createConsolaLogger({ level: parseLogLevel(config.logLevel) ?? 'info', stream })
+}
+
+export function composeDispatcher(config: Config, logger: Logger): Dispatcher {
+  return createDispatcher({
+    ...config.tuning,
+    logger,
+    backends: config.backends.map((backend) => ({
+      backend: MAKERS[backend.type](backend, logger),
+      ...(backend.concurrency !== undefined && { concurrency: backend.concurrency }),
+      ...(backend.aliases !== undefined && { aliases: backend.aliases }),
+    })),
+  })
+}

@@ -1,0 +1,42 @@
+import { createServer } from '@ai-ticket/server'
+import { announceBackends } from './announce-backends.ts'
+import { composeDispatcher, composeLogger } from './compose.ts'
+import type { ResolvedConfig } from './config.ts'
+import { endOnSignals } from './end-on-signals.ts'
+import { EXIT } from './exit-codes.ts'
+import { exitWhenWritten } from './exit-when-written.ts'
+import { listenProblem } from './listen-problem.ts'
+import { shutDown } from './shut-down.ts'
+import { VERSION } from './version.ts'
+
+/** Listens until a signal comes, and ends the process. */
+export async function runServer({ config, warnings }: ResolvedConfig): Promise<void> {
+  const logger = composeLogger(config, process.stdout)
+  process.on('uncaughtException', (error) => {
+    logger.error('A bug ends the server.', { error: error instanceof Error ? error.stack : String(error) })
+    exitWhenWritten(EXIT.internal)
+  })
+  for (const warning of warnings) logger.warn(warning)
+  const dispatcher = composeDispatcher(config, logger)
+  const server = createServer({
+    dispatcher,
+    logger,
+    apiKeys: config.apiKeys,
+    allowedHosts: config.allowedHosts,
+    bodyLimitBytes: config.bodyLimitBytes,
+    version: VERSION,
+  })
+  endOnSignals(async (signal) => {
+    await shutDown({ signal, server, dispatcher, logger, drainMs: config.drainMs })
+    exitWhenWritten(EXIT.ok)
+  })
+  try {
+    const url = await server.listen({ host: config.host, port: config.port, listenTextResolver: () => '' })
+    logger.info(`Listening on ${url}`, { url })
+  } catch (error) {
+    process.stderr.write(`${listenProblem(error, config)}\n`)
+    await dispatcher.close()
+    return exitWhenWritten(EXIT.cannotListen)
+  }
+  await announceBackends(config, dispatcher, logger)
+}

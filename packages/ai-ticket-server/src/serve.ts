@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { defineCommand, parseArgs } from 'citty'
+import {
+  CONFIG_ARGS,
+  checkFlags,
+  configFlags,
+  renderHelp,
+  UsageError,
+  wantsHelp,
+  wantsVersion,
+} from './command-line.ts'
+import { exposureProblems, type ResolvedConfig } from './config.ts'
+import { EXIT } from './exit-codes.ts'
+import { firstLine } from './first-line.ts'
+import { loadConfig } from './load-config.ts'
+import { VERSION } from './version.ts'
+
+const ARGS = {
+  port: {
+    type: 'string',
+    valueHint: 'number',
+    description: 'Port to listen on; 0 takes a free one (PORT, default 5000)',
+  },
+  host: {
+    type: 'string',
+    valueHint: 'address',
+    description: 'Address to listen on (HOST, default 127.0.0.1)',
+  },
+  ...CONFIG_ARGS,
+  help: { type: 'boolean', alias: 'h', description: 'Show this help' },
+  version: { type: 'boolean', description: 'Show the version' },
+} as const
+
+const COMMAND = defineCommand({
+  meta: { name: 'ai-ticket-server', version: VERSION, description: 'The front desk of a local LLM server' },
+  args: ARGS,
+})
+
+const EXAMPLES = `
+  ai-ticket-server
+  ai-ticket-server --port 8080 --kobold-url http://gpu-1:5001,http://gpu-2:5001
+  curl http://127.0.0.1:5000/event --json '{"content":"Hello"}'
+`
+
+async function main(rawArgs: string[]): Promise<void> {
+  if (wantsHelp(rawArgs)) return void process.stdout.write(await renderHelp(COMMAND, EXAMPLES.slice(1)))
+  if (wantsVersion(rawArgs)) return void process.stdout.write(`${VERSION}\n`)
+  checkFlags(rawArgs, ARGS)
+  const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
+  if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help shows the flags.`)
+  const loaded = loadConfig(configFlags(args), process.env)
+  const problems = loaded.ok ? exposureProblems(loaded.value.config) : loaded.problems
+  if (loaded.ok && problems.length === 0) return await start(loaded.value)
+  for (const { message } of problems) process.stderr.write(`${message}\n`)
+  process.exitCode = EXIT.badConfiguration
+}
+
+async function start(resolved: ResolvedConfig): Promise<void> {
+  process.stdout.write(firstLine(resolved.config.logLevel, process.stdout.isTTY))
+  // Imported after the first line, for Fastify and the backends take a while to load.
+  const { runServer } = await import('./run-server.ts')
+  await runServer(resolved)
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const expected = error instanceof UsageError
+  process.stderr.write(`${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  process.exitCode = expected ? EXIT.usage : EXIT.internal
+})

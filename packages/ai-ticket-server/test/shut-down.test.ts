@@ -1,0 +1,102 @@
+import { Agent, request } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { startServer } from './run-program.ts'
+
+interface Answer {
+  readonly status: number | undefined
+  readonly body: unknown
+  readonly at: number
+}
+
+/** Over a connection that is kept alive. Rejects when it is reset. */
+function postEvent(url: string, agent: Agent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(`${url}/event`, {
+      method: 'POST',
+      agent,
+      headers: { 'content-type': 'application/json' },
+    })
+    call.on('error', reject)
+    call.on('response', async (response) => {
+      const body = await json(response)
+      resolve({ status: response.statusCode, body, at: performance.now() })
+    })
+    call.end('{"content":"Hello","parameters":{"max_tokens":10}}')
+  })
+}
+
+/** A server with `count` events in hand: the first ones run, the others wait in the line. */
+async function serverInUse(
+  count: number,
+  options: { tokensPerSecond: number; environment?: Record<string, string> },
+) {
+  const simulator = await startKoboldSimulator({ tokensPerSecond: options.tokensPerSecond })
+  const server = await startServer([], { KOBOLDCPP_API_URL: simulator.url, ...options.environment })
+  const agent = new Agent({ keepAlive: true, maxSockets: count })
+  // So that the sockets are warm, as a client's are: kept alive from an earlier answer.
+  await Promise.all(Array.from({ length: count }, () => getLive(server.url, agent)))
+  const answers = Promise.allSettled(Array.from({ length: count }, () => postEvent(server.url, agent)))
+  await waitUntilInHand(server.url, count)
+  return {
+    server,
+    answers,
+    async [Symbol.asyncDispose]() {
+      agent.destroy()
+      await server[Symbol.asyncDispose]()
+      await simulator.close()
+    },
+  }
+}
+
+function getLive(url: string, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = request(`${url}/livez`, { agent }, (response) => response.resume().on('end', resolve))
+    call.on('error', reject).end()
+  })
+}
+
+async function waitUntilInHand(url: string, count: number): Promise<void> {
+  for (;;) {
+    const { waiting, backends } = (await (await fetch(`${url}/health`)).json()) as {
+      waiting: number
+      backends: { in_flight: number }[]
+    }
+    if (waiting + (backends[0]?.in_flight ?? 0) === count) return
+  }
+}
+
+test('50 events in hand over keep-alive and SIGTERM: all are answered, none is reset, then exit 0', async () => {
+  await using inUse = await serverInUse(50, { tokensPerSecond: 500 })
+  inUse.server.child.kill('SIGTERM')
+  const answers = await inUse.answers
+  const code = await inUse.server.ended
+  const endedAt = performance.now()
+  expect(answers.filter(({ status }) => status === 'rejected')).toEqual([])
+  const values = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  expect(values.map(({ status }) => status)).toEqual(values.map(() => 200))
+  expect(code).toBe(0)
+  expect(endedAt - Math.max(...values.map(({ at }) => at))).toBeLessThan(1000)
+})
+
+test('what outlives the drain time is answered shutting_down, and the exit is 0', async () => {
+  await using inUse = await serverInUse(3, { tokensPerSecond: 1, environment: { AI_TICKET_DRAIN_MS: '200' } })
+  inUse.server.child.kill('SIGINT')
+  const answers = await inUse.answers
+  expect(answers).toMatchObject(
+    Array.from({ length: 3 }, () => ({ value: { status: 503, body: { error: 'shutting_down' } } })),
+  )
+  expect(await inUse.server.ended).toBe(0)
+})
+
+test.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('a second signal (%s) ends at once with %i', async (signal, exitCode) => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  inUse.server.child.kill('SIGTERM')
+  await inUse.server.waitForLine(/^SIGTERM: /)
+  inUse.server.child.kill(signal)
+  expect(await inUse.server.ended).toBe(exitCode)
+})
