@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { defineCommand } from 'citty'
+import { suggestion } from './closest-name.ts'
+import { type CliCommand, renderHelp, UsageError, wantsHelp } from './command-line.ts'
+import { EXIT } from './exit-codes.ts'
+import { exitWhenWritten } from './exit-when-written.ts'
+import { VERSION } from './version.ts'
+
+/** Loaded only when they are called. */
+const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
+  ask: () => import('./commands/ask.ts'),
+  health: () => import('./commands/health.ts'),
+  config: () => import('./commands/config.ts'),
+}
+
+const MAIN = defineCommand({
+  meta: {
+    name: 'ai-ticket',
+    version: VERSION,
+    description: 'Asks local LLM servers, without a server of its own',
+  },
+  args: {
+    help: { type: 'boolean', alias: 'h', description: 'Show help, also of a command' },
+    version: { type: 'boolean', description: 'Show the version' },
+  },
+  subCommands: Object.fromEntries(
+    Object.entries(COMMANDS).map(([name, load]) => [name, async () => (await load()).command.definition]),
+  ),
+})
+
+const EXAMPLES = `
+  ai-ticket ask "Why is the sky blue?"
+  git diff | ai-ticket ask --system "Review this change" -
+  ai-ticket health
+`
+
+async function main(rawArgs: string[]): Promise<number> {
+  const [first, ...rest] = rawArgs
+  if (first === 'help') return await main([...rest.slice(0, 1), '--help'])
+  if (first === undefined || first === '--help' || first === '-h') {
+    process.stdout.write(await renderHelp(MAIN, EXAMPLES))
+    return first === undefined ? EXIT.usage : EXIT.ok
+  }
+  if (first === '--version') {
+    process.stdout.write(`${VERSION}\n`)
+    return EXIT.ok
+  }
+  const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
+  if (load === undefined) {
+    throw new UsageError(
+      `"${first}" is not a command.${suggestion(first, Object.keys(COMMANDS))} --help lists them.`,
+    )
+  }
+  const { command } = await load()
+  if (!wantsHelp(rest)) return await command.run(rest)
+  process.stdout.write(await command.help('ai-ticket'))
+  return EXIT.ok
+}
+
+main(process.argv.slice(2)).then(exitWhenWritten, (error: unknown) => {
+  const expected = error instanceof UsageError
+  process.stderr.write(`${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  exitWhenWritten(expected ? EXIT.usage : EXIT.internal)
+})

@@ -1,0 +1,108 @@
+import { text as textOf } from 'node:stream/consumers'
+import type { Dispatcher, Outcome } from '@ai-ticket/core'
+import { CONFIG_ARGS, cliCommand, UsageError } from '../command-line.ts'
+import { openDesk } from '../desk.ts'
+import { parseDurationMs } from '../duration.ts'
+import { endOnSignals } from '../end-on-signals.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../exit-codes.ts'
+import { printDeltas } from '../print-deltas.ts'
+
+const EXAMPLES = `
+  ai-ticket ask "Why is the sky blue?"
+  ai-ticket ask --json --max-tokens 20 "Name a colour" | jq -r .completion
+  git diff | ai-ticket ask --system "Review this change" -
+`
+
+export const command = cliCommand(
+  {
+    meta: { name: 'ask', description: 'Ask once; the answer goes to stdout as it comes' },
+    args: {
+      prompt: { type: 'positional', description: 'What to ask; "-" reads it from stdin', required: false },
+      json: {
+        type: 'boolean',
+        description: 'Print the whole outcome, also of a failure, as one JSON object',
+      },
+      model: { type: 'string', valueHint: 'name', description: 'Model or alias, where there is a choice' },
+      'max-tokens': { type: 'string', valueHint: 'number', description: 'Longest answer, in tokens' },
+      system: { type: 'string', valueHint: 'text', description: 'System turn' },
+      timeout: {
+        type: 'string',
+        valueHint: '90s',
+        description: 'Time for everything: 500ms, 90s or 90, 10m',
+      },
+      ...CONFIG_ARGS,
+      help: { type: 'boolean', alias: 'h', description: 'Show this help' },
+    },
+    async run({ args }) {
+      const event = eventOf(args, await readPrompt(args._))
+      await using desk = openDesk(args)
+      if (desk === undefined) return EXIT.badConfiguration
+      const controller = new AbortController()
+      endOnSignals(() => controller.abort(new Error('interrupted')))
+      const ask = args.json ? askForJson : askForText
+      const outcome = await ask(desk.dispatcher, event, controller.signal)
+      if (outcome === undefined) return EXIT.interrupted
+      if ('completion' in outcome) return EXIT.ok
+      process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
+      return EXIT_OF_FAILURE[outcome.error]
+    },
+  },
+  EXAMPLES,
+)
+
+interface AskArguments {
+  readonly model?: string | undefined
+  readonly 'max-tokens'?: string | undefined
+  readonly system?: string | undefined
+  readonly timeout?: string | undefined
+}
+
+async function readPrompt(positionals: readonly string[]): Promise<string> {
+  if (positionals.length > 1) throw new UsageError('More than one prompt. Put it between quotes.')
+  const [prompt] = positionals
+  if (prompt === undefined)
+    throw new UsageError('What to ask is missing: ai-ticket ask "Why is the sky blue?"')
+  if (prompt !== '-') return prompt
+  if (process.stdin.isTTY)
+    throw new UsageError('"-" reads from stdin, which is a terminal: git diff | ai-ticket ask -')
+  return await textOf(process.stdin)
+}
+
+/** A prompt that looks like JSON stays what it is: text. */
+function eventOf(args: AskArguments, prompt: string): Record<string, unknown> {
+  const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }]
+  return {
+    content: [...system, { role: 'user', content: prompt }],
+    ...(args.model !== undefined && { model: args.model }),
+    ...(args['max-tokens'] !== undefined && { parameters: { max_tokens: wholeNumber(args['max-tokens']) } }),
+    ...(args.timeout !== undefined && { timeout_ms: duration(args.timeout) }),
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new UsageError('--max-tokens needs a whole number of at least 1.')
+}
+
+function duration(text: string): number {
+  const timeoutMs = parseDurationMs(text)
+  if (timeoutMs !== undefined && timeoutMs > 0) return timeoutMs
+  throw new UsageError('--timeout needs a time like 500ms, 90s or 10m.')
+}
+
+type Ask = (dispatcher: Dispatcher, event: unknown, signal: AbortSignal) => Promise<Outcome | undefined>
+
+/** Undefined: interrupted. */
+const askForJson: Ask = async (dispatcher, event, signal) => {
+  try {
+    const outcome = await dispatcher.onEvent(event, { signal })
+    process.stdout.write(`${JSON.stringify(outcome)}\n`)
+    return outcome
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  }
+}
+
+const askForText: Ask = (dispatcher, event, signal) =>
+  printDeltas(dispatcher.streamEvent(event, { signal }), process.stdout, signal)

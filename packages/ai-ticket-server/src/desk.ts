@@ -1,0 +1,29 @@
+import type { Dispatcher } from '@ai-ticket/core'
+import { configFlags } from './command-line.ts'
+import { composeDispatcher, composeLogger } from './compose.ts'
+import type { Config } from './config.ts'
+import { loadConfig } from './load-config.ts'
+
+export interface Desk extends AsyncDisposable {
+  readonly config: Config
+  readonly dispatcher: Dispatcher
+}
+
+/**
+ * A desk for one command, in this process. Log lines go to stderr, warnings and worse unless a level was given.
+ * Undefined where the configuration is wrong, which has been said.
+ */
+export function openDesk(args: Readonly<Record<string, unknown>>): Desk | undefined {
+  const loaded = loadConfig(configFlags(args), process.env)
+  if (!loaded.ok) {
+    for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
+    return undefined
+  }
+  const { origins, warnings } = loaded.value
+  const quiet = origins.logLevel.kind === 'default' ? { logLevel: 'warning' } : {}
+  const config = { ...loaded.value.config, ...quiet }
+  const logger = composeLogger(config, process.stderr)
+  for (const warning of warnings) logger.warn(warning)
+  const dispatcher = composeDispatcher(config, logger)
+  return { config, dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() }
+}

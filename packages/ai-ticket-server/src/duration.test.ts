@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { parseDurationMs } from './duration.ts'
+
+test.each([
+  ['90', 90_000],
+  ['90s', 90_000],
+  ['1.5m', 90_000],
+  ['500ms', 500],
+  ['soon', undefined],
+  ['', undefined],
+  ['-1', undefined],
+])('%s is %s ms', (text, milliseconds) => {
+  expect(parseDurationMs(text)).toBe(milliseconds)
+})

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { terminalText } from './terminal-text.ts'
+
+test.each([
+  ['lines\nand\ttabs stay, and ünïcode 🎫', 'lines\nand\ttabs stay, and ünïcode 🎫'],
+  ['\u001b[31mred\u001b[0m', 'red'],
+  ['\u001b]0;a title\u0007text', 'text'],
+  ['over\rwritten\b\b', 'overwritten'],
+  ['an 8-bit \u009b31m sequence', 'an 8-bit  sequence'],
+])('%j is shown as %j', (text, shown) => {
+  expect(terminalText(text)).toBe(shown)
+})
+
+test('an escape that comes in two pieces has no effect either', () => {
+  expect(terminalText('\u001b') + terminalText('[2J')).toBe('[2J')
+})

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { CLI, runProgram } from './run-program.ts'
+
+/** Nothing listens there. */
+const NOBODY = 'http://127.0.0.1:9'
+
+const simulate = (answer: string) => startKoboldSimulator({ answer: () => answer })
+
+test('ask prints the answer and nothing else', async () => {
+  await using simulator = await simulate(' Because of Rayleigh.')
+  const ended = await runProgram(CLI, ['ask', 'Why is the sky blue?', '--kobold-url', simulator.url])
+  expect(ended).toEqual({ code: 0, stdout: 'Because of Rayleigh.\n', stderr: '' })
+  expect(simulator.calls[0]?.stream).toBe(true)
+})
+
+test('ask - reads the prompt from stdin; --system and --max-tokens go along', async () => {
+  await using simulator = await startKoboldSimulator({
+    answer: ({ messages, body }) => JSON.stringify([messages, body.max_tokens]),
+  })
+  const args = ['ask', '-', '--system', 'Be brief.', '--max-tokens', '90']
+  const { stdout } = await runProgram(CLI, args, {
+    environment: { KOBOLDCPP_API_URL: simulator.url },
+    input: 'From a pipe',
+  })
+  expect(JSON.parse(stdout)).toEqual([
+    [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'From a pipe' },
+    ],
+    90,
+  ])
+})
+
+test('ask --json prints the outcome', async () => {
+  await using simulator = await simulate('Blue.')
+  const { code, stdout } = await runProgram(CLI, [
+    'ask',
+    '--json',
+    'A colour?',
+    '--kobold-url',
+    simulator.url,
+  ])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ completion: 'Blue.', backend: 'kobold', finish_reason: 'stop' })
+})
+
+test('ask that fails says why and ends with the code of its class', async () => {
+  const unreachable = await runProgram(CLI, ['ask', 'Hello', '--kobold-url', NOBODY])
+  expect(unreachable).toMatchObject({
+    code: 69,
+    stdout: '',
+    stderr: expect.stringMatching(/^api_connection_error: /m),
+  })
+  const empty = await runProgram(CLI, ['ask', ' ', '--json', '--kobold-url', NOBODY])
+  expect(empty.code).toBe(65)
+  expect(JSON.parse(empty.stdout)).toMatchObject({ error: 'prompt_extraction_failed' })
+})
+
+test('ask --timeout gives up in time with 75', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 1 })
+  const { code, stderr } = await runProgram(CLI, [
+    'ask',
+    'Hello',
+    '--timeout',
+    '300ms',
+    '--kobold-url',
+    simulator.url,
+  ])
+  expect(stderr).toMatch(/^deadline_exceeded: /m)
+  expect(code).toBe(75)
+})
+
+test('Ctrl-C ends ask with 130 and stops the backend', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 2 })
+  const child = spawn(process.execPath, [CLI, 'ask', 'Hello', '--kobold-url', simulator.url], {
+    stdio: 'ignore',
+  })
+  await simulator.waitForCall()
+  child.kill('SIGINT')
+  const [code] = await once(child, 'close')
+  expect(code).toBe(130)
+  await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 1000 })
+})
+
+test('health tells of each backend; 69 if none answers', async () => {
+  await using simulator = await startKoboldSimulator()
+  const some = await runProgram(CLI, ['health', '--kobold-url', `${simulator.url},${NOBODY}`])
+  expect(some.code).toBe(0)
+  const [first, second] = some.stdout.split('\n')
+  expect(first).toBe(`kobold-1  ${simulator.url}  ready (koboldcpp/simulator, context 8192, version 1.115.1)`)
+  expect(second).toMatch(/^kobold-2 {2}http:\/\/127\.0\.0\.1:9 {2}down: /)
+  const none = await runProgram(CLI, ['health', '--json', '--kobold-url', NOBODY])
+  expect(none.code).toBe(69)
+  expect(JSON.parse(none.stdout)).toMatchObject({ status: 'degraded', backends: [{ name: 'kobold' }] })
+})
+
+test('config show --origin says where values came from and masks secrets', async () => {
+  const { code, stdout } = await runProgram(
+    CLI,
+    ['config', 'show', '--origin', '--kobold-url', 'http://a:1'],
+    {
+      environment: { PORT: '81', AI_TICKET_API_KEYS: 'sk-secret', KOBOLDCPP_API_KEY: 'kb-secret' },
+    },
+  )
+  expect(code).toBe(0)
+  const lines = stdout.split('\n')
+  expect(lines).toContain('port = 81  (environment PORT)')
+  expect(lines).toContain('host = "127.0.0.1"  (default)')
+  expect(lines).toContain('api_keys = ["***"]  (environment AI_TICKET_API_KEYS)')
+  expect(lines).toContain('backends.kobold.url = "http://a:1"  (flag --kobold-url)')
+  expect(lines).toContain('backends.kobold.api_key = "***"  (environment KOBOLDCPP_API_KEY)')
+  expect(lines).toContain('retries.attempts = 3  (default)')
+  expect(stdout).not.toContain('secret')
+})
+
+test.each([
+  [['aks', 'Hello'], '"aks" is not a command. Did you mean "ask"? --help lists them.\n'],
+  [['ask'], 'What to ask is missing: ai-ticket ask "Why is the sky blue?"\n'],
+  [['ask', 'two', 'words'], 'More than one prompt. Put it between quotes.\n'],
+  [
+    ['ask', 'x', '--max-token', '5'],
+    '--max-token is not a flag of this command. Did you mean "--max-tokens"? --help lists them.\n',
+  ],
+  [['ask', 'x', '--max-tokens', 'many'], '--max-tokens needs a whole number of at least 1.\n'],
+  [['ask', 'x', '--timeout', 'soon'], '--timeout needs a time like 500ms, 90s or 10m.\n'],
+  [['config'], 'Use: ai-ticket config show [--origin]\n'],
+])('%j is refused with 2', async (args, message) => {
+  expect(await runProgram(CLI, args)).toEqual({ code: 2, stdout: '', stderr: message })
+})
+
+test('a wrong configuration ends every command with 78', async () => {
+  const environment = { KOBOLDCPP_API_URL: 'ftp://localhost' }
+  for (const args of [['ask', 'x'], ['health'], ['config', 'show']]) {
+    const { code, stderr } = await runProgram(CLI, args, { environment })
+    expect(code).toBe(78)
+    expect(stderr).toContain('KOBOLDCPP_API_URL[0] is a text')
+  }
+})
+
+test.each([[['--help']], [['help']], [['-h']]])('%j lists the commands', async (args) => {
+  const { code, stdout } = await runProgram(CLI, args)
+  expect(code).toBe(0)
+  expect(stdout).toContain('ask|health|config')
+})
+
+test.each([[['help', 'ask']], [['ask', '--help']], [['ask', 'x', '--max-tokens', 'many', '-h']]])(
+  '%j shows the help of ask',
+  async (args) => {
+    const { code, stdout } = await runProgram(CLI, args)
+    expect(code).toBe(0)
+    expect(stdout).toContain('--max-tokens=<number>')
+    expect(stdout).toContain('EXIT CODES')
+  },
+)
