@@ -12,6 +12,7 @@ import type { ResolvedOptions } from './options.ts'
 import type { AttemptRecord } from './outcome.ts'
 import type { Answer } from './respond.ts'
 import { endedBecause, type Run, type RunFailure } from './run.ts'
+import type { CallSample } from './station.ts'
 
 export interface AttemptContext extends ResolvedOptions {
   readonly desk: Desk
@@ -46,7 +47,7 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
       return failure({ ...endedBecause(run), partial: text.value() })
     }
     if (called.type === 'answered') {
-      seat.leave({ type: 'answered', end: called.end })
+      seat.leave({ type: 'answered', sample: sampleOf(run, called.end) })
       return success({ end: called.end, backend: seat.backend.name, endpoint: endpointOf(cursor).name })
     }
     const failed = called.failure
@@ -186,6 +187,16 @@ function toCalled(result: CallResult): Called {
     return { type: 'failed', failure: EMPTY_ANSWER }
   }
   return result
+}
+
+function sampleOf({ attempts, work }: Run, { usage }: GenerationEnd): CallSample {
+  const last = attempts.at(-1)
+  return {
+    usage,
+    durationMs: last?.duration_ms ?? 0,
+    firstTokenMs: last?.first_token_ms,
+    maxTokens: work.maxTokens,
+  }
 }
 
 /** How a server without a model answers: 200, no text, no tokens. */

@@ -1,4 +1,4 @@
-import type { Backend, GenerationEnd } from './backend.ts'
+import type { Backend } from './backend.ts'
 import {
   type BackendStatus,
   onAnswered,
@@ -13,16 +13,17 @@ import { canCarry } from './can-carry.ts'
 import type { CallFailure } from './classify.ts'
 import type { Timer } from './clock.ts'
 import { type Failure, type FailureCode, failure, type Result, success } from './failure.ts'
-import { createLine, type Waiter } from './line.ts'
+import { createForecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
+import { createLine } from './line.ts'
 import type { ResolvedOptions } from './options.ts'
 import { modelOn, route } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
-import { createStation, type Station } from './station.ts'
+import { type CallSample, createStation, type Station } from './station.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** How an event leaves the backend that it called. */
 export type Leaving =
-  | { readonly type: 'answered'; readonly end: GenerationEnd }
+  | { readonly type: 'answered'; readonly sample: CallSample }
   | { readonly type: 'failed'; readonly failure: CallFailure }
   /** `settled`: when the backend has stopped. The slot is taken until then. */
   | { readonly type: 'aborted'; readonly settled: Promise<void> }
@@ -60,7 +61,7 @@ export interface Desk {
   close(): Promise<void>
 }
 
-type DeskWaiter = Waiter & { grant(station: Station): void }
+type DeskWaiter = ForecastWaiter & { grant(station: Station): void }
 
 export function createDesk(options: ResolvedOptions): Desk {
   const { clock, tuning } = options
@@ -69,6 +70,8 @@ export function createDesk(options: ResolvedOptions): Desk {
   const byName = new Map(stations.map((station) => [station.name, station]))
   const routes = new WeakMap<Run, readonly Station[]>()
   const watchers = new Map<Station, Timer>()
+  const taken = new Set<TakenSlot>()
+  const forecast = createForecast({ line, taken, clock, named: (names) => named(names) })
   let isServing = false
   let whenIdle: (() => void)[] = []
 
@@ -123,8 +126,10 @@ export function createDesk(options: ResolvedOptions): Desk {
     const isTrial = station.admits() !== 'yes'
     station.slots.take()
     if (isTrial) station.change(onTrialStarted(station.status))
-    const startedAt = clock.now()
+    const seat = { station, run, startedAt: clock.now() }
+    taken.add(seat)
     const free = (code: FailureCode | undefined) => {
+      taken.delete(seat)
       station.slots.release()
       station.change(onEventEnded(station.status, clock.now(), { code, trial: isTrial }))
       if (stations.some(({ inFlight }) => inFlight > 0)) return
@@ -141,7 +146,7 @@ export function createDesk(options: ResolvedOptions): Desk {
       failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
       leave(leaving) {
         if (leaving.type === 'answered') {
-          station.finished(leaving.end, clock.now() - startedAt)
+          station.finished(leaving.sample)
           free(undefined)
         } else if (leaving.type === 'failed') free(leaving.failure.code)
         else void holdUntil(station, leaving.settled).then(() => free(endedBecause(run).code))
@@ -184,6 +189,15 @@ export function createDesk(options: ResolvedOptions): Desk {
     return success({ allowed, best })
   }
 
+  const toWaiter = (run: Run, allowed: readonly Station[]) => ({
+    run,
+    priority: run.priority,
+    caller: run.caller,
+    enteredAt: run.startedAt,
+    backends: allowed.map(({ name }) => name),
+    grant() {},
+  })
+
   function wait(run: Run, allowed: readonly Station[], isReturning: boolean): Promise<Result<Seat>> {
     const { signal } = run.control
     const since = clock.now()
@@ -198,14 +212,13 @@ export function createDesk(options: ResolvedOptions): Desk {
         end(failure(endedBecause(run)))
       }
       const waiter: DeskWaiter = {
-        priority: run.priority,
-        caller: run.caller,
-        enteredAt: run.startedAt,
-        backends: allowed.map(({ name }) => name),
+        ...toWaiter(run, allowed),
         headOfLine: isReturning,
         grant: (station) => end(success(openSeat(station, run))),
       }
-      if (line.enter(waiter) === 'full') return resolve(failure(FULL))
+      if (line.enter(waiter) === 'full') {
+        return resolve(failure({ ...FULL, retryAfterMs: forecast.fullLineRetryMs(allowed) }))
+      }
       signal.addEventListener('abort', onAbort, { once: true })
       run.sink?.admitted(run.id)
       for (const station of allowed) watch(station)
@@ -223,6 +236,11 @@ export function createDesk(options: ResolvedOptions): Desk {
       if (!routed.ok) return routed
       const isLeft = ({ name }: Station) => !tried.has(name)
       const allowed = routed.value.allowed.filter(isLeft)
+      if (!isReturning) {
+        const refused = forecast.refusal(toWaiter(run, allowed), allowed)
+        if (refused) return failure(refused)
+      }
+      serve()
       const station = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
       if (!station) return wait(run, allowed, isReturning)
       run.sink?.admitted(run.id)

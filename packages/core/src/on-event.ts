@@ -10,6 +10,8 @@ import type { Outcome } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
 import { type Answer, respondWithAnswer, respondWithFailure } from './respond.ts'
 import type { Run, RunFailure, Sink } from './run.ts'
+import { likelyTokens } from './speed-estimate.ts'
+import type { Work } from './station.ts'
 
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
@@ -79,8 +81,16 @@ function startRun(
     control: new AbortController(),
     sink,
     attempts: [],
+    work: workOf(asked.ok ? asked.value.prompt : NO_PROMPT, tuning.maxTokens),
     waitedMs: 0,
   }
+}
+
+/** Characters stand for bytes: an estimate needs no better, and an event pays nothing for it. */
+function workOf({ turns, parameters }: Prompt, maxTokens: number): Work {
+  let length = 0
+  for (const { content } of turns) if (typeof content === 'string') length += content.length
+  return { promptTokens: likelyTokens(length), maxTokens: parameters.max_tokens ?? maxTokens }
 }
 
 const DEADLINE: Failure = {

@@ -2,6 +2,7 @@ import type { Delta } from './call-endpoint.ts'
 import type { Failure } from './failure.ts'
 import type { AttemptRecord } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
+import type { Work } from './station.ts'
 
 /** Where the deltas of a streamed event go. */
 export interface Sink {
@@ -30,6 +31,7 @@ export interface Run {
   readonly control: AbortController
   readonly sink: Sink | undefined
   readonly attempts: AttemptRecord[]
+  readonly work: Work
   /** Milliseconds in the line, so far. */
   waitedMs: number
 }

@@ -1,4 +1,4 @@
-import { type Backend, BackendError, type BackendState, type GenerationEnd } from './backend.ts'
+import { type Backend, BackendError, type BackendState } from './backend.ts'
 import {
   admits,
   type BackendStateName,
@@ -12,9 +12,11 @@ import {
 import type { BackendHealth } from './dispatcher.ts'
 import type { Logger } from './logger.ts'
 import type { BackendEntry, ResolvedOptions } from './options.ts'
+import type { Usage } from './outcome.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
 import { createSlots, type Slots } from './slots.ts'
+import { estimateMs, learnFromCall, type TokenTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
 export interface Station extends RoutableBackend {
@@ -32,8 +34,27 @@ export interface Station extends RoutableBackend {
   change(status: BackendStatus): void
   /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
   look(maxAgeMs: number): Promise<void>
-  finished(end: GenerationEnd, durationMs: number): void
+  /** Learns from a whole answer. */
+  finished(sample: CallSample): void
+  /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
+  workMs(work: Work): number | undefined
+  readonly speeds: TokenTimes | undefined
   health(): BackendHealth
+}
+
+/** What a whole answer took. */
+export interface CallSample {
+  readonly usage: Usage | undefined
+  /** Of the call alone, without waiting and earlier attempts. */
+  readonly durationMs: number
+  readonly firstTokenMs: number | undefined
+  readonly maxTokens: number
+}
+
+/** What an event asks of a model, as far as that can be known before. */
+export interface Work {
+  readonly promptTokens: number
+  readonly maxTokens: number
 }
 
 /** Weight of the newest answer in the average. */
@@ -50,6 +71,7 @@ export function createStation(
   let looking: Promise<void> | undefined
   let problem: string | undefined
   let latencyMs: number | undefined
+  let speed = unknownSpeed
 
   async function look(): Promise<void> {
     const found = await probe(backend, clock, tuning.probeTimeoutMs)
@@ -93,7 +115,7 @@ export function createStation(
     seen: undefined,
     stateName: () => stateAt(station.status, clock.now(), slots),
     admits: () => admits(station.status, clock.now()),
-    isShut: () => isOpen(station.status) && !isOnTrial(station.status),
+    isShut: () => isOpen(station.status) && !isOnTrial(station.status) && station.stateName() !== 'loading',
     change(status) {
       const before = station.stateName()
       station.status = status
@@ -108,9 +130,22 @@ export function createStation(
       })
       return looking
     },
-    finished(_end, durationMs) {
+    finished({ usage, durationMs, firstTokenMs, maxTokens }) {
+      if (usage) {
+        speed = learnFromCall(speed, {
+          promptTokens: usage.prompt_tokens,
+          completionTokens: usage.completion_tokens,
+          durationMs,
+          maxTokens,
+          ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+        })
+      }
       const before = latencyMs ?? durationMs
       latencyMs = before + LATENCY_WEIGHT * (durationMs - before)
+    },
+    workMs: ({ promptTokens, maxTokens }) => estimateMs(speed, { promptTokens, maxTokens }),
+    get speeds() {
+      return tokenTimes(speed)
     },
     health() {
       const { seen } = station
