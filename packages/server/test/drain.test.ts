@@ -84,7 +84,7 @@ test('while closing, a new event on an open connection hears shutting_down, and 
   await closed
 })
 
-test('a stream in hand goes on to its end', async () => {
+test('a stream in hand goes on to its end; its connection, promised to be kept alive, is closed then', async () => {
   const goOn = Promise.withResolvers<void>()
   const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
     yield { type: 'admitted', id: 'evt_1' }
@@ -97,8 +97,28 @@ test('a stream in hand goes on to its end', async () => {
   socket.write(postEvent(EVENT, { accept: 'text/event-stream' }))
   await head
   const closed = desk.server.close()
+  await expect.poll(() => desk.server.server.listening).toBe(false)
   const rest = readAll(socket)
   goOn.resolve()
   expect(await rest).toContain('event: done')
+  await closed
+})
+
+test.each([
+  ['headers', 30],
+  ['body', -3],
+])('a client that never sends the rest of its %s does not hold close for ever', async (_what, end) => {
+  const { dispatcher, open } = gate()
+  await using desk = await openServer({ dispatcher, requestTimeoutMs: 300 })
+  const stuck = await openSocket(desk.port)
+  const busy = await openSocket(desk.port)
+  stuck.write(postEvent(EVENT).slice(0, end))
+  busy.write(postEvent(EVENT))
+  await expect.poll(() => dispatcher.calls.length).toBe(1)
+  const closed = desk.server.close()
+  await readAll(stuck).catch(() => '')
+  const answer = readAll(busy)
+  open()
+  expect(await answer).toContain('200 OK')
   await closed
 })

@@ -82,7 +82,21 @@ test('a body that is too large is answered, though the client is still sending',
   expect(await response.json()).toEqual({ error: 'payload_too_large', details: expect.any(String) })
 })
 
-test('the same for a body of unknown length', async () => {
+test('after a body that was too large, the rest of it is skipped and the connection goes on', async () => {
+  await using desk = await openServer({ dispatcher, bodyLimitBytes: 1_000 })
+  const socket = await openSocket(desk.port)
+  const refused = readUntil(socket, 'payload_too_large')
+  const [head, body = ''] = postEvent({ content: 'x'.repeat(5_000_000) }).split('\r\n\r\n')
+  socket.write(`${head}\r\n\r\n`)
+  await refused
+  const answer = readUntil(socket, '200 OK')
+  socket.write(body)
+  socket.write(postEvent({ content: 'Hi' }))
+  await answer
+  socket.destroy()
+})
+
+test('a body of unknown length that is too large is answered too', async () => {
   await using desk = await openServer({ dispatcher, bodyLimitBytes: 1_000 })
   const chunk = new TextEncoder().encode('x'.repeat(100_000))
   const body = new ReadableStream({

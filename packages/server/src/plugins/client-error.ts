@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Failure } from '@ai-ticket/core'
+import { currentResponse } from '../current-response.ts'
 import { replyToFailure } from '../reply.ts'
 
 const FAILURES_OF_NODE: Readonly<Record<string, Failure>> = {
@@ -23,7 +24,7 @@ const MALFORMED: Failure = { code: 'invalid_request', details: 'This is not a va
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (answered.has(socket)) return
-  if (error.code === 'ECONNRESET' || !socket.writable || hasBegunReply(socket)) {
+  if (error.code === 'ECONNRESET' || !socket.writable || currentResponse(socket)?.headersSent) {
     socket.destroy(error)
     return
   }
@@ -37,12 +38,6 @@ const LINGER_MS = 1_000
 
 /** Every further chunk of a broken request is an error again. */
 const answered = new WeakSet<Socket>()
-
-/** Node's own handler looks at the same field; without it an error after the head would corrupt the reply. */
-function hasBegunReply(socket: Socket): boolean {
-  const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
-  return response?.headersSent === true
-}
 
 function rawReply(failure: Failure): string {
   const { status, headers, body } = replyToFailure(failure)

@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { currentResponse } from '../current-response.ts'
 import { isOpenPath } from '../open-paths.ts'
 import { RequestProblem } from '../request-problem.ts'
 
@@ -13,33 +15,53 @@ const SWEEP_INTERVAL_MS = 50
  * Lets `server.close()` end as soon as the last answer is out. By itself it waits for clients that keep their
  * connection alive: idle ones are closed once, at the start, and a connection that falls idle later stays until its
  * keep-alive timeout (72 s). While closing, answers say `Connection: close`, idle connections are swept, and new
- * requests on connections still open are answered `shutting_down`.
+ * requests on connections still open are answered `shutting_down`. Requests that arrive in pieces have `arrivalMs`
+ * left: a closing server of Node no longer watches `requestTimeout`.
  */
-export function installDrain(server: FastifyInstance): Drain {
+export function installDrain(server: FastifyInstance, arrivalMs: number): Drain {
   const drain = { active: false }
+  const connections = trackConnections(server)
   let sweep: NodeJS.Timeout | undefined
+  let arrival: NodeJS.Timeout | undefined
 
   server.addHook('preClose', (done) => {
     drain.active = true
     sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_INTERVAL_MS)
+    arrival = setTimeout(() => endUnfinishedRequests(connections), arrivalMs)
     done()
   })
   server.addHook('onClose', (_instance, done) => {
     clearInterval(sweep)
+    clearTimeout(arrival)
     done()
   })
   server.addHook('onRequest', (request, _reply, done) => {
     if (!drain.active || isOpenPath(request.raw.url ?? '')) return done()
-    done(
-      new RequestProblem({
-        code: 'shutting_down',
-        details: 'The server is closing. Send the event again soon.',
-      }),
-    )
+    done(SHUTTING_DOWN)
   })
   server.addHook('onSend', (_request, reply, _payload, done) => {
     if (drain.active) reply.header('connection', 'close')
     done()
   })
   return drain
+}
+
+const SHUTTING_DOWN = new RequestProblem({
+  code: 'shutting_down',
+  details: 'The server is closing. Send the event again soon.',
+})
+
+function trackConnections(server: FastifyInstance): ReadonlySet<Socket> {
+  const connections = new Set<Socket>()
+  server.server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  return connections
+}
+
+function endUnfinishedRequests(connections: ReadonlySet<Socket>): void {
+  for (const socket of connections) {
+    if (currentResponse(socket)?.req.complete !== true) socket.destroy()
+  }
 }
