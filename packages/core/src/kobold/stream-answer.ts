@@ -16,7 +16,12 @@ const END_MARK_MS = 1000
 export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
   const { call, guard } = run
   const head = await guard.wait(call.response)
-  if (head.as !== 'value') throw await giveUp(run, head, { rest: call.response, partial: () => undefined })
+  if (head.as !== 'value') {
+    const collected = collectAnswer()
+    // The head is not the end: the call has ended only with the last event.
+    const rest = call.response.then((response) => drainResponse(run, response, collected))
+    throw await giveUp(run, head, { rest, partial: () => collected.answer().text })
+  }
   guard.touch()
   const response = head.value
   const isJson = response.headers.get('content-type')?.includes('json') ?? false
@@ -83,6 +88,13 @@ async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGe
     if (open) await stop(run, drain(run, events.next(), events, collected))
     call.hangUp()
   }
+}
+
+async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
+  const chunks = responseChunks(response)
+  if (!chunks) return
+  const events = readEventStream(chunks)
+  await drain(run, events.next(), events, collected)
 }
 
 /** Reads on to the end of the stream, for only then its call has ended; keeps what still comes. */
