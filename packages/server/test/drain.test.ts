@@ -84,6 +84,24 @@ test('while closing, a new event on an open connection hears shutting_down, and 
   await closed
 })
 
+test('a body that comes in while closing does not reach the dispatcher, which may be closed', async () => {
+  const { dispatcher, open } = gate()
+  await using desk = await openServer({ dispatcher })
+  const socket = await openSocket(desk.port)
+  const bytes = postEvent(EVENT)
+  const begun = new Promise((resolve) => desk.server.server.once('request', resolve))
+  socket.write(bytes.slice(0, -3))
+  await begun
+  const closed = desk.server.close()
+  await expect.poll(() => desk.server.server.listening).toBe(false)
+  const answer = readAll(socket)
+  socket.write(bytes.slice(-3))
+  expect(parseRaw(await answer)).toMatchObject({ status: 503, body: { error: 'shutting_down' } })
+  expect(dispatcher.calls).toEqual([])
+  open()
+  await closed
+})
+
 test('a stream in hand goes on to its end; its connection, promised to be kept alive, is closed then', async () => {
   const goOn = Promise.withResolvers<void>()
   const streamEvent = async function* (): AsyncGenerator<StreamEvent> {

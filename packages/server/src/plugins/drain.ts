@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import { currentResponse } from '../current-response.ts'
 import { isOpenPath } from '../open-paths.ts'
 import { RequestProblem } from '../request-problem.ts'
@@ -35,10 +35,13 @@ export function installDrain(server: FastifyInstance, arrivalMs: number): Drain 
     clearTimeout(arrival)
     done()
   })
-  server.addHook('onRequest', (request, _reply, done) => {
+  const refuseNew: onRequestHookHandler = (request, _reply, done) => {
     if (!drain.active || isOpenPath(request.raw.url ?? '')) return done()
     done(SHUTTING_DOWN)
-  })
+  }
+  server.addHook('onRequest', refuseNew)
+  // And again when the body is in: the dispatcher may have closed while it came.
+  server.addHook('preHandler', refuseNew)
   server.addHook('onSend', (_request, reply, _payload, done) => {
     if (drain.active) reply.header('connection', 'close')
     done()
