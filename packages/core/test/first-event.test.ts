@@ -1,5 +1,5 @@
-import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { createDispatcher, createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 
 async function openDesk() {
