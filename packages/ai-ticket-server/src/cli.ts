@@ -3,7 +3,7 @@ import { defineCommand } from 'citty'
 import { suggestion } from './closest-name.ts'
 import { type CliCommand, renderHelp, UsageError, wantsHelp } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
-import { exitWhenWritten } from './exit-when-written.ts'
+import { runAsMain } from './run-as-main.ts'
 import { VERSION } from './version.ts'
 
 /** Loaded only when they are called. */
@@ -57,8 +57,4 @@ async function main(rawArgs: string[]): Promise<number> {
   return EXIT.ok
 }
 
-main(process.argv.slice(2)).then(exitWhenWritten, (error: unknown) => {
-  const expected = error instanceof UsageError
-  process.stderr.write(`${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
-  exitWhenWritten(expected ? EXIT.usage : EXIT.internal)
-})
+runAsMain(main)

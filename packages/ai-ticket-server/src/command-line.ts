@@ -87,7 +87,7 @@ export async function renderHelp<Args extends ArgsDef>(
   parentName?: string,
 ): Promise<string> {
   const parent: CommandDef<Args> = { meta: parentName === undefined ? {} : { name: parentName } }
-  const usage = (await renderUsage(command, parent)).trim()
+  const usage = (await renderUsage(command, parent)).trim().replace(/ +$/gm, '')
   const text = `EXAMPLES\n\n  ${examples.trim()}\n\n${usage}\n\n${EXIT_CODES}\n`
   const plain = !process.stdout.isTTY || Boolean(process.env.NO_COLOR)
   return plain ? stripVTControlCharacters(text) : text

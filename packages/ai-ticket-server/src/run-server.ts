@@ -31,8 +31,9 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     exitWhenWritten(EXIT.ok)
   })
   try {
-    const url = await server.listen({ host: config.host, port: config.port, listenTextResolver: () => '' })
-    logger.info(`Listening on ${url}`, { url })
+    // Fastify logs one such line for each address of the host.
+    const listenTextResolver = (address: string) => `Listening on ${address}`
+    await server.listen({ host: config.host, port: config.port, listenTextResolver })
   } catch (error) {
     process.stderr.write(`${listenProblem(error, config)}\n`)
     await dispatcher.close()

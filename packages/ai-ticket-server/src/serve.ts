@@ -13,6 +13,7 @@ import { exposureProblems, type ResolvedConfig } from './config.ts'
 import { EXIT } from './exit-codes.ts'
 import { firstLine } from './first-line.ts'
 import { loadConfig } from './load-config.ts'
+import { runAsMain } from './run-as-main.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
@@ -40,11 +41,16 @@ const EXAMPLES = `
   ai-ticket-server
   ai-ticket-server --port 8080 --kobold-url http://gpu-1:5001,http://gpu-2:5001
   curl http://127.0.0.1:5000/event --json '{"content":"Hello"}'
+
+  \`ai-ticket config show --origin\` lists every setting, also those that have no flag: API keys, hosts, limits.
 `
 
-async function main(rawArgs: string[]): Promise<void> {
-  if (wantsHelp(rawArgs)) return void process.stdout.write(await renderHelp(COMMAND, EXAMPLES.slice(1)))
-  if (wantsVersion(rawArgs)) return void process.stdout.write(`${VERSION}\n`)
+/** Undefined: the server runs, and ends the process itself. */
+async function main(rawArgs: string[]): Promise<number | undefined> {
+  if (wantsHelp(rawArgs) || wantsVersion(rawArgs)) {
+    process.stdout.write(wantsHelp(rawArgs) ? await renderHelp(COMMAND, EXAMPLES) : `${VERSION}\n`)
+    return EXIT.ok
+  }
   checkFlags(rawArgs, ARGS)
   const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
   if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help shows the flags.`)
@@ -52,18 +58,14 @@ async function main(rawArgs: string[]): Promise<void> {
   const problems = loaded.ok ? exposureProblems(loaded.value.config) : loaded.problems
   if (loaded.ok && problems.length === 0) return await start(loaded.value)
   for (const { message } of problems) process.stderr.write(`${message}\n`)
-  process.exitCode = EXIT.badConfiguration
+  return EXIT.badConfiguration
 }
 
-async function start(resolved: ResolvedConfig): Promise<void> {
+async function start(resolved: ResolvedConfig): Promise<undefined> {
   process.stdout.write(firstLine(resolved.config.logLevel, process.stdout.isTTY))
   // Imported after the first line, for Fastify and the backends take a while to load.
   const { runServer } = await import('./run-server.ts')
   await runServer(resolved)
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const expected = error instanceof UsageError
-  process.stderr.write(`${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
-  process.exitCode = expected ? EXIT.usage : EXIT.internal
-})
+runAsMain(main)

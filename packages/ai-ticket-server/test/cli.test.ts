@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { CLI, runProgram } from './run-program.ts'
@@ -85,6 +86,19 @@ test('Ctrl-C ends ask with 130 and stops the backend', async () => {
   await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 1000 })
 })
 
+test('a reader that leaves, as head does, stops the backend too', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 20 })
+  const child = spawn(process.execPath, [CLI, 'ask', 'Hello', '--kobold-url', simulator.url], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+  expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+  await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 1000 })
+  expect(simulator.aborts).not.toEqual([])
+})
+
 test('health tells of each backend; 69 if none answers', async () => {
   await using simulator = await startKoboldSimulator()
   const some = await runProgram(CLI, ['health', '--kobold-url', `${simulator.url},${NOBODY}`])
@@ -114,6 +128,12 @@ test('config show --origin says where values came from and masks secrets', async
   expect(lines).toContain('backends.kobold.api_key = "***"  (environment KOBOLDCPP_API_KEY)')
   expect(lines).toContain('retries.attempts = 3  (default)')
   expect(stdout).not.toContain('secret')
+})
+
+test('config show says when the server would refuse to listen', async () => {
+  const { code, stderr } = await runProgram(CLI, ['config', 'show'], { environment: { HOST: '0.0.0.0' } })
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/^The server will not start: host is an address that others can reach/)
 })
 
 test.each([

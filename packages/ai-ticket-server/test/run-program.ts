@@ -67,8 +67,8 @@ export async function startServer(
       await ended
     },
   }
-  const { url } = await log.waitForLine(/^Listening on /)
-  return { ...running, url: String(url) }
+  const { message } = await log.waitForLine(/^Listening on /)
+  return { ...running, url: String(message).replace('Listening on ', '') }
 }
 
 function readLog(child: ChildProcess) {

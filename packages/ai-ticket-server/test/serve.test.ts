@@ -87,8 +87,7 @@ test('it listens for others only with keys, or told that none are wanted', async
   await using server = await startServer(['--host', '0.0.0.0', '--kobold-url', NOBODY], {
     AI_TICKET_API_KEYS: 'key',
   })
-  const url = server.url.replace('0.0.0.0', '127.0.0.1')
-  expect((await fetch(`${url}/event`, { method: 'POST' })).status).toBe(401)
+  expect((await fetch(`${server.url}/event`, { method: 'POST' })).status).toBe(401)
 })
 
 test('--help tells flags and exit codes, --version the version', async () => {
@@ -109,4 +108,15 @@ test.each([
   [['5000'], '"5000" is not expected here. --help shows the flags.\n'],
 ])('the command line %j is refused with 2', async (args, message) => {
   expect(await runProgram(SERVER, args)).toEqual({ code: 2, stdout: '', stderr: message })
+})
+
+test('a bug is logged and ends the server with 70', async () => {
+  const bug = "data:text/javascript,process.once('SIGUSR2',()=>{throw new Error('a bug')})"
+  await using server = await startServer(['--kobold-url', NOBODY], { NODE_OPTIONS: `--import="${bug}"` })
+  server.child.kill('SIGUSR2')
+  expect(await server.ended).toBe(70)
+  expect(await server.waitForLine(/^A bug ends the server/)).toMatchObject({
+    level: 'error',
+    error: expect.stringContaining('Error: a bug'),
+  })
 })

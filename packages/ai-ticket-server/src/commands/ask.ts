@@ -39,6 +39,8 @@ export const command = cliCommand(
       if (desk === undefined) return EXIT.badConfiguration
       const controller = new AbortController()
       endOnSignals(() => controller.abort(new Error('interrupted')))
+      // Nobody reads on: the backend need not write on.
+      process.stdout.on('error', () => controller.abort(new Error('stdout is closed')))
       const ask = args.json ? askForJson : askForText
       const outcome = await ask(desk.dispatcher, event, controller.signal)
       if (outcome === undefined) return EXIT.interrupted

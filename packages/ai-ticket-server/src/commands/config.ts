@@ -1,5 +1,6 @@
 import { DEFAULTS } from '@ai-ticket/core'
 import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../command-line.ts'
+import { exposureProblems } from '../config.ts'
 import { EXIT } from '../exit-codes.ts'
 import { loadConfig } from '../load-config.ts'
 import { configRows } from '../show-config.ts'
@@ -30,7 +31,10 @@ export const command = cliCommand(
         for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
         return EXIT.badConfiguration
       }
-      for (const warning of loaded.value.warnings) process.stderr.write(`${warning}\n`)
+      const unwise = exposureProblems(loaded.value.config).map(
+        ({ message }) => `The server will not start: ${message}`,
+      )
+      for (const warning of [...loaded.value.warnings, ...unwise]) process.stderr.write(`${warning}\n`)
       const rows = configRows(loaded.value, DEFAULTS)
       if (args.json) {
         const entries = rows.map(({ key, value, origin }) => [key, { value, origin }])
