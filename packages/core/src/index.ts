@@ -23,9 +23,9 @@ export type {
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
+export type { TranscriptTemplate } from './http/transcript.ts'
 export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
-export type { TranscriptTemplate } from './kobold/transcript.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'
 export { type LogFields, type Logger, silentLogger } from './logger.ts'
 export {

@@ -1,17 +1,7 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../backend.ts'
+import { type RawAnswer, toEnd } from '../http/answer.ts'
 import { at, type ErrorPlace } from '../http/errors.ts'
-import type { FinishReason, ToolCall, Usage } from '../outcome.ts'
-import type { WireToolCall, WireUsage } from './wire.ts'
-
-/** A whole answer as the server gave it, whichever way it came. */
-export interface RawAnswer {
-  readonly text: string
-  readonly rawFinishReason: string | null
-  readonly usage?: Usage | undefined
-  readonly reasoning?: string | undefined
-  readonly toolCalls?: readonly WireToolCall[] | undefined
-  readonly model?: string | undefined
-}
+import type { FinishReason, Usage } from '../outcome.ts'
 
 export interface AnswerContext {
   readonly place: ErrorPlace
@@ -23,26 +13,15 @@ export interface AnswerContext {
 /** Turns what came into the end of a generation; throws where an answer of 200 is none. */
 export function finishAnswer(answer: RawAnswer, context: AnswerContext): GenerationEnd {
   refuseEmpty(answer, context)
-  const { text, rawFinishReason, usage, reasoning, model } = answer
-  const tool_calls = answer.toolCalls?.map(toToolCall)
-  return {
-    type: 'end',
-    text,
-    finish_reason: finishReason(answer, context),
-    raw_finish_reason: rawFinishReason,
-    ...(usage && { usage }),
-    ...(tool_calls?.length && { tool_calls }),
-    ...(reasoning && { reasoning }),
-    ...(model && { model }),
-  }
+  return toEnd(answer, finishReason(answer, context))
 }
 
 /** Real counts only: 1.76 says 100, 100 and 200 to everybody, under an id that never changes. */
-export function realUsage(usage: WireUsage, id: string | null | undefined): Usage | undefined {
+export function realUsage(usage: Usage | undefined, id: string | undefined): Usage | undefined {
   if (!usage) return undefined
   const { prompt_tokens, completion_tokens } = usage
   const constant = prompt_tokens === 100 && completion_tokens === 100 && /^(chatcmpl|cmpl)-A1$/.test(id ?? '')
-  return constant ? undefined : { prompt_tokens, completion_tokens }
+  return constant ? undefined : usage
 }
 
 /**
@@ -69,17 +48,5 @@ function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): v
   if (text !== '' || toolCalls?.length || reasoning) return
   if (usage ? usage.completion_tokens === 0 : rawFinishReason === 'length' && !mayHitStop) {
     throw new BackendError('no_model', `${at(place)} answered without a token; is a model loaded?`)
-  }
-}
-
-function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
-  const given = called?.arguments ?? '{}'
-  return {
-    id: id || `call_${index}`,
-    type: 'function',
-    function: {
-      name: called?.name ?? '',
-      arguments: typeof given === 'string' ? given : JSON.stringify(given),
-    },
   }
 }

@@ -2,9 +2,9 @@ import * as v from 'valibot'
 import { BackendError, type GenerationRequest } from '../backend.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import { connectionError, statusError } from '../http/errors.ts'
-import { parseReply, wrongShape } from './read-whole.ts'
-import { writeBody } from './request-body.ts'
-import { renderTurns, type TranscriptTemplate } from './transcript.ts'
+import { writeBody } from '../http/request-body.ts'
+import { renderTurns, type TranscriptTemplate } from '../http/transcript.ts'
+import { parseReply, wrongShape } from '../http/whole-reply.ts'
 import { tokenCountReply } from './wire.ts'
 
 export interface CountOptions {

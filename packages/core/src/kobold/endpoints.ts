@@ -1,19 +1,11 @@
 import * as v from 'valibot'
 import type { Endpoint, GenerationRequest } from '../backend.ts'
-import { type RawAnswer, realUsage } from './answer.ts'
-import { type BodyOptions, chatBody, nativeBody, type RequestBody, textBody } from './request-body.ts'
-import type { WireToolCall } from './wire.ts'
-import { chatChunk, chatReply, nativeChunk, nativeReply, textReply } from './wire.ts'
-
-/** What one event of a stream adds. */
-export interface Chunk {
-  readonly text: string
-  readonly reasoning?: string | undefined
-  readonly toolCalls?: readonly WireToolCall[] | undefined
-  readonly rawFinishReason: string | null
-  readonly usage?: RawAnswer['usage']
-  readonly model?: string | undefined
-}
+import type { Chunk, RawAnswer } from '../http/answer.ts'
+import { readChatChunk, readChatReply, readTextChunk, readTextReply } from '../http/read-completion.ts'
+import type { RequestBody } from '../http/request-body.ts'
+import { realUsage } from './answer.ts'
+import { type BodyOptions, chatBody, nativeBody, textBody } from './request-body.ts'
+import { nativeChunk, nativeReply } from './wire.ts'
 
 export interface KoboldEndpoint extends Endpoint {
   readonly path: string
@@ -39,33 +31,8 @@ const chat: KoboldEndpoint = {
   endMark: true,
   addsStops: true,
   body: chatBody,
-  readReply(reply) {
-    const { success, output } = v.safeParse(chatReply, reply)
-    const choice = success ? output.choices[0] : undefined
-    if (!success || !choice) return undefined
-    const { content, reasoning_content, tool_calls } = choice.message
-    return {
-      text: content ?? '',
-      reasoning: reasoning_content ?? undefined,
-      toolCalls: tool_calls ?? undefined,
-      rawFinishReason: choice.finish_reason,
-      usage: realUsage(output.usage, output.id),
-      model: output.model ?? undefined,
-    }
-  },
-  readChunk(data) {
-    const { success, output } = v.safeParse(chatChunk, data)
-    if (!success) return undefined
-    const choice = output.choices[0]
-    return {
-      text: choice?.delta?.content ?? '',
-      reasoning: choice?.delta?.reasoning_content ?? undefined,
-      toolCalls: choice?.delta?.tool_calls ?? undefined,
-      rawFinishReason: choice?.finish_reason ?? null,
-      usage: realUsage(output.usage, output.id),
-      model: output.model ?? undefined,
-    }
-  },
+  readReply: (reply) => withRealUsage(readChatReply(reply)),
+  readChunk: (data) => withRealUsage(readChatChunk(data)),
 }
 
 const text: KoboldEndpoint = {
@@ -79,24 +46,12 @@ const text: KoboldEndpoint = {
   endMark: true,
   addsStops: false,
   body: textBody,
-  readReply(reply) {
-    const chunk = readTextChunk(reply)
-    return chunk?.found ? chunk : undefined
-  },
-  readChunk: readTextChunk,
+  readReply: (reply) => withRealUsage(readTextReply(reply)),
+  readChunk: (data) => withRealUsage(readTextChunk(data)),
 }
 
-function readTextChunk(data: unknown): (Chunk & { found: boolean }) | undefined {
-  const { success, output } = v.safeParse(textReply, data)
-  if (!success) return undefined
-  const choice = output.choices[0]
-  return {
-    found: choice !== undefined,
-    text: choice?.text ?? '',
-    rawFinishReason: choice?.finish_reason ?? null,
-    usage: realUsage(output.usage, output.id),
-    model: output.model ?? undefined,
-  }
+function withRealUsage(answer: (RawAnswer & { id?: string | undefined }) | undefined): RawAnswer | undefined {
+  return answer && { ...answer, usage: realUsage(answer.usage, answer.id) }
 }
 
 const native: KoboldEndpoint = {

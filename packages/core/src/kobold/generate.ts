@@ -1,13 +1,15 @@
 import type { GenerationEvent, GenerationOptions, GenerationRequest } from '../backend.ts'
-import { checkBodySize, checkRequest } from './check-request.ts'
+import { checkBodySize, checkRequest } from '../http/check-request.ts'
+import { guardCall } from '../http/guard-call.ts'
+import { openCall } from '../http/open-call.ts'
+import { writeBody } from '../http/request-body.ts'
+import { readWhole } from '../http/whole-reply.ts'
 import type { KoboldEndpoint } from './endpoints.ts'
 import { aborted, giveUp } from './give-up.ts'
-import { guardCall } from './guard-call.ts'
-import { openCall } from './open-call.ts'
-import { readReply, readWhole } from './read-whole.ts'
-import { writeBody } from './request-body.ts'
+import { readReply } from './read-reply.ts'
 import type { KoboldContext, Run } from './run.ts'
 import { streamAnswer } from './stream-answer.ts'
+import { watchSilence } from './watch-silence.ts'
 
 /** One call of one endpoint, by the duties that `Backend` names. */
 export async function* generate(
@@ -26,7 +28,11 @@ export async function* generate(
   const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
   const path = stream ? endpoint.streamPath : endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
-  const guard = guardCall({ ...context, probeAfterMs: context.silenceProbeMs, signal })
+  const guard = guardCall({
+    ...context,
+    signal,
+    watch: (stop) => watchSilence({ ...context, probeAfterMs: context.silenceProbeMs, onVerdict: stop }),
+  })
   const run: Run = { context, place, endpoint, request, mayHitStop, call, guard }
   try {
     if (stream) yield* streamAnswer(run)

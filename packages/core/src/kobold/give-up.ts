@@ -1,6 +1,6 @@
 import { BackendError } from '../backend.ts'
 import { at, connectionError, type ErrorPlace } from '../http/errors.ts'
-import type { Step } from './guard-call.ts'
+import type { Step } from '../http/guard-call.ts'
 import type { Run } from './run.ts'
 import { type Stopped, stopGeneration } from './stop-generation.ts'
 

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { readBaseUrl } from './base-url.ts'
-import { alpacaTemplate, type TranscriptTemplate } from './transcript.ts'
 
 /** Options of `createKoboldBackend`. A bad value throws a `TypeError` that names it. */
 export interface KoboldBackendOptions {

@@ -1,7 +1,8 @@
 import type { GenerationRequest } from '../backend.ts'
-import type { Parameters, Turn } from '../prompt.ts'
+import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
+import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
+import type { Parameters } from '../prompt.ts'
 import { JSON_OBJECT_GRAMMAR } from './json-object-grammar.ts'
-import { type TranscriptTemplate, writeTranscript } from './transcript.ts'
 
 export interface BodyOptions {
   readonly template: TranscriptTemplate
@@ -9,8 +10,6 @@ export interface BodyOptions {
   /** Sent where the request names no model. */
   readonly model?: string
 }
-
-export type RequestBody = Record<string, unknown>
 
 /** The body for `/v1/chat/completions`. */
 export function chatBody(request: GenerationRequest, options: BodyOptions): RequestBody {
@@ -48,16 +47,6 @@ export function nativeBody(request: GenerationRequest, { template }: BodyOptions
     ...stopFields('stop_sequence', request.parameters.stop, stop),
     ...grammarField(request.parameters),
   }
-}
-
-/**
- * JSON that KoboldCPP can read: a half surrogate, which JavaScript strings may hold, is replaced, for it would crash
- * the handler there.
- */
-export function writeBody(body: RequestBody): string {
-  const text = JSON.stringify(body)
-  if (!/\\ud[89a-f]/i.test(text)) return text
-  return JSON.stringify(body, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
 }
 
 function openAiFields(request: GenerationRequest, { stream, model }: BodyOptions): RequestBody {
@@ -109,16 +98,4 @@ function answerFormat(parameters: Parameters, schema: GenerationRequest['schema'
 function grammarField({ grammar, response_format }: Parameters): RequestBody {
   if (grammar !== undefined) return { grammar }
   return response_format?.type === 'json_object' ? { grammar: JSON_OBJECT_GRAMMAR } : {}
-}
-
-const toMessage = ({ role, content, name, tool_call_id, tool_calls }: Turn): RequestBody => ({
-  role,
-  content,
-  ...defined({ name, tool_call_id, tool_calls }),
-})
-
-function defined(fields: RequestBody): RequestBody {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
-  )
 }

@@ -2,12 +2,12 @@ import type { GenerationRequest } from '../backend.ts'
 import type { Clock } from '../clock.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import type { ErrorPlace } from '../http/errors.ts'
+import type { CallGuard } from '../http/guard-call.ts'
+import type { OpenCall } from '../http/open-call.ts'
+import type { TranscriptTemplate } from '../http/transcript.ts'
 import type { Logger } from '../logger.ts'
 import type { KoboldEndpoint } from './endpoints.ts'
-import type { CallGuard } from './guard-call.ts'
-import type { OpenCall } from './open-call.ts'
 import type { SideChannel } from './side-channel.ts'
-import type { TranscriptTemplate } from './transcript.ts'
 
 /** What all generations of one backend share. */
 export interface KoboldContext {

@@ -1,16 +1,13 @@
 import { BackendError, type GenerationEvent } from '../backend.ts'
-import { at, connectionError } from '../http/errors.ts'
-import { EventTooLongError, readEventStream } from '../http/event-stream.ts'
+import { type Collector, collectAnswer } from '../http/collect-answer.ts'
+import { readEventStream } from '../http/event-stream.ts'
 import { responseChunks } from '../http/pool-response.ts'
+import { cutError, readPart, readParts, streamError } from '../http/read-parts.ts'
+import { readWhole } from '../http/whole-reply.ts'
 import { finishAnswer } from './answer.ts'
-import { type Collector, collectAnswer } from './collect-answer.ts'
-import type { Chunk } from './endpoints.ts'
 import { breakOff, giveUp, stop, stoppedError } from './give-up.ts'
-import { parseReply, readReply, readWhole, wrongShape } from './read-whole.ts'
+import { readReply } from './read-reply.ts'
 import type { Run } from './run.ts'
-
-/** After the finish reason, usage and `[DONE]` follow at once or not at all. */
-const END_MARK_MS = 1000
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
@@ -41,41 +38,19 @@ async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<Gener
 }
 
 async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGenerator<GenerationEvent> {
-  const { guard, call } = run
+  const { guard, call, place, endpoint } = run
   const collected = collectAnswer()
   const partial = () => collected.answer().text
   let open = true
   try {
-    for (;;) {
-      const next = events.next()
-      const step = await guard.wait(next)
-      const whole = collected.finished()
-      if (step.as !== 'value') {
-        if (whole && (step.as === 'error' || step.interrupt === 'finished')) break
-        open = false
-        if (step.as === 'error') throw await breakOff(run, streamError(run, step.error), partial)
-        throw await giveUp(run, step, { rest: drain(run, next, events, collected), partial })
-      }
-      if (step.value.done) {
-        if (whole) break
-        open = false
-        throw await breakOff(run, interrupted(run), partial)
-      }
-      guard.touch()
-      if (step.value.value === '[DONE]') break
-      const chunk = readChunk(run, step.value.value)
-      collected.add(chunk)
-      if (chunk.text || chunk.reasoning) {
-        guard.limitPauses()
-        guard.pause()
-        yield { type: 'delta', text: chunk.text, ...(chunk.reasoning && { reasoning: chunk.reasoning }) }
-        guard.touch()
-      }
-      if (chunk.rawFinishReason === null) continue
-      if (!run.endpoint.endMark) break
-      guard.finishWithin(END_MARK_MS)
-    }
+    const read = (data: string) => readPart(place, data, endpoint.readChunk)
+    const end = yield* readParts({ events, guard, collected, read, endMark: endpoint.endMark })
     open = false
+    if (end.as === 'cut') throw await breakOff(run, cutError(place), partial)
+    if (end.as === 'error') throw await breakOff(run, streamError(place, end.error, call.sent()), partial)
+    if (end.as === 'interrupt') {
+      throw await giveUp(run, end, { rest: drain(run, end.next, events, collected), partial })
+    }
     call.hangUp()
     yield finishAnswer(collected.answer(), run)
   } catch (error) {
@@ -99,37 +74,16 @@ async function drainResponse(run: Run, response: Response, collected: Collector)
 
 /** Reads on to the end of the stream, for only then its call has ended; keeps what still comes. */
 async function drain(
-  run: Run,
+  { place, endpoint }: Run,
   next: Promise<IteratorResult<string>>,
   events: AsyncGenerator<string>,
   collected: Collector,
 ): Promise<void> {
   for (let step = await next; !step.done; step = await events.next()) {
     try {
-      collected.add(readChunk(run, step.value))
+      collected.add(readPart(place, step.value, endpoint.readChunk))
     } catch {
       // `[DONE]`, or what was the reason to stop.
     }
   }
 }
-
-function readChunk({ place, endpoint }: Run, data: string): Chunk {
-  const value = parseReply(place, data)
-  const chunk = endpoint.readChunk(value)
-  if (!chunk) throw wrongShape(place, value)
-  return chunk
-}
-
-const interrupted = ({ place }: Run): BackendError =>
-  new BackendError('interrupted', `${at(place)} ended its stream before the answer was whole.`)
-
-function streamError({ place, call }: Run, error: unknown): BackendError {
-  if (error instanceof EventTooLongError) {
-    return new BackendError('wrong_shape', `${at(place)} sent a line longer than a megabyte.`)
-  }
-  const { kind, cause } = connectionError(place, error, call.sent())
-  return kind === 'disconnected' ? interruptedBy(place, cause) : connectionError(place, error, true)
-}
-
-const interruptedBy = (place: Run['place'], cause: unknown): BackendError =>
-  new BackendError('interrupted', `${at(place)} broke its stream off before the answer was whole.`, { cause })

@@ -1,10 +1,10 @@
-import type { HttpCall, HttpClient } from '../http/create-client.ts'
+import type { HttpCall, HttpClient } from './create-client.ts'
 
 export interface OpenCall {
   readonly response: Promise<Response>
   /** Whether the server may have got something of the request. */
   sent(): boolean
-  /** Closes the connection. On a plain call this does not stop KoboldCPP. */
+  /** Closes the connection, which stops most servers; a plain call of KoboldCPP works on. */
   hangUp(): void
 }
 

@@ -1,10 +1,10 @@
 import { BackendError, type Endpoint, type GenerationRequest } from '../backend.ts'
-import { at, type ErrorPlace } from '../http/errors.ts'
 import type { Role, Turn } from '../prompt.ts'
+import { at, type ErrorPlace } from './errors.ts'
 
 const ROLES: ReadonlySet<Role> = new Set(['system', 'user', 'assistant', 'tool'])
 
-/** What KoboldCPP takes at most; a larger body is refused unread, often as a broken connection. */
+/** What KoboldCPP takes at most; a larger body is refused unread, often as a broken connection. Nobody is sent more. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 /**
@@ -20,7 +20,7 @@ export function checkBodySize(place: ErrorPlace, body: string): void {
   if (body.length * 3 <= MAX_BODY_BYTES || Buffer.byteLength(body) <= MAX_BODY_BYTES) return
   throw invalid(
     place,
-    'the request is larger than 32 MB, the limit of KoboldCPP; send less text or smaller images',
+    'the request is larger than 32 MB, the limit of KoboldCPP and of the desk; send less text or smaller images',
   )
 }
 

@@ -1,7 +1,5 @@
-import { BackendError, type GenerationEnd } from '../backend.ts'
-import { at, type ErrorPlace, statusError } from '../http/errors.ts'
-import { finishAnswer } from './answer.ts'
-import type { Run } from './run.ts'
+import { BackendError } from '../backend.ts'
+import { at, type ErrorPlace } from './errors.ts'
 
 /** A reply whose body has come to its end. */
 export interface WholeReply {
@@ -13,19 +11,6 @@ export async function readWhole(response: Response): Promise<WholeReply> {
   return { response, text: await response.text() }
 }
 
-/** The end of a generation from a plain reply; throws a `BackendError` for every other one. */
-export function readReply(run: Run, { response, text }: WholeReply): GenerationEnd {
-  const { place, context, endpoint } = run
-  if (!response.ok) {
-    const { status, headers } = response
-    throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
-  }
-  const reply = parseReply(place, text)
-  const answer = endpoint.readReply(reply)
-  if (!answer) throw wrongShape(place, reply)
-  return finishAnswer(answer, run)
-}
-
 export function parseReply(place: ErrorPlace, text: string): unknown {
   try {
     return JSON.parse(text)
@@ -35,7 +20,7 @@ export function parseReply(place: ErrorPlace, text: string): unknown {
   }
 }
 
-/** Says which kind of wrong, by what KoboldCPP is known to send. */
+/** Says which kind of wrong, by what servers are known to send. */
 export function wrongShape(place: ErrorPlace, reply: unknown): BackendError {
   if (reply === null) {
     return new BackendError(

@@ -1,8 +1,11 @@
-import { createIdleTimer, type IdleTimer } from '../http/idle-timer.ts'
-import { type SilenceOptions, type SilenceVerdict, watchSilence } from './watch-silence.ts'
+import type { Clock } from '../clock.ts'
+import { createIdleTimer, type IdleTimer } from './idle-timer.ts'
 
-/** Why a call is not waited for any longer. `finished`: its answer is whole, only its end mark does not come. */
-export type Interrupt = 'aborted' | 'stalled' | 'finished' | SilenceVerdict
+/**
+ * Why a call is not waited for any longer. `finished`: its answer is whole, only its end mark does not come. `lost`
+ * and `dead`: what a look at a silent server found.
+ */
+export type Interrupt = 'aborted' | 'stalled' | 'finished' | 'lost' | 'dead'
 
 export type Step<Value> =
   | { readonly as: 'value'; readonly value: Value }
@@ -23,9 +26,12 @@ export interface CallGuard {
   release(): void
 }
 
-export interface GuardOptions extends Omit<SilenceOptions, 'onVerdict'> {
+export interface GuardOptions {
+  readonly clock: Clock
   readonly signal: AbortSignal
   readonly tokenTimeoutMs: number
+  /** Looks after the server while it is silent, from the start. */
+  watch?(stop: (reason: Interrupt) => void): IdleTimer
 }
 
 /** Waits for a call and for all that may end the waiting: the caller, silence, a pause between tokens. */
@@ -37,7 +43,9 @@ export function guardCall(options: GuardOptions): CallGuard {
     interrupt ??= reason
     wake?.()
   }
-  const timers: IdleTimer[] = [watchSilence({ ...options, onVerdict: stop })]
+  const watch = options.watch?.(stop)
+  const timers: IdleTimer[] = watch ? [watch] : []
+  let limited = false
   const onAbort = () => stop('aborted')
   signal.addEventListener('abort', onAbort, { once: true })
   const limit = (idleMs: number, reason: Interrupt) => {
@@ -60,7 +68,8 @@ export function guardCall(options: GuardOptions): CallGuard {
       for (const timer of timers) timer.pause()
     },
     limitPauses() {
-      if (timers.length === 1) limit(options.tokenTimeoutMs, 'stalled')
+      if (!limited) limit(options.tokenTimeoutMs, 'stalled')
+      limited = true
     },
     finishWithin(delayMs) {
       limit(delayMs, 'finished')

@@ -1,6 +1,5 @@
-import type { RawAnswer } from './answer.ts'
-import type { Chunk } from './endpoints.ts'
-import type { WireToolCall } from './wire.ts'
+import type { Chunk, RawAnswer } from './answer.ts'
+import type { WireToolCall } from './completion-wire.ts'
 
 export interface Collector {
   add(chunk: Chunk): void
@@ -39,11 +38,14 @@ export function collectAnswer(): Collector {
   }
 }
 
-/** A call comes in parts: its id and name once, its arguments piece by piece, told apart by the index. */
+/**
+ * A call comes in parts: its id and name once, its arguments piece by piece, told apart by the index. Ollama gives
+ * every call the index 0 (its issue 15457), so another id is another call.
+ */
 function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
   const index = part.index ?? calls.length
-  const known = calls.find((call) => call.index === index)
-  if (!known) {
+  const known = calls.findLast((call) => call.index === index)
+  if (!known || (part.id && known.id && part.id !== known.id)) {
     calls.push({ ...part, index })
     return
   }

@@ -1,0 +1,55 @@
+import * as v from 'valibot'
+
+// Only the fields we read are named; anything else may come and go. A side field of the wrong type is passed over,
+// a main one (text, choices) makes the reply one of the wrong shape.
+
+export const optionalText = v.fallback(v.nullish(v.string()), undefined)
+export const optionalNumber = v.fallback(v.nullish(v.number()), undefined)
+/** The string "null" is what KoboldCPP 1.76 writes into its streams. */
+export const finishReason = v.pipe(
+  v.optional(v.nullable(v.string()), null),
+  v.transform((reason) => (reason === 'null' ? null : reason)),
+)
+const usage = v.fallback(
+  v.nullish(v.object({ prompt_tokens: v.number(), completion_tokens: v.number() })),
+  undefined,
+)
+const toolCall = v.object({
+  index: optionalNumber,
+  id: optionalText,
+  function: v.optional(
+    v.object({
+      name: optionalText,
+      arguments: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),
+    }),
+  ),
+})
+const common = { id: optionalText, model: optionalText, usage }
+const message = v.object({
+  content: v.nullish(v.string()),
+  reasoning_content: optionalText,
+  /** What Ollama, OpenRouter and newer vLLM call it. */
+  reasoning: optionalText,
+  /** What OpenAI's models say instead of an answer. */
+  refusal: optionalText,
+  tool_calls: v.nullish(v.array(toolCall)),
+})
+
+export const chatReply = v.object({
+  ...common,
+  choices: v.array(v.object({ message, finish_reason: finishReason })),
+})
+
+export const chatChunk = v.object({
+  ...common,
+  choices: v.array(v.object({ delta: v.nullish(message), finish_reason: finishReason })),
+})
+
+/** Reply and chunk have the same shape here. */
+export const textReply = v.object({
+  ...common,
+  choices: v.array(v.object({ text: v.string(), finish_reason: finishReason })),
+})
+
+export type WireToolCall = v.InferOutput<typeof toolCall>
+export type WireMessage = v.InferOutput<typeof message>
