@@ -1,0 +1,194 @@
+// A backend of your own, for a server that AI Ticket does not know: node examples/custom-backend.ts
+// The server here streams JSON lines. It stands at the end of this file, so that every duty of a backend can be shown.
+import assert from 'node:assert/strict'
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { type Backend, BackendError, createDispatcher, type GenerationRequest } from '@ai-ticket/core'
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** A server that takes `POST /complete` and answers with JSON lines: `{ text }`…, then `{ reason, tokens }`. */
+export function createLinesBackend({ url, name = 'lines' }: { url: string; name?: string }): Backend {
+  return {
+    name,
+    // One text goes in: no turns, no images, no tools, and nothing that forces a schema on the answer.
+    endpoints: [{ name: 'complete', turns: false, images: false, tools: false, schema: false }],
+
+    async *generate(_endpoint, request, { signal, stream }) {
+      const reply = await open(`${url}/complete`, { name, signal, body: bodyOf(request) })
+      let text = ''
+      for await (const line of readLines(reply, { name, signal })) {
+        if (typeof line.text === 'string') {
+          text += line.text
+          if (stream) yield { type: 'delta', text: line.text }
+        }
+        if (typeof line.reason === 'string') {
+          yield {
+            type: 'end',
+            text,
+            finish_reason: finishReason(line.reason),
+            raw_finish_reason: line.reason,
+          }
+          return
+        }
+      }
+      // A server that dies closes the connection as cleanly as one that has finished: only its last line tells.
+      throw new BackendError('interrupted', `${name} ended its answer without a reason.`, { partial: text })
+    },
+
+    async probe(signal) {
+      const reply = await open(`${url}/status`, { name, signal })
+      for await (const { model, idle } of readLines(reply, { name, signal })) {
+        return { models: [String(model)], idle: idle === true }
+      }
+      throw new BackendError('wrong_shape', `${name} said nothing about its state.`)
+    },
+
+    // Every call has a connection of its own, which ends with the call.
+    async close() {},
+  }
+}
+
+/** Turns become one text; a system turn is never left out. */
+function bodyOf({ turns, parameters }: GenerationRequest): string {
+  const [first] = turns
+  const prompt =
+    turns.length === 1
+      ? String(first?.content)
+      : `${turns.map(({ role, content }) => `${role}: ${content}`).join('\n')}\nassistant:`
+  const { max_tokens, temperature, stop } = parameters
+  return JSON.stringify({ prompt, max_tokens, temperature, ...(stop && { stop }) })
+}
+
+const finishReason = (reason: string) => (reason === 'limit' ? 'length' : 'stop')
+
+interface Call {
+  name: string
+  signal: AbortSignal
+  body?: string
+}
+
+/** Sends a request. Node's `fetch` would give up after five minutes of silence, which a long prompt can take. */
+function open(address: string, { name, signal, body }: Call): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let isConnected = false
+    const method = body === undefined ? 'GET' : 'POST'
+    const request = httpRequest(address, { method, signal, agent: false, timeout: CONNECT_TIMEOUT_MS })
+    request.once('timeout', () => request.destroy(new Error('no connection in time')))
+    request.once('socket', (socket) =>
+      socket.once('connect', () => {
+        isConnected = true
+        request.setTimeout(0)
+      }),
+    )
+    request.once('error', (cause) => reject(brokenOff({ name, signal, cause, isConnected })))
+    request.once('response', (reply) => {
+      const { statusCode: status = 0 } = reply
+      if (status === 200) return resolve(reply)
+      reply.resume()
+      const seconds = Number(reply.headers['retry-after'])
+      reject(
+        new BackendError('status', `${name} answered ${status}.`, {
+          status,
+          ...(seconds > 0 && { retryAfterMs: seconds * 1_000 }),
+        }),
+      )
+    })
+    request.end(body)
+  })
+}
+
+async function* readLines(
+  reply: IncomingMessage,
+  { name, signal }: Call,
+): AsyncGenerator<Record<string, unknown>> {
+  try {
+    for await (const line of createInterface({ input: reply })) {
+      yield parseLine(line, name)
+    }
+    if (reply.errored) throw reply.errored
+  } catch (cause) {
+    if (cause instanceof BackendError) throw cause
+    throw brokenOff({ name, signal, cause, isConnected: true })
+  } finally {
+    // Also when the caller leaves early: this server stops as soon as its connection closes.
+    reply.destroy()
+  }
+}
+
+function parseLine(line: string, name: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === 'object' && value !== null) return { ...value }
+  } catch (cause) {
+    throw new BackendError('not_json', `${name} sent a line that is not JSON.`, { cause })
+  }
+  throw new BackendError('wrong_shape', `${name} sent a line that is no object.`)
+}
+
+/** The kind decides what the desk does next; the message holds no prompt, key or body. */
+function brokenOff({ name, signal, cause, isConnected }: Call & { cause: unknown; isConnected: boolean }) {
+  if (signal.aborted) return new BackendError('aborted', `The call of ${name} was aborted.`, { cause })
+  if (!isConnected) return new BackendError('connect', `${name} could not be reached.`, { cause })
+  return new BackendError('disconnected', `${name} broke the connection.`, { cause })
+}
+
+// What follows tries it.
+
+const server = createServer((request, reply) => {
+  if (request.url === '/status') return reply.end('{"model":"parrot","idle":true}\n')
+  if (server.listenerCount('locked') > 0) return reply.writeHead(401).end()
+  let body = ''
+  request.on('data', (piece) => {
+    body += piece
+  })
+  request.on('end', () => {
+    const words = [...String(JSON.parse(body).prompt).split(' '), 'indeed']
+    const timer = setInterval(() => {
+      const word = words.shift()
+      if (word !== undefined) return reply.write(`${JSON.stringify({ text: ` ${word}` })}\n`)
+      clearInterval(timer)
+      reply.end('{"reason":"stop"}\n')
+    }, 5)
+    reply.once('close', () => {
+      clearInterval(timer)
+      if (words.length > 0) server.emit('hangup')
+    })
+  })
+})
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+const dispatcher = createDispatcher({ backends: [createLinesBackend({ url })], backoffBaseMs: 10 })
+
+const whole = await dispatcher.onEvent({ content: 'parrots can talk' })
+assert.ok('completion' in whole, JSON.stringify(whole))
+assert.equal(whole.completion, 'parrots can talk indeed')
+
+const system = { role: 'system', content: 'be brief' }
+const both = await dispatcher.onEvent({ content: [system, { role: 'user', content: 'hello' }] })
+assert.ok('completion' in both && both.completion.startsWith('system: be brief\nuser: hello'))
+
+let streamed = ''
+for await (const event of dispatcher.streamEvent({ content: 'word by word' })) {
+  if (event.type === 'delta') streamed += event.text
+}
+assert.equal(streamed, ' word by word indeed')
+
+const hangUp = new Promise((resolve) => server.once('hangup', resolve))
+for await (const event of dispatcher.streamEvent({ content: 'a long story '.repeat(1_000) })) {
+  if (event.type === 'delta') break
+}
+await hangUp
+
+server.on('locked', () => {})
+const locked = await dispatcher.onEvent({ content: 'hello' })
+assert.ok('error' in locked && locked.error === 'api_authentication_error')
+
+await new Promise((resolve) => server.close(resolve))
+const away = await dispatcher.onEvent({ content: 'hello', timeout_ms: 500 })
+assert.ok('error' in away)
+assert.equal(away.attempts[0]?.result, 'api_connection_error')
+
+await dispatcher.close()
+process.stdout.write('whole, with a system turn, streamed, hung up on, locked, away: as it should be\n')

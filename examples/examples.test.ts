@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { describe, expect, test } from 'vitest'
+
+// They run as a reader runs them: as programs, against the build, on a simulator of their own.
+
+const EXPECTED: Readonly<Record<string, RegExp>> = {
+  'first-event.ts': /^This is the AI Ticket simulator, .+\n$/,
+  'stream-to-terminal.ts': /^This is the AI Ticket simulator, .+\n$/,
+  'embed-in-fastify.ts': /^\/event 200, \/summaries 200, an empty event 400\n$/,
+  'custom-backend.ts': /as it should be\n$/,
+  'batch-jsonl.ts': /"id":"colour"/,
+}
+
+const programs = readdirSync(import.meta.dirname).filter(
+  (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+)
+
+async function run(name: string, ...args: string[]) {
+  const { KOBOLDCPP_API_URL, ...env } = process.env
+  const child = spawn(process.execPath, [name, ...args], { cwd: import.meta.dirname, env })
+  const [out, err, exitCode] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise((resolve) => child.once('close', resolve)),
+  ])
+  return { out, err, exitCode }
+}
+
+test('every example is listed here, and nothing else is', () => {
+  expect(programs.toSorted()).toEqual(Object.keys(EXPECTED).toSorted())
+})
+
+describe.concurrent('runs', () => {
+  test.each(programs)('%s', async (name) => {
+    const { out, err, exitCode } = await run(name)
+    expect(err.replace(/^\d+ lines, .*\n/, '')).toBe('')
+    expect(exitCode).toBe(0)
+    expect(out).toMatch(EXPECTED[name] ?? /^$/)
+  })
+})
+
+test('the batch answers each line of the file once', async () => {
+  const { out, err } = await run('batch-jsonl.ts', 'events/sample.jsonl')
+  const outcomes = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .toSorted((one, other) => one.line - other.line)
+  expect(outcomes.map(({ line, id, error }) => ({ line, id, error }))).toEqual([
+    { line: 1, id: 'greet' },
+    { line: 2, id: 'sky' },
+    { line: 3, id: 'story' },
+    { line: 4, id: 'empty', error: 'prompt_extraction_failed' },
+    { line: 6, id: 'colour' },
+    { line: 7, error: 'invalid_request' },
+  ])
+  expect(err).toBe('6 lines, 4 answered, 2 failed\n')
+})
+
+test('a backend that is not there makes an example fail', async () => {
+  const env = { ...process.env, KOBOLDCPP_API_URL: 'http://127.0.0.1:9' }
+  const child = spawn(process.execPath, ['first-event.ts'], { cwd: import.meta.dirname, env, stdio: 'pipe' })
+  const [err, exitCode] = await Promise.all([
+    text(child.stderr),
+    new Promise((resolve) => child.once('close', resolve)),
+  ])
+  expect(err).toContain('api_connection_error')
+  expect(exitCode).not.toBe(0)
+})
