@@ -1,13 +1,8 @@
-import type { BackendHealth, Dispatcher, Logger } from '@ai-ticket/core'
+import type { BackendHealth, Logger } from '@ai-ticket/core'
 import type { Config } from './config.ts'
 
-/** Says of each backend whether it answers. Asking takes up to two seconds where one does not. */
-export async function announceBackends(
-  config: Config,
-  dispatcher: Dispatcher,
-  logger: Logger,
-): Promise<void> {
-  const { backends } = await dispatcher.health()
+/** Says of each backend whether it answers. */
+export function announceBackends(config: Config, backends: readonly BackendHealth[], logger: Logger): void {
   for (const health of backends) {
     const url = config.backends.find(({ name }) => name === health.name)?.url ?? ''
     const fields = { backend: health.name, url }
@@ -21,7 +16,8 @@ export async function announceBackends(
   }
 }
 
-export const answers = ({ state }: BackendHealth): boolean => state === 'ready' || state === 'busy'
+export const answers = ({ state }: BackendHealth): boolean =>
+  state === 'ready' || state === 'busy' || state === 'stuck'
 
 export function summary({ models, context_length: contextLength, version }: BackendHealth): string {
   const parts = [

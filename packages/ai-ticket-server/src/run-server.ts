@@ -26,7 +26,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     bodyLimitBytes: config.bodyLimitBytes,
     version: VERSION,
   })
-  endOnSignals(async (signal) => {
+  const signals = endOnSignals(async (signal) => {
     await shutDown({ signal, server, dispatcher, logger, drainMs: config.drainMs })
     exitWhenWritten(EXIT.ok)
   })
@@ -35,9 +35,13 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     const listenTextResolver = (address: string) => `Listening on ${address}`
     await server.listen({ host: config.host, port: config.port, listenTextResolver })
   } catch (error) {
+    // A signal came first: a server that is closed does not listen.
+    if (signals.ending) return
     process.stderr.write(`${listenProblem(error, config)}\n`)
     await dispatcher.close()
     return exitWhenWritten(EXIT.cannotListen)
   }
-  await announceBackends(config, dispatcher, logger)
+  if (signals.ending) return
+  const { backends } = await dispatcher.health()
+  if (!signals.ending) announceBackends(config, backends, logger)
 }

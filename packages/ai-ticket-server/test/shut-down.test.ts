@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { createServer } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
@@ -99,4 +100,16 @@ test.each([
   await inUse.server.waitForLine(/^SIGTERM: /)
   inUse.server.child.kill(signal)
   expect(await inUse.server.ended).toBe(exitCode)
+})
+
+test('a signal that comes while backends are still being asked ends the server without a word about them', async () => {
+  const blackHole = createServer(() => {})
+  await new Promise<void>((resolve) => blackHole.listen(0, '127.0.0.1', resolve))
+  const address = blackHole.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  await using server = await startServer(['--kobold-url', `http://127.0.0.1:${port}`])
+  server.child.kill('SIGTERM')
+  expect(await server.ended).toBe(0)
+  blackHole.close()
+  expect(server.lines.at(-1)).toMatchObject({ message: 'Closed.' })
 })
