@@ -263,7 +263,8 @@ export function createDesk(options: ResolvedOptions): Desk {
   }
 }
 
-const isReady = (station: Station) => station.stateName() === 'ready' || station.stateName() === 'busy'
+/** Not known to be away: one that was never asked is worth a call before a dead one is asked again. */
+const isReady = (station: Station) => ['ready', 'busy', 'unknown'].includes(station.stateName())
 
 function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {
   if (isBusy) return onBusy(status, now, retryAfterMs)

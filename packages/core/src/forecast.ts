@@ -49,6 +49,7 @@ export function createForecast(desk: {
   }
 
   const starts: Forecast['startsInMs'] = (waiter, allowed) => {
+    if (allowed.some(({ inFlight, concurrency }) => inFlight < concurrency)) return 0
     const ahead = desk.line
       .ahead(waiter, clock.now())
       .map(({ backends, run }) => workMs(desk.named(backends), run))

@@ -13,7 +13,8 @@ export class EventTooLongError extends Error {
 
 /**
  * The data of server-sent events, `[DONE]` included, however the bytes were cut into reads. Comments, event names
- * and unknown fields are passed over; what a broken stream leaves without a blank line is delivered at its end.
+ * and unknown fields are passed over; what a stream leaves
+ * at its end without a blank line is delivered where it is whole.
  */
 export async function* readEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
@@ -38,5 +39,16 @@ export async function* readEventStream(chunks: AsyncIterable<Uint8Array>): Async
     if (tooLong) throw new EventTooLongError('A line of the event stream is longer than a megabyte.')
   }
   feed(`${decoder.decode()}\n\n`)
-  yield* events.splice(0)
+  yield* events.splice(0).filter(isWhole)
+}
+
+/** The server may have died within an event: half of one is no event. */
+function isWhole(data: string): boolean {
+  if (data === '[DONE]') return true
+  try {
+    JSON.parse(data)
+    return true
+  } catch {
+    return false
+  }
 }
