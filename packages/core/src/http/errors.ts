@@ -1,5 +1,5 @@
 import { BackendError, type BackendErrorOptions } from '../backend.ts'
-import { readRetryAfter } from './retry-after.ts'
+import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 
 /** Who was asked, for messages: a backend and the endpoint. */
 export interface ErrorPlace {
@@ -67,8 +67,13 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   if (reason === undefined && (status === 404 || status === 405 || status === 501)) {
     return new BackendError('endpoint_missing', `${said}: it has no such endpoint.`, { status })
   }
-  const retryAfterMs = readRetryAfter(reply.headers.get('retry-after'), reply.text, reply.wallTimeMs)
-  return new BackendError('status', `${said}${explain(status, reason)}.`, {
+  if (NO_MODEL.test(reply.text.slice(0, MESSAGE_LENGTH))) {
+    return new BackendError('no_model', `${said}: it has no model loaded.`, { status })
+  }
+  const retryAfterMs =
+    readRetryAfterMs(reply.headers.get('retry-after-ms')) ??
+    readRetryAfter(reply.headers.get('retry-after'), reply.text, reply.wallTimeMs)
+  return new BackendError('status', `${said}${explain(reply, reason)}.`, {
     status,
     ...(reason && { reason }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -85,7 +90,8 @@ const PLAIN: Readonly<Record<Reason, string>> = {
   authentication: ': it wants an API key, and ours is missing or wrong',
 }
 
-function explain(status: number, reason: Reason | undefined): string {
+function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
+  if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
   if (reason) return PLAIN[reason]
   return status >= 300 && status < 400 ? ': redirects are not followed; use the address it points to' : ''
 }
@@ -93,25 +99,80 @@ function explain(status: number, reason: Reason | undefined): string {
 const CONTEXT_LENGTH =
   /context_length_exceeded|exceed_context_size|(?:maximum|exceeds?)\b.{0,60}\bcontext (?:length|size|window)/is
 
+/** vLLM, Ollama and OpenRouter have no name of their own for it. */
+const MODEL_UNKNOWN =
+  /\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist)|not a valid model|model is required/is
+
+/** LM Studio. */
+const NO_MODEL = /\bno models? (?:is |are )?(?:currently )?loaded\b/i
+
+/** A server's message may go on with the prompt; its first words say what it is about. */
+const MESSAGE_LENGTH = 600
+
 function readReason({ status, text }: StatusReply): Reason | undefined {
   if (status === 401 || status === 403) return 'authentication'
   if (status === 429 || status === 503) return 'busy'
-  const { type, code } = readDetail(text)
-  if (type === 'bad_input') return 'bad_input'
-  if (code === 'model_not_found' || type === 'model_not_found') return 'model_unknown'
-  if (status >= 400 && status < 500 && CONTEXT_LENGTH.test(text)) return 'context_length'
+  const reason = reasonOf(readDetail(text))
+  if (reason === 'bad_input' || (status >= 400 && status < 500)) return reason
   return undefined
 }
 
-/** The names a server gives to its error: `{detail: {type}}` at KoboldCPP, `{error: {type, code}}` at OpenAI. */
-function readDetail(text: string): { type?: unknown; code?: unknown } {
-  if (!text.startsWith('{')) return {}
+/** The names and words a server gives to its error. */
+export interface ErrorDetail {
+  readonly type?: unknown
+  readonly code?: unknown
+  readonly message?: unknown
+}
+
+/** What the server's own words say of the reason: names where it has names, else known sentences. */
+export function reasonOf({ type, code, message }: ErrorDetail): Reason | undefined {
+  if (type === 'bad_input') return 'bad_input'
+  if (code === 'model_not_found' || type === 'model_not_found') return 'model_unknown'
+  const words = `${code} ${type} ${typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH) : ''}`
+  if (CONTEXT_LENGTH.test(words)) return 'context_length'
+  return MODEL_UNKNOWN.test(words) ? 'model_unknown' : undefined
+}
+
+/**
+ * `{detail: {type}}` at KoboldCPP, `{error: {type, code, message}}` at OpenAI and most others, the same fields without
+ * a wrapper at older vLLM, `{error: "…"}` or a bare text at some.
+ */
+function readDetail(text: string): ErrorDetail {
+  if (!text.startsWith('{')) return { message: text }
   try {
-    const { detail, error } = JSON.parse(text)
-    return detail ?? error ?? {}
+    return errorDetail(JSON.parse(text))
   } catch {
-    return {}
+    return { message: text }
   }
 }
 
+export function errorDetail(reply: { [name: string]: unknown }): ErrorDetail {
+  const inner = reply.error ?? reply.detail
+  if (typeof inner === 'string') return { message: inner }
+  return typeof inner === 'object' && inner !== null ? inner : reply
+}
+
 export const at = ({ backend, endpoint }: ErrorPlace): string => `Backend ${backend} (${endpoint})`
+
+/** The error of a call that was told to stop. */
+export const aborted = (
+  place: ErrorPlace,
+  stopped: BackendError['stopped'],
+  partial?: string,
+): BackendError =>
+  new BackendError('aborted', `${at(place)} was told to stop.`, { stopped, ...(partial && { partial }) })
+
+/** The same error, with how the server is known to have stopped. */
+export function stoppedError(
+  { kind, message, status, reason, cause }: BackendError,
+  stopped: BackendError['stopped'],
+  partial: string | undefined,
+): BackendError {
+  return new BackendError(kind, message, {
+    stopped,
+    cause,
+    ...(status !== undefined && { status }),
+    ...(reason && { reason }),
+    ...(partial && { partial }),
+  })
+}

@@ -19,3 +19,9 @@ export function readRetryAfter(header: string | null, text: string, wallTimeMs: 
 
 const secondsToMs = (seconds: string): number =>
   Math.min(Math.ceil(Number(seconds) * 1000), Number.MAX_SAFE_INTEGER)
+
+/** OpenAI's own header, in milliseconds, which is more exact than `Retry-After`. */
+export function readRetryAfterMs(header: string | null): number | undefined {
+  const value = header?.trim() ?? ''
+  return /^\d+(\.\d+)?$/.test(value) ? Math.ceil(Number(value)) : undefined
+}

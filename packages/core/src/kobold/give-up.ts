@@ -1,5 +1,5 @@
 import { BackendError } from '../backend.ts'
-import { at, connectionError, type ErrorPlace } from '../http/errors.ts'
+import { aborted, at, connectionError, stoppedError } from '../http/errors.ts'
 import type { Step } from '../http/guard-call.ts'
 import type { Run } from './run.ts'
 import { type Stopped, stopGeneration } from './stop-generation.ts'
@@ -52,21 +52,6 @@ export async function breakOff(
   return stoppedError(error, stopped, text)
 }
 
-/** The same error, with how the server is known to have stopped. */
-export function stoppedError(
-  { kind, message, status, reason, cause }: BackendError,
-  stopped: BackendError['stopped'],
-  partial: string | undefined,
-): BackendError {
-  return new BackendError(kind, message, {
-    stopped,
-    cause,
-    ...(status !== undefined && { status }),
-    ...(reason && { reason }),
-    ...(partial && { partial }),
-  })
-}
-
 /** Stops the generation; `rest` is given while its call is open. */
 export async function stop({ context, place, request }: Run, rest?: Promise<unknown>): Promise<Stopped> {
   const { clock, side, closed, abortIntervalMs, deadAfterMs, logger } = context
@@ -82,10 +67,3 @@ export async function stop({ context, place, request }: Run, rest?: Promise<unkn
   logger.debug('generation stopped', { ...place, genkey: request.key, stopped })
   return stopped
 }
-
-export const aborted = (
-  place: ErrorPlace,
-  stopped: BackendError['stopped'],
-  partial?: string,
-): BackendError =>
-  new BackendError('aborted', `${at(place)} was told to stop.`, { stopped, ...(partial && { partial }) })

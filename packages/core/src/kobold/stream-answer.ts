@@ -1,11 +1,12 @@
 import { BackendError, type GenerationEvent } from '../backend.ts'
 import { type Collector, collectAnswer } from '../http/collect-answer.ts'
+import { stoppedError } from '../http/errors.ts'
 import { readEventStream } from '../http/event-stream.ts'
 import { responseChunks } from '../http/pool-response.ts'
 import { cutError, readPart, readParts, streamError } from '../http/read-parts.ts'
 import { readWhole } from '../http/whole-reply.ts'
 import { finishAnswer } from './answer.ts'
-import { breakOff, giveUp, stop, stoppedError } from './give-up.ts'
+import { breakOff, giveUp, stop } from './give-up.ts'
 import { readReply } from './read-reply.ts'
 import type { Run } from './run.ts'
 
