@@ -136,8 +136,8 @@ export async function advanceUntil<Value>(clock: VirtualClock, promise: Promise<
   }
   promise.then(end, end)
   while (!settled) {
-    await delay(10)
-    await clock.advance(250)
+    await delay(4)
+    await clock.advance(500)
   }
   return promise
 }
