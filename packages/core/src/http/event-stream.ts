@@ -13,8 +13,8 @@ export class EventTooLongError extends Error {
 
 /**
  * The data of server-sent events, `[DONE]` included, however the bytes were cut into reads. Comments, event names
- * and unknown fields are passed over; what a stream leaves
- * at its end without a blank line is delivered where it is whole.
+ * and unknown fields are passed over; what a stream leaves at its end without a blank line is delivered where it is
+ * whole.
  */
 export async function* readEventStream(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()

@@ -42,7 +42,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
       const options: RequestOptions = {
         path: url.slice(origin.length),
         method: request.method as Dispatcher.HttpMethod,
-        headers: { ...headers },
+        headers,
         body: body ?? null,
         ...(signal && { signal }),
         ...(onSent && { onSent }),

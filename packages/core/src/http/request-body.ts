@@ -21,7 +21,11 @@ export const toMessage = ({ role, content, name, tool_call_id, tool_calls }: Tur
 
 /** Unset options are left out: null makes KoboldCPP 1.76 fail with a 200. */
 export function defined(fields: RequestBody): RequestBody {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
-  )
+  const kept: RequestBody = {}
+  // A plain loop: through entries and back this was a tenth of what a call costs us.
+  for (const name in fields) {
+    const value = fields[name]
+    if (value !== undefined && value !== null) kept[name] = value
+  }
+  return kept
 }
