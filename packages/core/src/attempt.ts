@@ -1,31 +1,16 @@
-import type { Endpoint, GenerationEnd, GenerationRequest } from './backend.ts'
+import type { GenerationEnd } from './backend.ts'
 import { backoffMs } from './backoff.ts'
-import { type CallResult, callEndpoint, type Delta } from './call-endpoint.ts'
-import { canCarry } from './can-carry.ts'
-import { type CallFailure, classify, foundByDesk } from './classify.ts'
+import { callOnce } from './call-once.ts'
+import type { CallFailure } from './classify.ts'
 import { sleep } from './clock.ts'
-import { createId } from './create-id.ts'
-import type { Desk, Seat } from './desk.ts'
+import { collectText } from './collect-text.ts'
+import { type AttemptContext, type Cursor, endpointOf, openCursor } from './cursor.ts'
 import { failure, type Result, success } from './failure.ts'
+import { wasTruncated } from './fit-context.ts'
 import { nextStep, type Position, type Step } from './next-step.ts'
-import type { ResolvedOptions } from './options.ts'
-import type { AttemptRecord } from './outcome.ts'
 import type { Answer } from './respond.ts'
 import { endedBecause, type Run, type RunFailure } from './run.ts'
 import type { CallSample } from './station.ts'
-
-export interface AttemptContext extends ResolvedOptions {
-  readonly desk: Desk
-}
-
-/** Where the loop stands: one slot of one backend, one of its endpoints, so many calls. */
-interface Cursor {
-  readonly seat: Seat
-  readonly endpoints: readonly Endpoint[]
-  endpointIndex: number
-  calls: number
-  waitedMs: number
-}
 
 /** The one loop over backends, endpoints and repeats. `nextStep` decides, this acts. */
 export async function attempt(run: Run, context: AttemptContext): Promise<Result<Answer, RunFailure>> {
@@ -38,7 +23,9 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
     if (!cursor) {
       const seat = await context.desk.takeSeat(run, { tried, isReturning })
       if (!seat.ok) return failure(withPartial(seat.failure, verdict))
-      cursor = openCursor(seat.value, run)
+      const opened = await openCursor(seat.value, run, context)
+      if (!opened.ok) return opened
+      cursor = opened.value
     }
     const { seat } = cursor
     const called = await callOnce(run, context, { cursor, text })
@@ -48,7 +35,7 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
     }
     if (called.type === 'answered') {
       seat.leave({ type: 'answered', sample: sampleOf(run, called.end) })
-      return success({ end: called.end, backend: seat.backend.name, endpoint: endpointOf(cursor).name })
+      return success(toAnswer(run, context, { cursor, end: called.end }))
     }
     const failed = called.failure
     if (!failed.endpointMissing) verdict = failed
@@ -68,17 +55,6 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
     isReturning = true
     cursor = undefined
   }
-}
-
-function openCursor(seat: Seat, run: Run): Cursor {
-  const endpoints = seat.backend.endpoints.filter((endpoint) => canCarry(endpoint, run.prompt))
-  return { seat, endpoints, endpointIndex: 0, calls: 0, waitedMs: 0 }
-}
-
-function endpointOf({ endpoints, endpointIndex, seat }: Cursor): Endpoint {
-  const endpoint = endpoints[endpointIndex]
-  if (!endpoint) throw new Error(`no endpoint ${endpointIndex} of ${seat.backend.name}`)
-  return endpoint
 }
 
 /** Pauses, or goes to the next endpoint. False when the run was ended meanwhile. */
@@ -126,67 +102,17 @@ function positionOf(
   }
 }
 
-type Called = Exclude<CallResult, { type: 'failed' }> | { type: 'failed'; failure: CallFailure }
-
-async function callOnce(
+function toAnswer(
   run: Run,
   context: AttemptContext,
-  at: { cursor: Cursor; text: Collector },
-): Promise<Called> {
-  const { cursor, text } = at
-  const { clock } = context
-  // The event may have ended between the grant of its slot and now.
-  if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
-  const endpoint = endpointOf(cursor)
-  cursor.calls += 1
-  cursor.seat.countCall()
-  const startedAt = clock.now()
-  const record: AttemptRecord = {
-    backend: cursor.seat.backend.name,
-    endpoint: endpoint.name,
-    number: cursor.calls,
-    started_at: new Date(clock.wallTime()).toISOString(),
-    duration_ms: 0,
-    waited_ms: Math.round(cursor.waitedMs),
-    result: 'completed',
+  { cursor, end }: { cursor: Cursor; end: GenerationEnd },
+): Answer {
+  const backend = cursor.seat.backend.name
+  const isTruncated = wasTruncated(cursor.fit, end.usage?.prompt_tokens)
+  if (isTruncated) {
+    context.logger.warn('the backend cut the prompt', { ...run.logFields, event_id: run.id, backend })
   }
-  run.attempts.push(record)
-  text.startCall(() => {
-    record.first_token_ms ??= Math.round(clock.now() - startedAt)
-  })
-  const result = await callEndpoint({
-    backend: cursor.seat.backend,
-    endpoint,
-    request: toRequest(run, context, cursor.seat),
-    signal: run.control.signal,
-    onDelta: text.onDelta,
-  })
-  const called = toCalled(result)
-  record.duration_ms = Math.round(clock.now() - startedAt)
-  describeCall(record, called, run)
-  context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
-  return called
-}
-
-function toRequest(run: Run, { clock, random, tuning }: AttemptContext, seat: Seat): GenerationRequest {
-  const { maxTokens, temperature, topP } = tuning
-  const model = seat.modelFor(run.model)
-  return {
-    key: `gen_${createId(clock.wallTime(), random)}`,
-    turns: run.prompt.turns,
-    parameters: { max_tokens: maxTokens, temperature, top_p: topP, ...run.prompt.parameters },
-    ...(model === undefined ? {} : { model }),
-    ...(run.schema ? { schema: run.schema } : {}),
-    ...(run.headers ? { headers: run.headers } : {}),
-  }
-}
-
-function toCalled(result: CallResult): Called {
-  if (result.type === 'failed') return { type: 'failed', failure: classify(result.error) }
-  if (result.type === 'answered' && isEmpty(result.end)) {
-    return { type: 'failed', failure: EMPTY_ANSWER }
-  }
-  return result
+  return { end, backend, endpoint: endpointOf(cursor).name, isTruncated, dropped: cursor.fit.dropped }
 }
 
 function sampleOf({ attempts, work }: Run, { usage }: GenerationEnd): CallSample {
@@ -199,61 +125,9 @@ function sampleOf({ attempts, work }: Run, { usage }: GenerationEnd): CallSample
   }
 }
 
-/** How a server without a model answers: 200, no text, no tokens. */
-function isEmpty({ text, tool_calls, reasoning, usage, raw_finish_reason }: GenerationEnd): boolean {
-  if (text !== '' || reasoning || (tool_calls && tool_calls.length > 0)) return false
-  return usage ? usage.completion_tokens === 0 : raw_finish_reason !== 'stop'
-}
-
-const EMPTY_ANSWER = foundByDesk({
-  code: 'api_response_structure_error',
-  details: 'The backend answered with an empty text and no tokens; is a model loaded?',
-})
-
-function describeCall(record: AttemptRecord, called: Called, run: Run): void {
-  if (called.type === 'answered') record.raw_finish_reason = called.end.raw_finish_reason
-  else if (called.type === 'aborted') record.result = endedBecause(run).code
-  else {
-    const { code, details, endpointMissing, status, stopped } = called.failure
-    record.result = endpointMissing ? 'endpoint_missing' : code
-    record.details = details
-    if (status !== undefined) record.status = status
-    if (stopped !== undefined) record.stopped = stopped
-  }
-}
-
 const withPartial = (said: RunFailure, failed: CallFailure | undefined, text?: string): RunFailure => ({
   code: said.code,
   details: said.details,
   ...(said.retryAfterMs === undefined ? {} : { retryAfterMs: said.retryAfterMs }),
   partial: text || failed?.partial,
 })
-
-interface Collector {
-  readonly onDelta: ((delta: Delta) => Promise<void> | undefined) | undefined
-  startCall(onFirst: () => void): void
-  isHandedOn(): boolean
-  value(): string | undefined
-}
-
-/** Hands deltas on and keeps the text, for the `partial` of an answer that breaks off. */
-function collectText({ sink }: Run): Collector {
-  let text = ''
-  let isHandedOn = false
-  let onFirst = () => {}
-  return {
-    onDelta:
-      sink &&
-      ((delta) => {
-        onFirst()
-        isHandedOn = true
-        text += delta.text
-        return sink.delta(delta)
-      }),
-    startCall(callback) {
-      onFirst = callback
-    },
-    isHandedOn: () => isHandedOn,
-    value: () => (text === '' ? undefined : text),
-  }
-}

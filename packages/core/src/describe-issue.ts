@@ -24,6 +24,8 @@ export function kindOf(value: unknown): string {
 export function describeIssue(issue: v.BaseIssue<unknown>, root = ''): string {
   const path = issuePath(issue, root)
   if (issue.kind === 'validation') return `\`${path}\` ${expectation(issue)}.`
+  if (issue.type === 'picklist')
+    return `\`${path}\` must be one of ${issue.expected}; it is ${kindOf(issue.input)}.`
   const expected = issue.type === 'union' ? describeUnion(issue.expected) : describeType(issue)
   return `\`${path}\` must be ${expected}; it is ${kindOf(issue.input)}.`
 }

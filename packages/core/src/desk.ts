@@ -25,6 +25,8 @@ import { untilAborted } from './until-aborted.ts'
 export type Leaving =
   | { readonly type: 'answered'; readonly sample: CallSample }
   | { readonly type: 'failed'; readonly failure: CallFailure }
+  /** Nothing was sent. */
+  | { readonly type: 'unused' }
   /** `settled`: when the backend has stopped. The slot is taken until then. */
   | { readonly type: 'aborted'; readonly settled: Promise<void> }
 
@@ -39,6 +41,8 @@ export interface Seat {
   /** A call has failed; what follows is not decided yet. */
   failed(failure: CallFailure): void
   leave(leaving: Leaving): void
+  /** Tokens that the backend holds; asks it where that is not known yet. */
+  contextLength(): Promise<number | undefined>
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
   modelFor(model: string | undefined): string | undefined
 }
@@ -142,6 +146,10 @@ export function createDesk(options: ResolvedOptions): Desk {
       mayRepeat: () => !station.budget.spent(clock.now()),
       countCall: () => station.budget.recordCall(clock.now()),
       countRepeat: () => void station.budget.tryRepeat(clock.now()),
+      async contextLength() {
+        if (!station.probed) await station.look(tuning.probeTimeoutMs)
+        return station.seen?.contextLength
+      },
       modelFor: (model) => modelOn(station, model),
       failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
       leave(leaving) {
@@ -149,6 +157,7 @@ export function createDesk(options: ResolvedOptions): Desk {
           station.finished(leaving.sample)
           free(undefined)
         } else if (leaving.type === 'failed') free(leaving.failure.code)
+        else if (leaving.type === 'unused') free('cancelled')
         else void holdUntil(station, leaving.settled).then(() => free(endedBecause(run).code))
       },
     }

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { describeIssue, kindOf } from './describe-issue.ts'
 import { failure, type Result, success } from './failure.ts'
+import { CONTEXT_POLICIES, type ContextPolicy } from './fit-context.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
 import { plainObject } from './plain-object.ts'
 import type { Parameters } from './prompt.ts'
@@ -19,6 +20,8 @@ export interface TicketEvent {
   /** Higher goes first; from -100 to 100. */
   priority?: number
   metadata?: Record<string, unknown>
+  /** What happens to a prompt longer than the context of the model; overrides the desk's own policy. */
+  context_policy?: ContextPolicy
 }
 
 /** The longest time an event may ask for, in milliseconds. */
@@ -38,6 +41,7 @@ const EventSchema = v.object({
   timeout_ms: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS))),
   priority: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(-100), v.maxValue(100))),
   metadata: v.nullish(plainObject),
+  context_policy: v.nullish(v.picklist(CONTEXT_POLICIES)),
 })
 
 /**

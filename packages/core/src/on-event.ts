@@ -59,7 +59,7 @@ function readAsked(value: unknown): Result<Asked> {
 const NO_PROMPT: Prompt = { turns: [], text: '', parameters: {} }
 
 function startRun(
-  { clock, random, tuning }: EventContext,
+  { clock, random, tuning, contextPolicy }: EventContext,
   { value, options, sink }: GivenEvent,
   asked: Result<Asked>,
 ): Run {
@@ -72,6 +72,7 @@ function startRun(
     backend: event?.backend,
     schema: event?.schema,
     metadata: event?.metadata,
+    contextPolicy: event?.context_policy ?? contextPolicy,
     priority: event?.priority ?? 0,
     caller: options.caller ?? '',
     headers: options.headers,

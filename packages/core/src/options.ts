@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { describeIssue } from './describe-issue.ts'
 import { MAX_TIMEOUT_MS } from './event.ts'
+import { CONTEXT_POLICIES, type ContextPolicy } from './fit-context.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -39,6 +40,8 @@ export interface DispatcherOptions extends Partial<Tuning> {
   /** Default: says nothing. */
   logger?: Logger
   onOutcome?: OutcomeListener
+  /** What happens to a prompt longer than the context of the model, unless its event says. Default `refuse`. */
+  contextPolicy?: ContextPolicy
 }
 
 /** All numbers of the desk. Times are milliseconds. */
@@ -113,6 +116,7 @@ export interface ResolvedOptions {
   readonly random: () => number
   readonly logger: Logger
   readonly onOutcome: OutcomeListener | undefined
+  readonly contextPolicy: ContextPolicy
   readonly tuning: Readonly<Tuning>
 }
 
@@ -160,6 +164,7 @@ export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
     random: options.random ?? Math.random,
     logger: options.logger ?? silentLogger,
     onOutcome: options.onOutcome,
+    contextPolicy: check(v.picklist(CONTEXT_POLICIES), options.contextPolicy ?? 'refuse', 'contextPolicy'),
     tuning: resolveTuning(options),
   }
 }

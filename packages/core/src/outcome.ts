@@ -56,6 +56,8 @@ export interface SuccessOutcome {
   tool_calls?: ToolCall[]
   /** The server cut the prompt in silence: the answer may be invented. */
   prompt_truncated?: true
+  /** Places of the turns that were left out so that the rest fits the context (`drop_oldest`). */
+  dropped_turns?: number[]
   metadata?: Record<string, unknown>
 }
 

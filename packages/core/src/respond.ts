@@ -14,9 +14,12 @@ export interface Answer {
   readonly end: GenerationEnd
   readonly backend: string
   readonly endpoint: string
+  readonly isTruncated: boolean
+  readonly dropped: readonly number[]
 }
 
-export function respondWithAnswer(story: Story, { end, backend, endpoint }: Answer): SuccessOutcome {
+export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome {
+  const { end, backend, endpoint, isTruncated, dropped } = answer
   return {
     completion: end.text.trim(),
     id: story.id,
@@ -29,6 +32,8 @@ export function respondWithAnswer(story: Story, { end, backend, endpoint }: Answ
     attempts: story.attempts,
     ...(end.reasoning ? { reasoning: end.reasoning } : {}),
     ...(end.tool_calls && end.tool_calls.length > 0 ? { tool_calls: end.tool_calls } : {}),
+    ...(isTruncated ? { prompt_truncated: true as const } : {}),
+    ...(dropped.length > 0 ? { dropped_turns: [...dropped] } : {}),
     ...(story.metadata ? { metadata: story.metadata } : {}),
   }
 }

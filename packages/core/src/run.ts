@@ -1,5 +1,6 @@
 import type { Delta } from './call-endpoint.ts'
 import type { Failure } from './failure.ts'
+import type { ContextPolicy } from './fit-context.ts'
 import type { AttemptRecord } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
 import type { Work } from './station.ts'
@@ -20,6 +21,7 @@ export interface Run {
   readonly backend: string | undefined
   readonly schema: Record<string, unknown> | undefined
   readonly metadata: Record<string, unknown> | undefined
+  readonly contextPolicy: ContextPolicy
   readonly priority: number
   readonly caller: string
   readonly headers: Readonly<Record<string, string>> | undefined

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { check, checkCommonOptions } from '../http/check-options.ts'
 import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { readBaseUrl } from './base-url.ts'
@@ -67,23 +68,8 @@ export function resolveKoboldOptions(options: KoboldBackendOptions): KoboldSetti
     fetch,
   } = options
   const times = { connectTimeoutMs, tokenTimeoutMs, silenceProbeMs, deadAfterMs, abortIntervalMs }
-  for (const [key, value] of Object.entries(times)) {
-    check(Number.isFinite(value) && value > 0, `${key} must be a number of milliseconds above 0`)
-  }
-  check(typeof name === 'string' && name !== '', 'name must be a text that is not empty')
-  // What a header cannot hold would fail at each call, and Node's message would show the key.
-  check(apiKey === undefined || isKey(apiKey), 'apiKey must be a text of visible ASCII characters')
-  check(
-    model === undefined || (typeof model === 'string' && model !== ''),
-    'model must be a text that is not empty',
-  )
-  check(fetch === undefined || typeof fetch === 'function', 'fetch must be a function')
-  check(typeof clock?.now === 'function' && typeof clock.setTimer === 'function', 'clock must be a Clock')
+  checkCommonOptions({ name, apiKey, model, fetch, clock, template, times })
   check(typeof logger?.debug === 'function', 'logger must be a Logger')
-  check(
-    isTemplate(template),
-    'template must hold pairs of texts for system, user, assistant and tool, and stop',
-  )
   return {
     url: readBaseUrl(url),
     name,
@@ -96,19 +82,3 @@ export function resolveKoboldOptions(options: KoboldBackendOptions): KoboldSetti
     ...(fetch && { fetch }),
   }
 }
-
-function check(good: boolean, problem: string): void {
-  if (!good) throw new TypeError(problem)
-}
-
-const isKey = (key: unknown): boolean => typeof key === 'string' && /^[\x21-\x7e]+$/.test(key)
-
-function isTemplate(template: TranscriptTemplate): boolean {
-  if (typeof template !== 'object' || template === null) return false
-  const { system, user, assistant, tool, stop } = template
-  const pairs = [system, user, assistant, tool].every((pair) => isTexts(pair) && pair.length === 2)
-  return pairs && isTexts(stop)
-}
-
-const isTexts = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((one) => typeof one === 'string')

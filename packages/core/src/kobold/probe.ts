@@ -1,7 +1,8 @@
-import * as v from 'valibot'
-import { BackendError, type BackendState } from '../backend.ts'
+import type * as v from 'valibot'
+import type { BackendState } from '../backend.ts'
+import { type AnySchema, askFor } from '../http/ask-for.ts'
 import type { HttpClient } from '../http/create-client.ts'
-import { at, connectionError, type ErrorPlace } from '../http/errors.ts'
+import { aborted } from '../http/errors.ts'
 import { contextLengthReply, modelReply, modelsReply, perfReply, versionReply } from './wire.ts'
 
 /** Shown by `/api/v1/model` to whoever has not the password (fact 49). */
@@ -20,8 +21,8 @@ export interface ProbeOptions {
  */
 export async function probe({ name, client, signal }: ProbeOptions): Promise<BackendState> {
   const place = { backend: name, endpoint: 'probe' }
-  const get = <Schema extends AnySchema>(path: string, schema: Schema) =>
-    askFor({ client, path, schema, place, signal })
+  const get = async <Schema extends AnySchema>(path: string, schema: Schema) =>
+    (await askFor({ client, path, schema, place, signal })).value
   const [version, model, models, contextLength, perf] = await Promise.allSettled([
     get('/api/extra/version', versionReply),
     get('/api/v1/model', modelReply),
@@ -29,8 +30,7 @@ export async function probe({ name, client, signal }: ProbeOptions): Promise<Bac
     get('/api/extra/true_max_context_length', contextLengthReply),
     get('/api/extra/perf', perfReply),
   ])
-  if (signal.aborted)
-    throw new BackendError('aborted', `${at(place)} was told to stop.`, { cause: signal.reason })
+  if (signal.aborted) throw aborted(place, 'ended')
   if ([version, model, models, contextLength, perf].every(({ status }) => status === 'rejected')) {
     throw version.status === 'rejected' ? version.reason : undefined
   }
@@ -82,38 +82,3 @@ function speed(
 
 const settledValue = <Value>(result: PromiseSettledResult<Value>): Value | undefined =>
   result.status === 'fulfilled' ? result.value : undefined
-
-type AnySchema = v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>
-
-interface AskFor<Schema> {
-  client: HttpClient
-  path: string
-  schema: Schema
-  place: ErrorPlace
-  signal: AbortSignal
-}
-
-async function askFor<Schema extends AnySchema>({
-  client,
-  path,
-  schema,
-  place,
-  signal,
-}: AskFor<Schema>): Promise<v.InferOutput<Schema> | undefined> {
-  let text: string
-  let ok: boolean
-  try {
-    const response = await client.send({ method: 'GET', path, signal })
-    text = await response.text()
-    ok = response.ok
-  } catch (error) {
-    throw connectionError(place, error, true)
-  }
-  if (!ok) return undefined
-  try {
-    const { success, output } = v.safeParse(schema, JSON.parse(text))
-    return success ? output : undefined
-  } catch {
-    return undefined
-  }
-}

@@ -1,0 +1,81 @@
+import type { GenerationEnd } from './backend.ts'
+import { type CallResult, callEndpoint } from './call-endpoint.ts'
+import { type CallFailure, classify, foundByDesk } from './classify.ts'
+import type { Collector } from './collect-text.ts'
+import { type AttemptContext, type Cursor, endpointOf, toRequest } from './cursor.ts'
+import type { AttemptRecord } from './outcome.ts'
+import { endedBecause, type Run } from './run.ts'
+
+export type Called = Exclude<CallResult, { type: 'failed' }> | { type: 'failed'; failure: CallFailure }
+
+/** One call of one endpoint, and its record in the story of the event. */
+export async function callOnce(
+  run: Run,
+  context: AttemptContext,
+  at: { cursor: Cursor; text: Collector },
+): Promise<Called> {
+  const { cursor, text } = at
+  const { clock } = context
+  // The event may have ended between the grant of its slot and now.
+  if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
+  const endpoint = endpointOf(cursor)
+  cursor.calls += 1
+  cursor.seat.countCall()
+  const startedAt = clock.now()
+  const record: AttemptRecord = {
+    backend: cursor.seat.backend.name,
+    endpoint: endpoint.name,
+    number: cursor.calls,
+    started_at: new Date(clock.wallTime()).toISOString(),
+    duration_ms: 0,
+    waited_ms: Math.round(cursor.waitedMs),
+    result: 'completed',
+  }
+  run.attempts.push(record)
+  text.startCall(() => {
+    record.first_token_ms ??= Math.round(clock.now() - startedAt)
+  })
+  const result = await callEndpoint({
+    backend: cursor.seat.backend,
+    endpoint,
+    request: toRequest(run, context, cursor),
+    signal: run.control.signal,
+    onDelta: text.onDelta,
+  })
+  const called = toCalled(result)
+  record.duration_ms = Math.round(clock.now() - startedAt)
+  describeCall(record, called, run)
+  context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
+  return called
+}
+
+function toCalled(result: CallResult): Called {
+  if (result.type === 'failed') return { type: 'failed', failure: classify(result.error) }
+  if (result.type === 'answered' && isEmpty(result.end)) {
+    return { type: 'failed', failure: EMPTY_ANSWER }
+  }
+  return result
+}
+
+/** How a server without a model answers: 200, no text, no tokens. */
+function isEmpty({ text, tool_calls, reasoning, usage, raw_finish_reason }: GenerationEnd): boolean {
+  if (text !== '' || reasoning || (tool_calls && tool_calls.length > 0)) return false
+  return usage ? usage.completion_tokens === 0 : raw_finish_reason !== 'stop'
+}
+
+const EMPTY_ANSWER = foundByDesk({
+  code: 'api_response_structure_error',
+  details: 'The backend answered with an empty text and no tokens; is a model loaded?',
+})
+
+function describeCall(record: AttemptRecord, called: Called, run: Run): void {
+  if (called.type === 'answered') record.raw_finish_reason = called.end.raw_finish_reason
+  else if (called.type === 'aborted') record.result = endedBecause(run).code
+  else {
+    const { code, details, endpointMissing, status, stopped } = called.failure
+    record.result = endpointMissing ? 'endpoint_missing' : code
+    record.details = details
+    if (status !== undefined) record.status = status
+    if (stopped !== undefined) record.stopped = stopped
+  }
+}

@@ -1,0 +1,65 @@
+import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
+import { type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+
+async function openDesk(simulated: StartKoboldSimulatorOptions, options: Partial<DispatcherOptions> = {}) {
+  const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, ...simulated })
+  const dispatcher = createDispatcher({ ...options, backends: [createKoboldBackend({ url: simulator.url })] })
+  return {
+    simulator,
+    dispatcher,
+    async [Symbol.asyncDispose]() {
+      await dispatcher.close()
+      await simulator.close()
+    },
+  }
+}
+
+const story = (sentences: number) => 'A lamb ran over the green hill. '.repeat(sentences)
+
+test('a prompt longer than the context is refused with the numbers, and costs no generation', async () => {
+  await using desk = await openDesk({ contextLength: 1_024 })
+  const outcome = await desk.dispatcher.onEvent({ content: story(300) })
+  expect(outcome).toMatchObject({ error: 'context_length_exceeded' })
+  expect(outcome).toHaveProperty('details', expect.stringMatching(/\d{4} tokens .* context holds 1024/))
+  expect(desk.simulator.calls).toHaveLength(0)
+})
+
+test('with drop_oldest it is answered, and the dropped turns are named', async () => {
+  await using desk = await openDesk({ contextLength: 1_024 }, { contextPolicy: 'drop_oldest' })
+  const turn = (content: string) => ({ role: 'user', content })
+  const messages = [
+    { role: 'system', content: 'Be brief.' },
+    turn(story(120)),
+    turn(story(20)),
+    turn('And then?'),
+  ]
+  const outcome = await desk.dispatcher.onEvent({ content: { messages } })
+  expect(outcome).toMatchObject({ dropped_turns: [1], endpoint: 'chat' })
+  const sent = desk.simulator.calls[0]?.body as { messages: unknown[] }
+  expect(sent.messages).toHaveLength(3)
+})
+
+test('the policy of an event goes before that of the desk', async () => {
+  await using desk = await openDesk({ contextLength: 1_024 })
+  const outcome = await desk.dispatcher.onEvent({ content: story(300), context_policy: 'off' })
+  expect(outcome).toHaveProperty('completion')
+})
+
+test('a server that cuts in silence is caught', async () => {
+  await using desk = await openDesk({ faults: [{ fault: 'prompt_cut', keepTokens: 8 }] })
+  expect(await desk.dispatcher.onEvent({ content: story(20) })).toMatchObject({ prompt_truncated: true })
+})
+
+test('on 1.76, whose counts are constants, nobody can know', async () => {
+  await using desk = await openDesk({ version: '1.76', faults: [{ fault: 'prompt_cut', keepTokens: 8 }] })
+  expect(await desk.dispatcher.onEvent({ content: story(20) })).not.toHaveProperty('prompt_truncated')
+})
+
+test('a failing count switches the guard off for the event', async () => {
+  await using desk = await openDesk({
+    contextLength: 1_024,
+    faults: [{ fault: 'status', status: 500, endpoint: 'tokencount' }],
+  })
+  expect(await desk.dispatcher.onEvent({ content: story(300) })).toHaveProperty('completion')
+})
