@@ -28,6 +28,8 @@ export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'
 export { type LogFields, type Logger, silentLogger } from './logger.ts'
+export { createOpenAIBackend } from './openai/create-openai-backend.ts'
+export type { OpenAIBackendOptions } from './openai/openai-options.ts'
 export {
   type BackendEntry,
   DEFAULTS,

@@ -1,0 +1,49 @@
+import * as v from 'valibot'
+import type { HttpClient } from './create-client.ts'
+import { connectionError, type ErrorPlace } from './errors.ts'
+
+export type AnySchema = v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>
+
+export interface AskFor<Schema> {
+  client: HttpClient
+  path: string
+  schema: Schema
+  place: ErrorPlace
+  signal: AbortSignal
+}
+
+/** One GET of a probe. */
+export interface Found<Value> {
+  readonly response: Response
+  readonly text: string
+  /** Undefined: another status than 2xx, or not what the schema says. */
+  readonly value: Value | undefined
+}
+
+/** Asks for something small. Throws a `BackendError` only where no answer came. */
+export async function askFor<Schema extends AnySchema>({
+  client,
+  path,
+  schema,
+  place,
+  signal,
+}: AskFor<Schema>): Promise<Found<v.InferOutput<Schema>>> {
+  let response: Response
+  let text: string
+  try {
+    response = await client.send({ method: 'GET', path, signal })
+    text = await response.text()
+  } catch (error) {
+    throw connectionError(place, error, true)
+  }
+  return { response, text, value: response.ok ? read(schema, text) : undefined }
+}
+
+function read<Schema extends AnySchema>(schema: Schema, text: string): v.InferOutput<Schema> | undefined {
+  try {
+    const { success, output } = v.safeParse(schema, JSON.parse(text))
+    return success ? output : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,23 @@
+import { BackendError } from '../backend.ts'
+import { aborted, at, connectionError } from '../http/errors.ts'
+import type { Interrupt } from '../http/guard-call.ts'
+import type { Run } from './run.ts'
+
+/** One step of the call; throws the `BackendError` of whatever came instead. */
+export async function waitFor<Value>(run: Run, promise: Promise<Value>): Promise<Value> {
+  const step = await run.guard.wait(promise)
+  if (step.as === 'value') return step.value
+  if (step.as === 'error') throw connectionError(run.place, step.error, run.call.sent())
+  throw hungUp(run, step.interrupt)
+}
+
+/** Closes the call, which stops the server. */
+export function hungUp({ call, place }: Run, interrupt: Interrupt, partial?: string): BackendError {
+  const stopped = call.sent() ? 'ended' : 'not_sent'
+  call.hangUp()
+  if (interrupt === 'aborted') return aborted(place, stopped, partial)
+  return new BackendError('stalled', `${at(place)} paused for too long between two tokens.`, {
+    stopped,
+    ...(partial && { partial }),
+  })
+}

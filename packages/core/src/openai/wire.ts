@@ -1,0 +1,29 @@
+import * as v from 'valibot'
+import { optionalNumber, optionalText } from '../http/completion-wire.ts'
+
+// Only the fields we read are named; anything else may come and go.
+
+export const modelsReply = v.object({
+  data: v.array(
+    v.object({
+      id: v.string(),
+      /** vLLM. */
+      max_model_len: optionalNumber,
+      /** OpenRouter. */
+      context_length: optionalNumber,
+    }),
+  ),
+})
+
+/** llama.cpp. */
+export const healthReply = v.object({ status: v.string() })
+export const propsReply = v.object({
+  default_generation_settings: v.object({ n_ctx: optionalNumber }),
+  build_info: optionalText,
+})
+export const slotsReply = v.array(v.object({ is_processing: v.boolean() }))
+
+/** The models that Ollama has in memory. */
+export const loadedReply = v.object({
+  models: v.array(v.object({ name: v.string(), context_length: optionalNumber })),
+})
