@@ -1,0 +1,154 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createServer } from '@ai-ticket/server'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { describe, expect, test } from 'vitest'
+import { KEY_VARIABLE, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
+import { CONFIG_VARIABLE } from '../../ai-ticket-server/src/config.ts'
+import { SETTINGS, type Setting } from '../../ai-ticket-server/src/settings.ts'
+import { type CodeBlock, codeBlocks, markOf, pages, placeOf, ROOT } from './markdown.ts'
+import { expectOutput } from './observed-output.ts'
+import { runProgram } from './run-program.ts'
+import { commandsOf } from './shell-words.ts'
+
+const blocks = pages.flatMap(codeBlocks)
+const shell = blocks.filter(({ language }) => language === 'sh')
+
+const VARIABLES: readonly string[] = [
+  URL_VARIABLE,
+  KEY_VARIABLE,
+  CONFIG_VARIABLE,
+  'KOBOLDCPP_TEST_URL',
+  ...Object.values(SETTINGS).flatMap(({ environment }: Setting<unknown>) => environment ?? []),
+]
+
+/** Where the programs of a page live, to ask them for their flags. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  'ai-ticket-server': ['packages/ai-ticket-server/src/serve.ts'],
+  'ai-ticket ask': ['packages/ai-ticket-server/src/cli.ts', 'ask'],
+  'ai-ticket health': ['packages/ai-ticket-server/src/cli.ts', 'health'],
+  'ai-ticket config': ['packages/ai-ticket-server/src/cli.ts', 'config'],
+  'kobold-simulator': ['packages/testkit/src/bin.ts'],
+}
+
+const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts)
+
+interface Command {
+  readonly place: string
+  readonly words: readonly string[]
+}
+
+const commands = shell.flatMap((block) =>
+  commandsOf(block.code).map((words): Command => ({ place: placeOf(block), words })),
+)
+
+const isAssignment = (word: string) => /^[A-Z][A-Z0-9_]*=/.test(word)
+
+/** The program, its arguments, without variables and `npx`. */
+function programOf({ words }: Command): { name: string; args: readonly string[] } {
+  const rest = words.slice(words.findIndex((word) => !isAssignment(word)))
+  const [first = '', ...args] = rest
+  if (first !== 'npx') return { name: first, args }
+  const bare = args[0] === '-p' ? args.slice(2) : args
+  return { name: bare[0] ?? '', args: bare.slice(1) }
+}
+
+test('variables in front of commands are known', () => {
+  const unknown = commands.flatMap(({ words }) =>
+    words.filter(isAssignment).filter((word) => !VARIABLES.includes(word.split('=')[0] ?? '')),
+  )
+  expect(unknown).toEqual([])
+})
+
+test('programs of ours get flags that they know', async () => {
+  const help = new Map<string, string>()
+  for (const [name, args] of Object.entries(PROGRAMS)) {
+    help.set(name, (await runProgram([...args, '--help'])).out)
+  }
+  let checked = 0
+  const unknown = commands.filter((command) => {
+    const { name, args } = programOf(command)
+    const known = help.get(name) ?? help.get(`${name} ${args[0]}`)
+    if (known === undefined) return false
+    checked++
+    const flags = args.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0] ?? '')
+    return flags.some((flag) => !new RegExp(`${flag}(?![\\w-])`).test(known))
+  })
+  expect(unknown).toEqual([])
+  expect(checked).toBeGreaterThan(5)
+})
+
+test('scripts and files exist, and no command is of a kind that nobody checks', () => {
+  const wrong = commands.filter((command) => {
+    const { name, args } = programOf(command)
+    const [first = ''] = args.filter((word) => !word.startsWith('-'))
+    if (name in PROGRAMS || `${name} ${first}` in PROGRAMS) return false
+    if (name === 'npm')
+      return !(scripts.includes(first === 'run' ? (args[1] ?? '') : first) || first === 'install')
+    if (name === 'node') return !existsSync(join(ROOT, first))
+    if (name === 'docker')
+      return args.includes('-f') && !existsSync(join(ROOT, args[args.indexOf('-f') + 1] ?? ''))
+    if (name === 'cp') return !existsSync(join(ROOT, first))
+    return !['curl', 'git', 'cd', 'jq', 'pnpm', 'cat'].includes(name)
+  })
+  expect(wrong).toEqual([])
+})
+
+const curls = shell.filter(({ code }) => commandsOf(code).some(([name]) => name === 'curl'))
+
+describe.concurrent('curl gets what the page says', () => {
+  test.each(curls.map((block) => [placeOf(block), block] as const))('%s', async (_place, block) => {
+    const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
+    const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })] })
+    const server = createServer({ dispatcher, version: '0.1.0' })
+    const base = await server.listen({ host: '127.0.0.1', port: 0 })
+    try {
+      const calls = commandsOf(block.code).filter(([name]) => name === 'curl')
+      for (const words of calls) {
+        const { address, init } = curlRequest(words, base)
+        const reply = await fetch(address, init)
+        const body = await reply.text()
+        expect(`${reply.status} ${body}`).toMatch(new RegExp(`^${markOf(block, 'status') ?? 200} `))
+        const output = outputOf(block)
+        if (output) expectOutput(body, output.code, output.language)
+      }
+    } finally {
+      await Promise.all([dispatcher.close(), server.close()])
+      await simulator.close()
+    }
+  })
+})
+
+function outputOf(block: CodeBlock): CodeBlock | undefined {
+  const next = blocks[blocks.indexOf(block) + 1]
+  return next?.page === block.page && next.marks.includes('output') ? next : undefined
+}
+
+/** The same request as `curl` would send, to the server of the test. Throws for a flag that it does not know. */
+function curlRequest(words: readonly string[], base: string): { address: string; init: RequestInit } {
+  const headers = new Headers()
+  let address = ''
+  let body: string | undefined
+  const rest = words.slice(1)
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === '-N' || word === '-s' || word === '-sN') continue
+    if (word === '-H') headers.append(...headerOf(rest.shift() ?? ''))
+    else if (word === '-d') body = rest.shift()
+    else if (word === '--json') {
+      body = rest.shift()
+      headers.set('content-type', 'application/json')
+      if (!headers.has('accept')) headers.set('accept', 'application/json')
+    } else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
+    else throw new Error(`curl ${word} is not checked here.`)
+  }
+  if (body === undefined) return { address, init: { headers } }
+  // What curl sends unless told otherwise.
+  if (!headers.has('content-type')) headers.set('content-type', 'application/x-www-form-urlencoded')
+  return { address, init: { method: 'POST', headers, body } }
+}
+
+function headerOf(text: string): [string, string] {
+  const [name = '', value = ''] = text.split(/: *(.*)/s)
+  return [name, value]
+}

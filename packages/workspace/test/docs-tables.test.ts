@@ -1,0 +1,163 @@
+import { DEFAULTS, FAILURE_CODES, FAILURES, type FailureCode, type Tuning } from '@ai-ticket/core'
+import { HTTP_STATUS } from '@ai-ticket/server'
+import { expect, test } from 'vitest'
+import { KEY_VARIABLE, URL_FLAG, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
+import { CONFIG_FLAG, CONFIG_VARIABLE } from '../../ai-ticket-server/src/config.ts'
+import { EXIT_OF_FAILURE } from '../../ai-ticket-server/src/exit-codes.ts'
+import { SETTINGS, type Setting } from '../../ai-ticket-server/src/settings.ts'
+import { TUNING_PATHS } from '../../ai-ticket-server/src/tuning-schema.ts'
+import { resolveKoboldOptions } from '../../core/src/kobold/kobold-options.ts'
+import { resolveServerOptions } from '../../server/src/options.ts'
+import { plain, type Row, tableRows } from './markdown.ts'
+
+// Each test compares whole lists, so that it fails for a row too many as well as for one too few.
+
+const REPEAT_WORDS = {
+  never: 'no',
+  paced: 'yes, after a pause',
+  when_alone: 'only if no other backend is ready',
+  repair: 'after a repair',
+} as const
+const NEXT_WORDS = {
+  stop: 'stop',
+  next_endpoint: 'next endpoint, then next backend',
+  next_backend: 'next backend',
+  wait_in_line: 'next backend; the only one: back to the head of the line',
+} as const
+
+const short = ({ code, HTTP }: Row) => ({ code: plain(code), HTTP })
+const statusOf = (code: FailureCode) => ({ code, HTTP: String(HTTP_STATUS[code]) })
+
+test('the table of errors in the README has every code with its status and meaning', () => {
+  const rows = tableRows('README.md', ['code', 'HTTP', 'meaning'])
+  expect(rows.map((row) => ({ ...short(row), meaning: row.meaning }))).toEqual(
+    FAILURE_CODES.map((code) => ({ ...statusOf(code), meaning: FAILURES[code].summary })),
+  )
+})
+
+test('the tables of errors have every code with its status, rule and exit code', () => {
+  const head = ['code', 'HTTP', '`ask` exits', 'meaning', 'what to do']
+  const rows = tableRows('docs/errors.md', head)
+  expect(rows.map((row) => [plain(row.code), row.HTTP, row['`ask` exits'], row.meaning]).toSorted()).toEqual(
+    FAILURE_CODES.map((code) => [
+      code,
+      String(HTTP_STATUS[code]),
+      String(EXIT_OF_FAILURE[code]),
+      FAILURES[code].summary,
+    ]).toSorted(),
+  )
+  expect(rows.filter((row) => row['what to do'] === '')).toEqual([])
+})
+
+test('the table of repeats has every code of an attempt with its rule', () => {
+  const rows = tableRows('docs/errors.md', ['code', 'the same endpoint again', 'then'])
+  const attempts = FAILURE_CODES.filter((code) => FAILURES[code].stage === 'attempt')
+  expect(rows.map((row) => [plain(row.code), row['the same endpoint again'], row.then])).toEqual(
+    attempts.map((code) => [code, REPEAT_WORDS[FAILURES[code].repeat], NEXT_WORDS[FAILURES[code].next]]),
+  )
+})
+
+interface Known {
+  readonly variable: string
+  readonly flag: string
+  readonly file: string
+  readonly default: string
+}
+
+const shown = (value: unknown): string => {
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',')
+  return typeof value === 'number' && value >= 10_000 ? value.toLocaleString('en') : String(value)
+}
+
+const settings: Known[] = [
+  { variable: URL_VARIABLE, flag: URL_FLAG, file: 'backends', default: 'http://localhost:5001/api' },
+  { variable: KEY_VARIABLE, flag: '', file: '', default: 'none' },
+  { variable: CONFIG_VARIABLE, flag: CONFIG_FLAG, file: '', default: 'none' },
+  ...Object.values(SETTINGS).map((setting: Setting<unknown>) => ({
+    variable: setting.environment ?? '',
+    flag: setting.flag ?? '',
+    file: setting.secret ? '' : setting.key,
+    default: shown(setting.fallback),
+  })),
+]
+
+const byVariable = <Item extends { readonly variable: string }>(items: readonly Item[]) =>
+  items.toSorted((one, other) => one.variable.localeCompare(other.variable))
+
+test('the table of settings has every variable, flag, key of the file and default', () => {
+  const rows = tableRows('docs/configuration.md', [
+    'variable',
+    'flag',
+    'in the file',
+    'default',
+    'what it sets',
+  ])
+  const written = rows.map((row) => ({
+    variable: plain(row.variable),
+    flag: plain(row.flag),
+    file: plain(row['in the file']),
+    default: plain(row.default),
+  }))
+  expect(byVariable(written)).toEqual(byVariable(settings))
+})
+
+test('the table in the README has every variable, flag and default', () => {
+  const rows = tableRows('README.md', ['variable', 'flag', 'default', 'what it sets'])
+  const written = rows.map((row) => ({
+    variable: plain(row.variable),
+    flag: plain(row.flag),
+    default: plain(row.default),
+  }))
+  expect(byVariable(written)).toEqual(byVariable(settings.map(({ file, ...rest }) => rest)))
+})
+
+test('the table of numbers has every option of the dispatcher with its place in the file and its default', () => {
+  const rows = tableRows('docs/configuration.md', ['option', 'in the file', 'default', 'what it sets'])
+  expect(rows.map((row) => [plain(row.option), plain(row['in the file']), row.default])).toEqual(
+    (Object.keys(DEFAULTS) as (keyof Tuning)[]).map((name) => [
+      name,
+      TUNING_PATHS[name].join('.'),
+      shown(DEFAULTS[name]),
+    ]),
+  )
+})
+
+test('the table of KoboldCPP backends has the times with their defaults', () => {
+  const rows = tableRows('docs/configuration.md', ['option', 'under `timeouts`', 'default', 'what it sets'])
+  const resolved = resolveKoboldOptions({ url: 'http://localhost:5001' })
+  const times = Object.entries(resolved).filter(([name]) => name.endsWith('Ms'))
+  expect(rows.map((row) => [plain(row.option), row.default])).toEqual(
+    times.map(([name, value]) => [name, shown(value)]),
+  )
+  expect(rows.map((row) => plain(row['under `timeouts`']))).toEqual(
+    times.map(([name]) => TIME_KEYS[name as keyof typeof TIME_KEYS]),
+  )
+})
+
+/** As `compose.ts` hands them on. */
+const TIME_KEYS = {
+  connectTimeoutMs: 'connect_ms',
+  tokenTimeoutMs: 'token_ms',
+  silenceProbeMs: 'silence_probe_ms',
+  deadAfterMs: 'dead_after_ms',
+  abortIntervalMs: 'abort_interval_ms',
+}
+
+test('the table of the server has every option with its default', () => {
+  const rows = tableRows('docs/configuration.md', ['option of `createServer`', 'default', 'what it sets'])
+  const { dispatcher, logger, ready, clock, ...plainOptions } = resolveServerOptions({
+    // Only handed on.
+    dispatcher: Object.create(null),
+  })
+  const written = rows.map((row) => [plain(row['option of `createServer`']), plain(row.default)])
+  const objects = ['dispatcher', 'logger', 'ready', 'clock', 'version']
+  expect(written.filter(([name = '']) => !objects.includes(name))).toEqual(
+    Object.entries(plainOptions).map(([name, value]) => [name, shown(value)]),
+  )
+  expect(
+    written
+      .map(([name]) => name)
+      .filter((name = '') => objects.includes(name))
+      .toSorted(),
+  ).toEqual(objects.toSorted())
+})

@@ -1,0 +1,24 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { ROOT } from './markdown.ts'
+
+export interface Finished {
+  readonly out: string
+  readonly err: string
+  readonly exitCode: number | null
+}
+
+/** Runs a TypeScript file against the sources of all packages, from the root, with these variables beside PATH. */
+export async function runProgram(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, ['--conditions=@ai-ticket/source', ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, NO_COLOR: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [out, err, exitCode] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+  return { out, err, exitCode }
+}
