@@ -18,6 +18,8 @@ export {
   type RecordedHttpRequest,
   type RecordedHttpResponse,
 } from './load-fixture.ts'
+export { type OpenAICall, type OpenAISimulator, startOpenAISimulator } from './openai-simulator.ts'
+export type { OpenAIFlavour, OpenAISimulatorOptions, ScriptedReply } from './openai-simulator-options.ts'
 export type {
   CallState,
   GenerationEndpoint,
@@ -31,6 +33,7 @@ export {
   type ReplayServerOptions,
   startReplayServer,
 } from './replay-server.ts'
+export { createScaledClock } from './scaled-clock.ts'
 export type {
   KoboldSimulatorOptions,
   KoboldVersion,

@@ -8,7 +8,7 @@ import { cutError, readParts, streamError } from '../http/read-parts.ts'
 import { parseReply } from '../http/whole-reply.ts'
 import { finishAnswer, isErrorFrame, notAnAnswer } from './answer.ts'
 import type { Run } from './run.ts'
-import { hungUp } from './wait-for.ts'
+import { interruptError } from './wait-for.ts'
 import { wholeAnswer } from './whole-answer.ts'
 
 /** A generation whose text is handed on as it comes. */
@@ -35,7 +35,7 @@ async function* answerInParts(run: Run, chunks: AsyncIterable<Uint8Array>): Asyn
     const end = yield* readParts({ ...options, read: (data) => readChunk(run, data) })
     if (end.as === 'cut') throw cutError(place)
     if (end.as === 'error') throw streamError(place, end.error, call.sent())
-    if (end.as === 'interrupt') throw hungUp(run, end.interrupt)
+    if (end.as === 'interrupt') throw interruptError(run, end.interrupt)
     yield finishAnswer(collected.answer(), run)
   } catch (error) {
     if (!(error instanceof BackendError)) throw error

@@ -8,13 +8,12 @@ export async function waitFor<Value>(run: Run, promise: Promise<Value>): Promise
   const step = await run.guard.wait(promise)
   if (step.as === 'value') return step.value
   if (step.as === 'error') throw connectionError(run.place, step.error, run.call.sent())
-  throw hungUp(run, step.interrupt)
+  throw interruptError(run, step.interrupt)
 }
 
-/** Closes the call, which stops the server. */
-export function hungUp({ call, place }: Run, interrupt: Interrupt, partial?: string): BackendError {
+/** The call is closed on the way out, which stops the server. */
+export function interruptError({ call, place }: Run, interrupt: Interrupt, partial?: string): BackendError {
   const stopped = call.sent() ? 'ended' : 'not_sent'
-  call.hangUp()
   if (interrupt === 'aborted') return aborted(place, stopped, partial)
   return new BackendError('stalled', `${at(place)} paused for too long between two tokens.`, {
     stopped,

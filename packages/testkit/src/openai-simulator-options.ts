@@ -1,0 +1,57 @@
+/** Whose habits to follow beside what all OpenAI-compatible servers share. */
+export type OpenAIFlavour = 'llama.cpp' | 'vllm' | 'ollama' | 'hosted'
+
+/** How the simulated server behaves. Times in milliseconds, speeds in tokens per second. */
+export interface OpenAISimulatorOptions {
+  /**
+   * `llama.cpp`: `/health`, `/props`, `/slots`, takes any name of a model. `vllm`: `max_model_len`, 404 for an unknown
+   * model. `ollama`: `/api/ps`, wants a name. `hosted`: nothing beside the API, wants a name. Default `llama.cpp`.
+   */
+  readonly flavour?: OpenAIFlavour
+  /** Default `['simulator']`. */
+  readonly models?: readonly string[]
+  /** In tokens. Default 8192. A prompt that does not fit is refused as llama.cpp does. */
+  readonly contextLength?: number
+  /** Default 200. `Infinity`: at once, without timers. */
+  readonly tokensPerSecond?: number
+  /** Default 0: reading the prompt takes no time. */
+  readonly promptMs?: number
+  /** Bearer token. Default: none. */
+  readonly apiKey?: string
+  /** Default: an honest text that says it is a simulator. */
+  readonly answer?: (body: Readonly<Record<string, unknown>>) => string
+  /** Fields that are refused with 400, by their name. Default: none. */
+  readonly refusedFields?: readonly string[]
+}
+
+/** A reply as it stands in the script, sent instead of an answer. */
+export interface ScriptedReply {
+  /** Default 200. */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON, or text as it is. */
+  readonly body?: unknown
+  /** The events of a stream: each is sent as one `data:` frame, JSON unless it is a text. */
+  readonly events?: readonly unknown[]
+  /** After the last byte. Default `end`: a clean one. `cut`: without the end mark of the transfer. */
+  readonly ending?: 'end' | 'hang' | 'cut'
+}
+
+const defaultAnswer = (): string =>
+  'This is the AI Ticket simulator of an OpenAI-compatible server, not a language model. It says the same to all.'
+
+/** The same with every default filled in. */
+export type ResolvedOpenAIOptions = Required<Omit<OpenAISimulatorOptions, 'apiKey'>> & {
+  readonly apiKey: string | undefined
+}
+
+export const resolveOpenAIOptions = (options: OpenAISimulatorOptions): ResolvedOpenAIOptions => ({
+  flavour: options.flavour ?? 'llama.cpp',
+  models: options.models ?? ['simulator'],
+  contextLength: options.contextLength ?? 8192,
+  tokensPerSecond: options.tokensPerSecond ?? 200,
+  promptMs: options.promptMs ?? 0,
+  answer: options.answer ?? defaultAnswer,
+  refusedFields: options.refusedFields ?? [],
+  apiKey: options.apiKey,
+})
