@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock, Failure, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
-import { eventStreamFrame, failureFrame, PING_FRAME } from './event-stream-frame.ts'
-import { replyToOutcome } from './reply.ts'
 import { sendReply } from './send-reply.ts'
+import type { StreamDialect } from './stream-dialect.ts'
 
 export interface EventStreamReplyOptions {
+  readonly dialect: StreamDialect
   readonly clock: Clock
   readonly pingIntervalMs: number
   /** Aborted when the caller hung up. */
@@ -15,22 +15,24 @@ export interface EventStreamReplyOptions {
 }
 
 /**
- * Sends events as `text/event-stream`. What is refused before admission is plain JSON with its status; from then on the
- * head is out, a comment keeps proxies awake, and the last frame is `done` or `error`. The next event is asked for
- * only when the reader has taken the one before, and a reader who hangs up ends the loop, which cancels the event.
+ * Sends events as `text/event-stream`. What fails before the first frame is plain JSON with its status; from then on the
+ * head is out, a comment keeps proxies awake, and the last frame is that of `done` or `error`. The next event is asked
+ * for only when the reader has taken the one before, and a reader who hangs up ends the loop, which cancels the event.
  */
 export async function replyWithEventStream(
   reply: FastifyReply,
   events: AsyncIterable<StreamEvent>,
   options: EventStreamReplyOptions,
 ): Promise<void> {
+  const { dialect } = options
   let stream: OpenStream | undefined
   try {
     for await (const event of events) {
       if (stream === undefined && event.type === 'error')
-        return void sendReply(reply, replyToOutcome(event.outcome))
+        return void sendReply(reply, dialect.refusal(event.outcome))
+      const frame = dialect.frame(event)
+      if (frame === undefined) continue
       stream ??= openStream(reply, options)
-      const frame = eventStreamFrame(event)
       if (event.type === 'done' || event.type === 'error') return stream.end(frame)
       if (!(await stream.write(frame))) return
     }
@@ -38,7 +40,7 @@ export async function replyWithEventStream(
   } catch (error) {
     if (options.signal.aborted) return
     if (stream === undefined) throw error
-    stream.end(failureFrame(options.explain(error)))
+    stream.end(dialect.failureFrame(options.explain(error)))
   } finally {
     stream?.release()
     if (options.signal.aborted) reply.hijack()
@@ -67,7 +69,7 @@ function openStream(reply: FastifyReply, { clock, pingIntervalMs }: EventStreamR
 
   const ping = () => {
     // A reader that takes nothing needs no ping, and pings must not fill our memory.
-    if (!response.writableNeedDrain) response.write(PING_FRAME)
+    if (!response.writableNeedDrain) response.write(': ping\n\n')
     timer = clock.setTimer(ping, pingIntervalMs)
   }
   let timer = clock.setTimer(ping, pingIntervalMs)
