@@ -19,15 +19,19 @@ import { installHostCheck } from './plugins/host-check.ts'
 import { installNotFound } from './plugins/not-found.ts'
 import { installRequestId, requestIdOf } from './plugins/request-id.ts'
 import { installRequestLog } from './plugins/request-log.ts'
+import { addChatCompletionsRoute } from './routes/chat-completions.ts'
+import { addCompletionsRoute } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
 import { addHealthRoutes } from './routes/health.ts'
+import { addModelRoutes } from './routes/models.ts'
 
 /**
  * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
  *
- * `POST /event` (JSON, or server-sent events by `Accept`), `GET /health`, `/livez`, `/readyz`. Every error is
- * `{ error, details }` with an `X-Request-Id`; a caller that hangs up cancels its event. It binds nothing by itself and
- * does not insist on keys: which address needs them is decided by who calls `listen`.
+ * `POST /event` (JSON, or server-sent events by `Accept`), `GET /health`, `/livez`, `/readyz`, and for OpenAI's clients
+ * `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models`. Every error is `{ error, details }` (under `/v1`
+ * OpenAI's `{ error: { message, type, param, code } }`) with an `X-Request-Id`; a caller that hangs up cancels its event.
+ * It binds nothing by itself and does not insist on keys: which address needs them is decided by who calls `listen`.
  *
  * `close()` takes no more connections, lets answers finish and does not wait for idle clients. It ends nothing in hand:
  * close the dispatcher beside it, `Promise.all([dispatcher.close({ drainMs }), server.close()])`, and every event ends.
@@ -112,5 +116,9 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   const isReady = () => !drain.active && ready()
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
-  server.register(eventRoutes, { dispatcher, logger, bodyLimitBytes, pingIntervalMs, clock, callerOf })
+  const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
+  server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
+  addChatCompletionsRoute(server, answerOptions)
+  addCompletionsRoute(server, answerOptions)
+  addModelRoutes(server, answerOptions)
 }

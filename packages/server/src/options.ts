@@ -15,7 +15,7 @@ export interface ServerOptions {
    * Default: none.
    */
   readonly allowedHosts?: readonly string[]
-  /** Largest body of `POST /event` in bytes. Default 16 MiB. */
+  /** Largest body in bytes, of `POST /event` and under `/v1`. Default 16 MiB. */
   readonly bodyLimitBytes?: number
   /**
    * Proxies whose `X-Forwarded-For` is believed: addresses or CIDR ranges, or true for any. Default false. It decides

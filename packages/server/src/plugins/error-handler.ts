@@ -1,10 +1,10 @@
 import type { Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { failureOfError } from '../failure-of-error.ts'
-import { replyToFailure } from '../reply.ts'
+import { failureReply } from '../failure-reply.ts'
 import { sendReply } from '../send-reply.ts'
 
-/** Answers what hooks, parsers, handlers and Fastify itself throw as `{ error, details }`. */
+/** Answers what hooks, parsers, handlers and Fastify itself throw, in the shape that callers of the address know. */
 export function installErrorHandler(instance: FastifyInstance, logger: Logger): void {
   instance.setErrorHandler((error, request, reply) => answerError({ error, request, reply, logger }))
 }
@@ -24,5 +24,5 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
   // Fastify closes the connection under a body that is too large, and a client that is still sending would see a
   // reset instead of the answer. Kept open, the rest is read and thrown away, for as long as `requestTimeoutMs` allows.
   if (failure.code === 'payload_too_large') reply.removeHeader('connection')
-  sendReply(reply, replyToFailure(failure))
+  sendReply(reply, failureReply(request.raw.url ?? '', failure))
 }

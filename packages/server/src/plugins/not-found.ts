@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { failureReply } from '../failure-reply.ts'
 import { pathOf } from '../open-paths.ts'
-import { replyToFailure } from '../reply.ts'
 import { sendReply } from '../send-reply.ts'
 
 /**
@@ -9,9 +9,10 @@ import { sendReply } from '../send-reply.ts'
  */
 export function installNotFound(server: FastifyInstance): void {
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
-    const allowed = methodsOf(server, pathOf(request.raw.url ?? ''))
+    const url = request.raw.url ?? ''
+    const allowed = methodsOf(server, pathOf(url))
     if (allowed.length > 0) reply.header('allow', allowed.join(', '))
-    return sendReply(reply, replyToFailure(allowed.length > 0 ? wrongMethod(allowed) : NOT_FOUND))
+    return sendReply(reply, failureReply(url, allowed.length > 0 ? wrongMethod(allowed) : NOT_FOUND))
   }
   server.setNotFoundHandler(answer)
   server.addHook('onRequest', (request, reply, done) => {
@@ -22,7 +23,7 @@ export function installNotFound(server: FastifyInstance): void {
 
 const NOT_FOUND = {
   code: 'not_found',
-  details: 'Nothing has this address. Events go to POST /event.',
+  details: 'Nothing has this address. Events go to POST /event, OpenAI clients to /v1.',
 } as const
 
 const wrongMethod = (allowed: readonly string[]) =>

@@ -1,0 +1,89 @@
+import type { Failure, FailureCode, FailureOutcome } from '@ai-ticket/core'
+import { type HttpReply, replyToFailure } from '../reply.ts'
+
+/** A failure, and where OpenAI has other words for it. */
+export interface OpenAiFailure extends Failure {
+  readonly status?: number
+  readonly openAiCode?: string
+  readonly param?: string
+}
+
+/** OpenAI answers 400 to what the desk's own dialect calls 422. */
+const STATUS: Partial<Readonly<Record<FailureCode, number>>> = {
+  prompt_extraction_failed: 400,
+  context_length_exceeded: 400,
+}
+
+const OPENAI_CODE: Partial<Readonly<Record<FailureCode, string>>> = { unauthorised: 'invalid_api_key' }
+
+/** Coming back helps, and the reply says when. */
+const COME_BACK: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'rate_limited',
+  'request_timeout',
+  'capacity_exceeded',
+  'shutting_down',
+  'store_unavailable',
+])
+
+/** The failure of an event, told to a caller who sent messages and not an event. */
+export function outcomeFailure({ error, details, retry_after_ms, attempts }: FailureOutcome): OpenAiFailure {
+  const failure: Failure = {
+    code: error,
+    details: inTheirWords(details),
+    ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
+  }
+  // The only name that these events bear is the model's.
+  if (error === 'not_found') return { ...failure, openAiCode: 'model_not_found', param: 'model' }
+  if (error === 'prompt_extraction_failed') return { ...failure, details: NO_USER_TEXT }
+  // Refused by the desk, no backend was asked: it is the request that has to change.
+  if (error === 'api_client_error' && attempts.length === 0) return { ...failure, status: 400 }
+  return failure
+}
+
+const NO_USER_TEXT = 'There is no user text. Put it into `prompt` or into a message with the role user.'
+
+/** `content.messages[0]` of the event was `messages[0]` of the request. */
+const inTheirWords = (details: string): string => details.replace(/`(?:content|parameters)\./g, '`')
+
+/** `{"error": {message, type, param, code}}`. All four keys are always there. */
+export function errorBody(failure: OpenAiFailure): object {
+  const { code, details, openAiCode = OPENAI_CODE[code] ?? code, param = paramOf(failure) } = failure
+  return {
+    error: { message: details, type: typeOf(statusOf(failure)), param: param ?? null, code: openAiCode },
+  }
+}
+
+/** A failure with its status, as OpenAI's clients read it. */
+export function errorReply(failure: OpenAiFailure): HttpReply {
+  const status = statusOf(failure)
+  const shouldRetry = shouldRetryAfter(failure.code, status)
+  const { headers } = replyToFailure(failure)
+  return {
+    status,
+    headers: { ...headers, ...(shouldRetry === undefined ? {} : { 'x-should-retry': String(shouldRetry) }) },
+    body: errorBody(failure),
+  }
+}
+
+const statusOf = (failure: OpenAiFailure): number =>
+  failure.status ?? STATUS[failure.code] ?? replyToFailure(failure).status
+
+function typeOf(status: number): string {
+  if (status >= 500) return 'server_error'
+  if (status === 429) return 'rate_limit_error'
+  return status === 403 ? 'permission_error' : 'invalid_request_error'
+}
+
+/** Refusals of a field begin with its path. */
+function paramOf({ code, details }: Failure): string | undefined {
+  return code === 'invalid_input_format' ? /^`([^`]+)`/.exec(details)?.[1] : undefined
+}
+
+/**
+ * OpenAI's clients repeat 408, 409, 429 and everything from 500 on, twice. The desk has done its own repeats by then:
+ * theirs would only multiply the load. Undefined: their rule is right.
+ */
+function shouldRetryAfter(code: FailureCode, status: number): boolean | undefined {
+  if (COME_BACK.has(code)) return true
+  return status >= 500 ? false : undefined
+}

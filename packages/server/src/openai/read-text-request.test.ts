@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { readTextRequest } from './read-text-request.ts'
+
+test.each([['Once upon'], [['Once upon']]])('the prompt %j is one prompt', (prompt) => {
+  expect(
+    readTextRequest({ prompt, model: 'tiny', max_tokens: 5, n: 1, best_of: 1, echo: false }),
+  ).toMatchObject({
+    ok: true,
+    value: { event: { content: { prompt: 'Once upon' }, model: 'tiny', parameters: { max_tokens: 5 } } },
+  })
+})
+
+test.each([
+  [undefined, /^`prompt` must be a string\.$/],
+  [7, /^`prompt` must be a string\.$/],
+  [['one', 'two'], /^`prompt` holds several prompts/],
+  [[], /token numbers are not supported/],
+  [[1, 2], /token numbers are not supported/],
+  [[[1, 2]], /token numbers are not supported/],
+])('the prompt %j is refused', (prompt, details) => {
+  expect(readTextRequest({ prompt })).toMatchObject({
+    ok: false,
+    failure: { code: 'invalid_input_format', details: expect.stringMatching(details) },
+  })
+})
+
+test.each([
+  ['echo', true],
+  ['suffix', ' the end'],
+  ['best_of', 3],
+  ['logprobs', 0],
+])('%s: %j is refused by name', (name, value) => {
+  const read = readTextRequest({ prompt: 'Hi', [name]: value })
+  expect(read).toMatchObject({ ok: false, failure: { details: expect.stringMatching(`^\`${name}\` `) } })
+})
