@@ -50,6 +50,18 @@ test('fact 4: request bodies have a content-length and are never chunked', async
   expect(request?.headers).not.toHaveProperty('transfer-encoding')
 })
 
+test('the headers of a request reach the server', async () => {
+  await using simulator = await startKoboldSimulator(fast)
+  const backend = createKoboldBackend({ url: simulator.url })
+  const [endpoint] = backend.endpoints
+  if (!endpoint) throw new Error('no endpoint')
+  const request = { ...requestOf({}), headers: { traceparent: '00-1-2-01' } }
+  for await (const event of backend.generate(endpoint, request, { signal: never, stream: false })) {
+    expect(event.type).toBe('end')
+  }
+  expect(simulator.calls[0]?.headers.traceparent).toBe('00-1-2-01')
+})
+
 test('fact 5: a body over 32 MB is not sent, and the error names the limit', async () => {
   await using simulator = await startKoboldSimulator(fast)
   const backend = createKoboldBackend({ url: simulator.url })

@@ -11,10 +11,8 @@ export type SideAnswer<Value> =
   | { readonly as: 'silent' }
 
 export type AbortAnswer =
-  /** It ran and was told to stop. */
-  | 'stopping'
-  /** Something waits, perhaps this one: it stops when its turn comes. */
-  | 'remembered'
+  /** It ran and was told to stop, or something waits, perhaps this one, and stops when its turn comes. */
+  | 'found'
   /** Neither running nor waiting, or not read yet. */
   | 'not_found'
   | 'unclear'
@@ -71,8 +69,7 @@ function parseJson(text: string): unknown {
 function readAbort(reply: unknown): AbortAnswer {
   const { success, output } = v.safeParse(abortReply, reply)
   if (!success) return 'unclear'
-  if (String(output.success) !== 'true') return 'not_found'
-  return String(output.done) === 'true' ? 'stopping' : 'remembered'
+  return String(output.success) === 'true' ? 'found' : 'not_found'
 }
 
 function readPerf(reply: unknown): PerfAnswer {

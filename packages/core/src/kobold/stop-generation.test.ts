@@ -59,7 +59,7 @@ test('repeats the abort every 250 ms until the call has ended', async () => {
 })
 
 test('a call that ends with an error has ended, too', async () => {
-  const { clock, result, breakCall } = startStop({ abort: () => said('stopping'), perf: busy })
+  const { clock, result, breakCall } = startStop({ abort: () => said('found'), perf: busy })
   breakCall(new Error('reset'))
   await clock.advance(0)
   expect(result.stopped).toBe('ended')
@@ -75,13 +75,13 @@ test('an open call may not have been read yet: idle counts when it is seen twice
 
 test('idle that is followed by work is not the end', async () => {
   const looks = [idle(), busy(), idle(), busy()]
-  const { clock, result } = startStop({ abort: () => said('stopping'), perf: () => looks.shift() ?? busy() })
+  const { clock, result } = startStop({ abort: () => said('found'), perf: () => looks.shift() ?? busy() })
   await clock.advance(60_000)
   expect(result).toEqual({})
 })
 
 test('a server that goes on working is never given up', async () => {
-  const { clock, result, aborts } = startStop({ abort: () => said('stopping'), perf: busy })
+  const { clock, result, aborts } = startStop({ abort: () => said('found'), perf: busy })
   await clock.advance(600_000)
   expect(result).toEqual({})
   expect(aborts).toHaveLength(2401)
@@ -122,7 +122,7 @@ test('after a broken connection a server busy with others twice knows nothing of
 })
 
 test('after a broken connection a generation that still runs is aborted until it is gone', async () => {
-  const running: SideAnswer<AbortAnswer>[] = [said('stopping'), said('stopping')]
+  const running: SideAnswer<AbortAnswer>[] = [said('found'), said('found')]
   const perf = () => (running.length > 0 ? busy() : idle())
   const { clock, aborts, result } = startStop(
     { abort: () => running.shift() ?? said('not_found'), perf },
@@ -134,7 +134,7 @@ test('after a broken connection a generation that still runs is aborted until it
 })
 
 test('a closed backend waits for nobody', async () => {
-  const { clock, result, close } = startStop({ abort: () => said('stopping'), perf: busy })
+  const { clock, result, close } = startStop({ abort: () => said('found'), perf: busy })
   await clock.advance(300)
   close()
   await clock.advance(0)

@@ -18,7 +18,7 @@ export const nativeReply = v.object({
 export const nativeChunk = v.object({ token: v.string(), finish_reason: finishReason })
 
 /** The answer to an abort holds strings, not booleans. */
-export const abortReply = v.object({ success: v.unknown(), done: v.unknown() })
+export const abortReply = v.object({ success: v.unknown() })
 
 export const perfReply = v.object({
   idle: optionalNumber,
