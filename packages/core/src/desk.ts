@@ -114,8 +114,8 @@ export function createDesk(options: ResolvedOptions): Desk {
     if (watchers.has(station) || !isAwaited(station)) return
     const timer = clock.setTimer(() => {
       watchers.delete(station)
-      // A shut backend is tried with a real event, not with a probe.
-      if (station.isShut()) serve()
+      // Time alone may have ended what kept events away. A shut backend is tried with a real event, not with a probe.
+      if (station.admits() !== 'no' || station.isShut()) serve()
       else if (isAwaited(station)) void station.look(0).then(serve)
     }, tuning.probeIntervalMs)
     watchers.set(station, timer)
@@ -242,6 +242,7 @@ export function createDesk(options: ResolvedOptions): Desk {
     async takeSeat(run, { tried, isReturning }) {
       if (run.control.signal.aborted) return failure(endedBecause(run))
       const routed = await narrow(run)
+      if (run.control.signal.aborted) return failure(endedBecause(run))
       if (!routed.ok) return routed
       const isLeft = ({ name }: Station) => !tried.has(name)
       const allowed = routed.value.allowed.filter(isLeft)

@@ -17,6 +17,7 @@ import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { estimateMs, learnFromCall, type TokenTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
+import { ABORTED, untilAborted } from './until-aborted.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
 export interface Station extends RoutableBackend {
@@ -172,12 +173,14 @@ async function probe(
 ): Promise<BackendState | BackendError> {
   const control = new AbortController()
   const timer = clock.setTimer(() => control.abort(), timeoutMs)
+  const silent = () =>
+    new BackendError('dead', `${backend.name} did not say how it is within ${timeoutMs} ms.`)
   try {
-    return await backend.probe(control.signal)
+    // An adapter that does not obey its signal must not blind the desk.
+    const state = await untilAborted(backend.probe(control.signal), control.signal)
+    return state === ABORTED ? silent() : state
   } catch (error) {
-    if (control.signal.aborted) {
-      return new BackendError('dead', `${backend.name} did not say how it is within ${timeoutMs} ms.`)
-    }
+    if (control.signal.aborted) return silent()
     if (error instanceof BackendError) return error
     return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
   } finally {

@@ -1,8 +1,12 @@
 import { createDispatcher, createKoboldBackend, type Outcome } from '@ai-ticket/core'
-import { type KoboldFault, koboldFaultNames, startKoboldSimulator } from '@ai-ticket/testkit'
+import {
+  createScaledClock,
+  type KoboldFault,
+  koboldFaultNames,
+  startKoboldSimulator,
+} from '@ai-ticket/testkit'
 import { describe, expect, test } from 'vitest'
 import { openServer } from './open-server.ts'
-import { createScaledClock } from './scaled-clock.ts'
 
 // Pauses of minutes pass in a second; a loopback exchange of 1 ms counts as 0.1 s, far below every pause that matters.
 const FACTOR = 100

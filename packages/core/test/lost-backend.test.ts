@@ -1,0 +1,97 @@
+import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createScaledClock, startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { openDesk } from './open-desk.ts'
+
+// A second passes in 20 ms: a loopback exchange of 1 ms counts as 50 ms.
+const FACTOR = 50
+const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY, abortReplyMs: 1 }
+
+test('a black hole costs the first events its timeout, and later ones nothing', async () => {
+  const clock = createScaledClock(FACTOR)
+  await using desk = await openDesk(
+    [{ ...AT_ONCE, faults: [{ fault: 'hang_before_headers', endpoint: 'any' }] }, AT_ONCE],
+    {
+      clock,
+    },
+  )
+  const stateOfFirst = async () => (await desk.dispatcher.health()).backends[0]?.state
+  const paid: number[] = []
+  for (let event = 0; event < 6; event++) {
+    const outcome = await desk.dispatcher.onEvent({ content: 'x' })
+    expect(outcome).toMatchObject({ backend: 'b2' })
+    paid.push(outcome.attempts.filter(({ backend }) => backend === 'b1').length)
+    if (paid.at(-1))
+      expect(outcome.attempts[0]).toMatchObject({ backend: 'b1', result: 'api_timeout', stopped: 'dead' })
+  }
+  // One event finds out that it is silent; from then on the other one is preferred, so that nobody pays.
+  expect(paid).toEqual([1, 0, 0, 0, 0, 0])
+  expect(await stateOfFirst()).not.toBe('ready')
+})
+
+test('the breaker opens after three events that a backend alone could not serve, and an answer closes it', async () => {
+  const clock = createScaledClock(FACTOR)
+  await using desk = await openDesk([AT_ONCE], { clock, attempts: 1 })
+  const [simulator] = desk.simulators
+  const ask = () => desk.dispatcher.onEvent({ content: 'x', timeout_ms: 30_000 })
+  await simulator.stopListening()
+  for (let event = 0; event < 3; event++) expect(await ask()).toMatchObject({ error: 'api_connection_error' })
+  expect((await desk.dispatcher.health()).backends[0]).toMatchObject({ state: 'down' })
+  await simulator.startListening()
+  // It is the only one: the next event is the trial, whatever the breaker says.
+  expect(await ask()).toHaveProperty('completion')
+  expect((await desk.dispatcher.health()).backends[0]).toMatchObject({ state: 'ready' })
+})
+
+test('a killed backend leaves its events to the other one, and is used again when it is back', async () => {
+  const clock = createScaledClock(FACTOR)
+  await using desk = await openDesk([AT_ONCE, { ...AT_ONCE, model: 'koboldcpp/simulator' }], { clock })
+  const [first] = desk.simulators
+  const ask = () => desk.dispatcher.onEvent({ content: 'x' })
+  await desk.dispatcher.health()
+  await first.kill()
+  for (let event = 0; event < 5; event++) expect(await ask()).toMatchObject({ backend: 'b2' })
+  await first.startListening()
+  await expect.poll(async () => (await desk.dispatcher.health()).backends[0]?.state).toBe('ready')
+  const outcomes = await Promise.all([ask(), ask()])
+  expect(outcomes.map((outcome) => 'backend' in outcome && outcome.backend).sort()).toEqual(['b1', 'b2'])
+})
+
+test('a backend that closes its port to load another model is waited for, not failed', async () => {
+  const clock = createScaledClock(FACTOR)
+  await using desk = await openDesk([AT_ONCE], { clock })
+  const [simulator] = desk.simulators
+  expect(await desk.dispatcher.onEvent({ content: 'x' })).toMatchObject({ model: 'koboldcpp/simulator' })
+  // 300 ms of the machine are 15 s of the desk: longer than all repeats, shorter than the grace.
+  const loading = simulator.loadModel('koboldcpp/other', 300)
+  const waiting = Promise.all([1, 2, 3].map(() => desk.dispatcher.onEvent({ content: 'x' })))
+  await expect.poll(async () => (await desk.dispatcher.health()).backends[0]?.state).toBe('loading')
+  await loading
+  for (const outcome of await waiting) {
+    expect(outcome).toMatchObject({ completion: expect.any(String), model: 'koboldcpp/other' })
+  }
+})
+
+test('a backend that does not come back within the grace is down, and its events fail', async () => {
+  const clock = createScaledClock(200)
+  await using desk = await openDesk([AT_ONCE], { clock })
+  const [simulator] = desk.simulators
+  await desk.dispatcher.onEvent({ content: 'x' })
+  await simulator.stopListening()
+  const outcome = await desk.dispatcher.onEvent({ content: 'x' })
+  expect(outcome).toMatchObject({ error: 'api_connection_error' })
+  expect(outcome.duration_ms).toBeGreaterThanOrEqual(59_000)
+})
+
+test('a dead backend beside a ready one is not repeated', async () => {
+  await using ready = await startKoboldSimulator(AT_ONCE)
+  const dead = createKoboldBackend({ url: 'http://127.0.0.1:1', name: 'dead' })
+  await using dispatcher = createDispatcher({
+    backends: [dead, createKoboldBackend({ url: ready.url, name: 'ready' })],
+  })
+  const outcome = await dispatcher.onEvent({ content: 'x' })
+  expect(outcome.attempts.map(({ backend, result }) => `${backend} ${result}`)).toEqual([
+    'dead api_connection_error',
+    'ready completed',
+  ])
+})
