@@ -3,7 +3,7 @@ import { HTTP_STATUS } from '@ai-ticket/server'
 import { expect, test } from 'vitest'
 import { KEY_VARIABLE, URL_FLAG, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
 import { CONFIG_FLAG, CONFIG_VARIABLE } from '../../ai-ticket-server/src/config.ts'
-import { EXIT_OF_FAILURE } from '../../ai-ticket-server/src/exit-codes.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../../ai-ticket-server/src/exit-codes.ts'
 import { SETTINGS, type Setting } from '../../ai-ticket-server/src/settings.ts'
 import { TUNING_PATHS } from '../../ai-ticket-server/src/tuning-schema.ts'
 import { resolveKoboldOptions } from '../../core/src/kobold/kobold-options.ts'
@@ -160,4 +160,11 @@ test('the table of the server has every option with its default', () => {
       .filter((name = '') => objects.includes(name))
       .toSorted(),
   ).toEqual(objects.toSorted())
+})
+
+test('the page on deployment knows how the server ends', () => {
+  const rows = tableRows('docs/deployment.md', ['exit code', 'what happened'])
+  const written = rows.flatMap((row) => (row['exit code'] ?? '').split(', ').map(Number))
+  const { badInput, unavailable, temporary, noPermission, ...ofTheServer } = EXIT
+  expect(written).toEqual(Object.values(ofTheServer).toSorted((one, other) => one - other))
 })

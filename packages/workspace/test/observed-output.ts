@@ -16,6 +16,6 @@ export function expectOutput(actual: string, written: string, language: string):
     expect(JSON.parse(masked(actual))).toEqual(JSON.parse(masked(written)))
     return
   }
-  const pattern = masked(written).trimEnd().split('…').map(escaped).join('[\s\S]*?')
+  const pattern = masked(written).trimEnd().split('…').map(escaped).join('[\\s\\S]*?')
   expect(masked(actual).trimEnd()).toMatch(new RegExp(`^${pattern}$`))
 }
