@@ -1,0 +1,87 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Call, Contender, Program, ProgramPlace } from './contender.ts'
+
+const PROMPT = 'Tell me about Lily.'
+const PARAMETERS = { max_tokens: 24, temperature: 0.7 }
+const JSON_TYPE = { 'content-type': 'application/json' }
+/** More than the connections of any measurement, so that no event waits in line. */
+const WIDE_OPEN = 256
+
+export const DIRECT = 'direct'
+export const BARE_PROXY = 'bare proxy'
+export const AI_TICKET = 'ai-ticket-server'
+export const AI_TICKET_LOGGING = 'ai-ticket-server, log level info'
+export const PORTKEY = '@portkey-ai/gateway'
+
+export const direct: Contender = {
+  name: DIRECT,
+  healthPath: '/api/extra/version',
+  plain: chat({ stream: false }),
+  stream: chat({ stream: true }),
+}
+
+export const bareProxy: Contender = {
+  ...direct,
+  name: BARE_PROXY,
+  healthPath: '/health',
+  program: ({ port, backendUrl }) => ({ args: [sourceFile('bare-proxy.mjs'), String(port), backendUrl] }),
+}
+
+/** The published bin, as `npx ai-ticket-server` runs it. The proxy logs nothing, so the log is quiet here, too. */
+export const aiTicket: Contender = {
+  name: AI_TICKET,
+  healthPath: '/health',
+  plain: event({}),
+  stream: event({ accept: 'text/event-stream' }),
+  program: (place) => aiTicketServer(place, 'warning'),
+}
+
+/** With the log level that it has unless told otherwise: two lines for every event. */
+export const aiTicketLogging: Contender = {
+  ...aiTicket,
+  name: AI_TICKET_LOGGING,
+  program: (place) => ({ ...aiTicketServer(place, 'info'), keepsLog: true }),
+}
+
+/**
+ * The gateway decides by headers where a request goes. As npm installs it (with @hono/node-server 1.19) it answers
+ * every stream with status 500, for it changes headers that cannot be changed.
+ */
+export const portkey = (startScript: string, backendUrl: string): Contender => {
+  const headers = { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${backendUrl}/v1` }
+  return {
+    name: PORTKEY,
+    healthPath: '/',
+    plain: chat({ stream: false }, headers),
+    program: ({ port }) => ({ args: [startScript, `--port=${port}`, '--headless'] }),
+  }
+}
+
+function aiTicketServer({ port, backendUrl, folder }: ProgramPlace, logLevel: string): Program {
+  const config = join(folder, 'ai-ticket.json')
+  const backend = { name: 'backend', type: 'kobold', url: backendUrl, concurrency: WIDE_OPEN }
+  writeFileSync(config, JSON.stringify({ backends: [backend] }))
+  const bin = fileURLToPath(new URL('./dist/serve.js', import.meta.resolve('ai-ticket-server/package.json')))
+  return { args: [bin, '--port', String(port), '--config', config, '--log-level', logLevel] }
+}
+
+function chat(more: { stream: boolean }, headers: Record<string, string> = {}): Call {
+  const messages = [{ role: 'user', content: PROMPT }]
+  return {
+    path: '/v1/chat/completions',
+    headers: { ...JSON_TYPE, authorization: 'Bearer none', ...headers },
+    body: JSON.stringify({ model: 'whatever', messages, ...PARAMETERS, ...more }),
+  }
+}
+
+function event(headers: Record<string, string>): Call {
+  return {
+    path: '/event',
+    headers: { ...JSON_TYPE, ...headers },
+    body: JSON.stringify({ content: PROMPT, parameters: PARAMETERS }),
+  }
+}
+
+export const sourceFile = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
