@@ -1,7 +1,3 @@
-import ky, { type Options } from 'ky'
-import type { Delivery, Transport } from './delivery.ts'
-import { createPoolFetch } from './pool-fetch.ts'
-
 export interface ClientOptions {
   /** Address under which the paths lie, without a slash at its end. */
   baseUrl: string
@@ -29,45 +25,28 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** One ky for one backend. It repeats nothing and limits no time: both are decided above it. */
-export function createClient({ baseUrl, apiKey, connectTimeoutMs, fetch }: ClientOptions): HttpClient {
-  const pool = fetch ? undefined : createPoolFetch({ origin: new URL(baseUrl).origin, connectTimeoutMs })
-  const transport = fetch ? overFetch(fetch) : pool?.fetch
-  const client = ky.create({
-    retry: 0,
-    timeout: false,
-    throwHttpErrors: false,
-    fetch: (request, init?: RequestInit & { delivery?: Delivery }) => {
-      if (!transport || !(request instanceof Request)) throw new TypeError('ky sent no Request.')
-      return transport(request, init?.delivery ?? { headers: {} })
-    },
-  })
-  const common = { ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) }
-  const withBody = { ...common, 'content-type': 'application/json' }
+/**
+ * A client for one server. ky and undici take 100 ms to import, so they are not before the first call: a program that
+ * only imports the library does not wait for them.
+ */
+export function createClient(options: ClientOptions): HttpClient {
+  let opening: Promise<HttpClient> | undefined
+  let client: HttpClient | undefined
+  let isClosed = false
+  const open = async () => {
+    const { openClient } = await import('./open-client.ts')
+    client = openClient(options)
+    if (isClosed) await client.close()
+    return client
+  }
   return {
-    send({ method, path, headers, ...rest }) {
-      const own = rest.body === undefined ? common : withBody
-      const delivery: Delivery = { ...rest, headers: headers ? { ...headers, ...own } : own }
-      const options: Options & { delivery: Delivery } = { method, delivery }
-      return client(baseUrl + path, options)
+    async send(call) {
+      opening ??= open()
+      return (client ?? (await opening)).send(call)
     },
     async close() {
-      await pool?.close()
+      isClosed = true
+      await (await opening)?.close()
     },
   }
 }
-
-/** A foreign fetch does not tell when it starts to write, so it counts as started. */
-const overFetch =
-  (fetch: typeof globalThis.fetch): Transport =>
-  (request, { headers, body, signal, onSent }) => {
-    onSent?.()
-    const { method, url } = request
-    return fetch(url, {
-      method,
-      headers,
-      redirect: 'manual',
-      ...(body !== undefined && { body }),
-      ...(signal && { signal }),
-    })
-  }
