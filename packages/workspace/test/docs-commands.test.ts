@@ -86,6 +86,7 @@ test('scripts and files exist, and no command is of a kind that nobody checks', 
     if (name in PROGRAMS || `${name} ${first}` in PROGRAMS) return false
     if (name === 'npm')
       return !(scripts.includes(first === 'run' ? (args[1] ?? '') : first) || first === 'install')
+    if (name.includes('/')) return !existsSync(join(ROOT, name))
     if (name === 'node') return !existsSync(join(ROOT, first))
     if (name === 'docker')
       return args.includes('-f') && !existsSync(join(ROOT, args[args.indexOf('-f') + 1] ?? ''))

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type {
   DispatcherOptions,
   FailureOutcome,
@@ -9,7 +11,7 @@ import type {
 } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import type { TicketEvent } from '../../core/src/event.ts'
-import { readPage, tableRows } from './markdown.ts'
+import { ROOT, readPage, tableRows } from './markdown.ts'
 
 // A field that the contract gains does not compile here until it is named, and does not pass until it is documented.
 
@@ -134,4 +136,19 @@ test.each([
   const [, section = ''] = readPage('docs/configuration.md').split(`\n## ${title}\n`)
   const names = named(section.split('\n## ')[0] ?? '')
   expect(options.filter((name) => !names.includes(name))).toEqual([])
+})
+
+/** Names of all keys, however deep. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  const own = 'properties' in schema ? Object.keys(schema.properties as object) : []
+  return [...own, ...Object.values(schema).flatMap(keysOf)]
+}
+
+test('the page on configuration names every key of the file', () => {
+  const schema = JSON.parse(readFileSync(join(ROOT, 'packages/ai-ticket-server/config.schema.json'), 'utf8'))
+  const page = readPage('docs/configuration.md')
+  const keys = new Set(keysOf(schema))
+  expect(keys.size).toBeGreaterThan(30)
+  expect([...keys].filter((key) => !new RegExp(`\\b${key.replace('$', '')}\\b`).test(page))).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -58,7 +58,7 @@ test('output stands right after what makes it', () => {
 test('every snippet compiles', () => {
   const { stdout, status } = spawnSync('tsc', ['-p', FOLDER, '--pretty', 'false'], {
     encoding: 'utf8',
-    env: { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}` },
+    env: { ...process.env, PATH: [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter) },
   })
   expect(stdout).toBe('')
   expect(status).toBe(0)
