@@ -86,6 +86,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
       return { status: answers ? 'healthy' : 'degraded', backends, waiting: desk.waiting }
     },
+    report: () => desk.report(),
     close({ drainMs = 0 }: CloseOptions = {}) {
       if (closing && drainMs === 0) abortAll()
       closing ??= shutDown(drainMs)

@@ -12,6 +12,7 @@ import {
 import { canCarry } from './can-carry.ts'
 import type { CallFailure } from './classify.ts'
 import type { Timer } from './clock.ts'
+import type { DeskReport, LineReport } from './dispatcher.ts'
 import { type Failure, type FailureCode, failure, type Result, success } from './failure.ts'
 import { createForecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { createLine } from './line.ts'
@@ -20,6 +21,7 @@ import { modelOn, route } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
 import { type CallSample, createStation, type Station } from './station.ts'
 import { untilAborted } from './until-aborted.ts'
+import { etaSeconds } from './waiting-time.ts'
 
 /** How an event leaves the backend that it called. */
 export type Leaving =
@@ -52,6 +54,7 @@ export interface Desk {
   readonly stations: readonly Station[]
   /** Events that wait for a slot. */
   readonly waiting: number
+  report(): DeskReport
   /** Waits for a slot of one of the backends that may answer, but not of one that was tried. */
   takeSeat(
     run: Run,
@@ -234,11 +237,23 @@ export function createDesk(options: ResolvedOptions): Desk {
     })
   }
 
+  function reportLine(): LineReport {
+    const oldest = line.oldestEnteredAt
+    const eta = etaSeconds(forecast.newcomerStartsInMs(stations))
+    return {
+      waiting: line.size,
+      capacity: tuning.lineCapacity,
+      ...(oldest === undefined ? {} : { oldest_ms: Math.round(clock.now() - oldest) }),
+      ...(eta === undefined ? {} : { eta_seconds: eta }),
+    }
+  }
+
   return {
     stations,
     get waiting() {
       return line.size
     },
+    report: () => ({ backends: stations.map((station) => station.report()), line: reportLine() }),
     async takeSeat(run, { tried, isReturning }) {
       if (run.control.signal.aborted) return failure(endedBecause(run))
       const routed = await narrow(run)

@@ -43,6 +43,33 @@ export interface Health {
   waiting: number
 }
 
+/** What is known of a backend without asking it. */
+export interface BackendReport extends BackendHealth {
+  /** `open`: left out after events in a row that it could not serve; `trial`: one event is out to try it. */
+  breaker: 'closed' | 'open' | 'trial'
+  /** Recent mean of a whole call, in milliseconds. */
+  latency_ms?: number
+  /** Learned speeds, in tokens per second. */
+  prompt_tokens_per_second?: number
+  completion_tokens_per_second?: number
+}
+
+export interface LineReport {
+  /** Events that wait for a slot. */
+  waiting: number
+  capacity: number
+  /** How long the oldest of them has waited, in milliseconds. */
+  oldest_ms?: number
+  /** When an event that comes now is likely to start, by the speeds learned. */
+  eta_seconds?: number
+}
+
+/** The state of the desk, as `GET /backends` shows it. */
+export interface DeskReport {
+  backends: BackendReport[]
+  line: LineReport
+}
+
 export interface CloseOptions {
   /** Events in hand, running or waiting, go on for so long; then they end as `shutting_down`. Default 0. */
   drainMs?: number
@@ -59,6 +86,8 @@ export interface Dispatcher extends AsyncDisposable {
   streamEvent(event: unknown, options?: EventOptions): AsyncIterable<StreamEvent>
   /** Probes every backend (answers are kept for 2 s). Never throws because a backend is away. */
   health(signal?: AbortSignal): Promise<Health>
+  /** Backends, slots, line, speeds and breakers, as they are known now. Asks nobody. */
+  report(): DeskReport
   /** Stops accepting, ends what is in hand, closes what the dispatcher opened. May be called twice. */
   close(options?: CloseOptions): Promise<void>
 }

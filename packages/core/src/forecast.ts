@@ -20,12 +20,14 @@ export interface Forecast {
   refusal(waiter: ForecastWaiter, allowed: readonly Station[]): Failure | undefined
   /** When the waiter is likely to start, in milliseconds from now. */
   startsInMs(waiter: ForecastWaiter, allowed: readonly Station[]): number | undefined
+  /** When an ordinary event that came now would start, in milliseconds. */
+  newcomerStartsInMs(allowed: readonly Station[]): number | undefined
   /** What to tell whom a full line turns away, in milliseconds. */
   fullLineRetryMs(allowed: readonly Station[]): number
 }
 
 export function createForecast(desk: {
-  readonly line: Pick<Line<ForecastWaiter>, 'ahead'>
+  readonly line: Pick<Line<ForecastWaiter>, 'ahead' | 'waiting'>
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
   named(names: readonly string[]): readonly Station[]
@@ -48,8 +50,11 @@ export function createForecast(desk: {
     return times
   }
 
+  const hasFreeSlot = (allowed: readonly Station[]) =>
+    allowed.some(({ inFlight, concurrency }) => inFlight < concurrency)
+
   const starts: Forecast['startsInMs'] = (waiter, allowed) => {
-    if (allowed.some(({ inFlight, concurrency }) => inFlight < concurrency)) return 0
+    if (hasFreeSlot(allowed)) return 0
     const ahead = desk.line
       .ahead(waiter, clock.now())
       .map(({ backends, run }) => workMs(desk.named(backends), run))
@@ -58,6 +63,11 @@ export function createForecast(desk: {
 
   return {
     startsInMs: starts,
+    newcomerStartsInMs(allowed) {
+      if (hasFreeSlot(allowed)) return 0
+      const ahead = desk.line.waiting().map(({ backends, run }) => workMs(desk.named(backends), run))
+      return startsInMs({ slots: slotTimes(allowed), ahead })
+    },
     refusal(waiter, allowed) {
       const inAll = workMs(allowed, waiter.run)
       if (inAll === undefined) return undefined

@@ -16,10 +16,13 @@ export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
 export type {
   BackendHealth,
+  BackendReport,
   CloseOptions,
+  DeskReport,
   Dispatcher,
   EventOptions,
   Health,
+  LineReport,
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'

@@ -9,14 +9,14 @@ import {
   onProbe,
   stateAt,
 } from './backend-state.ts'
-import type { BackendHealth } from './dispatcher.ts'
+import type { BackendHealth, BackendReport } from './dispatcher.ts'
 import type { Logger } from './logger.ts'
 import type { BackendEntry, ResolvedOptions } from './options.ts'
 import type { Usage } from './outcome.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
 import { createSlots, type Slots } from './slots.ts'
-import { estimateMs, learnFromCall, type TokenTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
+import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 import { ABORTED, untilAborted } from './until-aborted.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
@@ -39,8 +39,8 @@ export interface Station extends RoutableBackend {
   finished(sample: CallSample): void
   /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
   workMs(work: Work): number | undefined
-  readonly speeds: TokenTimes | undefined
   health(): BackendHealth
+  report(): BackendReport
 }
 
 /** What a whole answer took. */
@@ -145,9 +145,6 @@ export function createStation(
       latencyMs = before + LATENCY_WEIGHT * (durationMs - before)
     },
     workMs: ({ promptTokens, maxTokens }) => estimateMs(speed, { promptTokens, maxTokens }),
-    get speeds() {
-      return tokenTimes(speed)
-    },
     health() {
       const { seen } = station
       return {
@@ -161,9 +158,23 @@ export function createStation(
         ...(problem === undefined ? {} : { details: problem }),
       }
     },
+    report() {
+      const speeds = tokenTimes(speed)
+      return {
+        ...station.health(),
+        breaker: isOnTrial(station.status) ? 'trial' : isOpen(station.status) ? 'open' : 'closed',
+        ...(latencyMs === undefined ? {} : { latency_ms: Math.round(latencyMs) }),
+        ...(speeds && {
+          prompt_tokens_per_second: perSecond(speeds.readMs),
+          completion_tokens_per_second: perSecond(speeds.writtenMs),
+        }),
+      }
+    },
   }
   return station
 }
+
+const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10
 
 /** What the backend says of itself, or why it does not. Never throws: every way of failing is an answer here. */
 async function probe(

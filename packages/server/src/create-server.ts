@@ -19,6 +19,7 @@ import { installHostCheck } from './plugins/host-check.ts'
 import { installNotFound } from './plugins/not-found.ts'
 import { installRequestId, requestIdOf } from './plugins/request-id.ts'
 import { installRequestLog } from './plugins/request-log.ts'
+import { addBackendsRoute } from './routes/backends.ts'
 import { addChatCompletionsRoute } from './routes/chat-completions.ts'
 import { addCompletionsRoute } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
@@ -28,7 +29,7 @@ import { addModelRoutes } from './routes/models.ts'
 /**
  * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
  *
- * `POST /event` (JSON, or server-sent events by `Accept`), `GET /health`, `/livez`, `/readyz`, and for OpenAI's clients
+ * `POST /event` (JSON, or server-sent events by `Accept`), `GET /backends`, `/health`, `/livez`, `/readyz`, and for OpenAI's clients
  * `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models`. Every error is `{ error, details }` (under `/v1`
  * OpenAI's `{ error: { message, type, param, code } }`) with an `X-Request-Id`; a caller that hangs up cancels its event.
  * It binds nothing by itself and does not insist on keys: which address needs them is decided by who calls `listen`.
@@ -115,6 +116,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   const { drain, keyNameOf, maySeeDetail } = guards
   const isReady = () => !drain.active && ready()
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
+  addBackendsRoute(server, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
