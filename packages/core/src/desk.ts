@@ -266,6 +266,10 @@ export function createDesk(options: ResolvedOptions): Desk {
         if (refused) return failure(refused)
       }
       serve()
+      for (const shut of allowed) {
+        // Its turn as the trial comes last, so that where others serve it would never come: a probe is as good.
+        if (shut.isShut() && shut.admits() === 'trial') void shut.look(tuning.probeTimeoutMs)
+      }
       const station = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
       if (!station) return wait(run, allowed, isReturning)
       run.sink?.admitted(run.id)
