@@ -25,11 +25,11 @@ const VARIABLES: readonly string[] = [
 
 /** Where the programs of a page live, to ask them for their flags. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
-  'ai-ticket-server': ['packages/ai-ticket-server/src/serve.ts'],
-  'ai-ticket ask': ['packages/ai-ticket-server/src/cli.ts', 'ask'],
-  'ai-ticket health': ['packages/ai-ticket-server/src/cli.ts', 'health'],
-  'ai-ticket config': ['packages/ai-ticket-server/src/cli.ts', 'config'],
-  'kobold-simulator': ['packages/testkit/src/bin.ts'],
+  'ai-ticket-server': ['packages/ai-ticket-server/dist/serve.js'],
+  'ai-ticket ask': ['packages/ai-ticket-server/dist/cli.js', 'ask'],
+  'ai-ticket health': ['packages/ai-ticket-server/dist/cli.js', 'health'],
+  'ai-ticket config': ['packages/ai-ticket-server/dist/cli.js', 'config'],
+  'kobold-simulator': ['packages/testkit/dist/bin.js'],
 }
 
 const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts)

@@ -8,12 +8,15 @@ export interface Finished {
   readonly exitCode: number | null
 }
 
-/** Runs a TypeScript file against the sources of all packages, from the root, with these variables beside PATH. */
+/**
+ * Runs a program against the build of all packages, from the root, with these variables beside PATH. Not against the
+ * sources: they hold `await using`, which Node 22 cannot read.
+ */
 export async function runProgram(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, ['--conditions=@ai-ticket/source', ...args], {
+  const child = spawn(process.execPath, [...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NO_COLOR: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
