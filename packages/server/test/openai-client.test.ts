@@ -41,7 +41,7 @@ test('a chat', async () => {
 
 test('a stream with usage', async () => {
   await using desk = await openDesk({
-    simulators: [{ tokensPerSecond: 500, answer: () => 'One two three.' }],
+    simulators: [{ tokensPerSecond: 20, answer: () => 'One two three.' }],
   })
   const stream = await clientOf(desk).chat.completions.create({
     ...HI,

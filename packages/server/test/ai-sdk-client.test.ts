@@ -1,0 +1,211 @@
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import { APICallError, generateText, jsonSchema, Output, RetryError, streamText, tool } from 'ai'
+import { expect, test } from 'vitest'
+import { openDesk } from './open-desk.ts'
+import { AT_ONCE, collect, SLOW } from './openai-clients.ts'
+
+const CITY = jsonSchema<{ city: string }>({
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+  additionalProperties: false,
+})
+
+/** The AI SDK, as it comes, and every status that it got. */
+function providerOf(desk: { baseURL: string }, apiKey = 'none') {
+  const statuses: number[] = []
+  const provider = createOpenAICompatible({
+    name: 'desk',
+    baseURL: desk.baseURL,
+    apiKey,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+    async fetch(input, init) {
+      const reply = await fetch(input, init)
+      statuses.push(reply.status)
+      return reply
+    },
+  })
+  return { provider, statuses }
+}
+
+// A completion model has no tools, and the SDK says so whenever it is used.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
+
+/** Errors are looked for in the stream, not on the terminal. */
+const onError = () => {}
+
+test('a text, and what it cost', async () => {
+  await using desk = await openDesk({
+    simulators: [{ ...AT_ONCE, answer: () => ({ text: 'Good day.', reasoning: 'Hm.' }) }],
+  })
+  const { provider } = providerOf(desk)
+  const { text, reasoningText, finishReason, usage, response } = await generateText({
+    model: provider('any'),
+    instructions: 'Be brief.',
+    prompt: 'Hello',
+    stopSequences: ['STOP'],
+    maxOutputTokens: 20,
+  })
+  expect({ text, reasoningText, finishReason }).toEqual({
+    text: 'Good day.',
+    reasoningText: 'Hm.',
+    finishReason: 'stop',
+  })
+  expect(usage.outputTokens).toBe(desk.simulator.calls[0]?.tokensGenerated)
+  expect(response.modelId).toBe('koboldcpp/simulator')
+  expect(desk.simulator.calls[0]?.body).toMatchObject({
+    messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user' }],
+    stop: ['STOP'],
+    max_tokens: 20,
+  })
+})
+
+test('a stream with usage', async () => {
+  await using desk = await openDesk({
+    simulators: [{ tokensPerSecond: 20, answer: () => 'One two three.' }],
+  })
+  const { provider } = providerOf(desk)
+  const result = streamText({ model: provider('any'), prompt: 'Count', onError })
+  const deltas = await collect(result.textStream)
+  expect(deltas.length).toBeGreaterThan(1)
+  expect(deltas.join('')).toBe('One two three.')
+  expect(await result.finishReason).toBe('stop')
+  expect((await result.usage).outputTokens).toBe(desk.simulator.calls[0]?.tokensGenerated)
+})
+
+test('a completion', async () => {
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, answer: () => 'there was a desk.' }] })
+  const { provider } = providerOf(desk)
+  const model = provider.completionModel('any')
+  const whole = await generateText({ model, prompt: 'Once upon a time' })
+  const streamed = streamText({ model, prompt: 'Once upon a time', onError })
+  expect(whole.text).toBe('there was a desk.')
+  expect(await streamed.text).toBe('there was a desk.')
+})
+
+test('a tool is called, its answer goes back, and the text comes', async () => {
+  let asked = 0
+  const toolCalls = [
+    { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Ulm"}' } },
+  ]
+  const answer = () => (asked++ === 0 ? { text: '', toolCalls } : 'It rains.')
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, answer }] })
+  const { provider } = providerOf(desk)
+  const first = await generateText({
+    model: provider('any'),
+    prompt: 'How is the weather in Ulm?',
+    tools: { weather: tool({ inputSchema: CITY, execute: ({ city }) => `Rain in ${city}` }) },
+    stopWhen: ({ steps }) => steps.length === 2,
+  })
+  expect(first.steps[0]?.toolCalls).toMatchObject([{ toolName: 'weather', input: { city: 'Ulm' } }])
+  expect(first.text).toBe('It rains.')
+  expect(desk.simulator.calls[1]?.body).toMatchObject({
+    messages: [{}, { tool_calls: [{ id: 'call_1' }] }, { role: 'tool', tool_call_id: 'call_1' }],
+  })
+})
+
+test('a streamed tool call arrives whole', async () => {
+  const toolCalls = [
+    { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Ulm"}' } },
+  ]
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, answer: () => ({ text: '', toolCalls }) }] })
+  const { provider } = providerOf(desk)
+  const tools = { weather: tool({ inputSchema: CITY, execute: () => 'Rain' }) }
+  const result = streamText({ model: provider('any'), prompt: 'Weather?', tools, onError })
+  expect(await result.toolCalls).toMatchObject([{ toolName: 'weather', input: { city: 'Ulm' } }])
+  expect(await result.finishReason).toBe('tool-calls')
+})
+
+test('an object by a schema', async () => {
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, answerJson: { city: 'Ulm' } }] })
+  const { provider } = providerOf(desk)
+  const { output } = await generateText({
+    model: provider('any'),
+    prompt: 'Where?',
+    output: Output.object({ schema: CITY }),
+  })
+  expect(output).toEqual({ city: 'Ulm' })
+  expect(desk.simulator.calls[0]?.body).toMatchObject({ response_format: { type: 'json_schema' } })
+})
+
+test('abort stops the backend within a second', async () => {
+  await using desk = await openDesk({ simulators: [SLOW] })
+  const { provider } = providerOf(desk)
+  const controller = new AbortController()
+  const { stream } = streamText({
+    model: provider('any'),
+    prompt: 'Go on.',
+    abortSignal: controller.signal,
+    onError,
+  })
+  const parts = collect(stream)
+  await desk.simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) > 2)
+  const abortedAt = performance.now()
+  controller.abort()
+  expect((await parts).at(-1)?.type).toBe('abort')
+  await desk.simulator.waitFor(({ generating }) => !generating)
+  expect(performance.now() - abortedAt).toBeLessThan(1_000)
+  expect(desk.simulator.aborts[0]?.genkey).toBe(desk.simulator.calls[0]?.genkey)
+  expect(desk.simulator.calls[0]?.tokensGenerated).toBeLessThan(40)
+})
+
+test('a backend that dies in mid-stream is an error, never a clean end', async () => {
+  await using desk = await openDesk({
+    simulators: [{ tokensPerSecond: 200, faults: [{ fault: 'cut_stream', afterTokens: 5 }] }],
+  })
+  const { provider, statuses } = providerOf(desk)
+  const { stream, finishReason } = streamText({ model: provider('any'), prompt: 'Go on.', onError })
+  const parts = await collect(stream)
+  expect(parts.some(({ type }) => type === 'text-delta')).toBe(true)
+  expect(parts.find(({ type }) => type === 'error')).toMatchObject({
+    error: { code: 'api_stream_interrupted' },
+  })
+  expect(await finishReason).toBe('error')
+  expect(statuses).toEqual([200])
+})
+
+test('where there is a choice, an unknown model is a 404 that is not repeated', async () => {
+  await using desk = await openDesk({
+    simulators: [
+      { ...AT_ONCE, model: 'koboldcpp/tiny' },
+      { ...AT_ONCE, model: 'koboldcpp/large' },
+    ],
+  })
+  const { provider, statuses } = providerOf(desk)
+  const error = await generateText({ model: provider('gpt-5'), prompt: 'Hi' }).catch(
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(APICallError)
+  expect(error).toMatchObject({ statusCode: 404, message: expect.stringContaining('koboldcpp/large') })
+  expect(statuses).toEqual([404])
+})
+
+test('a full line: comes back when it is told to', async () => {
+  const answer = ({ text }: { text: string }) => (text.includes('Long') ? SLOW.answer() : 'Hi.')
+  await using desk = await openDesk({
+    simulators: [{ tokensPerSecond: 20, answer }],
+    dispatcher: { lineCapacity: 0 },
+  })
+  const { provider, statuses } = providerOf(desk)
+  const long = new AbortController()
+  const running = generateText({ model: provider('any'), prompt: 'Long', abortSignal: long.signal }).catch(
+    (error: unknown) => error,
+  )
+  await desk.simulator.waitForCall(1)
+  const short = generateText({ model: provider('any'), prompt: 'Short' })
+  await expect.poll(() => statuses, { interval: 5 }).toEqual([503])
+  long.abort()
+  await running
+  expect((await short).text).toBe('Hi.')
+  expect(statuses).toEqual([503, 200])
+})
+
+test('a wrong key is a 401', async () => {
+  await using desk = await openDesk({ server: { apiKeys: ['sesame'] } })
+  const ask = (key: string) => generateText({ model: providerOf(desk, key).provider('any'), prompt: 'Hi' })
+  const error = await ask('guess').catch((thrown: unknown) => thrown)
+  expect(RetryError.isInstance(error)).toBe(false)
+  expect(error).toMatchObject({ statusCode: 401, message: expect.stringContaining('Bearer') })
+  expect((await ask('sesame')).text).not.toBe('')
+})
