@@ -1,12 +1,13 @@
 import type { Endpoint, GenerationRequest } from './backend.ts'
 import { canCarry } from './can-carry.ts'
 import { createId } from './create-id.ts'
-import type { Desk, Seat } from './desk.ts'
+import type { Desk } from './desk.ts'
 import { failure, type Result, success } from './failure.ts'
 import { type Fit, fitContext } from './fit-context.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Turn } from './prompt.ts'
 import { endedBecause, type Run } from './run.ts'
+import type { Seat } from './seat.ts'
 import { ABORTED, untilAborted } from './until-aborted.ts'
 
 export interface AttemptContext extends ResolvedOptions {

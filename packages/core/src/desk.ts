@@ -1,53 +1,16 @@
-import type { Backend } from './backend.ts'
-import {
-  type BackendStatus,
-  onAnswered,
-  onBusy,
-  onCallFailed,
-  onEventEnded,
-  onStuck,
-  onTrialStarted,
-  onUnstuck,
-} from './backend-state.ts'
 import { canCarry } from './can-carry.ts'
-import type { CallFailure } from './classify.ts'
 import type { Timer } from './clock.ts'
 import type { DeskReport, LineReport } from './dispatcher.ts'
-import { type Failure, type FailureCode, failure, type Result, success } from './failure.ts'
+import { type Failure, failure, type Result, success } from './failure.ts'
 import { createForecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { createLine } from './line.ts'
 import type { ResolvedOptions } from './options.ts'
-import { modelOn, route } from './route.ts'
+import { route } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
-import { type CallSample, createStation, type Station } from './station.ts'
+import { openSeat, type Seat } from './seat.ts'
+import { createStation, type Station } from './station.ts'
 import { untilAborted } from './until-aborted.ts'
 import { etaSeconds } from './waiting-time.ts'
-
-/** How an event leaves the backend that it called. */
-export type Leaving =
-  | { readonly type: 'answered'; readonly sample: CallSample }
-  | { readonly type: 'failed'; readonly failure: CallFailure }
-  /** Nothing was sent. */
-  | { readonly type: 'unused' }
-  /** `settled`: when the backend has stopped. The slot is taken until then. */
-  | { readonly type: 'aborted'; readonly settled: Promise<void> }
-
-/** A slot of a backend, taken by one event. */
-export interface Seat {
-  readonly backend: Backend
-  /** The port is closed, and the server answered not long ago. */
-  isLoading(): boolean
-  mayRepeat(): boolean
-  countCall(): void
-  countRepeat(): void
-  /** A call has failed; what follows is not decided yet. */
-  failed(failure: CallFailure): void
-  leave(leaving: Leaving): void
-  /** Tokens that the backend holds; asks it where that is not known yet. */
-  contextLength(): Promise<number | undefined>
-  /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
-  modelFor(model: string | undefined): string | undefined
-}
 
 /** Backends, their slots and the line before them. */
 export interface Desk {
@@ -129,53 +92,15 @@ export function createDesk(options: ResolvedOptions): Desk {
     station.admits() === 'no' &&
     line.waiting().some(({ backends }) => backends.includes(station.name))
 
-  function openSeat(station: Station, run: Run): Seat {
-    const isTrial = station.admits() !== 'yes'
-    station.slots.take()
-    if (isTrial) station.change(onTrialStarted(station.status))
-    const seat = { station, run, startedAt: clock.now() }
-    taken.add(seat)
-    const free = (code: FailureCode | undefined) => {
-      taken.delete(seat)
-      station.slots.release()
-      station.change(onEventEnded(station.status, clock.now(), { code, trial: isTrial }))
-      if (stations.some(({ inFlight }) => inFlight > 0)) return
+  function sit(station: Station, run: Run): Seat {
+    const slot: TakenSlot = { station, run, startedAt: clock.now() }
+    taken.add(slot)
+    return openSeat({ station, run, clock, tuning }, () => {
+      taken.delete(slot)
+      if (taken.size > 0) return
       for (const listener of whenIdle) listener()
       whenIdle = []
-    }
-    return {
-      backend: station.backend,
-      isLoading: () => station.stateName() === 'loading',
-      mayRepeat: () => !station.budget.spent(clock.now()),
-      countCall: () => station.budget.recordCall(clock.now()),
-      countRepeat: () => void station.budget.tryRepeat(clock.now()),
-      async contextLength() {
-        if (!station.probed) await station.look(tuning.probeTimeoutMs)
-        return station.seen?.contextLength
-      },
-      modelFor: (model) => modelOn(station, model),
-      failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
-      leave(leaving) {
-        if (leaving.type === 'answered') {
-          station.finished(leaving.sample)
-          free(undefined)
-        } else if (leaving.type === 'failed') free(leaving.failure.code)
-        else if (leaving.type === 'unused') free('cancelled')
-        else void holdUntil(station, leaving.settled).then(() => free(endedBecause(run).code))
-      },
-    }
-  }
-
-  /** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
-  async function holdUntil(station: Station, settled: Promise<void>): Promise<void> {
-    let isStuck = false
-    const timer = clock.setTimer(() => {
-      isStuck = true
-      station.change(onStuck(station.status))
-    }, tuning.stuckAfterMs)
-    await settled
-    timer.cancel()
-    if (isStuck) station.change(onUnstuck(station.status))
+    })
   }
 
   /** All backends that may answer the event, and those of them to use now, best first. */
@@ -226,13 +151,13 @@ export function createDesk(options: ResolvedOptions): Desk {
       const waiter: DeskWaiter = {
         ...toWaiter(run, allowed),
         headOfLine: isReturning,
-        grant: (station) => end(success(openSeat(station, run))),
+        grant: (station) => end(success(sit(station, run))),
       }
       if (line.enter(waiter) === 'full') {
         return resolve(failure({ ...FULL, retryAfterMs: forecast.fullLineRetryMs(allowed) }))
       }
       signal.addEventListener('abort', onAbort, { once: true })
-      run.sink?.admitted(run.id)
+      if (!isReturning) run.sink?.admitted(run.id)
       for (const station of allowed) watch(station)
     })
   }
@@ -261,6 +186,7 @@ export function createDesk(options: ResolvedOptions): Desk {
       if (!routed.ok) return routed
       const isLeft = ({ name }: Station) => !tried.has(name)
       const allowed = routed.value.allowed.filter(isLeft)
+      if (allowed.length === 0) return failure(NOBODY_LEFT)
       if (!isReturning) {
         const refused = forecast.refusal(toWaiter(run, allowed), allowed)
         if (refused) return failure(refused)
@@ -272,8 +198,8 @@ export function createDesk(options: ResolvedOptions): Desk {
       }
       const station = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
       if (!station) return wait(run, allowed, isReturning)
-      run.sink?.admitted(run.id)
-      return success(openSeat(station, run))
+      if (!isReturning) run.sink?.admitted(run.id)
+      return success(sit(station, run))
     },
     others(run, except) {
       const left = (routes.get(run) ?? []).filter(({ name }) => !except.has(name))
@@ -281,7 +207,7 @@ export function createDesk(options: ResolvedOptions): Desk {
       return { exist: usable.length > 0, ready: usable.some((station) => isReady(station)) }
     },
     idle() {
-      if (stations.every(({ inFlight }) => inFlight === 0)) return Promise.resolve()
+      if (taken.size === 0) return Promise.resolve()
       return new Promise((resolve) => whenIdle.push(resolve))
     },
     async close() {
@@ -295,14 +221,14 @@ export function createDesk(options: ResolvedOptions): Desk {
 /** Not known to be away: one that was never asked is worth a call before a dead one is asked again. */
 const isReady = (station: Station) => ['ready', 'busy', 'unknown'].includes(station.stateName())
 
-function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {
-  if (isBusy) return onBusy(status, now, retryAfterMs)
-  return kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
-}
-
 const CANNOT_CARRY: Failure = {
   code: 'api_client_error',
   details: 'No configured backend has an endpoint that carries the images or tools of this event.',
+}
+
+const NOBODY_LEFT: Failure = {
+  code: 'api_connection_error',
+  details: 'None of the backends that may answer the event is left to ask.',
 }
 
 const FULL: Failure = {

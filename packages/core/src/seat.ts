@@ -1,0 +1,107 @@
+import type { Backend } from './backend.ts'
+import {
+  type BackendStatus,
+  onAnswered,
+  onBusy,
+  onCallFailed,
+  onEventEnded,
+  onStuck,
+  onTrialStarted,
+  onUnstuck,
+} from './backend-state.ts'
+import type { CallFailure } from './classify.ts'
+import type { Clock } from './clock.ts'
+import type { FailureCode } from './failure.ts'
+import type { Tuning } from './options.ts'
+import { modelOn } from './route.ts'
+import { endedBecause, type Run } from './run.ts'
+import type { CallSample, Station } from './station.ts'
+
+/** How an event leaves the backend that it called. */
+export type Leaving =
+  | { readonly type: 'answered'; readonly sample: CallSample }
+  | { readonly type: 'failed'; readonly failure: CallFailure }
+  /** Nothing was sent. */
+  | { readonly type: 'unused' }
+  /** `settled`: when the backend has stopped. The slot is taken until then. */
+  | { readonly type: 'aborted'; readonly settled: Promise<void> }
+
+/** A slot of a backend, taken by one event. */
+export interface Seat {
+  readonly backend: Backend
+  /** The port is closed, and the server answered not long ago. */
+  isLoading(): boolean
+  mayRepeat(): boolean
+  countCall(): void
+  countRepeat(): void
+  /** A call has failed; what follows is not decided yet. */
+  failed(failure: CallFailure): void
+  leave(leaving: Leaving): void
+  /** Tokens that the backend holds; asks it where that is not known yet. */
+  contextLength(): Promise<number | undefined>
+  /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
+  modelFor(model: string | undefined): string | undefined
+}
+
+interface SeatContext {
+  readonly station: Station
+  readonly run: Run
+  readonly clock: Clock
+  readonly tuning: Tuning
+}
+
+/** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
+export function openSeat({ station, run, clock, tuning }: SeatContext, onFree: () => void): Seat {
+  const isTrial = station.admits() !== 'yes'
+  station.slots.take()
+  if (isTrial) station.change(onTrialStarted(station.status))
+  const free = (code: FailureCode | undefined) => {
+    station.slots.release()
+    onFree()
+    station.change(onEventEnded(station.status, clock.now(), { code, trial: isTrial }))
+  }
+  return {
+    backend: station.backend,
+    isLoading: () => station.stateName() === 'loading',
+    mayRepeat: () => !station.budget.spent(clock.now()),
+    countCall: () => station.budget.recordCall(clock.now()),
+    countRepeat: () => void station.budget.tryRepeat(clock.now()),
+    async contextLength() {
+      if (!station.probed) await station.look(tuning.probeTimeoutMs)
+      return station.seen?.contextLength
+    },
+    modelFor: (model) => modelOn(station, model),
+    failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
+    leave(leaving) {
+      if (leaving.type === 'answered') {
+        station.finished(leaving.sample)
+        free(undefined)
+      } else if (leaving.type === 'failed') free(leaving.failure.code)
+      else if (leaving.type === 'unused') free('cancelled')
+      else {
+        const hold = holdUntil({ station, clock, stuckAfterMs: tuning.stuckAfterMs }, leaving.settled)
+        void hold.then(() => free(endedBecause(run).code))
+      }
+    },
+  }
+}
+
+/** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
+async function holdUntil(
+  { station, clock, stuckAfterMs }: { station: Station; clock: Clock; stuckAfterMs: number },
+  settled: Promise<void>,
+): Promise<void> {
+  let isStuck = false
+  const timer = clock.setTimer(() => {
+    isStuck = true
+    station.change(onStuck(station.status))
+  }, stuckAfterMs)
+  await settled
+  timer.cancel()
+  if (isStuck) station.change(onUnstuck(station.status))
+}
+
+function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {
+  if (isBusy) return onBusy(status, now, retryAfterMs)
+  return kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
+}
