@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, expect, test } from 'vitest'
+import { PUBLISHED, packPackage, ROOT, readPacked } from './published-packages.ts'
+import { createTemporaryFolder } from './temporary-folder.ts'
+
+const ATTW = join(ROOT, 'packages/workspace/node_modules/.bin/attw')
+
+const folder = createTemporaryFolder()
+afterAll(() => folder[Symbol.dispose]())
+const packed = await Promise.all(PUBLISHED.map((pkg) => packPackage(pkg, folder.path)))
+
+test('these are published', () => {
+  expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
+    '@ai-ticket/core',
+    '@ai-ticket/server',
+    '@ai-ticket/testkit',
+    'ai-ticket-server',
+  ])
+})
+
+test.each(packed)('publint finds nothing in $name', async ({ tarball }) => {
+  const bytes = new Uint8Array(readFileSync(tarball)).buffer
+  const { messages, pkg } = await publint({ pack: { tarball: bytes }, strict: true })
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+})
+
+test.each(packed)('the types of $name are right for ESM', async ({ tarball }) => {
+  const checked = promisify(execFile)(ATTW, ['--profile', 'esm-only', '--no-color', tarball])
+  await expect(checked).resolves.toMatchObject({ stderr: '' })
+})
+
+test.each(packed)('$name goes out without sources, tests or ways into the workspace', async (pkg) => {
+  const { exports, dependencies } = JSON.parse(await readPacked(pkg.tarball, 'package.json'))
+  expect(JSON.stringify({ exports, dependencies })).not.toMatch(/@ai-ticket\/source|workspace:/)
+  expect(pkg.files.filter((path) => /^(src|test|long)\/|\.test\./.test(path))).toEqual([])
+  expect(pkg.files).toEqual(
+    expect.arrayContaining(['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']),
+  )
+})
