@@ -26,7 +26,7 @@ export type {
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
-export type { TranscriptTemplate } from './http/transcript.ts'
+export { alpacaTemplate, type Transcript, type TranscriptTemplate, writeTranscript } from './http/transcript.ts'
 export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'

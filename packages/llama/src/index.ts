@@ -1,0 +1,2 @@
+export { createLlamaBackend } from './create-llama-backend.ts'
+export type { LlamaBackendOptions } from './llama-options.ts'
