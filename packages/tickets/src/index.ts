@@ -1,0 +1,24 @@
+export type { HistoryEntry, Idempotency, NewTicket } from './new-ticket.ts'
+export { createSqliteStore, type SqliteStoreOptions } from './sqlite/create-sqlite-store.ts'
+export { type StoreProblem, StoreUnavailable } from './store-unavailable.ts'
+export type {
+  Fence,
+  Progress,
+  Release,
+  Ticket,
+  TicketCall,
+  TicketOwner,
+  TicketState,
+  TicketStatus,
+} from './ticket.ts'
+export type {
+  Accepted,
+  ClaimRequest,
+  ClaimStanding,
+  LeaseRequest,
+  PruneRequest,
+  TicketPage,
+  TicketQuery,
+  TicketStats,
+  TicketStore,
+} from './ticket-store.ts'

@@ -1,0 +1,76 @@
+import type { Outcome } from '@ai-ticket/core'
+import type { Ticket, TicketState } from './ticket.ts'
+
+/** All times are milliseconds since 1970. */
+export interface NewTicket {
+  /** The event as JSON; its `id` is `eventId`. */
+  readonly event: Readonly<Record<string, unknown>>
+  readonly eventId: string
+  readonly caller: string
+  /** -100 to 100, higher first. Default 0. One step is worth 30 s of waiting. */
+  readonly priority?: number
+  /** Not claimed before. Default: at once. */
+  readonly notBefore?: number
+  readonly expiresAt?: number
+  readonly replayOf?: string
+  readonly idempotency?: Idempotency
+}
+
+export interface Idempotency {
+  /** Whose key it is; equal keys of different scopes do not meet. */
+  readonly scope: string
+  readonly key: string
+  /** Of the request: equal ones are the same request. */
+  readonly fingerprint: string
+  /** The key may be used anew after that. */
+  readonly ttlMs: number
+}
+
+/** An event that was answered without a ticket. */
+export interface HistoryEntry {
+  readonly event: Readonly<Record<string, unknown>> | null
+  readonly eventId: string
+  readonly caller: string
+  readonly createdAt: number
+  readonly finishedAt: number
+  readonly outcome: Outcome
+}
+
+/** The ticket of an event that waits from now on. */
+export function openTicket(given: NewTicket, id: string, now: number): Ticket {
+  const { expiresAt, replayOf, notBefore = now } = given
+  return {
+    ...blankTicket(given, id, now),
+    kind: 'ticket',
+    priority: given.priority ?? 0,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(replayOf === undefined ? {} : { replayOf }),
+    state: { status: 'queued', notBefore },
+  }
+}
+
+/** The record of an event that has been answered. */
+export function recordedTicket(entry: HistoryEntry, id: string): Ticket {
+  const { outcome, createdAt, finishedAt } = entry
+  return {
+    ...blankTicket(entry, id, createdAt),
+    kind: 'event',
+    startedAt: createdAt,
+    attempts: outcome.attempts,
+    state: endOf(outcome, finishedAt),
+  }
+}
+
+function blankTicket(
+  { event, eventId, caller }: Pick<NewTicket, 'eventId' | 'caller'> & Pick<HistoryEntry, 'event'>,
+  id: string,
+  createdAt: number,
+) {
+  const counts = { token: 0, runs: 0, retries: 0, crashes: 0 }
+  return { id, eventId, event, caller, priority: 0, createdAt, ...counts, attempts: [] }
+}
+
+function endOf(outcome: Outcome, finishedAt: number): TicketState {
+  if ('completion' in outcome) return { status: 'completed', finishedAt, outcome }
+  return { status: outcome.error === 'cancelled' ? 'cancelled' : 'failed', finishedAt, outcome }
+}

@@ -1,0 +1,89 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreUnavailable } from '../store-unavailable.ts'
+
+export interface GroupCommit {
+  /** Runs the work in a transaction with whatever else is asked in this turn; resolves when it is on disk. */
+  write<Value>(work: () => Value): Promise<Value>
+  /** Does what is still asked, then takes no more. */
+  close(): void
+}
+
+export interface GroupCommitOptions {
+  readonly database: DatabaseSync
+  /** Turns what SQLite throws into what callers get. */
+  readonly explain: (error: unknown) => unknown
+  /** Called before and after each commit; a test ends the process here. */
+  readonly onStep: (step: 'commit' | 'committed') => void
+}
+
+export const storeClosed = () => new StoreUnavailable('closed', 'The ticket store is closed.')
+
+interface Job {
+  run(): void
+  settle(): void
+  fail(error: unknown): void
+}
+
+/** One wait for the disk serves all who ask at the same time: 64 callers at once cost one commit, not 64. */
+export function createGroupCommit({ database, explain, onStep }: GroupCommitOptions): GroupCommit {
+  let jobs: Job[] = []
+  let isClosed = false
+
+  function flush(): void {
+    const group = jobs
+    jobs = []
+    if (group.length === 0) return
+    if (commit(group) || group.length === 1) return
+    // One of them is at fault; alone it takes nobody with it.
+    for (const job of group) commit([job])
+  }
+
+  /** False: nothing of the group was written. A group of one has been told why. */
+  function commit(group: readonly Job[]): boolean {
+    try {
+      database.exec('BEGIN IMMEDIATE')
+      for (const job of group) job.run()
+      onStep('commit')
+      database.exec('COMMIT')
+      onStep('committed')
+    } catch (error) {
+      rollBack()
+      const [only] = group
+      if (group.length === 1) only?.fail(explain(error))
+      return false
+    }
+    for (const job of group) job.settle()
+    return true
+  }
+
+  function rollBack(): void {
+    try {
+      if (database.isTransaction) database.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+    }
+  }
+
+  return {
+    write<Value>(work: () => Value): Promise<Value> {
+      if (isClosed) return Promise.reject(storeClosed())
+      return new Promise<Value>((resolve, reject) => {
+        let value: { readonly of: Value } | undefined
+        if (jobs.length === 0) setImmediate(flush)
+        jobs.push({
+          run: () => {
+            value = { of: work() }
+          },
+          settle: () => {
+            if (value) resolve(value.of)
+          },
+          fail: reject,
+        })
+      })
+    },
+    close() {
+      isClosed = true
+      flush()
+    },
+  }
+}

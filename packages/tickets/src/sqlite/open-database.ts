@@ -1,0 +1,59 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { lockDirectory } from './lock-directory.ts'
+import { migrate } from './migrations.ts'
+import { sqliteProblem } from './sqlite-problem.ts'
+
+export interface OpenDatabase {
+  readonly database: DatabaseSync
+  readonly file: string
+  close(): void
+}
+
+/** Opens, locks and migrates; throws `StoreUnavailable` with what to do. `:memory:` has no file and no lock. */
+export function openDatabase(directory: string): OpenDatabase {
+  if (directory === ':memory:') return openFile(':memory:', () => {})
+  const file = join(directory, 'tickets.db')
+  let unlock: () => void
+  try {
+    // Prompts are nobody else's business. A folder that exists keeps the rights that its owner gave it.
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    unlock = lockDirectory(directory)
+  } catch (error) {
+    throw sqliteProblem(error, directory)
+  }
+  return openFile(file, unlock)
+}
+
+function openFile(file: string, unlock: () => void): OpenDatabase {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(file, { timeout: 2_000 })
+    configure(database)
+    migrate(database, file)
+  } catch (error) {
+    if (database?.isOpen) database.close()
+    unlock()
+    throw sqliteProblem(error, file)
+  }
+  const opened = database
+  return {
+    database: opened,
+    file,
+    close() {
+      if (opened.isOpen) opened.close()
+      unlock()
+    },
+  }
+}
+
+function configure(database: DatabaseSync): void {
+  // Only before the first table does this have an effect; it lets `prune` give space back.
+  database.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  database.exec('PRAGMA journal_mode = WAL')
+  // Each commit waits for the disk: without it a power cut would take back what was answered 202.
+  database.exec('PRAGMA synchronous = FULL')
+  database.exec('PRAGMA journal_size_limit = 67108864')
+  database.exec('PRAGMA cache_size = -16384')
+}

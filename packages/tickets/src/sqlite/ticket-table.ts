@@ -1,0 +1,119 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Idempotency } from '../new-ticket.ts'
+import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../ticket.ts'
+import type { PruneRequest, TicketStats } from '../ticket-store.ts'
+import { pruneStatement } from './prune-statement.ts'
+import { changingColumns, lastingColumns, type Row, ticketOf } from './ticket-row.ts'
+
+export interface KnownKey {
+  readonly ticket: Ticket
+  readonly fingerprint: string
+  readonly until: number
+}
+
+/** The statements of the store. Rows in, tickets out; what may happen to a ticket is decided elsewhere. */
+export type TicketTable = ReturnType<typeof createTicketTable>
+
+const KEY_COLUMNS = [
+  'idempotency_scope',
+  'idempotency_key',
+  'idempotency_fingerprint',
+  'idempotency_until',
+] as const
+
+export function createTicketTable(database: DatabaseSync) {
+  const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+  const statement = (sql: string) => {
+    const known = prepared.get(sql)
+    if (known) return known
+    const made = database.prepare(sql)
+    // Statements of filters come in many forms; those of the hot path are the first ones.
+    if (prepared.size < 64) prepared.set(sql, made)
+    return made
+  }
+  const all = (sql: string, ...values: readonly SQLInputValue[]): Row[] => statement(sql).all(...values)
+  const tickets = (sql: string, ...values: readonly SQLInputValue[]) => all(sql, ...values).map(ticketOf)
+
+  return {
+    insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
+      const columns: Record<string, SQLInputValue> = {
+        ...lastingColumns(ticket),
+        ...changingColumns(ticket),
+        ...(key && {
+          idempotency_scope: key.scope,
+          idempotency_key: key.key,
+          idempotency_fingerprint: key.fingerprint,
+          idempotency_until: key.until,
+        }),
+      }
+      const names = Object.keys(columns)
+      statement(
+        `INSERT INTO tickets (${names.join(', ')}) VALUES (${names.map((name) => `:${name}`).join(', ')})`,
+      ).run(columns)
+    },
+    update(ticket: Ticket): void {
+      const columns = changingColumns(ticket)
+      const names = Object.keys(columns).filter((name) => name !== 'id')
+      const changes = names.map((name) => `${name} = :${name}`).join(', ')
+      statement(`UPDATE tickets SET ${changes} WHERE id = :id`).run(columns)
+    },
+    find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
+    findByKey({ scope, key }: Idempotency): KnownKey | undefined {
+      const sql = 'SELECT * FROM tickets WHERE idempotency_scope = ? AND idempotency_key = ?'
+      const [row] = all(sql, scope, key)
+      return (
+        row && {
+          ticket: ticketOf(row),
+          fingerprint: String(row.idempotency_fingerprint),
+          until: Number(row.idempotency_until),
+        }
+      )
+    },
+    forgetKey(id: string): void {
+      statement(
+        `UPDATE tickets SET ${KEY_COLUMNS.map((name) => `${name} = NULL`).join(', ')} WHERE id = ?`,
+      ).run(id)
+    },
+    due({ now, limit, backends }: { now: number; limit: number; backends: readonly string[] | undefined }) {
+      const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
+      const order = 'ORDER BY rank, seq LIMIT ?'
+      if (backends === undefined) return tickets(`${due} ${order}`, now, limit)
+      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend IN (SELECT value FROM json_each(?)))'
+      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(backends), limit)
+    },
+    orphans: ({ owner, now, limit }: { owner: TicketOwner; now: number; limit: number }) =>
+      tickets(
+        `SELECT * FROM tickets WHERE status = 'in_progress'
+          AND (lease_until <= ? OR (worker = ? AND session <> ?)) ORDER BY rank, seq LIMIT ?`,
+        now,
+        owner.worker,
+        owner.session,
+        limit,
+      ),
+    expired: (now: number) =>
+      tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
+    select: (sql: string, values: readonly SQLInputValue[]) =>
+      all(sql, ...values).map((row) => ({ seq: Number(row.seq), ticket: ticketOf(row) })),
+    count: (status: TicketStatus): number =>
+      Number(all('SELECT number FROM counts WHERE status = ?', status)[0]?.number),
+    stats(): TicketStats {
+      const counted = new Map(
+        all('SELECT * FROM counts').map(({ status, number }) => [status, Number(number)]),
+      )
+      const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+      const [oldest] = all("SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1")
+      return {
+        byStatus: byStatus as Record<TicketStatus, number>,
+        ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
+      }
+    },
+    nextDueAt(): number | undefined {
+      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
+      return first?.due == null ? undefined : Number(first.due)
+    },
+    remove(request: PruneRequest): number {
+      const { sql, values } = pruneStatement(request)
+      return Number(statement(sql).run(...values).changes)
+    },
+  }
+}

@@ -1,0 +1,241 @@
+import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
+
+/** The words of OpenAI's background responses. */
+export type TicketStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+
+export const TICKET_STATUSES: readonly TicketStatus[] = [
+  'queued',
+  'in_progress',
+  'completed',
+  'failed',
+  'cancelled',
+]
+
+/** Who works on a ticket. `worker` stays the same over restarts, `session` is drawn anew by each process. */
+export interface TicketOwner {
+  readonly worker: string
+  readonly session: string
+}
+
+/** A generation that was announced before it was sent: after a crash it is aborted by this key. */
+export interface TicketCall {
+  readonly backend: string
+  readonly endpoint: string
+  readonly key: string
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+}
+
+/** All times are milliseconds since 1970. */
+export type TicketState =
+  | { readonly status: 'queued'; readonly notBefore: number }
+  | {
+      readonly status: 'in_progress'
+      readonly owner: TicketOwner
+      readonly leaseUntil: number
+      readonly call?: TicketCall
+      readonly cancelRequestedAt?: number
+    }
+  | { readonly status: 'completed'; readonly finishedAt: number; readonly outcome: SuccessOutcome }
+  | { readonly status: 'failed' | 'cancelled'; readonly finishedAt: number; readonly outcome: FailureOutcome }
+
+/** An accepted event and its whole story. A value: every transition below gives back a new one. */
+export interface Ticket {
+  readonly id: string
+  readonly eventId: string
+  /** `event`: was answered synchronously and only recorded. */
+  readonly kind: 'ticket' | 'event'
+  /** The event as JSON, its `id` included. Null where the history keeps no content. */
+  readonly event: Readonly<Record<string, unknown>> | null
+  /** Whose ticket it is: the name of the API key; empty without keys. */
+  readonly caller: string
+  readonly priority: number
+  readonly createdAt: number
+  /** Start of the first run. */
+  readonly startedAt?: number
+  /** A ticket that has not begun to run by then fails. */
+  readonly expiresAt?: number
+  readonly replayOf?: string
+  /** Grows with every change of owner; who shows an older one has lost the ticket. */
+  readonly token: number
+  /** How often it was given to a worker. */
+  readonly runs: number
+  /** Runs that ended in a failure worth another try. */
+  readonly retries: number
+  /** Runs whose process died. */
+  readonly crashes: number
+  /** Of all runs that have ended. */
+  readonly attempts: readonly AttemptRecord[]
+  /** Text so far of the run in hand, or of the last one that broke off. */
+  readonly partial?: string
+  /** Why it waits again. */
+  readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
+  readonly state: TicketState
+}
+
+/** What a worker shows to change a ticket: the claim that it holds. */
+export interface Fence {
+  readonly id: string
+  readonly token: number
+}
+
+export interface Lease {
+  readonly owner: TicketOwner
+  readonly now: number
+  readonly leaseMs: number
+}
+
+/** What a run tells on its way. */
+export interface Progress {
+  readonly call?: TicketCall
+  /** The text so far, whole. */
+  readonly partial?: string
+}
+
+/** How a run ends without an outcome. */
+export interface Release {
+  /** `interrupted`: the desk closes; it counts for nothing. `crashed`: the process that ran it has died. */
+  readonly reason: 'retry' | 'interrupted' | 'crashed'
+  /** Default: at once, in the place that it had. */
+  readonly notBefore?: number
+  readonly attempts?: readonly AttemptRecord[]
+  readonly partial?: string
+  readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
+}
+
+/** A transition that does not apply gives back undefined. */
+type Changed = Ticket | undefined
+
+export const isFinished = ({ state }: Ticket): boolean => 'finishedAt' in state
+
+const isHeld = (ticket: Ticket, token: number): boolean =>
+  ticket.state.status === 'in_progress' && ticket.token === token
+
+/** A worker takes a ticket that waits. */
+export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
+  if (ticket.state.status !== 'queued' || ticket.state.notBefore > now) return undefined
+  return {
+    ...without(ticket, 'partial'),
+    startedAt: ticket.startedAt ?? now,
+    token: ticket.token + 1,
+    runs: ticket.runs + 1,
+    state: { status: 'in_progress', owner, leaseUntil: now + leaseMs },
+  }
+}
+
+/**
+ * A worker takes over what a dead process had in hand: its own earlier session's at once, another worker's when the
+ * lease is over. The call and the partial text are still there, the old holder can change nothing any more.
+ */
+export function adoptTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
+  if (!isOrphan(ticket, owner, now) || ticket.state.status !== 'in_progress') return undefined
+  return { ...ticket, token: ticket.token + 1, state: { ...ticket.state, owner, leaseUntil: now + leaseMs } }
+}
+
+export function isOrphan({ state }: Ticket, { worker, session }: TicketOwner, now: number): boolean {
+  if (state.status !== 'in_progress') return false
+  if (state.owner.worker === worker && state.owner.session !== session) return true
+  return state.leaseUntil <= now
+}
+
+/** The holder is alive. */
+export function extendLease(ticket: Ticket, token: number, leaseUntil: number): Changed {
+  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
+  return { ...ticket, state: { ...ticket.state, leaseUntil } }
+}
+
+export function noteProgress(ticket: Ticket, token: number, { call, partial }: Progress): Changed {
+  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
+  return {
+    ...ticket,
+    ...(partial === undefined ? {} : { partial }),
+    state: { ...ticket.state, ...(call === undefined ? {} : { call }) },
+  }
+}
+
+/** The one recorded end. */
+export function settleTicket(ticket: Ticket, token: number, outcome: Outcome, now: number): Changed {
+  return isHeld(ticket, token) ? finish(ticket, outcome, now) : undefined
+}
+
+/** Gives the ticket back to the queue; one that somebody wants cancelled ends here instead. */
+export function releaseTicket(ticket: Ticket, token: number, release: Release, now: number): Changed {
+  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
+  const { call, cancelRequestedAt } = ticket.state
+  // Created long ago means: due at once, and in its old place.
+  const { reason, notBefore = ticket.createdAt } = release
+  const partial = release.partial ?? ticket.partial
+  const lost = reason === 'crashed' && call !== undefined ? [lostAttempt(call, now)] : []
+  const released: Ticket = {
+    ...ticket,
+    retries: ticket.retries + (reason === 'retry' ? 1 : 0),
+    crashes: ticket.crashes + (reason === 'crashed' ? 1 : 0),
+    attempts: [...ticket.attempts, ...(release.attempts ?? []), ...lost],
+    ...(partial === undefined ? {} : { partial }),
+    ...(release.lastFailure === undefined ? {} : { lastFailure: release.lastFailure }),
+    state: { status: 'queued', notBefore },
+  }
+  return cancelRequestedAt === undefined ? released : finish(released, cancelled(released), now)
+}
+
+/** Waiting: it ends here. Running: its worker is told to stop, and settles it. Finished: nothing to do. */
+export function cancelTicket(ticket: Ticket, now: number): Changed {
+  if (ticket.state.status === 'queued') return finish(ticket, cancelled(ticket), now)
+  if (ticket.state.status !== 'in_progress' || ticket.state.cancelRequestedAt !== undefined) return undefined
+  return { ...ticket, state: { ...ticket.state, cancelRequestedAt: now } }
+}
+
+/** A waiting ticket whose time is up, or whose next run would begin too late. */
+export function expireTicket(ticket: Ticket, now: number): Changed {
+  if (ticket.state.status !== 'queued' || ticket.expiresAt === undefined || ticket.expiresAt > now)
+    return undefined
+  return finish(ticket, expired(ticket), now)
+}
+
+function finish(ticket: Ticket, outcome: Outcome, finishedAt: number): Ticket {
+  const past = ticket.state.status === 'in_progress' ? outcome.attempts : []
+  const finished = { ...without(ticket, 'lastFailure'), attempts: [...ticket.attempts, ...past] }
+  if ('completion' in outcome) {
+    return { ...without(finished, 'partial'), state: { status: 'completed', finishedAt, outcome } }
+  }
+  const status = outcome.error === 'cancelled' ? 'cancelled' : 'failed'
+  return { ...finished, state: { status, finishedAt, outcome } }
+}
+
+const endOf = (ticket: Ticket, error: FailureCode, details: string): FailureOutcome => ({
+  error,
+  details,
+  id: ticket.eventId,
+  duration_ms: 0,
+  attempts: [],
+  ...(ticket.partial === undefined ? {} : { partial: ticket.partial }),
+})
+
+const cancelled = (ticket: Ticket) => endOf(ticket, 'cancelled', 'The ticket was cancelled.')
+
+const expired = (ticket: Ticket) =>
+  endOf(
+    ticket,
+    'deadline_exceeded',
+    ticket.lastFailure === undefined
+      ? 'The ticket waited until its `expires_at` had passed.'
+      : `The \`expires_at\` of the ticket has passed; its last run ended in ${ticket.lastFailure.error}.`,
+  )
+
+function lostAttempt({ backend, endpoint, startedAt }: TicketCall, now: number): AttemptRecord {
+  return {
+    backend,
+    endpoint,
+    number: 1,
+    started_at: new Date(startedAt).toISOString(),
+    duration_ms: Math.max(0, now - startedAt),
+    waited_ms: 0,
+    result: 'cancelled',
+    details: 'The server died during this call; the generation was stopped by its key.',
+  }
+}
+
+function without<Key extends 'partial' | 'lastFailure'>(ticket: Ticket, key: Key): Omit<Ticket, Key> {
+  const { [key]: _left, ...rest } = ticket
+  return rest
+}

@@ -1,0 +1,428 @@
+import type { Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
+import { createVirtualClock } from '@ai-ticket/testkit'
+import { describe, expect, it } from 'vitest'
+import type { NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
+
+export interface OpenStoreOptions {
+  readonly clock: Clock
+  readonly capacity?: number
+}
+
+/** What every store must do. `open` gives an empty one. */
+export function describeTicketStore(
+  name: string,
+  open: (options: OpenStoreOptions) => Promise<TicketStore>,
+): void {
+  const START = 1_800_000_000_000
+  const OWNER: TicketOwner = { worker: 'w1', session: 's1' }
+  const LEASE = { owner: OWNER, leaseMs: 30_000 }
+
+  async function openStore(capacity?: number) {
+    const clock = createVirtualClock({ startAt: START })
+    const store = await open({ clock, ...(capacity === undefined ? {} : { capacity }) })
+    const accept = async (given: Partial<NewTicket> = {}) => {
+      const accepted = await store.accept(newTicket(given))
+      if (!('ticket' in accepted)) throw new Error(`not accepted: ${accepted.type}`)
+      return accepted.ticket
+    }
+    const claimOne = async () => {
+      const [ticket] = await store.claim({ ...LEASE, limit: 1 })
+      if (ticket === undefined) throw new Error('nothing was claimed')
+      return ticket
+    }
+    return { store, clock, accept, claimOne, [Symbol.asyncDispose]: () => store.close() }
+  }
+
+  describe(`${name} as a ticket store`, () => {
+    it('keeps an accepted event as a waiting ticket', async () => {
+      await using at = await openStore()
+      const ticket = await at.accept({ priority: 3, caller: 'ci' })
+      expect(ticket.id).toMatch(/^tkt_[0-9a-f-]{36}$/)
+      expect(await at.store.get(ticket.id)).toEqual(ticket)
+      expect(ticket).toMatchObject({
+        eventId: 'evt_1',
+        kind: 'ticket',
+        event: { id: 'evt_1', content: 'Why?' },
+        caller: 'ci',
+        priority: 3,
+        createdAt: START,
+        runs: 0,
+        attempts: [],
+        state: { status: 'queued', notBefore: START },
+      })
+      expect(await at.store.get('tkt_unknown')).toBeUndefined()
+    })
+
+    it('gives the same ticket for the same key and request, and refuses another request', async () => {
+      await using at = await openStore()
+      const idempotency = { scope: 'ci', key: 'k', fingerprint: 'f', ttlMs: 1_000 }
+      const [first, again] = await Promise.all([
+        at.store.accept(newTicket({ idempotency })),
+        at.store.accept(newTicket({ idempotency })),
+      ])
+      expect(first?.type).toBe('created')
+      expect(again).toEqual({ ...first, type: 'existing' })
+      expect(
+        await at.store.accept(newTicket({ idempotency: { ...idempotency, fingerprint: 'other' } })),
+      ).toEqual({ type: 'conflict' })
+      const elsewhere = await at.store.accept(newTicket({ idempotency: { ...idempotency, scope: 'desk' } }))
+      expect(elsewhere.type).toBe('created')
+      expect((await at.store.stats()).byStatus.queued).toBe(2)
+    })
+
+    it('forgets a key when its time is up, not the ticket', async () => {
+      await using at = await openStore()
+      const idempotency = { scope: '', key: 'k', fingerprint: 'f', ttlMs: 1_000 }
+      const first = await at.accept({ idempotency })
+      await at.clock.advance(1_000)
+      const second = await at.accept({ idempotency: { ...idempotency, fingerprint: 'other' } })
+      expect(second.id).not.toBe(first.id)
+      expect(await at.store.get(first.id)).toEqual(first)
+    })
+
+    it('takes no more waiting tickets than it has room for', async () => {
+      await using at = await openStore(2)
+      await at.accept()
+      await at.accept()
+      expect(await at.store.accept(newTicket())).toEqual({ type: 'full', queued: 2 })
+      await at.claimOne()
+      expect((await at.store.accept(newTicket())).type).toBe('created')
+    })
+
+    it('claims by priority and age, each ticket once', async () => {
+      await using at = await openStore()
+      const old = await at.accept()
+      await at.clock.advance(1_000)
+      const young = await at.accept()
+      const urgent = await at.accept({ priority: 1 })
+      const ids = (await at.store.claim({ ...LEASE, limit: 2 })).map(({ id }) => id)
+      expect(ids).toEqual([urgent.id, old.id])
+      expect((await at.store.claim({ ...LEASE, limit: 5 })).map(({ id }) => id)).toEqual([young.id])
+    })
+
+    it('counts thirty seconds of waiting as one step of priority', async () => {
+      await using at = await openStore()
+      const old = await at.accept()
+      await at.clock.advance(30_001)
+      await at.accept({ priority: 1 })
+      expect((await at.claimOne()).id).toBe(old.id)
+    })
+
+    it('claims for the free backends only, and what asks for none', async () => {
+      await using at = await openStore()
+      await at.accept({ event: { id: 'evt_1', content: 'a', backend: 'gpu-1' } })
+      const second = await at.accept({ event: { id: 'evt_1', content: 'b', backend: 'gpu-2' } })
+      const any = await at.accept()
+      const claimed = await at.store.claim({ ...LEASE, limit: 5, backends: ['gpu-2'] })
+      expect(claimed.map(({ id }) => id)).toEqual([second.id, any.id])
+    })
+
+    it('claims nothing before its time', async () => {
+      await using at = await openStore()
+      const ticket = await at.accept({ notBefore: START + 5_000 })
+      expect(await at.store.claim({ ...LEASE, limit: 1 })).toEqual([])
+      expect(await at.store.nextDueAt()).toBe(START + 5_000)
+      await at.clock.advance(5_000)
+      expect((await at.claimOne()).id).toBe(ticket.id)
+      expect(await at.store.nextDueAt()).toBeUndefined()
+    })
+
+    it('records the outcome of the holder, once', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const claimed = await at.claimOne()
+      expect(claimed).toMatchObject({
+        runs: 1,
+        startedAt: START,
+        state: { status: 'in_progress', owner: OWNER },
+      })
+      expect(await at.store.settle(claimed, ANSWER)).toBe(true)
+      expect(await at.store.settle(claimed, REFUSAL)).toBe(false)
+      expect(await at.store.release(claimed, { reason: 'retry' })).toBe(false)
+      expect(await at.store.get(claimed.id)).toMatchObject({
+        attempts: ANSWER.attempts,
+        state: { status: 'completed', finishedAt: START, outcome: ANSWER },
+      })
+    })
+
+    it('keeps a failure with its whole story', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const first = await at.claimOne()
+      const lastFailure = { error: 'api_server_error', details: 'It broke.' } as const
+      await at.store.release(first, {
+        reason: 'retry',
+        notBefore: START + 1_000,
+        attempts: REFUSAL.attempts,
+        lastFailure,
+        partial: 'Bec',
+      })
+      expect(await at.store.get(first.id)).toMatchObject({
+        retries: 1,
+        partial: 'Bec',
+        lastFailure,
+        state: { status: 'queued', notBefore: START + 1_000 },
+      })
+      await at.clock.advance(1_000)
+      const second = await at.claimOne()
+      expect(second).toMatchObject({ runs: 2 })
+      expect(second.partial).toBeUndefined()
+      await at.store.settle(second, REFUSAL)
+      const ended = await at.store.get(first.id)
+      expect(ended?.attempts).toHaveLength(2)
+      expect(ended?.state).toMatchObject({ status: 'failed', outcome: REFUSAL })
+    })
+
+    it('gives an interrupted ticket its place back, and counts nothing against it', async () => {
+      await using at = await openStore()
+      const first = await at.accept()
+      await at.clock.advance(1)
+      await at.accept()
+      await at.store.release(await at.claimOne(), { reason: 'interrupted' })
+      expect((await at.claimOne()).id).toBe(first.id)
+      expect(await at.store.get(first.id)).toMatchObject({ retries: 0, crashes: 0, runs: 2 })
+    })
+
+    it('keeps the call and the text so far', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const held = await at.claimOne()
+      const call = { backend: 'kobold', endpoint: 'chat', key: 'KCPP1', startedAt: START }
+      expect(await at.store.saveProgress(held, { call })).toBe(true)
+      expect(await at.store.saveProgress(held, { partial: 'Because' })).toBe(true)
+      expect(await at.store.get(held.id)).toMatchObject({ partial: 'Because', state: { call } })
+    })
+
+    it('holds a claim while it is told so, and gives it away when it is not', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const held = await at.claimOne()
+      const rival = { owner: { worker: 'w2', session: 's2' }, leaseMs: 30_000, limit: 10 }
+      await at.clock.advance(29_999)
+      expect(await at.store.heartbeat([held], 30_000)).toEqual(['held'])
+      await at.clock.advance(29_999)
+      expect(await at.store.adopt(rival)).toEqual([])
+      await at.clock.advance(1)
+      const [adopted] = await at.store.adopt(rival)
+      expect(adopted).toMatchObject({ id: held.id, state: { owner: rival.owner } })
+      expect(await at.store.heartbeat([held], 30_000)).toEqual(['lost'])
+      expect(await at.store.saveProgress(held, { partial: 'late' })).toBe(false)
+      expect(await at.store.settle(held, ANSWER)).toBe(false)
+      expect(await at.store.release(held, { reason: 'retry' })).toBe(false)
+      expect(adopted && (await at.store.settle(adopted, ANSWER))).toBe(true)
+    })
+
+    it('gives a worker back at once what its earlier session held, with the call', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const held = await at.claimOne()
+      const call = { backend: 'kobold', endpoint: 'chat', key: 'KCPP1', startedAt: START }
+      await at.store.saveProgress(held, { call, partial: 'Bec' })
+      expect(await at.store.adopt({ ...LEASE, limit: 10 })).toEqual([])
+      const [adopted] = await at.store.adopt({ ...LEASE, owner: { ...OWNER, session: 's2' }, limit: 10 })
+      expect(adopted).toMatchObject({ id: held.id, partial: 'Bec', state: { call } })
+      expect(await at.store.settle(held, ANSWER)).toBe(false)
+      expect(adopted && (await at.store.release(adopted, { reason: 'crashed' }))).toBe(true)
+      const waiting = await at.store.get(held.id)
+      expect(waiting).toMatchObject({ crashes: 1, retries: 0, state: { status: 'queued' } })
+      expect(waiting?.attempts).toMatchObject([{ backend: 'kobold', endpoint: 'chat', result: 'cancelled' }])
+    })
+
+    it('cancels a waiting ticket at once', async () => {
+      await using at = await openStore()
+      const ticket = await at.accept()
+      const cancelled = await at.store.cancel(ticket.id)
+      expect(cancelled?.state).toMatchObject({
+        status: 'cancelled',
+        outcome: { error: 'cancelled', id: 'evt_1' },
+      })
+      expect(await at.store.cancel(ticket.id)).toEqual(cancelled)
+      expect(await at.store.claim({ ...LEASE, limit: 1 })).toEqual([])
+      expect(await at.store.cancel('tkt_unknown')).toBeUndefined()
+    })
+
+    it('asks the holder of a running ticket to stop it', async () => {
+      await using at = await openStore()
+      await at.accept()
+      const held = await at.claimOne()
+      expect((await at.store.cancel(held.id))?.state.status).toBe('in_progress')
+      expect(await at.store.heartbeat([held], 30_000)).toEqual(['cancelling'])
+      expect(await at.store.release(held, { reason: 'interrupted' })).toBe(true)
+      expect((await at.store.get(held.id))?.state.status).toBe('cancelled')
+    })
+
+    it('ends waiting tickets whose time is up', async () => {
+      await using at = await openStore()
+      const ticket = await at.accept({ expiresAt: START + 1_000 })
+      const lasting = await at.accept()
+      expect(await at.store.expire()).toBe(0)
+      await at.clock.advance(1_000)
+      expect(await at.store.expire()).toBe(1)
+      expect((await at.store.get(ticket.id))?.state).toMatchObject({
+        status: 'failed',
+        outcome: { error: 'deadline_exceeded' },
+      })
+      expect((await at.store.get(lasting.id))?.state.status).toBe('queued')
+    })
+
+    it('lists the newest first, page by page, whatever comes in between', async () => {
+      await using at = await openStore()
+      const ids: string[] = []
+      for (let number = 0; number < 5; number++) ids.unshift((await at.accept()).id)
+      const first = await at.store.list({ limit: 2 })
+      await at.accept()
+      const second = await at.store.list({ limit: 2, ...cursorOf(first) })
+      const third = await at.store.list({ limit: 2, ...cursorOf(second) })
+      expect(idsOf(first, second, third)).toEqual(ids)
+      expect(third.nextCursor).toBeUndefined()
+    })
+
+    it('filters by what is asked', async () => {
+      await using at = await openStore()
+      const asked = { backend: 'gpu-1', model: 'tiny', metadata: { team: 'a "b"' } }
+      const failed = await at.accept({
+        eventId: 'evt_f',
+        event: { id: 'evt_f', content: '100% "sure"\n', ...asked },
+      })
+      await at.store.settle(await at.claimOne(), REFUSAL)
+      await at.clock.advance(1_000)
+      const answered = await at.accept({
+        caller: 'ci',
+        idempotency: { scope: '', key: 'k', fingerprint: 'f', ttlMs: 1 },
+      })
+      await at.store.settle(await at.claimOne(), ANSWER)
+      const replay = await at.accept({ replayOf: failed.id })
+      const found = async (query: Parameters<TicketStore['list']>[0]) => idsOf(await at.store.list(query))
+      expect(await found({ statuses: ['failed'] })).toEqual([failed.id])
+      expect(await found({ statuses: ['completed', 'queued'] })).toEqual([replay.id, answered.id])
+      expect(await found({ model: 'tiny' })).toEqual([failed.id])
+      expect(await found({ backend: 'kobold' })).toEqual([answered.id, failed.id])
+      expect(await found({ error: 'api_client_error' })).toEqual([failed.id])
+      expect(await found({ eventId: 'evt_f' })).toEqual([failed.id])
+      expect(await found({ caller: 'ci' })).toEqual([answered.id])
+      expect(await found({ idempotencyKey: 'k' })).toEqual([answered.id])
+      expect(await found({ replayOf: failed.id })).toEqual([replay.id])
+      expect(await found({ createdFrom: START + 1 })).toEqual([replay.id, answered.id])
+      expect(await found({ createdBefore: START + 1 })).toEqual([failed.id])
+      expect(await found({ metadata: { team: 'a "b"' } })).toEqual([failed.id])
+      expect(await found({ metadata: { team: 'b' } })).toEqual([])
+      expect(await found({ text: '0% "SURE"\n' })).toEqual([failed.id])
+      expect(await found({ text: 'because of' })).toEqual([answered.id])
+      expect(await found({ text: '_' })).not.toContain(failed.id)
+      expect(await found({ kind: 'event' })).toEqual([])
+    })
+
+    it('keeps events that were answered without a ticket', async () => {
+      await using at = await openStore()
+      const times = { createdAt: START - 5_000, finishedAt: START - 1_000 }
+      await at.store.record([
+        { event: { content: 'Hi' }, eventId: 'evt_2', caller: '', outcome: ANSWER, ...times },
+        { event: null, eventId: 'evt_3', caller: '', outcome: REFUSAL, ...times },
+      ])
+      const { tickets } = await at.store.list({ kind: 'event' })
+      expect(tickets).toMatchObject([
+        { eventId: 'evt_3', event: null, state: { status: 'failed' } },
+        { eventId: 'evt_2', event: { content: 'Hi' }, state: { status: 'completed' } },
+      ])
+      expect(await at.store.claim({ ...LEASE, limit: 5 })).toEqual([])
+    })
+
+    it('counts', async () => {
+      await using at = await openStore()
+      await at.accept()
+      await at.clock.advance(10)
+      await at.accept()
+      await at.accept()
+      await at.store.settle(await at.claimOne(), ANSWER)
+      await at.claimOne()
+      expect(await at.store.stats()).toEqual({
+        byStatus: { queued: 1, in_progress: 1, completed: 1, failed: 0, cancelled: 0 },
+        oldestQueuedAt: START + 10,
+      })
+    })
+
+    it('prunes finished tickets by age and by number, and never others', async () => {
+      await using at = await openStore()
+      const waiting = await at.accept({ notBefore: START + 999_999 })
+      const finished: Ticket[] = []
+      for (let number = 0; number < 4; number++) {
+        await at.accept()
+        const held = await at.claimOne()
+        await at.store.settle(held, ANSWER)
+        finished.unshift(held)
+        await at.clock.advance(1_000)
+      }
+      expect(await at.store.prune({})).toBe(0)
+      expect(await at.store.prune({ finishedBefore: START + 1_000 })).toBe(1)
+      expect(await at.store.prune({ keep: 2 })).toBe(1)
+      const left = idsOf(await at.store.list({}))
+      expect(left).toEqual([finished[0]?.id, finished[1]?.id, waiting.id])
+      expect((await at.store.stats()).byStatus).toMatchObject({ completed: 2, queued: 1 })
+    })
+
+    it('tells who listens about every change', async () => {
+      await using at = await openStore()
+      const heard: string[] = []
+      const stop = at.store.subscribe((id) => heard.push(id))
+      const { id } = await at.accept()
+      const held = await at.claimOne()
+      await at.store.settle(held, ANSWER)
+      expect(heard).toEqual([id, id, id])
+      stop()
+      await at.accept()
+      expect(heard).toHaveLength(3)
+    })
+
+    it('refuses work after it is closed, and may be closed twice', async () => {
+      const at = await openStore()
+      const accepting = at.store.accept(newTicket())
+      await at.store.close()
+      expect((await accepting).type).toBe('created')
+      await at.store.close()
+      await expect(at.store.accept(newTicket())).rejects.toMatchObject({ code: 'store_unavailable' })
+      await expect(at.store.get('tkt_1')).rejects.toMatchObject({ code: 'store_unavailable' })
+    })
+  })
+}
+
+export const newTicket = (given: Partial<NewTicket> = {}): NewTicket => ({
+  event: { id: 'evt_1', content: 'Why?' },
+  eventId: 'evt_1',
+  caller: '',
+  ...given,
+})
+
+const ATTEMPT = {
+  backend: 'kobold',
+  endpoint: 'chat',
+  number: 1,
+  started_at: '2027-01-15T08:00:00.000Z',
+  duration_ms: 5,
+  waited_ms: 0,
+}
+
+export const ANSWER: SuccessOutcome = {
+  completion: 'Because of the light.',
+  id: 'evt_1',
+  model: 'small',
+  backend: 'kobold',
+  endpoint: 'chat',
+  finish_reason: 'stop',
+  usage: { prompt_tokens: 3, completion_tokens: 5 },
+  duration_ms: 5,
+  attempts: [{ ...ATTEMPT, result: 'completed' }],
+}
+
+export const REFUSAL: FailureOutcome = {
+  error: 'api_client_error',
+  details: 'The backend refused the request.',
+  id: 'evt_1',
+  duration_ms: 5,
+  attempts: [{ ...ATTEMPT, result: 'api_client_error' }],
+}
+
+const idsOf = (...pages: readonly { readonly tickets: readonly Ticket[] }[]) =>
+  pages.flatMap(({ tickets }) => tickets.map(({ id }) => id))
+
+const cursorOf = ({ nextCursor }: { readonly nextCursor?: string }) =>
+  nextCursor === undefined ? {} : { cursor: nextCursor }
