@@ -2,6 +2,7 @@ import type { Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { describe, expect, it } from 'vitest'
 import type { NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
+import { newTicket } from './new-ticket.ts'
 
 export interface OpenStoreOptions {
   readonly clock: Clock
@@ -384,13 +385,6 @@ export function describeTicketStore(
     })
   })
 }
-
-export const newTicket = (given: Partial<NewTicket> = {}): NewTicket => ({
-  event: { id: 'evt_1', content: 'Why?' },
-  eventId: 'evt_1',
-  caller: '',
-  ...given,
-})
 
 const ATTEMPT = {
   backend: 'kobold',

@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+export interface Child {
+  readonly process: ChildProcess
+  /** Resolves with the first line that starts so, from now on or already there. */
+  line(start: string): Promise<string>
+  readonly lines: readonly string[]
+  readonly errors: () => string
+  kill(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** Runs a TypeScript program on the sources, as a process of its own. */
+export function runChild(program: URL, env: Readonly<Record<string, string>> = {}): Child {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@ai-ticket/source', '--no-warnings', program.pathname],
+    {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  const lines: string[] = []
+  let errors = ''
+  const waiting = new Set<() => void>()
+  const ended = once(child, 'close')
+  child.stderr.on('data', (data) => {
+    errors += data
+  })
+  createInterface(child.stdout).on('line', (line) => {
+    lines.push(line)
+    for (const look of waiting) look()
+  })
+  return {
+    process: child,
+    lines,
+    errors: () => errors,
+    line: (start) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.find((line) => line.startsWith(start))
+          if (found === undefined) return
+          waiting.delete(look)
+          resolve(found)
+        }
+        waiting.add(look)
+        look()
+        void ended.then(() => reject(new Error(`The child ended without "${start}": ${errors}`)))
+      }),
+    async kill(signal = 'SIGKILL') {
+      child.kill(signal)
+      await ended
+    },
+  }
+}

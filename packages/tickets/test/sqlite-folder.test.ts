@@ -1,0 +1,140 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, it } from 'vitest'
+import { createSqliteStore, StoreUnavailable } from '../src/index.ts'
+import { newTicket } from './new-ticket.ts'
+import { runChild } from './run-child.ts'
+
+const HOLD_STORE = new URL('./hold-store.ts', import.meta.url)
+const newDirectory = () => join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data')
+
+function refusal(directory: string): StoreUnavailable {
+  try {
+    void createSqliteStore({ directory }).close()
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return error
+    throw error
+  }
+  throw new Error('The store opened.')
+}
+
+it('makes a folder that only its owner may read', async () => {
+  const directory = newDirectory()
+  await using _store = createSqliteStore({ directory })
+  expect(statSync(directory).mode & 0o777).toBe(0o700)
+})
+
+it('finds its tickets again', async () => {
+  const directory = newDirectory()
+  const first = createSqliteStore({ directory })
+  const accepted = await first.accept(newTicket())
+  await first.close()
+  await using second = createSqliteStore({ directory })
+  expect('ticket' in accepted && (await second.get(accepted.ticket.id))).toEqual(
+    'ticket' in accepted && accepted.ticket,
+  )
+})
+
+it('refuses a folder that another process uses, and has it at once when that one is killed', async () => {
+  const directory = newDirectory()
+  const child = runChild(HOLD_STORE, { DIRECTORY: directory })
+  const [, id = ''] = (await child.line('accepted ')).split(' ')
+  const refused = refusal(directory)
+  expect(refused).toMatchObject({ code: 'store_unavailable', problem: 'locked' })
+  expect(refused.message).toContain(directory)
+  await child.kill('SIGKILL')
+  await using store = createSqliteStore({ directory })
+  expect((await store.get(id))?.state.status).toBe('queued')
+})
+
+it('refuses a folder that is in use in its own process, too', async () => {
+  const directory = newDirectory()
+  await using _store = createSqliteStore({ directory })
+  expect(refusal(directory).problem).toBe('locked')
+})
+
+it('leaves the file readable for other programs while it runs', async () => {
+  const directory = newDirectory()
+  await using store = createSqliteStore({ directory })
+  await store.accept(newTicket())
+  using reader = new DatabaseSync(join(directory, 'tickets.db'), { readOnly: true })
+  expect(reader.prepare('SELECT count(*) AS number FROM tickets').get()).toEqual({ number: 1 })
+})
+
+it('says what to do with a file that is no database, and lets go of the folder', () => {
+  const directory = newDirectory()
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'tickets.db'), 'no database, but long enough to be read as one'.repeat(100))
+  expect(refusal(directory)).toMatchObject({ problem: 'broken' })
+  expect(refusal(directory).message).toMatch(/Move it aside/)
+})
+
+it('refuses a file of a later release instead of guessing', async () => {
+  const directory = newDirectory()
+  await createSqliteStore({ directory }).close()
+  using database = new DatabaseSync(join(directory, 'tickets.db'))
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  expect(refusal(directory).message).toMatch(/later release/)
+})
+
+it('says that a folder cannot be made', () => {
+  const directory = newDirectory()
+  writeFileSync(directory, '')
+  expect(refusal(directory)).toMatchObject({ code: 'store_unavailable', problem: 'unreachable' })
+})
+
+// Rights do not bind root, and mounting is root's alone: each test runs where it can.
+const isRoot = process.getuid?.() === 0
+
+it.skipIf(isRoot)('says that a folder may not be written', () => {
+  const directory = newDirectory()
+  mkdirSync(directory, { mode: 0o500 })
+  expect(refusal(directory)).toMatchObject({ code: 'store_unavailable' })
+})
+
+it.runIf(canMount())(
+  'refuses to accept on a full disk, loses nothing, and goes on when there is room',
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tickets-full-'))
+    mount(directory)
+    const store = createSqliteStore({ directory })
+    try {
+      const ids: string[] = []
+      const fill = async () => {
+        for (;;) {
+          const accepted = await store.accept(newTicket({ event: { content: 'x'.repeat(20_000) } }))
+          if ('ticket' in accepted) ids.push(accepted.ticket.id)
+        }
+      }
+      writeFileSync(join(directory, 'ballast'), Buffer.alloc(1_000_000))
+      await expect(fill()).rejects.toMatchObject({ code: 'store_unavailable', problem: 'full' })
+      expect((await store.stats()).byStatus.queued).toBe(ids.length)
+      rmSync(join(directory, 'ballast'))
+      expect((await store.accept(newTicket())).type).toBe('created')
+      for (const id of ids) expect((await store.get(id))?.state.status).toBe('queued')
+    } finally {
+      await store.close()
+      execFileSync('umount', [directory])
+    }
+  },
+)
+
+function mount(directory: string): void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', directory], { stdio: 'ignore' })
+}
+
+function canMount(): boolean {
+  if (!isRoot) return false
+  const directory = mkdtempSync(join(tmpdir(), 'tickets-mount-'))
+  try {
+    mount(directory)
+    execFileSync('umount', [directory])
+    return true
+  } catch {
+    return false
+  }
+}
