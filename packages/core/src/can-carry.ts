@@ -4,6 +4,7 @@ import type { Prompt } from './prompt.ts'
 /** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
 export function canCarry(endpoint: Endpoint, prompt: Prompt): boolean {
   if (!endpoint.images && prompt.turns.some((turn) => Array.isArray(turn.content))) return false
+  if (!endpoint.schema && prompt.parameters.response_format?.type === 'json_schema') return false
   return endpoint.tools || !needsTools(prompt)
 }
 

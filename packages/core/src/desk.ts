@@ -223,7 +223,8 @@ const isReady = (station: Station) => ['ready', 'busy', 'unknown'].includes(stat
 
 const CANNOT_CARRY: Failure = {
   code: 'api_client_error',
-  details: 'No configured backend has an endpoint that carries the images or tools of this event.',
+  details:
+    'No configured backend has an endpoint that carries the images, tools or answer format of this event.',
 }
 
 const NOBODY_LEFT: Failure = {
