@@ -1,0 +1,47 @@
+import { answerDuties, type Duty, deadDuties, lifeDuties, stopDuties } from './conformance-cases.ts'
+import type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
+
+export type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
+
+/** One duty of a backend. `run` throws where it is not kept. */
+export interface ConformanceCase {
+  readonly name: string
+  run(): Promise<void>
+}
+
+const LONG_STORY = 'Tell me a long story.'
+
+/**
+ * Whether a backend keeps the duties of `Backend`: one case for each, for any test runner.
+ *
+ * ```ts
+ * for (const { name, run } of backendConformance({ open })) test(name, run)
+ * ```
+ *
+ * Each case opens a backend of its own and closes it. What a server is made to do wrong (broken streams, wrong shapes,
+ * silence) is not covered: only who wrote the backend knows how its server fails.
+ */
+export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
+  const { open, openDead } = options
+  const cases = [...answerDuties, ...stopDuties, ...lifeDuties].map((duty) => toCase(duty, open, options))
+  return openDead ? [...cases, ...deadDuties.map((duty) => toCase(duty, openDead, options))] : cases
+}
+
+function toCase(
+  { name, check }: Duty,
+  open: () => Promise<ConformanceSubject>,
+  { prompt = LONG_STORY, stopMs = 2000, answerMs = 15_000 }: ConformanceOptions,
+): ConformanceCase {
+  return {
+    name,
+    async run() {
+      const subject = await open()
+      try {
+        await check({ ...subject, prompt, stopMs, answerMs })
+      } finally {
+        await subject.backend.close()
+        await subject.close?.()
+      }
+    },
+  }
+}
