@@ -93,6 +93,11 @@ export interface Backend {
   probe(signal: AbortSignal): Promise<BackendState>
   /** Tokens of the whole prompt as the model will see it, without the answer. */
   countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number>
+  /**
+   * Stops a generation of another process by its key. Resolves when it is known to be over, or the server is dead or
+   * cannot be asked; rejects with the reason of the signal.
+   */
+  abandon?(key: string, signal: AbortSignal): Promise<void>
   /** Lets go of connections and timers. May be called twice. */
   close(): Promise<void>
 }

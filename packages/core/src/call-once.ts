@@ -3,8 +3,11 @@ import { type CallResult, callEndpoint } from './call-endpoint.ts'
 import { type CallFailure, classify, foundByDesk } from './classify.ts'
 import type { Collector } from './collect-text.ts'
 import { type AttemptContext, type Cursor, endpointOf, toRequest } from './cursor.ts'
+import type { AnnouncedCall } from './dispatcher.ts'
+import type { Failure } from './failure.ts'
 import type { AttemptRecord } from './outcome.ts'
 import { endedBecause, type Run } from './run.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export type Called = Exclude<CallResult, { type: 'failed' }> | { type: 'failed'; failure: CallFailure }
 
@@ -19,6 +22,11 @@ export async function callOnce(
   // The event may have ended between the grant of its slot and now.
   if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
   const endpoint = endpointOf(cursor)
+  const request = toRequest(run, context, cursor)
+  if (run.beforeCall) {
+    await announce(run, { backend: cursor.seat.backend.name, endpoint: endpoint.name, key: request.key })
+    if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
+  }
   cursor.calls += 1
   cursor.seat.countCall()
   const startedAt = clock.now()
@@ -38,7 +46,7 @@ export async function callOnce(
   const result = await callEndpoint({
     backend: cursor.seat.backend,
     endpoint,
-    request: toRequest(run, context, cursor),
+    request,
     signal: run.control.signal,
     onDelta: text.onDelta,
   })
@@ -47,6 +55,20 @@ export async function callOnce(
   describeCall(record, called, run)
   context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
   return called
+}
+
+/** Not known to be written down, the call could not be stopped after a crash: it is not sent. */
+async function announce(run: Run, call: AnnouncedCall): Promise<void> {
+  try {
+    await untilAborted(Promise.resolve(run.beforeCall?.(call)), run.control.signal)
+  } catch {
+    run.control.abort(NOT_ANNOUNCED)
+  }
+}
+
+const NOT_ANNOUNCED: Failure = {
+  code: 'store_unavailable',
+  details: 'The call could not be written down before it was to be sent; see the log of the store.',
 }
 
 function toCalled(result: CallResult): Called {

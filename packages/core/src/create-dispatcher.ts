@@ -7,6 +7,7 @@ import { runEvent } from './on-event.ts'
 import { type DispatcherOptions, resolveOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
+import type { Station } from './station.ts'
 import { streamEvent } from './stream-event.ts'
 
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
@@ -79,6 +80,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         () => leaving.abort(),
       )
     },
+    freeSlots: () =>
+      desk.stations.map((station) => ({
+        backend: station.name,
+        free: freeSlotsOf(station),
+        concurrency: station.concurrency,
+      })),
+    async abandon({ backend, key }, signal = new AbortController().signal) {
+      assertNotClosed()
+      const station = desk.stations.find(({ name }) => name === backend)
+      await station?.backend.abandon?.(key, signal)
+    },
     async health(): Promise<Health> {
       assertNotClosed()
       await Promise.all(desk.stations.map((station) => station.look(tuning.probeTimeoutMs)))
@@ -95,6 +107,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     [Symbol.asyncDispose]: () => dispatcher.close(),
   }
   return dispatcher
+}
+
+/** A backend on trial takes one event. */
+function freeSlotsOf(station: Station): number {
+  const { inFlight, concurrency } = station.slots
+  const admission = station.admits()
+  if (admission === 'yes') return concurrency - inFlight
+  return admission === 'trial' && inFlight === 0 ? 1 : 0
 }
 
 /** Waits for the promise, but no longer than that. */

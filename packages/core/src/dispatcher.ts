@@ -10,6 +10,20 @@ export interface EventOptions {
   headers?: Readonly<Record<string, string>>
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
+  /**
+   * Called before each call of a backend; nothing is sent until it has resolved. Whoever keeps what it is told can stop
+   * the generation later with `Dispatcher.abandon`, also from another process. Where it throws, the event ends as
+   * `store_unavailable` and nothing is sent.
+   */
+  beforeCall?: (call: AnnouncedCall) => Promise<void> | void
+}
+
+/** A generation that is about to be asked for. */
+export interface AnnouncedCall {
+  readonly backend: string
+  readonly endpoint: string
+  /** Of this one generation. */
+  readonly key: string
 }
 
 /**
@@ -70,6 +84,14 @@ export interface DeskReport {
   line: LineReport
 }
 
+/** What a backend could take on now. */
+export interface FreeSlots {
+  readonly backend: string
+  /** 0 also where it is down, loading or busy with somebody else's work. */
+  readonly free: number
+  readonly concurrency: number
+}
+
 export interface CloseOptions {
   /** Events in hand, running or waiting, go on for so long; then they end as `shutting_down`. Default 0. */
   drainMs?: number
@@ -84,6 +106,13 @@ export interface Dispatcher extends AsyncDisposable {
   onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
   /** The same story with its deltas. Leaving the loop early cancels the event. A slow reader slows the backend. */
   streamEvent(event: unknown, options?: EventOptions): AsyncIterable<StreamEvent>
+  /** Slots that an event would get at once, by what is known now; asks no backend. */
+  freeSlots(): readonly FreeSlots[]
+  /**
+   * Stops a generation that was announced to `beforeCall` and whose process has died. Resolves when it is known to be
+   * over, or when nothing can be done: the backend is unknown, unreachable, or cannot stop by key.
+   */
+  abandon(call: Pick<AnnouncedCall, 'backend' | 'key'>, signal?: AbortSignal): Promise<void>
   /** Probes every backend (answers are kept for 2 s). Never throws because a backend is away. */
   health(signal?: AbortSignal): Promise<Health>
   /** Backends, slots, line, speeds and breakers, as they are known now. Asks nobody. */

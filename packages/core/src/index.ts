@@ -15,18 +15,26 @@ export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from '
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
 export type {
+  AnnouncedCall,
   BackendHealth,
   BackendReport,
   CloseOptions,
   DeskReport,
   Dispatcher,
   EventOptions,
+  FreeSlots,
   Health,
   LineReport,
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
-export { alpacaTemplate, type Transcript, type TranscriptTemplate, writeTranscript } from './http/transcript.ts'
+export {
+  alpacaTemplate,
+  type Transcript,
+  type TranscriptTemplate,
+  writeTranscript,
+} from './http/transcript.ts'
+export { type EventInspection, inspectEvent } from './inspect-event.ts'
 export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'

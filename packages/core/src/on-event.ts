@@ -81,6 +81,7 @@ function startRun(
     deadlineAt: startedAt + (event?.timeout_ms ?? tuning.timeoutMs),
     control: new AbortController(),
     sink,
+    beforeCall: options.beforeCall,
     attempts: [],
     work: workOf(asked.ok ? asked.value.prompt : NO_PROMPT, tuning.maxTokens),
     waitedMs: 0,

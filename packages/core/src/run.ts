@@ -1,4 +1,5 @@
 import type { Delta } from './call-endpoint.ts'
+import type { EventOptions } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
 import type { ContextPolicy } from './fit-context.ts'
 import type { AttemptRecord } from './outcome.ts'
@@ -32,6 +33,7 @@ export interface Run {
   /** Aborted with a `Failure` when the event must end now: deadline, cancel, shutdown. */
   readonly control: AbortController
   readonly sink: Sink | undefined
+  readonly beforeCall: EventOptions['beforeCall'] | undefined
   readonly attempts: AttemptRecord[]
   readonly work: Work
   /** Milliseconds in the line, so far. */

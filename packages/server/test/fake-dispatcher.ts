@@ -61,6 +61,8 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
       return (script.streamEvent ?? unscripted)(event, options)
     },
     health: script.health ?? (() => Promise.resolve(HEALTHY)),
+    freeSlots: () => [],
+    abandon: () => Promise.resolve(),
     report: () => ({ backends: [], line: { waiting: 0, capacity: 1000 } }),
     close: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

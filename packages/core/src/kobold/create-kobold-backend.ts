@@ -7,6 +7,7 @@ import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-option
 import { probe } from './probe.ts'
 import type { KoboldContext } from './run.ts'
 import { createSideChannel } from './side-channel.ts'
+import { stopGeneration } from './stop-generation.ts'
 
 /**
  * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
@@ -39,6 +40,12 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     probe: (signal) => probe({ name, client, signal }),
     countTokens: (request, signal) =>
       countTokens(request, { name, client, template, signal, wallTimeMs: clock.wallTime() }),
+    async abandon(key, signal) {
+      const { clock, abortIntervalMs: intervalMs, deadAfterMs } = settings
+      const closed = AbortSignal.any([closing.signal, signal])
+      await stopGeneration({ clock, side, key, intervalMs, deadAfterMs, closed })
+      signal.throwIfAborted()
+    },
     async close() {
       closing.abort()
       await client.close()
