@@ -4,7 +4,11 @@ import { type ConfigProblem, type Origin, problemsOf } from './config-problems.t
 import { asList } from './settings.ts'
 
 /** A backend with its key looked up. */
-export type BackendConfig = Omit<ListedBackend, 'api_key_env'> & { readonly api_key?: string }
+export type BackendConfig = ListedBackend extends infer Listed
+  ? Listed extends ListedBackend
+    ? Omit<Listed, 'api_key_env'> & { readonly api_key?: string }
+    : never
+  : never
 
 export interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>

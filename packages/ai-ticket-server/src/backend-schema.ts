@@ -61,8 +61,45 @@ const KoboldBackendSchema = closedObject(
   'the backend of type "kobold"',
 )
 
+const OpenAITimeoutsSchema = closedObject(
+  {
+    connect_ms: setting(milliseconds(1), 'How long a connection may take. Default 5000.'),
+    token_ms: setting(milliseconds(1), 'Longest pause between two tokens of a stream. Default 60000.'),
+  },
+  'the object "timeouts"',
+)
+
+const MODELS_EXPECTED = 'a list of names of models'
+
+const OpenAIBackendSchema = closedObject(
+  {
+    type: describe(
+      v.literal('openai'),
+      'Any OpenAI-compatible server: llama.cpp, vLLM, Ollama, LM Studio or a hosted service.',
+    ),
+    ...backendEntries,
+    url: describe(
+      v.pipe(
+        BackendUrlSchema,
+        v.check((url) => !url.includes('?'), 'an address without a query, like http://localhost:8080/v1'),
+      ),
+      'Base address of the server, with or without /v1.',
+    ),
+    model: setting(
+      text('the name of a model'),
+      'Sent where an event names none. Default: the only model of the server, where it has one.',
+    ),
+    models: setting(
+      v.pipe(v.array(text(MODELS_EXPECTED), MODELS_EXPECTED), v.minLength(1, MODELS_EXPECTED)),
+      'The models to offer, instead of all that the server lists.',
+    ),
+    timeouts: setting(OpenAITimeoutsSchema, 'How long things may take at this server, in milliseconds.'),
+  },
+  'the backend of type "openai"',
+)
+
 /** One schema per kind of backend; `compose.ts` has a maker for each. */
-const BACKEND_SCHEMAS = [KoboldBackendSchema] as const
+const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema] as const
 const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
 
 const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>

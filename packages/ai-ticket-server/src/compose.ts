@@ -3,6 +3,7 @@ import {
   createConsolaLogger,
   createDispatcher,
   createKoboldBackend,
+  createOpenAIBackend,
   type Dispatcher,
   type Logger,
   type LogStream,
@@ -31,6 +32,16 @@ const MAKERS: { readonly [Type in BackendConfig['type']]: Maker<Type> } = {
       ...(model !== undefined && { model }),
       ...koboldTimeouts(timeouts),
     }),
+  openai: ({ name, url, api_key: apiKey, model, models, timeouts: { connect_ms, token_ms } = {} }) =>
+    createOpenAIBackend({
+      name,
+      url,
+      ...(apiKey !== undefined && { apiKey }),
+      ...(model !== undefined && { model }),
+      ...(models !== undefined && { models }),
+      ...(connect_ms !== undefined && { connectTimeoutMs: connect_ms }),
+      ...(token_ms !== undefined && { tokenTimeoutMs: token_ms }),
+    }),
 }
 
 /** Only what is given: an option that is `undefined` is not one that is left out. */
@@ -50,12 +61,17 @@ export function composeLogger(config: Config, stream: LogStream): Logger {
   return createConsolaLogger({ level: parseLogLevel(config.logLevel) ?? 'info', stream })
 }
 
+/** The compiler does not see that a maker and its configuration belong together. */
+function makeBackend(config: BackendConfig, logger: Logger): Backend {
+  return config.type === 'openai' ? MAKERS.openai(config, logger) : MAKERS.kobold(config, logger)
+}
+
 export function composeDispatcher(config: Config, logger: Logger): Dispatcher {
   return createDispatcher({
     ...config.tuning,
     logger,
     backends: config.backends.map((backend) => ({
-      backend: MAKERS[backend.type](backend, logger),
+      backend: makeBackend(backend, logger),
       ...(backend.concurrency !== undefined && { concurrency: backend.concurrency }),
       ...(backend.aliases !== undefined && { aliases: backend.aliases }),
     })),

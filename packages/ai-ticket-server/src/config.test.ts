@@ -236,12 +236,17 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown kind of backend',
     { file: file({ backends: [{ ...kobold, type: 'koboldcpp' }] }) },
-    'backends[0].type in desk.json is a text, but has to be "kobold". Correct it, or remove it for the default.',
+    'backends[0].type in desk.json is a text, but has to be "kobold" or "openai". Correct it, or remove it for the default.',
   ],
   [
     'a backend without an address',
     { file: file({ backends: [{ name: 'box', type: 'kobold' }] }) },
     'backends[0].url in desk.json is missing; add it to the backend of type "kobold".',
+  ],
+  [
+    'a query in the address of an OpenAI-compatible server',
+    { file: file({ backends: [{ ...kobold, type: 'openai', url: 'http://box/v1?version=1' }] }) },
+    'backends[0].url in desk.json is a text, but has to be an address without a query, like http://localhost:8080/v1. Correct it, or remove it for the default.',
   ],
   [
     'a misspelt key of a backend',
