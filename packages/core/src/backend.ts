@@ -71,6 +71,15 @@ export interface BackendState {
   readonly authorised?: boolean
 }
 
+/** A server as traces name it. */
+export interface BackendServer {
+  /** The kind of server, `gen_ai.provider.name`: `koboldcpp`, `openai`. */
+  readonly provider: string
+  /** Its host, without scheme, user or path. */
+  readonly address: string
+  readonly port: number
+}
+
 /**
  * A server that answers prompts. The dispatcher knows no more of it than this.
  *
@@ -82,6 +91,8 @@ export interface BackendState {
  */
 export interface Backend {
   readonly name: string
+  /** Who answers, for traces. Default: a server that nothing is known of. */
+  readonly server?: BackendServer
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
   generate(

@@ -43,16 +43,21 @@ export async function callOnce(
   text.startCall(() => {
     record.first_token_ms ??= Math.round(clock.now() - startedAt)
   })
+  const { backend } = cursor.seat
+  const stream = run.sink !== undefined
+  const trace = run.trace?.startAttempt({ backend, endpoint, request, number: record.number, stream })
   const result = await callEndpoint({
-    backend: cursor.seat.backend,
+    backend,
     endpoint,
-    request,
+    request: trace ? { ...request, headers: trace.headers } : request,
     signal: run.control.signal,
     onDelta: text.onDelta,
   })
   const called = toCalled(result)
   record.duration_ms = Math.round(clock.now() - startedAt)
   describeCall(record, called, run)
+  trace?.end(record, called.type === 'answered' ? called.end : undefined)
+  context.observer?.attemptEnded(record)
   context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
   return called
 }

@@ -34,7 +34,7 @@ export interface Desk {
 type DeskWaiter = ForecastWaiter & { grant(station: Station): void }
 
 export function createDesk(options: ResolvedOptions): Desk {
-  const { clock, tuning } = options
+  const { clock, tuning, observer } = options
   const line = createLine<DeskWaiter>({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
   const stations = options.backends.map((entry) => createStation(entry, options, serve))
   const byName = new Map(stations.map((station) => [station.name, station]))
@@ -95,7 +95,7 @@ export function createDesk(options: ResolvedOptions): Desk {
   function sit(station: Station, run: Run): Seat {
     const slot: TakenSlot = { station, run, startedAt: clock.now() }
     taken.add(slot)
-    return openSeat({ station, run, clock, tuning }, () => {
+    return openSeat({ station, run, clock, tuning, observer }, () => {
       taken.delete(slot)
       if (taken.size > 0) return
       for (const listener of whenIdle) listener()

@@ -61,6 +61,8 @@ export interface Health {
 export interface BackendReport extends BackendHealth {
   /** `open`: left out after events in a row that it could not serve; `trial`: one event is out to try it. */
   breaker: 'closed' | 'open' | 'trial'
+  /** Repeats that the retry budget of this backend has left. */
+  repeats_left: number
   /** Recent mean of a whole call, in milliseconds. */
   latency_ms?: number
   /** Learned speeds, in tokens per second. */

@@ -3,6 +3,7 @@ export {
   BackendError,
   type BackendErrorKind,
   type BackendErrorOptions,
+  type BackendServer,
   type BackendState,
   type Endpoint,
   type GenerationEnd,
@@ -39,6 +40,7 @@ export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
 export { type LogLevel, parseLogLevel } from './log-level.ts'
 export { type LogFields, type Logger, silentLogger } from './logger.ts'
+export type { AbandonedCall, EventTiming, Observer } from './observer.ts'
 export { createOpenAIBackend } from './openai/create-openai-backend.ts'
 export type { OpenAIBackendOptions } from './openai/openai-options.ts'
 export {

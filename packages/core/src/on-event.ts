@@ -12,11 +12,16 @@ import { type Answer, respondWithAnswer, respondWithFailure } from './respond.ts
 import type { Run, RunFailure, Sink } from './run.ts'
 import { likelyTokens } from './speed-estimate.ts'
 import type { Work } from './station.ts'
+import { traceIdOf, tracing } from './telemetry.ts'
 
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
   const asked = readAsked(given.value)
   const run = startRun(context, given, asked)
+  context.observer?.eventStarted()
+  const trace = tracing()
+  if (trace) run.trace = (await trace)(run)
+  nameTrace(run)
   const release = context.admit(run)
   const unlisten = cancelWith(run, given.options.signal)
   const deadline = context.clock.setTimer(() => run.control.abort(DEADLINE), run.deadlineAt - run.startedAt)
@@ -77,6 +82,7 @@ function startRun(
     caller: options.caller ?? '',
     headers: options.headers,
     logFields: options.logFields,
+    trace: undefined,
     startedAt,
     deadlineAt: startedAt + (event?.timeout_ms ?? tuning.timeoutMs),
     control: new AbortController(),
@@ -86,6 +92,12 @@ function startRun(
     work: workOf(asked.ok ? asked.value.prompt : NO_PROMPT, tuning.maxTokens),
     waitedMs: 0,
   }
+}
+
+/** Every line about the event can be found by its trace. */
+function nameTrace(run: Run): void {
+  const traceId = run.trace?.traceId ?? traceIdOf(run.headers)
+  if (traceId !== undefined) run.logFields = { ...run.logFields, trace_id: traceId }
 }
 
 /** Characters stand for bytes: an estimate needs no better, and an event pays nothing for it. */
@@ -121,7 +133,7 @@ async function attemptSafely(run: Run, context: EventContext): Promise<Result<An
 }
 
 function record(
-  { clock, logger, onOutcome }: EventContext,
+  { clock, logger, onOutcome, observer }: EventContext,
   { run, value, ended }: { run: Run; value: unknown; ended: Result<Answer, RunFailure> },
 ): Outcome {
   const story = {
@@ -134,6 +146,8 @@ function record(
     ? respondWithAnswer(story, ended.value)
     : respondWithFailure(story, ended.failure, ended.failure.partial)
   logger.info('event ended', describeOutcome(outcome, run))
+  run.trace?.end(outcome, run.waitedMs)
+  observer?.eventEnded(outcome, run)
   try {
     onOutcome?.(outcome, { event: value, caller: run.caller, waitedMs: run.waitedMs })
   } catch (error) {
@@ -142,12 +156,19 @@ function record(
   return outcome
 }
 
-const describeOutcome = (outcome: Outcome, run: Run) => ({
-  ...run.logFields,
-  event_id: run.id,
-  code: 'error' in outcome ? outcome.error : 'completed',
-  ...('error' in outcome ? {} : { backend: outcome.backend, endpoint: outcome.endpoint }),
-  duration_ms: outcome.duration_ms,
-  waited_ms: Math.round(run.waitedMs),
-  attempts: outcome.attempts.length,
-})
+/** All that it takes to find the event again and to see where its time went; never what was asked or answered. */
+function describeOutcome(outcome: Outcome, run: Run) {
+  const last = outcome.attempts.at(-1)
+  const usage = 'error' in outcome ? null : outcome.usage
+  return {
+    ...run.logFields,
+    event_id: run.id,
+    code: 'error' in outcome ? outcome.error : 'completed',
+    ...(last && { backend: last.backend, endpoint: last.endpoint }),
+    duration_ms: outcome.duration_ms,
+    waited_ms: Math.round(run.waitedMs),
+    ...(last?.first_token_ms !== undefined && { first_token_ms: last.first_token_ms }),
+    attempts: outcome.attempts.length,
+    ...usage,
+  }
+}

@@ -6,6 +6,7 @@ import { describeIssue } from './describe-issue.ts'
 import { MAX_TIMEOUT_MS } from './event.ts'
 import { CONTEXT_POLICIES, type ContextPolicy } from './fit-context.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import { guardObserver, type Observer } from './observer.ts'
 import type { Outcome } from './outcome.ts'
 
 /** A backend and how the desk uses it. */
@@ -40,6 +41,8 @@ export interface DispatcherOptions extends Partial<Tuning> {
   /** Default: says nothing. */
   logger?: Logger
   onOutcome?: OutcomeListener
+  /** Told of events and calls as they happen, for metrics. Default: nobody is. */
+  observer?: Observer
   /** What happens to a prompt longer than the context of the model, unless its event says. Default `refuse`. */
   contextPolicy?: ContextPolicy
 }
@@ -116,6 +119,7 @@ export interface ResolvedOptions {
   readonly random: () => number
   readonly logger: Logger
   readonly onOutcome: OutcomeListener | undefined
+  readonly observer: Required<Observer> | undefined
   readonly contextPolicy: ContextPolicy
   readonly tuning: Readonly<Tuning>
 }
@@ -158,12 +162,14 @@ export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
   if (twice !== undefined) {
     throw new TypeError(`createDispatcher: two backends are named "${twice}"; give each a name of its own.`)
   }
+  const logger = options.logger ?? silentLogger
   return {
     backends,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
-    logger: options.logger ?? silentLogger,
+    logger,
     onOutcome: options.onOutcome,
+    observer: options.observer && guardObserver(options.observer, logger),
     contextPolicy: check(v.picklist(CONTEXT_POLICIES), options.contextPolicy ?? 'refuse', 'contextPolicy'),
     tuning: resolveTuning(options),
   }

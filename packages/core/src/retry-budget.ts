@@ -17,6 +17,8 @@ export interface RetryBudget {
   tryRepeat(now: number): boolean
   /** True: `tryRepeat` would refuse. */
   spent(now: number): boolean
+  /** Repeats that are left in the window. */
+  left(now: number): number
 }
 
 /**
@@ -30,10 +32,12 @@ export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget
   const seconds = Math.max(1, Math.floor(windowMs / BUCKET_MS))
   const calls = slidingCount(seconds)
   const repeats = slidingCount(seconds + 1)
-  const spent = (now: number) => repeats.total(now) + 1 > Math.max(floor, share * calls.total(now))
+  const allowed = (now: number) => Math.max(floor, share * calls.total(now))
+  const spent = (now: number) => repeats.total(now) + 1 > allowed(now)
   return {
     recordCall: (now) => calls.add(now),
     spent,
+    left: (now) => Math.max(0, Math.floor(allowed(now) - repeats.total(now))),
     tryRepeat(now) {
       if (spent(now)) return false
       repeats.add(now)

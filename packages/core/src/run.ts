@@ -5,6 +5,7 @@ import type { ContextPolicy } from './fit-context.ts'
 import type { AttemptRecord } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
 import type { Work } from './station.ts'
+import type { EventTrace } from './telemetry.ts'
 
 /** Where the deltas of a streamed event go. */
 export interface Sink {
@@ -26,7 +27,10 @@ export interface Run {
   readonly priority: number
   readonly caller: string
   readonly headers: Readonly<Record<string, string>> | undefined
-  readonly logFields: Readonly<Record<string, unknown>> | undefined
+  /** With the `trace_id`, where there is one. */
+  logFields: Readonly<Record<string, unknown>> | undefined
+  /** Present where a tracer is registered. */
+  trace: EventTrace | undefined
   /** Clock time, not wall time. */
   readonly startedAt: number
   readonly deadlineAt: number

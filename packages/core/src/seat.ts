@@ -12,7 +12,7 @@ import {
 import type { CallFailure } from './classify.ts'
 import type { Clock } from './clock.ts'
 import type { FailureCode } from './failure.ts'
-import type { Tuning } from './options.ts'
+import type { ResolvedOptions } from './options.ts'
 import { modelOn } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
 import type { CallSample, Station } from './station.ts'
@@ -43,15 +43,13 @@ export interface Seat {
   modelFor(model: string | undefined): string | undefined
 }
 
-interface SeatContext {
+interface SeatContext extends Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'> {
   readonly station: Station
   readonly run: Run
-  readonly clock: Clock
-  readonly tuning: Tuning
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
-export function openSeat({ station, run, clock, tuning }: SeatContext, onFree: () => void): Seat {
+export function openSeat({ station, run, clock, tuning, observer }: SeatContext, onFree: () => void): Seat {
   const isTrial = station.admits() !== 'yes'
   station.slots.take()
   if (isTrial) station.change(onTrialStarted(station.status))
@@ -80,7 +78,11 @@ export function openSeat({ station, run, clock, tuning }: SeatContext, onFree: (
       else if (leaving.type === 'unused') free('cancelled')
       else {
         const hold = holdUntil({ station, clock, stuckAfterMs: tuning.stuckAfterMs }, leaving.settled)
-        void hold.then(() => free(endedBecause(run).code))
+        const since = clock.now()
+        void hold.then(() => {
+          observer?.abandonedCallStopped({ backend: station.name, afterMs: clock.now() - since })
+          free(endedBecause(run).code)
+        })
       }
     },
   }

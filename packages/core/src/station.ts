@@ -163,6 +163,7 @@ export function createStation(
       return {
         ...station.health(),
         breaker: isOnTrial(station.status) ? 'trial' : isOpen(station.status) ? 'open' : 'closed',
+        repeats_left: station.budget.left(clock.now()),
         ...(latencyMs === undefined ? {} : { latency_ms: Math.round(latencyMs) }),
         ...(speeds && {
           prompt_tokens_per_second: perSecond(speeds.readMs),

@@ -74,6 +74,7 @@ const DISPATCHER: Names<Omit<DispatcherOptions, keyof Tuning>> = {
   contextPolicy: true,
   logger: true,
   onOutcome: true,
+  observer: true,
   clock: true,
   random: true,
 }

@@ -1,5 +1,6 @@
 import { type Backend, BackendError, type Endpoint } from '../backend.ts'
 import { createClient } from '../http/create-client.ts'
+import { serverOf } from '../http/server-of.ts'
 import { countTokens } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
 import { generate } from './generate.ts'
@@ -35,6 +36,7 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
   const context: KoboldContext = { ...settings, client, side, closed: closing.signal }
   return {
     name,
+    server: serverOf('koboldcpp', url),
     endpoints: koboldEndpoints,
     generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
     probe: (signal) => probe({ name, client, signal }),

@@ -1,5 +1,6 @@
 import { type Backend, BackendError, type Endpoint } from '../backend.ts'
 import { createClient } from '../http/create-client.ts'
+import { serverOf } from '../http/server-of.ts'
 import { fullDialect } from './dialect.ts'
 import { type OpenAIEndpoint, openAIEndpoints } from './endpoints.ts'
 import { generate } from './generate.ts'
@@ -39,6 +40,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
   }
   return {
     name: settings.name,
+    server: serverOf('openai', root.server),
     endpoints: openAIEndpoints,
     generate: (endpoint, request, how) => generate(context, known(settings.name, endpoint), request, how),
     probe: (signal) => probe(context, signal),

@@ -1,0 +1,99 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { GenerationEnd } from './backend.ts'
+import type { AttemptRecord } from './outcome.ts'
+import { ATTRIBUTE } from './span-attributes.ts'
+import type { AttemptTrace, EventTrace, TracedCall, TracedEvent } from './telemetry.ts'
+
+const tracer = trace.getTracer('@ai-ticket/core')
+
+/**
+ * Starts the span of an event: a child of the trace that its headers name, else of the caller's active span. Prompts and
+ * answers are never on a span.
+ */
+export function startEventTrace({ id, headers }: TracedEvent): EventTrace {
+  const parent = headers ? propagation.extract(context.active(), headers) : context.active()
+  const span = tracer.startSpan('ai_ticket event', { attributes: { [ATTRIBUTE.eventId]: id } }, parent)
+  const inside = trace.setSpan(parent, span)
+  return {
+    traceId: span.spanContext().traceId,
+    startAttempt: (call) => startAttempt(call, inside),
+    end(outcome, waitedMs) {
+      const failed = 'error' in outcome ? outcome : undefined
+      span.setAttributes({
+        [ATTRIBUTE.code]: failed?.error ?? 'completed',
+        [ATTRIBUTE.attempts]: outcome.attempts.length,
+        [ATTRIBUTE.wait]: waitedMs / 1_000,
+      })
+      if (failed) markFailed(span, failed.error)
+      span.end()
+    },
+  }
+}
+
+function startAttempt(call: TracedCall, parent: Context): AttemptTrace {
+  const { endpoint, request } = call
+  const operation = endpoint.turns ? 'chat' : 'text_completion'
+  const name = request.model === undefined ? operation : `${operation} ${request.model}`
+  const attributes = { [ATTRIBUTE.operation]: operation, ...attributesOf(call) }
+  const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent)
+  const headers = { ...request.headers }
+  propagation.inject(trace.setSpan(parent, span), headers)
+  return {
+    headers,
+    end(record, end) {
+      describeEnd(span, record, end)
+      span.end()
+    },
+  }
+}
+
+function attributesOf({ backend, endpoint, request, number, stream }: TracedCall): Attributes {
+  const { parameters, model, schema } = request
+  const given = {
+    [ATTRIBUTE.provider]: backend.server?.provider ?? backend.name,
+    [ATTRIBUTE.serverAddress]: backend.server?.address,
+    [ATTRIBUTE.serverPort]: backend.server?.port,
+    [ATTRIBUTE.requestModel]: model,
+    [ATTRIBUTE.maxTokens]: parameters.max_tokens,
+    [ATTRIBUTE.temperature]: parameters.temperature,
+    [ATTRIBUTE.topP]: parameters.top_p,
+    [ATTRIBUTE.topK]: parameters.top_k,
+    [ATTRIBUTE.frequencyPenalty]: parameters.frequency_penalty,
+    [ATTRIBUTE.presencePenalty]: parameters.presence_penalty,
+    [ATTRIBUTE.seed]: parameters.seed,
+    [ATTRIBUTE.stream]: stream,
+    [ATTRIBUTE.outputType]: schema ? 'json' : 'text',
+    [ATTRIBUTE.backend]: backend.name,
+    [ATTRIBUTE.endpoint]: endpoint.name,
+    [ATTRIBUTE.attemptNumber]: number,
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+function describeEnd(span: Span, record: Readonly<AttemptRecord>, end: GenerationEnd | undefined): void {
+  const { result, status, first_token_ms: firstTokenMs } = record
+  if (status !== undefined) span.setAttribute(ATTRIBUTE.httpStatus, status)
+  if (firstTokenMs !== undefined) span.setAttribute(ATTRIBUTE.timeToFirstChunk, firstTokenMs / 1_000)
+  if (result !== 'completed') markFailed(span, result)
+  if (!end) return
+  span.setAttribute(ATTRIBUTE.finishReasons, [end.finish_reason])
+  if (end.model !== undefined) span.setAttribute(ATTRIBUTE.responseModel, end.model)
+  if (!end.usage) return
+  span.setAttribute(ATTRIBUTE.inputTokens, end.usage.prompt_tokens)
+  span.setAttribute(ATTRIBUTE.outputTokens, end.usage.completion_tokens)
+}
+
+/** A caller who changed his mind is no fault of the desk. */
+function markFailed(span: Span, code: Exclude<AttemptRecord['result'], 'completed'>): void {
+  span.setAttribute(ATTRIBUTE.errorType, code)
+  if (code !== 'cancelled') span.setStatus({ code: SpanStatusCode.ERROR, message: code })
+}

@@ -1,0 +1,78 @@
+import { createConsolaLogger, type LogLevel } from '@ai-ticket/core'
+import { expect, test } from 'vitest'
+import { openDesk } from './open-desk.ts'
+
+const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
+const FAST = { tokensPerSecond: Number.POSITIVE_INFINITY }
+const PARENT = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01` }
+
+function logTo(level: LogLevel) {
+  const lines: string[] = []
+  const logger = createConsolaLogger({ level, json: true, stream: { write: (line) => lines.push(line) } })
+  return { lines, logger, records: () => lines.map((line): unknown => JSON.parse(line)) }
+}
+
+test('one line says how an event ended, with all that it takes to find it again', async () => {
+  const log = logTo('info')
+  await using desk = await openDesk([FAST], { logger: log.logger })
+  const logFields = { request_id: 'req_1', ticket_id: 'tkt_1' }
+  const outcome = await desk.dispatcher.onEvent(
+    { id: 'evt_1', content: 'Hi' },
+    { headers: PARENT, logFields },
+  )
+  if ('error' in outcome) throw new Error(outcome.error)
+  expect(log.records()).toEqual([
+    {
+      time: expect.any(String),
+      level: 'info',
+      message: 'event ended',
+      event_id: 'evt_1',
+      ticket_id: 'tkt_1',
+      request_id: 'req_1',
+      trace_id: TRACE_ID,
+      code: 'completed',
+      backend: 'b1',
+      endpoint: 'chat',
+      duration_ms: outcome.duration_ms,
+      waited_ms: 0,
+      attempts: 1,
+      ...outcome.usage,
+    },
+  ])
+})
+
+test('the line of a failed event names the backend that it was last at', async () => {
+  const log = logTo('info')
+  await using desk = await openDesk([{ ...FAST, faults: [{ fault: 'status', status: 401 }] }], {
+    logger: log.logger,
+  })
+  await desk.dispatcher.onEvent({ id: 'evt_1', content: 'Hi' })
+  expect(log.records().at(-1)).toMatchObject({
+    message: 'event ended',
+    code: 'api_authentication_error',
+    backend: 'b1',
+    endpoint: 'chat',
+  })
+})
+
+test('a traceparent that is none is no trace', async () => {
+  const log = logTo('info')
+  await using desk = await openDesk([FAST], { logger: log.logger })
+  await desk.dispatcher.onEvent({ content: 'Hi' }, { headers: { traceparent: 'nonsense' } })
+  expect(log.records()[0]).not.toHaveProperty('trace_id')
+})
+
+test.each<LogLevel>(['info', 'debug'])(
+  'at %s no line holds a prompt, an answer or metadata',
+  async (level) => {
+    const log = logTo(level)
+    await using desk = await openDesk([FAST], { logger: log.logger })
+    const event = { content: 'A secret prompt.', metadata: { note: 'secret note' } }
+    const outcome = await desk.dispatcher.onEvent(event, { logFields: { api_key: 'secret key' } })
+    const refused = await desk.dispatcher.onEvent({ ...event, parameters: { max_tokens: 'secret count' } })
+    if ('error' in outcome) throw new Error(outcome.error)
+    expect(refused).toHaveProperty('error')
+    expect(log.lines.length).toBeGreaterThan(1)
+    for (const hidden of ['secret', outcome.completion]) expect(log.lines.join('')).not.toContain(hidden)
+  },
+)
