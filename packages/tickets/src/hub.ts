@@ -2,7 +2,7 @@
 export interface Hub {
   tell(ids: readonly string[]): void
   /** Gives back what ends it. */
-  subscribe(listener: (id: string) => void): () => void
+  subscribe(listener: (id: string) => unknown): () => void
 }
 
 export function createHub(): Hub {
@@ -13,7 +13,7 @@ export function createHub(): Hub {
     },
     subscribe(listener) {
       // A listener of its own for each subscription: the same function may come twice.
-      const own = (id: string) => listener(id)
+      const own = (id: string) => void listener(id)
       listeners.add(own)
       return () => void listeners.delete(own)
     },

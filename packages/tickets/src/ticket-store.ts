@@ -39,7 +39,7 @@ export interface TicketStore extends AsyncDisposable {
   /** Removes finished tickets; says how many. Those that wait or run are never removed. */
   prune(request: PruneRequest): Promise<number>
   /** Calls back with the id of every ticket that changed, also one changed by another process where the store can tell. */
-  subscribe(listener: (id: string) => void): () => void
+  subscribe(listener: (id: string) => unknown): () => void
   /** Lets go of files and connections. May be called twice. What was accepted stays. */
   close(): Promise<void>
 }
