@@ -17,8 +17,10 @@ const packed = await Promise.all(PUBLISHED.map((pkg) => packPackage(pkg, folder.
 test('these are published', () => {
   expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
     '@ai-ticket/core',
+    '@ai-ticket/llama',
     '@ai-ticket/server',
     '@ai-ticket/testkit',
+    '@ai-ticket/tickets',
     'ai-ticket-server',
   ])
 })
