@@ -37,6 +37,10 @@ export const TUNING_ENTRIES = {
     closedObject(
       {
         attempts: setting(wholeNumber(1, 100), 'Calls of one endpoint for one event. Default 3.'),
+        repairs: setting(
+          wholeNumber(0, 20),
+          'How often the model is asked to correct an answer that misses its schema. Default 2.',
+        ),
         backoff_base_ms: setting(milliseconds(), 'The first pause is at most this; it doubles. Default 500.'),
         backoff_cap_ms: setting(milliseconds(), 'The longest pause. Default 8000.'),
         budget_ratio: setting(numberBetween(0, 1), 'Share of the calls that may be repeats. Default 0.2.'),
@@ -80,6 +84,7 @@ export const TUNING_PATHS: Readonly<Record<keyof Tuning, readonly [group: string
   temperature: ['generation', 'temperature'],
   topP: ['generation', 'top_p'],
   attempts: ['retries', 'attempts'],
+  repairs: ['retries', 'repairs'],
   backoffBaseMs: ['retries', 'backoff_base_ms'],
   backoffCapMs: ['retries', 'backoff_cap_ms'],
   retryBudgetRatio: ['retries', 'budget_ratio'],

@@ -8,8 +8,8 @@ export interface Endpoint {
   readonly turns: boolean
   readonly images: boolean
   readonly tools: boolean
-  /** The server can be made to obey a JSON Schema here. */
-  readonly schema: boolean
+  /** What the server can be made to obey here: a JSON Schema, a grammar made of one, or neither. */
+  readonly schema: 'json_schema' | 'grammar' | false
 }
 
 /** What a backend is asked to generate. Complete: defaults are filled in, unset options are absent. */
@@ -24,7 +24,7 @@ export interface GenerationRequest {
   }
   /** The model's name as the caller or a configured alias gave it; absent: whatever is loaded. */
   readonly model?: string
-  /** JSON Schema of the answer, where the event has one. */
+  /** JSON Schema of the answer, where the server shall be made to obey it. */
   readonly schema?: Record<string, unknown>
   /** Headers for the backend, for instance `traceparent`. */
   readonly headers?: Readonly<Record<string, string>>
@@ -102,6 +102,12 @@ export interface Backend {
   ): AsyncIterable<GenerationEvent>
   /** Throws a `BackendError` when the server does not answer. */
   probe(signal: AbortSignal): Promise<BackendState>
+  /**
+   * Whether this server obeys this very schema at an endpoint whose `schema` says that it can. Absent: it does. Where
+   * it does not, the desk tells the model of the schema instead. Never throws; asked before each event with a schema,
+   * so an answer worth keeping is kept.
+   */
+  enforces?(endpoint: Endpoint, schema: Record<string, unknown>, signal: AbortSignal): Promise<boolean>
   /** Tokens of the whole prompt as the model will see it, without the answer. */
   countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number>
   /**

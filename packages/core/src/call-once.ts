@@ -7,9 +7,14 @@ import type { AnnouncedCall } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
 import type { AttemptRecord } from './outcome.ts'
 import { endedBecause, type Run } from './run.ts'
-import { untilAborted } from './until-aborted.ts'
+import { holdAgainst, type MatchingAnswer } from './schema/hold-against.ts'
+import type { Shape } from './schema/shape.ts'
+import { ABORTED, untilAborted } from './until-aborted.ts'
 
-export type Called = Exclude<CallResult, { type: 'failed' }> | { type: 'failed'; failure: CallFailure }
+export type Called =
+  | Exclude<CallResult, { type: 'failed' | 'answered' }>
+  | { readonly type: 'answered'; readonly end: GenerationEnd; readonly matching?: MatchingAnswer }
+  | { readonly type: 'failed'; readonly failure: CallFailure }
 
 /** One call of one endpoint, and its record in the story of the event. */
 export async function callOnce(
@@ -53,7 +58,9 @@ export async function callOnce(
     signal: run.control.signal,
     onDelta: text.onDelta,
   })
-  const called = toCalled(result)
+  if (run.shape) text.endCall()
+  const plain = toCalled(result)
+  const called = run.shape ? await checkSchema(run, plain, run.shape) : plain
   record.duration_ms = Math.round(clock.now() - startedAt)
   describeCall(record, called, run)
   trace?.end(record, called.type === 'answered' ? called.end : undefined)
@@ -82,6 +89,14 @@ function toCalled(result: CallResult): Called {
     return { type: 'failed', failure: EMPTY_ANSWER }
   }
   return result
+}
+
+/** An answer that calls tools is none to the schema yet. */
+async function checkSchema(run: Run, called: Called, shape: Shape): Promise<Called> {
+  if (called.type !== 'answered' || called.end.tool_calls?.length) return called
+  const held = await untilAborted(holdAgainst(shape, called.end), run.control.signal)
+  if (held === ABORTED) return { type: 'aborted', settled: Promise.resolve() }
+  return 'ok' in held ? { ...called, matching: held } : { type: 'failed', failure: held }
 }
 
 /** How a server without a model answers: 200, no text, no tokens. */

@@ -1,5 +1,6 @@
 import { BackendError, type BackendErrorKind } from './backend.ts'
 import type { Failure, FailureCode } from './failure.ts'
+import type { Problem } from './schema/shape.ts'
 
 /** A failed call: the failure it counts as, and what the attempt loop needs to know beside the code. */
 export interface CallFailure extends Failure {
@@ -13,6 +14,10 @@ export interface CallFailure extends Failure {
   /** What the backend itself said; undefined where the desk found the fault. */
   readonly kind: BackendErrorKind | undefined
   readonly isBusy: boolean
+  /** What is wrong with an answer that does not match its schema. */
+  readonly problems?: readonly Problem[]
+  /** That answer was cut off: asking again would end there, too. */
+  readonly isCutOff?: boolean
 }
 
 const CODE_OF_KIND = {

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 import { createCrowd } from './crowd.ts'
 import { createDesk } from './desk.ts'
-import type { CloseOptions, Dispatcher, EventOptions, Health } from './dispatcher.ts'
+import type { CloseOptions, Dispatcher, EventOptions, Health, StreamEvent } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
 import { runEvent } from './on-event.ts'
 import { type DispatcherOptions, resolveOptions } from './options.ts'
@@ -67,19 +67,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await desk.close()
   }
 
+  function stream(event: unknown, eventOptions: EventOptions = {}): AsyncIterable<StreamEvent> {
+    assertNotClosed()
+    const leaving = new AbortController()
+    const signal = eventOptions.signal
+      ? AbortSignal.any([eventOptions.signal, leaving.signal])
+      : leaving.signal
+    return streamEvent(
+      (sink) => runEvent(context, { value: event, options: { ...eventOptions, signal }, sink }),
+      () => leaving.abort(),
+    )
+  }
+
   const dispatcher: Dispatcher = {
-    onEvent,
-    streamEvent(event, eventOptions = {}) {
-      assertNotClosed()
-      const leaving = new AbortController()
-      const signal = eventOptions.signal
-        ? AbortSignal.any([eventOptions.signal, leaving.signal])
-        : leaving.signal
-      return streamEvent(
-        (sink) => runEvent(context, { value: event, options: { ...eventOptions, signal }, sink }),
-        () => leaving.abort(),
-      )
-    },
+    // An answer that has passed its schema is of the schema's type: the compiler cannot follow that.
+    onEvent: onEvent as Dispatcher['onEvent'],
+    streamEvent: stream as Dispatcher['streamEvent'],
     freeSlots: () =>
       desk.stations.map((station) => ({
         backend: station.name,

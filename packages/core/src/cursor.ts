@@ -3,10 +3,11 @@ import { canCarry } from './can-carry.ts'
 import { createId } from './create-id.ts'
 import type { Desk } from './desk.ts'
 import { failure, type Result, success } from './failure.ts'
-import { type Fit, fitContext } from './fit-context.ts'
+import { type ContextPolicy, type Fit, fitContext } from './fit-context.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Turn } from './prompt.ts'
 import { endedBecause, type Run } from './run.ts'
+import type { Shape } from './schema/shape.ts'
 import type { Seat } from './seat.ts'
 import { ABORTED, untilAborted } from './until-aborted.ts'
 
@@ -18,34 +19,104 @@ export interface AttemptContext extends ResolvedOptions {
 export interface Cursor {
   readonly seat: Seat
   readonly endpoints: readonly Endpoint[]
-  readonly fit: Fit
+  fit: Fit
+  /** The backend is asked to enforce the schema of the event. */
+  enforced: boolean
+  /** It refused to, at this endpoint. */
+  relaxed: boolean
   endpointIndex: number
   calls: number
+  /** Those of the calls that asked for a corrected answer. */
+  repairs: number
   waitedMs: number
 }
 
 /** Takes its place at a backend, with a conversation that fits there; leaves the slot where none does. */
 export async function openCursor(seat: Seat, run: Run, context: AttemptContext): Promise<Result<Cursor>> {
   const endpoints = seat.backend.endpoints.filter((endpoint) => canCarry(endpoint, run.prompt))
-  const { signal } = run.control
+  const fit = { turns: run.prompt.turns, maxTokens: 0, promptTokens: undefined, dropped: [] }
+  const start = { endpointIndex: 0, calls: 0, repairs: 0, waitedMs: 0, enforced: false, relaxed: false }
+  const cursor: Cursor = { seat, endpoints, fit, ...start }
+  const fitted = run.shape
+    ? await fitForSchema(run, context, cursor, run.shape)
+    : await fitTurns(run, context, cursor, run.prompt.turns)
+  if (fitted.ok) return success(cursor)
+  seat.leave({ type: 'unused' })
+  return fitted
+}
+
+/** The conversation for an endpoint that enforces the schema, or for a model that is told of it. */
+export async function fitForSchema(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  shape: Shape,
+): Promise<Result<void>> {
+  const enforced = await untilAborted(enforces(run, cursor, shape), run.control.signal)
+  if (enforced === ABORTED) return failure(endedBecause(run))
+  cursor.enforced = enforced
+  const { turns } = run.prompt
+  const told = enforced ? turns : shape.describe(turns)
+  const fitted = await fitTurns(run, context, cursor, told)
+  const added = told.length - turns.length
+  if (added > 0) cursor.fit = { ...cursor.fit, dropped: cursor.fit.dropped.map((index) => index - added) }
+  return fitted
+}
+
+async function enforces({ prompt, control }: Run, cursor: Cursor, shape: Shape): Promise<boolean> {
+  const endpoint = endpointOf(cursor)
+  // The caller's own grammar goes before: a server takes one or the other.
+  if (endpoint.schema === false || cursor.relaxed || prompt.parameters.grammar !== undefined) return false
+  const { backend } = cursor.seat
+  if (shape.refusedBy.has(placeOf(cursor))) return false
+  try {
+    return await (backend.enforces?.(endpoint, shape.schema, control.signal) ?? true)
+  } catch {
+    // It must not throw; one that does keeps no event from its answer, and no slot.
+    return false
+  }
+}
+
+/** By this name a schema remembers who refused it. */
+export const placeOf = (cursor: Cursor) => `${cursor.seat.backend.name}/${endpointOf(cursor).name}`
+
+/**
+ * Adds turns to the conversation as it was sent. Nothing is dropped for them: the question itself would go first.
+ */
+export async function extendTurns(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  more: readonly Turn[],
+): Promise<Result<void>> {
+  const { turns, dropped } = cursor.fit
+  const policy = run.contextPolicy === 'off' ? 'off' : 'refuse'
+  const fitted = await fitTurns(run, context, cursor, [...turns, ...more], policy)
+  if (fitted.ok) cursor.fit = { ...cursor.fit, dropped }
+  return fitted
+}
+
+async function fitTurns(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  turns: readonly Turn[],
+  policy: ContextPolicy = run.contextPolicy,
+): Promise<Result<void>> {
+  const { seat } = cursor
   const fitting = fitContext({
-    turns: run.prompt.turns,
+    turns,
     maxTokens: run.prompt.parameters.max_tokens,
     defaultMaxTokens: context.tuning.maxTokens,
-    policy: run.contextPolicy,
+    policy,
     contextLength: () => seat.contextLength(),
-    count: (turns) => countTokens(run, context, { seat, turns }),
+    count: (some) => countTokens(run, context, { seat, turns: some }),
   })
-  const fit = await untilAborted(fitting, signal)
-  if (fit === ABORTED) {
-    seat.leave({ type: 'unused' })
-    return failure(endedBecause(run))
-  }
-  if (!fit.ok) {
-    seat.leave({ type: 'unused' })
-    return fit
-  }
-  return success({ seat, endpoints, fit: fit.value, endpointIndex: 0, calls: 0, waitedMs: 0 })
+  const fit = await untilAborted(fitting, run.control.signal)
+  if (fit === ABORTED) return failure(endedBecause(run))
+  if (!fit.ok) return fit
+  cursor.fit = fit.value
+  return success(undefined)
 }
 
 /** A count that fails switches the guard off: the event is worth more than the guard. */
@@ -56,8 +127,9 @@ async function countTokens(
 ): Promise<number | undefined> {
   const { backend } = seat
   const fit = { turns, maxTokens: 1 }
+  const request = toRequest(run, context, { seat, fit, enforced: false })
   try {
-    return await backend.countTokens?.(toRequest(run, context, { seat, fit }), run.control.signal)
+    return await backend.countTokens?.(request, run.control.signal)
   } catch (error) {
     const fields = { ...run.logFields, event_id: run.id, backend: backend.name }
     if (!run.control.signal.aborted) context.logger.warn('tokens could not be counted', { ...fields, error })
@@ -74,7 +146,7 @@ export function endpointOf({ endpoints, endpointIndex, seat }: Cursor): Endpoint
 export function toRequest(
   run: Run,
   { clock, random, tuning }: AttemptContext,
-  { seat, fit }: { seat: Seat; fit: Pick<Fit, 'turns' | 'maxTokens'> },
+  { seat, fit, enforced }: { seat: Seat; fit: Pick<Fit, 'turns' | 'maxTokens'>; enforced: boolean },
 ): GenerationRequest {
   const { temperature, topP } = tuning
   const model = seat.modelFor(run.model)
@@ -83,7 +155,7 @@ export function toRequest(
     turns: fit.turns,
     parameters: { temperature, top_p: topP, ...run.prompt.parameters, max_tokens: fit.maxTokens },
     ...(model === undefined ? {} : { model }),
-    ...(run.schema ? { schema: run.schema } : {}),
+    ...(run.shape && enforced ? { schema: run.shape.schema } : {}),
     ...(run.headers ? { headers: run.headers } : {}),
   }
 }

@@ -1,9 +1,10 @@
 import { createConsolaLogger } from './consola-logger.ts'
 import { createDispatcher } from './create-dispatcher.ts'
-import type { Dispatcher, EventOptions } from './dispatcher.ts'
+import type { Dispatcher, EventOptions, SchemaOptions } from './dispatcher.ts'
 import { createKoboldBackend } from './kobold/create-kobold-backend.ts'
 import { parseLogLevel } from './log-level.ts'
-import type { Outcome } from './outcome.ts'
+import type { DataOutcome, FailureOutcome, Outcome } from './outcome.ts'
+import type { DataOf, StandardSchema } from './schema/standard-schema.ts'
 
 const DEFAULT_URL = 'http://localhost:5001/api'
 
@@ -17,6 +18,11 @@ let dispatcher: Dispatcher | undefined
  * Resolves with an Outcome for any value of `event`. Rejects when a variable is wrong, naming it, or, after the
  * caller's own abort, with the caller's reason.
  */
+export function onEvent<Schema extends StandardSchema>(
+  event: unknown,
+  options: SchemaOptions<Schema>,
+): Promise<DataOutcome<DataOf<Schema>> | FailureOutcome>
+export function onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
 export async function onEvent(event: unknown, options?: EventOptions): Promise<Outcome> {
   dispatcher ??= createDefaultDispatcher(process.env)
   return dispatcher.onEvent(event, options)

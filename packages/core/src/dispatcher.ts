@@ -1,4 +1,6 @@
-import type { FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
+import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
+import type { DeepPartial } from './schema/deep-partial.ts'
+import type { DataOf, StandardSchema } from './schema/standard-schema.ts'
 
 /** What a caller may say beside the event itself. */
 export interface EventOptions {
@@ -10,6 +12,11 @@ export interface EventOptions {
   headers?: Readonly<Record<string, string>>
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
+  /**
+   * What the answer must be: any Standard Schema (valibot, zod 4.2 and newer, arktype). The outcome has its output as
+   * `data`, typed. It goes before a `schema` in the event. One that has no JSON Schema is misuse: a TypeError.
+   */
+  schema?: StandardSchema
   /**
    * Called before each call of a backend; nothing is sent until it has resolved. Whoever keeps what it is told can stop
    * the generation later with `Dispatcher.abandon`, also from another process. Where it throws, the event ends as
@@ -26,14 +33,24 @@ export interface AnnouncedCall {
   readonly key: string
 }
 
+/** Options with a schema: they give the outcome its type. */
+export interface SchemaOptions<Schema extends StandardSchema> extends EventOptions {
+  schema: Schema
+}
+
 /**
  * What `streamEvent` yields: `admitted` once the event is accepted, deltas as they come, and exactly one `done` or
- * `error` at the end. An event refused at once yields `error` alone.
+ * `error` at the end. An event refused at once yields `error` alone. An event with a schema yields `partial` instead of
+ * deltas: what the answer says so far, not validated; it starts anew where the model is asked again.
  */
-export type StreamEvent =
+export type StreamEvent<Data = never> =
   | { readonly type: 'admitted'; readonly id: string }
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
-  | { readonly type: 'done'; readonly outcome: SuccessOutcome }
+  | { readonly type: 'partial'; readonly data: [Data] extends [never] ? unknown : DeepPartial<Data> }
+  | {
+      readonly type: 'done'
+      readonly outcome: [Data] extends [never] ? SuccessOutcome : DataOutcome<Data>
+    }
   | { readonly type: 'error'; readonly outcome: FailureOutcome }
 
 export interface BackendHealth {
@@ -103,10 +120,18 @@ export interface CloseOptions {
 export interface Dispatcher extends AsyncDisposable {
   /**
    * Answers one event. Resolves with an Outcome for any value of `event`; rejects only on misuse (a closed
-   * dispatcher) or, after the caller's own abort, with the caller's reason.
+   * dispatcher, a schema without JSON Schema) or, after the caller's own abort, with the caller's reason.
    */
+  onEvent<Schema extends StandardSchema>(
+    event: unknown,
+    options: SchemaOptions<Schema>,
+  ): Promise<DataOutcome<DataOf<Schema>> | FailureOutcome>
   onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
   /** The same story with its deltas. Leaving the loop early cancels the event. A slow reader slows the backend. */
+  streamEvent<Schema extends StandardSchema>(
+    event: unknown,
+    options: SchemaOptions<Schema>,
+  ): AsyncIterable<StreamEvent<DataOf<Schema>>>
   streamEvent(event: unknown, options?: EventOptions): AsyncIterable<StreamEvent>
   /** Slots that an event would get at once, by what is known now; asks no backend. */
   freeSlots(): readonly FreeSlots[]

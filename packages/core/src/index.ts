@@ -26,6 +26,7 @@ export type {
   FreeSlots,
   Health,
   LineReport,
+  SchemaOptions,
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
@@ -53,11 +54,16 @@ export {
 } from './options.ts'
 export type {
   AttemptRecord,
+  DataOutcome,
   FailureOutcome,
   FinishReason,
   Outcome,
+  SchemaCertificate,
+  SchemaError,
   SuccessOutcome,
   ToolCall,
   Usage,
 } from './outcome.ts'
 export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './prompt.ts'
+export type { DeepPartial } from './schema/deep-partial.ts'
+export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './schema/standard-schema.ts'

@@ -14,6 +14,8 @@ const START: Position = {
   timeLeftMs: 60_000,
   backoffMs: 300,
   mayRepeat: true,
+  repairsLeft: 0,
+  enforced: false,
 }
 
 const after = (

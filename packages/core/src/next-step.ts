@@ -23,10 +23,18 @@ export interface Position {
   readonly backoffMs: number
   /** False when the retry budget of the backend is spent. */
   readonly mayRepeat: boolean
+  /** How often the model may still be asked to correct its answer. */
+  readonly repairsLeft: number
+  /** The call asked the backend to enforce a schema. */
+  readonly enforced: boolean
 }
 
 export type Step =
   | { readonly type: 'repeat'; readonly afterMs: number }
+  /** Once more with the wrong answer and what is wrong with it. */
+  | { readonly type: 'repair' }
+  /** Once more, without asking the backend to enforce the schema. */
+  | { readonly type: 'relax' }
   | { readonly type: 'next_endpoint' }
   | { readonly type: 'next_backend' }
   /** Back to the head of the line, until the backend is seen idle. */
@@ -38,6 +46,7 @@ export function nextStep(failure: CallFailure, position: Position): Step {
   if (position.handedOn) return { type: 'stop' }
   if (position.isLoading && !(position.hasOtherBackend && position.otherIsReady))
     return { type: 'wait_in_line' }
+  if (position.enforced && refusesSchema(failure)) return { type: 'relax' }
   const repeat = repeatStep(failure, position)
   if (repeat) return repeat
   if (failure.endpointMissing) return fromNextEndpoint(position)
@@ -55,7 +64,15 @@ export function nextStep(failure: CallFailure, position: Position): Step {
   }
 }
 
+/** A server that cannot take a schema refuses the whole request; without it the same request may be taken. */
+function refusesSchema({ code, kind, modelUnknown }: CallFailure): boolean {
+  return code === 'api_client_error' && (kind === 'status' || kind === 'invalid_request') && !modelUnknown
+}
+
 function repeatStep(failure: CallFailure, position: Position): Step | undefined {
+  if (FAILURES[failure.code].repeat === 'repair') {
+    return position.repairsLeft > 0 && !failure.isCutOff ? { type: 'repair' } : undefined
+  }
   if (failure.endpointMissing || position.calls >= position.maxCalls || !position.mayRepeat) return undefined
   const rule = FAILURES[failure.code].repeat
   if (rule === 'when_alone') {

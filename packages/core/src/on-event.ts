@@ -10,13 +10,17 @@ import type { Outcome } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
 import { type Answer, respondWithAnswer, respondWithFailure } from './respond.ts'
 import type { Run, RunFailure, Sink } from './run.ts'
+import { askedSchema, withoutFormat } from './schema/asked-schema.ts'
+import type { Shape } from './schema/shape.ts'
 import { likelyTokens } from './speed-estimate.ts'
 import type { Work } from './station.ts'
 import { traceIdOf, tracing } from './telemetry.ts'
 
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
-  const asked = readAsked(given.value)
+  const read = readAsked(given.value)
+  const asked =
+    read.ok && hasSchema(read.value, given.options) ? await openShape(read.value, given.options) : read
   const run = startRun(context, given, asked)
   context.observer?.eventStarted()
   const trace = tracing()
@@ -52,6 +56,7 @@ export interface GivenEvent {
 interface Asked {
   readonly event: TicketEvent
   readonly prompt: Prompt
+  readonly shape?: Shape
 }
 
 function readAsked(value: unknown): Result<Asked> {
@@ -59,6 +64,18 @@ function readAsked(value: unknown): Result<Asked> {
   if (!event.ok) return event
   const prompt = extractPrompt(event.value.content, event.value.parameters)
   return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
+}
+
+const hasSchema = ({ event, prompt }: Asked, { schema }: EventOptions): boolean =>
+  schema !== undefined || askedSchema(event, prompt) !== undefined
+
+/** What schemas need is loaded at the first event that has one. */
+async function openShape(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
+  const { openJsonShape, openStandardShape } = await import('./schema/open-shape.ts')
+  const prompt = withoutFormat(asked.prompt)
+  if (schema !== undefined) return success({ ...asked, prompt, shape: await openStandardShape(schema) })
+  const shape = await openJsonShape(askedSchema(asked.event, asked.prompt) ?? {})
+  return shape.ok ? success({ ...asked, prompt, shape: shape.value }) : shape
 }
 
 const NO_PROMPT: Prompt = { turns: [], text: '', parameters: {} }
@@ -75,7 +92,7 @@ function startRun(
     prompt: asked.ok ? asked.value.prompt : NO_PROMPT,
     model: event?.model,
     backend: event?.backend,
-    schema: event?.schema,
+    shape: asked.ok ? asked.value.shape : undefined,
     metadata: event?.metadata,
     contextPolicy: event?.context_policy ?? contextPolicy,
     priority: event?.priority ?? 0,
@@ -142,9 +159,7 @@ function record(
     attempts: run.attempts,
     metadata: run.metadata,
   }
-  const outcome = ended.ok
-    ? respondWithAnswer(story, ended.value)
-    : respondWithFailure(story, ended.failure, ended.failure.partial)
+  const outcome = ended.ok ? respondWithAnswer(story, ended.value) : respondWithFailure(story, ended.failure)
   logger.info('event ended', describeOutcome(outcome, run))
   run.trace?.end(outcome, run.waitedMs)
   observer?.eventEnded(outcome, run)

@@ -59,6 +59,8 @@ export interface Tuning {
   topP: number
   /** Calls of one endpoint for one event. Default 3. */
   attempts: number
+  /** How often the model is asked again when its answer does not match the event's schema. Default 2. */
+  repairs: number
   /** The first pause between repeats is chosen between 0 and this; it doubles. Default 500. */
   backoffBaseMs: number
   /** The longest pause between repeats, unless the server names one. Default 8,000. */
@@ -96,6 +98,7 @@ export const DEFAULTS: Readonly<Tuning> = {
   temperature: 0.7,
   topP: 1,
   attempts: 3,
+  repairs: 2,
   backoffBaseMs: 500,
   backoffCapMs: 8_000,
   retryBudgetRatio: 0.2,
@@ -135,6 +138,7 @@ const TuningSchema = v.object({
   temperature: number(0, 5),
   topP: number(0, 1),
   attempts: whole(1, 100),
+  repairs: whole(0, 20),
   backoffBaseMs: whole(0),
   backoffCapMs: whole(0),
   retryBudgetRatio: number(0, 1),

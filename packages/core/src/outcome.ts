@@ -40,9 +40,35 @@ export interface AttemptRecord {
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
 }
 
+/** A rule of the schema that an answer broke, and where. Never the value. */
+export interface SchemaError {
+  /** JSON Pointer into the answer; empty: the answer as a whole. */
+  path: string
+  /**
+   * The keyword of the JSON Schema, or the name that a Standard Schema's library gives the rule; `json`: no JSON in
+   * the answer, `incomplete`: cut off, `complexity`, `depth`, `length`: beyond what is checked.
+   */
+  rule: string
+}
+
+/** How an answer came to match its schema. */
+export interface SchemaCertificate {
+  /**
+   * `backend`: the server was made to obey, and the answer was that JSON and nothing else. `validator`: the model
+   * answered so by itself. `repair`: it was asked again.
+   */
+  enforced_by: 'backend' | 'validator' | 'repair'
+  /** How often the model was asked again. */
+  repairs: number
+  /** The JSON had small faults (trailing commas, quotes) that were mended before it was checked. */
+  mended?: true
+  /** What was wrong with the answer before the last repair. */
+  errors?: SchemaError[]
+}
+
 /** The answer to an event. */
 export interface SuccessOutcome {
-  /** The text, without white space at either end. */
+  /** The text, without white space at either end. With a schema: its JSON, without what stood around it. */
   completion: string
   id: string
   model: string | null
@@ -54,11 +80,23 @@ export interface SuccessOutcome {
   attempts: AttemptRecord[]
   reasoning?: string
   tool_calls?: ToolCall[]
+  /** How the answer came to match the event's schema. */
+  schema?: SchemaCertificate
   /** The server cut the prompt in silence: the answer may be invented. */
   prompt_truncated?: true
   /** Places of the turns that were left out so that the rest fits the context (`drop_oldest`). */
   dropped_turns?: number[]
   metadata?: Record<string, unknown>
+}
+
+/**
+ * The answer to an event with a schema. An answer that calls tools instead has no `data`, whatever the type says: give
+ * tools or a schema.
+ */
+export interface DataOutcome<Data> extends SuccessOutcome {
+  /** The answer, validated; what the schema made of it where it transforms. */
+  data: Data
+  schema: SchemaCertificate
 }
 
 /** Why an event has no answer. */
@@ -69,8 +107,10 @@ export interface FailureOutcome {
   id: string
   duration_ms: number
   attempts: AttemptRecord[]
-  /** Text that had come when the answer broke off. */
+  /** Text that had come when the answer broke off, or the last answer that did not match the schema. */
   partial?: string
+  /** What is wrong with the last answer, where none matched the schema. */
+  schema?: { repairs: number; errors: SchemaError[] }
   /** How long to wait before asking again, in milliseconds, where the desk knows. */
   retry_after_ms?: number
   metadata?: Record<string, unknown>

@@ -1,6 +1,12 @@
 import type { GenerationEnd } from './backend.ts'
-import type { Failure } from './failure.ts'
-import type { AttemptRecord, FailureOutcome, SuccessOutcome } from './outcome.ts'
+import type {
+  AttemptRecord,
+  DataOutcome,
+  FailureOutcome,
+  SchemaCertificate,
+  SuccessOutcome,
+} from './outcome.ts'
+import type { RunFailure } from './run.ts'
 
 /** What both kinds of outcome share. */
 export interface Story {
@@ -16,12 +22,21 @@ export interface Answer {
   readonly endpoint: string
   readonly isTruncated: boolean
   readonly dropped: readonly number[]
+  /** Of an event with a schema. */
+  readonly matched?: Matched | undefined
 }
 
-export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome {
-  const { end, backend, endpoint, isTruncated, dropped } = answer
+export interface Matched {
+  readonly data: unknown
+  /** The JSON of the answer. */
+  readonly text: string
+  readonly certificate: SchemaCertificate
+}
+
+export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome | DataOutcome<unknown> {
+  const { end, backend, endpoint, isTruncated, dropped, matched } = answer
   return {
-    completion: end.text.trim(),
+    completion: (matched?.text ?? end.text).trim(),
     id: story.id,
     model: end.model ?? null,
     backend,
@@ -32,6 +47,7 @@ export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome 
     attempts: story.attempts,
     ...(end.reasoning ? { reasoning: end.reasoning } : {}),
     ...(end.tool_calls && end.tool_calls.length > 0 ? { tool_calls: end.tool_calls } : {}),
+    ...(matched ? { data: matched.data, schema: matched.certificate } : {}),
     ...(isTruncated ? { prompt_truncated: true as const } : {}),
     ...(dropped.length > 0 ? { dropped_turns: [...dropped] } : {}),
     ...(story.metadata ? { metadata: story.metadata } : {}),
@@ -40,8 +56,7 @@ export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome 
 
 export function respondWithFailure(
   story: Story,
-  { code, details, retryAfterMs }: Failure,
-  partial?: string,
+  { code, details, retryAfterMs, partial, schema }: RunFailure,
 ): FailureOutcome {
   return {
     error: code,
@@ -50,6 +65,7 @@ export function respondWithFailure(
     duration_ms: story.durationMs,
     attempts: story.attempts,
     ...(partial ? { partial } : {}),
+    ...(schema ? { schema } : {}),
     ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
     ...(story.metadata ? { metadata: story.metadata } : {}),
   }

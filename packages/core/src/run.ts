@@ -2,8 +2,9 @@ import type { Delta } from './call-endpoint.ts'
 import type { EventOptions } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
 import type { ContextPolicy } from './fit-context.ts'
-import type { AttemptRecord } from './outcome.ts'
+import type { AttemptRecord, SchemaError } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
+import type { Shape } from './schema/shape.ts'
 import type { Work } from './station.ts'
 import type { EventTrace } from './telemetry.ts'
 
@@ -13,6 +14,8 @@ export interface Sink {
   admitted(id: string): void
   /** Resolves when the next delta may come. */
   delta(delta: Delta): Promise<void> | undefined
+  /** The same for what an answer with a schema says so far; it may start anew. */
+  partial(data: unknown): Promise<void> | undefined
 }
 
 /** One event on its way, from its acceptance to its outcome. */
@@ -21,7 +24,8 @@ export interface Run {
   readonly prompt: Prompt
   readonly model: string | undefined
   readonly backend: string | undefined
-  readonly schema: Record<string, unknown> | undefined
+  /** What the answer must match. */
+  readonly shape: Shape | undefined
   readonly metadata: Record<string, unknown> | undefined
   readonly contextPolicy: ContextPolicy
   readonly priority: number
@@ -47,6 +51,7 @@ export interface Run {
 /** A failure with the text that had come. */
 export interface RunFailure extends Failure {
   readonly partial?: string | undefined
+  readonly schema?: { repairs: number; errors: SchemaError[] }
 }
 
 /** Why the run was ended from outside. */

@@ -14,6 +14,7 @@ export async function* streamEvent(
   const sink: Sink = {
     admitted: (id) => channel.push({ type: 'admitted', id }),
     delta: (delta) => new Promise((resolve) => channel.push({ type: 'delta', ...delta }, resolve)),
+    partial: (data) => new Promise((resolve) => channel.push({ type: 'partial', data }, resolve)),
   }
   const ending = start(sink).then(
     (outcome) => channel.push('error' in outcome ? { type: 'error', outcome } : { type: 'done', outcome }),

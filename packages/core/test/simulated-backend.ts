@@ -89,7 +89,7 @@ export function createSimulatedBackend(options: SimulatedBackendOptions): Simula
       turns: true,
       images: false,
       tools: false,
-      schema: false,
+      schema: false as const,
     })),
     state: 'up' as SimulatedState,
     faultiness: 0,

@@ -6,7 +6,7 @@ import { loadLibrary } from './load-library.ts'
 import { openEngine } from './open-engine.ts'
 import { readPrompt } from './read-prompt.ts'
 
-const carries = { images: false, tools: false, schema: true }
+const carries = { images: false, tools: false, schema: 'grammar' } as const
 
 /**
  * A GGUF model in this process, on `node-llama-cpp`, as a backend: no server at all. One endpoint: `chat` for a model

@@ -14,6 +14,8 @@ function eventFrame(event: StreamEvent): string {
       const { text, reasoning } = event
       return write('delta', reasoning === undefined ? { text } : { text, reasoning })
     }
+    case 'partial':
+      return write('partial', { data: event.data })
     case 'done':
       return write('done', event.outcome)
     case 'error': {

@@ -3,6 +3,7 @@ import type {
   EventOptions,
   FailureOutcome,
   Health,
+  Outcome,
   StreamEvent,
   SuccessOutcome,
 } from '@ai-ticket/core'
@@ -32,8 +33,8 @@ export const failureOutcome = (
 })
 
 export interface FakeScript {
-  onEvent?: Dispatcher['onEvent']
-  streamEvent?: Dispatcher['streamEvent']
+  onEvent?: (event: unknown, options: EventOptions) => Promise<Outcome>
+  streamEvent?: (event: unknown, options: EventOptions) => AsyncIterable<StreamEvent>
   health?: Dispatcher['health']
 }
 
@@ -50,16 +51,18 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
   const unscripted = () => {
     throw new Error('This call is not in the script of the fake dispatcher.')
   }
+  const onEvent = (event: unknown, options: EventOptions = {}): Promise<Outcome> => {
+    calls.push({ event, options })
+    return (script.onEvent ?? unscripted)(event, options)
+  }
+  const streamEvent = (event: unknown, options: EventOptions = {}): AsyncIterable<StreamEvent> => {
+    calls.push({ event, options })
+    return (script.streamEvent ?? unscripted)(event, options)
+  }
   return {
     calls,
-    onEvent(event, options = {}) {
-      calls.push({ event, options })
-      return (script.onEvent ?? unscripted)(event, options)
-    },
-    streamEvent(event, options = {}) {
-      calls.push({ event, options })
-      return (script.streamEvent ?? unscripted)(event, options)
-    },
+    onEvent: onEvent as Dispatcher['onEvent'],
+    streamEvent: streamEvent as Dispatcher['streamEvent'],
     health: script.health ?? (() => Promise.resolve(HEALTHY)),
     freeSlots: () => [],
     abandon: () => Promise.resolve(),

@@ -3,7 +3,7 @@ import type { KoboldVersion } from './simulator-options.ts'
 
 export type KoboldEndpoint =
   | { readonly kind: 'generation'; readonly endpoint: GenerationEndpoint; readonly nativeStream: boolean }
-  | { readonly kind: 'tokencount' | 'abort' | 'check' | 'perf' | 'version' | 'model' | 'models' }
+  | { readonly kind: 'tokencount' | 'grammar' | 'abort' | 'check' | 'perf' | 'version' | 'model' | 'models' }
   | { readonly kind: 'trueContext' | 'maxContext' | 'maxLength' | 'infoVersion' | 'ping' | 'v1' }
   | { readonly kind: 'unknown' }
 
@@ -52,6 +52,7 @@ const exactPosts: Table = [
   ['/chat/completions', generation('chat')],
   ['/completions', generation('text')],
   ['/api/extra/tokenize', { kind: 'tokencount' }],
+  ['/api/extra/json_to_grammar', { kind: 'grammar' }],
 ]
 const exactGets: Table = [
   ['/models', { kind: 'models' }],

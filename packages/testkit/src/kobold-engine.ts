@@ -14,6 +14,7 @@ import { createPerfNumbers } from './perf-numbers.ts'
 import { pythonJson } from './python-json.ts'
 import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
 import type { ReplySink } from './reply-sink.ts'
+import { grammarReply } from './schema-grammar.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 import { createTimers } from './token-run.ts'
 
@@ -85,10 +86,11 @@ export function createKoboldEngine(
     body: Body,
     sink: ReplySink,
   ) => {
-    if (kind !== 'tokencount' && kind !== 'abort' && kind !== 'check') return false
+    if (kind !== 'tokencount' && kind !== 'grammar' && kind !== 'abort' && kind !== 'check') return false
     if (!authorized(request)) sink.reply(unauthorized())
     else if (kind === 'abort') abortReply(genkeyOf(body), sink)
     else if (kind === 'check') checkReply(genkeyOf(body), sink)
+    else if (kind === 'grammar') sink.reply(grammarReply(body.ok ? body.value : undefined))
     else sink.reply(countTokensReply(body.ok ? body.value : undefined, { ...options, model }))
     return true
   }

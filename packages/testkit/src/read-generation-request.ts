@@ -1,4 +1,5 @@
 import type { GenerationEndpoint } from './recorded-call.ts'
+import { schemaOfGrammar } from './schema-grammar.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 /** What a generation's body asks for. */
@@ -118,7 +119,9 @@ export function readGenerationRequest(
       stops,
       trimStop: endpoint === 'chat' || (body.trim_stop ?? version !== '1.76') === true,
       includeUsage: version !== '1.76' && isRecord(options) && options.include_usage === true,
-      schema: endpoint === 'chat' && version !== '1.76' ? readSchema(body) : undefined,
+      schema:
+        schemaOfGrammar(body.grammar) ??
+        (endpoint === 'chat' && version !== '1.76' ? readSchema(body) : undefined),
     },
   }
 }

@@ -7,6 +7,7 @@ import { generate } from './generate.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
 import { probe } from './probe.ts'
 import type { KoboldContext } from './run.ts'
+import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel } from './side-channel.ts'
 import { stopGeneration } from './stop-generation.ts'
 
@@ -33,13 +34,15 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
   })
   const closing = new AbortController()
   const side = createSideChannel(client, clock)
-  const context: KoboldContext = { ...settings, client, side, closed: closing.signal }
+  const grammars = createSchemaGrammars({ client, clock })
+  const context: KoboldContext = { ...settings, client, side, grammars, closed: closing.signal }
   return {
     name,
     server: serverOf('koboldcpp', url),
     endpoints: koboldEndpoints,
     generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
     probe: (signal) => probe({ name, client, signal }),
+    enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
     countTokens: (request, signal) =>
       countTokens(request, { name, client, template, signal, wallTimeMs: clock.wallTime() }),
     async abandon(key, signal) {

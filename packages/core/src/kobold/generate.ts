@@ -19,10 +19,15 @@ export async function* generate(
   request: GenerationRequest,
   { signal, stream }: GenerationOptions,
 ): AsyncGenerator<GenerationEvent> {
-  const { name, template, model, client } = context
+  const { name, template, model, client, grammars } = context
   const place = { backend: name, endpoint: endpoint.name }
   checkRequest(name, endpoint, request)
-  const fields = endpoint.body(request, { template, stream, ...(model !== undefined && { model }) })
+  const fields = endpoint.body(request, {
+    template,
+    stream,
+    ...(model !== undefined && { model }),
+    schemaGrammar: request.schema && grammars.kept(request.schema),
+  })
   const body = writeBody(fields)
   checkBodySize(place, body)
   if (signal.aborted) throw aborted(place, 'not_sent')

@@ -9,6 +9,8 @@ export interface BodyOptions {
   readonly stream: boolean
   /** Sent where the request names no model. */
   readonly model?: string
+  /** The schema of the request as a grammar, where the server has made one. */
+  readonly schemaGrammar?: string | undefined
 }
 
 /** The body for `/v1/chat/completions`. */
@@ -19,7 +21,7 @@ export function chatBody(request: GenerationRequest, options: BodyOptions): Requ
     ...openAiFields(request, options),
     messages: request.turns.map(toMessage),
     ...defined({ tools, tool_choice, stop }),
-    ...answerFormat(parameters, schema),
+    ...answerFormat(parameters, schema, options),
   }
 }
 
@@ -30,13 +32,13 @@ export function textBody(request: GenerationRequest, options: BodyOptions): Requ
     ...openAiFields(request, options),
     prompt: text,
     ...stopFields('stop', request.parameters.stop, stop),
-    ...grammarField(request.parameters),
+    ...grammarField(request.parameters, options),
   }
 }
 
 /** The body for `/api/v1/generate` and its stream. */
-export function nativeBody(request: GenerationRequest, { template }: BodyOptions): RequestBody {
-  const { text, stop } = writeTranscript(request.turns, template)
+export function nativeBody(request: GenerationRequest, options: BodyOptions): RequestBody {
+  const { text, stop } = writeTranscript(request.turns, options.template)
   const { max_tokens, seed } = request.parameters
   return {
     ...samplers(request.parameters),
@@ -45,7 +47,7 @@ export function nativeBody(request: GenerationRequest, { template }: BodyOptions
     max_length: max_tokens,
     ...defined({ sampler_seed: seed }),
     ...stopFields('stop_sequence', request.parameters.stop, stop),
-    ...grammarField(request.parameters),
+    ...grammarField(request.parameters, options),
   }
 }
 
@@ -86,16 +88,21 @@ function stopFields(
   return stop.length > 0 ? { [field]: stop, trim_stop: true } : {}
 }
 
-function answerFormat(parameters: Parameters, schema: GenerationRequest['schema']): RequestBody {
+function answerFormat(
+  parameters: Parameters,
+  schema: GenerationRequest['schema'],
+  options: BodyOptions,
+): RequestBody {
   const { response_format } = parameters
-  const grammar = grammarField(parameters)
+  const grammar = grammarField(parameters, options)
   if ('grammar' in grammar) return grammar
   if (response_format?.type === 'json_schema') return { response_format }
   if (!schema) return {}
   return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
 }
 
-function grammarField({ grammar, response_format }: Parameters): RequestBody {
+function grammarField({ grammar, response_format }: Parameters, { schemaGrammar }: BodyOptions): RequestBody {
   if (grammar !== undefined) return { grammar }
+  if (schemaGrammar !== undefined) return { grammar: schemaGrammar }
   return response_format?.type === 'json_object' ? { grammar: JSON_OBJECT_GRAMMAR } : {}
 }

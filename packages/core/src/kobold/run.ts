@@ -7,6 +7,7 @@ import type { OpenCall } from '../http/open-call.ts'
 import type { TranscriptTemplate } from '../http/transcript.ts'
 import type { Logger } from '../logger.ts'
 import type { KoboldEndpoint } from './endpoints.ts'
+import type { SchemaGrammars } from './schema-grammars.ts'
 import type { SideChannel } from './side-channel.ts'
 
 /** What all generations of one backend share. */
@@ -14,6 +15,7 @@ export interface KoboldContext {
   readonly name: string
   readonly client: HttpClient
   readonly side: SideChannel
+  readonly grammars: SchemaGrammars
   readonly clock: Clock
   readonly logger: Logger
   readonly template: TranscriptTemplate

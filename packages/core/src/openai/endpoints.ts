@@ -18,7 +18,7 @@ const chat: OpenAIEndpoint = {
   turns: true,
   images: true,
   tools: true,
-  schema: true,
+  schema: 'json_schema',
   path: '/chat/completions',
   body: chatBody,
   readReply: readChatReply,

@@ -63,6 +63,9 @@ export function completionChunks({ shape, model, created, includeUsage }: Chunks
           return undefined
         case 'delta':
           return delta(event.text, event.reasoning)
+        case 'partial':
+          // What is not checked yet may be taken back; in this dialect nothing can be.
+          return undefined
         case 'done':
           return unsent(event.outcome) + end(event.outcome)
         case 'error':

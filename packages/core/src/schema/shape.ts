@@ -1,0 +1,56 @@
+import type { GenerationEnd } from '../backend.ts'
+import type { SchemaError } from '../outcome.ts'
+import type { Turn } from '../prompt.ts'
+
+export type JsonSchema = Record<string, unknown>
+
+/** What a value is worth: the data that a program gets, or what is wrong with it. */
+export type Verdict =
+  | { readonly ok: true; readonly data: unknown }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** A rule that a value breaks. The message goes to the model, whose own words it may hold, and nowhere else. */
+export interface Problem extends SchemaError {
+  readonly message: string
+}
+
+export type Validate = (value: unknown) => Verdict | Promise<Verdict>
+
+/** An answer, held against its schema. */
+export type CheckedAnswer =
+  | {
+      readonly ok: true
+      readonly data: unknown
+      /** The JSON alone. */
+      readonly text: string
+      /** The whole answer was that JSON: what a server that enforces a schema sends. */
+      readonly isBare: boolean
+      /** The JSON was broken and had to be mended. */
+      readonly isMended: boolean
+    }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** The text ended in the middle of its JSON: asking again would end there, too. */
+      readonly isCutOff: boolean
+    }
+
+/** The schema of an event's answer, ready for use. */
+export interface Shape {
+  readonly schema: JsonSchema
+  /** Endpoints (`backend/endpoint`) that refused this schema. */
+  readonly refusedBy: Set<string>
+  check(end: GenerationEnd): Promise<CheckedAnswer>
+  /** The conversation, with the schema's short form in its system turn. */
+  describe(turns: readonly Turn[]): Turn[]
+  /** What follows a wrong answer: itself and a user turn that says what is wrong with it. */
+  repairTurns(text: string, problems: readonly Problem[]): Turn[]
+  /** Reads an answer as it comes. */
+  readPartial(onPartial: (data: unknown) => Promise<void> | undefined): PartialReader
+}
+
+export interface PartialReader {
+  /** Resolves when the next piece may come. */
+  push(text: string): Promise<void>
+  close(): void
+}

@@ -1,0 +1,187 @@
+import {
+  createDispatcher,
+  createKoboldBackend,
+  createOpenAIBackend,
+  type DispatcherOptions,
+} from '@ai-ticket/core'
+import { type KoboldSimulatorOptions, startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+
+const schema = {
+  type: 'object',
+  properties: { category: { enum: ['bug', 'question'] }, urgent: { type: 'boolean' } },
+  required: ['category', 'urgent'],
+  additionalProperties: false,
+}
+const RIGHT = '{"category":"bug","urgent":true}'
+const DATA = { category: 'bug', urgent: true }
+
+async function openDesk(options: KoboldSimulatorOptions, tuning: Partial<DispatcherOptions> = {}) {
+  const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, ...options })
+  const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })], ...tuning })
+  return {
+    simulator,
+    dispatcher,
+    bodies: () => simulator.calls.map(({ body }) => body as Record<string, unknown>),
+    async [Symbol.asyncDispose]() {
+      await dispatcher.close()
+      await simulator.close()
+    },
+  }
+}
+
+/** Answers in turn; the last one for ever. */
+function inTurn(...answers: string[]) {
+  return () => (answers.length > 1 ? answers.shift() : answers[0]) ?? ''
+}
+
+test('a server that makes a grammar of the schema obeys it on every endpoint, and is certified', async () => {
+  await using desk = await openDesk({
+    answerJson: DATA,
+    faults: [{ fault: 'status', status: 404, endpoint: 'chat' }],
+  })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({
+    data: DATA,
+    endpoint: 'text',
+    schema: { enforced_by: 'backend', repairs: 0 },
+  })
+  expect(desk.bodies().at(-1)).toMatchObject({ grammar: expect.any(String) })
+  expect(JSON.stringify(desk.bodies().at(-1)?.prompt)).not.toContain('JSON Schema')
+  await desk.dispatcher.onEvent({ content: 'And this.', schema })
+  const asked = desk.simulator.requests.filter(({ path }) => path.endsWith('/json_to_grammar'))
+  expect(asked).toHaveLength(1)
+})
+
+test('a server that ignores its grammar is found out, and its answer repaired', async () => {
+  await using desk = await openDesk({ ignoreSchema: true, answer: inTurn('Sure! It is a bug.', RIGHT) })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({ data: DATA, schema: { enforced_by: 'repair', repairs: 1 } })
+})
+
+test('a server that ignores the schema, a model that answers right: the validator vouches for it', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT) })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({
+    completion: RIGHT,
+    data: DATA,
+    schema: { enforced_by: 'validator', repairs: 0 },
+  })
+  expect(desk.simulator.calls).toHaveLength(1)
+})
+
+test('one repair: the answer and its faults follow in the conversation, in the same slot', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn('{"category":"bug"}', RIGHT) })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({
+    data: DATA,
+    schema: { enforced_by: 'repair', repairs: 1, errors: [{ path: '/urgent', rule: 'required' }] },
+    attempts: [
+      { number: 1, result: 'output_schema_mismatch', details: expect.stringContaining('/urgent (required)') },
+      { number: 2, result: 'completed', waited_ms: 0 },
+    ],
+  })
+  expect(desk.bodies().map(({ messages }) => messages)).toEqual([
+    [
+      { role: 'system', content: expect.stringContaining('"category"') },
+      { role: 'user', content: 'Triage this.' },
+    ],
+    [
+      { role: 'system', content: expect.stringContaining('"category"') },
+      { role: 'user', content: 'Triage this.' },
+      { role: 'assistant', content: '{"category":"bug"}' },
+      { role: 'user', content: expect.stringContaining('- /urgent: is missing') },
+    ],
+  ])
+})
+
+test('never right: two repairs, then a failure with the rules and the last text', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn('No idea.') })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({
+    error: 'output_schema_mismatch',
+    partial: 'No idea.',
+    schema: { repairs: 2, errors: [{ path: '', rule: 'json' }] },
+  })
+  expect(desk.simulator.calls).toHaveLength(3)
+})
+
+test('`repairs: 0` takes the first answer or none', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn('No idea.', RIGHT) }, { repairs: 0 })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({ error: 'output_schema_mismatch', schema: { repairs: 0 } })
+  expect(desk.simulator.calls).toHaveLength(1)
+})
+
+test('values stay out of the failure', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn('{"category":"secret-value"}') })
+  const { partial, ...outcome } = (await desk.dispatcher.onEvent({ content: 'Triage.', schema })) as {
+    partial?: string
+  }
+  expect(partial).toContain('secret-value')
+  expect(JSON.stringify(outcome)).not.toContain('secret-value')
+})
+
+test('JSON that was cut off is a failure that says so, and is not asked for again', async () => {
+  await using desk = await openDesk({ version: '1.115.1', ignoreSchema: true, answer: inTurn(RIGHT) })
+  const event = { content: 'Triage this.', schema, parameters: { max_tokens: 3 } }
+  expect(await desk.dispatcher.onEvent(event)).toMatchObject({
+    error: 'output_schema_mismatch',
+    details: expect.stringContaining('max_tokens'),
+    schema: { repairs: 0, errors: [{ path: '', rule: 'incomplete' }] },
+  })
+  expect(desk.simulator.calls).toHaveLength(1)
+})
+
+test('complete JSON counts, whatever the server says of its end', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT), finishReason: 'length' })
+  expect(await desk.dispatcher.onEvent({ content: 'Triage this.', schema })).toMatchObject({ data: DATA })
+})
+
+test('a server that refuses the schema is asked again without, once, and not again by the next event', async () => {
+  await using simulator = await startOpenAISimulator({
+    tokensPerSecond: Number.POSITIVE_INFINITY,
+    refusedFields: ['response_format'],
+    answer: () => RIGHT,
+  })
+  await using desk = createDispatcher({ backends: [createOpenAIBackend({ url: simulator.url })] })
+  const event = { content: 'Triage this.', schema: { ...schema, title: 'Refused' } }
+  expect(await desk.onEvent(event)).toMatchObject({
+    data: DATA,
+    schema: { enforced_by: 'validator', repairs: 0 },
+    attempts: [{ result: 'api_client_error', status: 400 }, { result: 'completed' }],
+  })
+  await desk.onEvent(event)
+  const asked = simulator.calls.map(({ body }) => ['response_format' in body, JSON.stringify(body.messages)])
+  expect(asked).toEqual([
+    [true, expect.not.stringContaining('JSON Schema')],
+    [false, expect.stringContaining('JSON Schema')],
+    [false, expect.stringContaining('JSON Schema')],
+  ])
+})
+
+test('a server that obeys the schema is certified', async () => {
+  await using simulator = await startOpenAISimulator({
+    tokensPerSecond: Number.POSITIVE_INFINITY,
+    answer: () => RIGHT,
+  })
+  await using desk = createDispatcher({ backends: [createOpenAIBackend({ url: simulator.url })] })
+  const outcome = await desk.onEvent({ content: 'Triage this.', schema })
+  expect(outcome).toMatchObject({ data: DATA, schema: { enforced_by: 'backend', repairs: 0 } })
+  expect(simulator.calls).toHaveLength(1)
+})
+
+test('the schema of an OpenAI `response_format` is looked after like one of the event', async () => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn('No.', RIGHT) })
+  const response_format = { type: 'json_schema', json_schema: { name: 'triage', schema, strict: true } }
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', parameters: { response_format } })
+  expect(outcome).toMatchObject({ data: DATA, schema: { repairs: 1 } })
+  expect(desk.bodies()[0]).not.toHaveProperty('response_format')
+})
+
+test('a schema that is none is refused before anything is sent', async () => {
+  await using desk = await openDesk({})
+  const outcome = await desk.dispatcher.onEvent({ content: 'x', schema: { type: 'nonsense' } })
+  expect(outcome).toMatchObject({ error: 'invalid_input_format', details: expect.stringContaining('/type') })
+  expect(desk.simulator.calls).toHaveLength(0)
+})
