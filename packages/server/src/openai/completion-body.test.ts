@@ -1,3 +1,4 @@
+import type { SuccessOutcome } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { SUCCESS } from '../../test/fake-dispatcher.ts'
 import { chatShape } from './chat-shape.ts'
@@ -47,14 +48,13 @@ test('unknown usage is left out, an unknown model is the one that was asked for'
 })
 
 test('reasoning and tool calls; a call without a word has no content', () => {
-  const outcome = {
+  const called: SuccessOutcome = {
     ...SUCCESS,
     completion: '',
     finish_reason: 'tool_calls',
-    reasoning: 'Hm.',
     tool_calls: [CALL],
   }
-  expect(completionBody({ ...outcome, finish_reason: 'tool_calls' }, chat)).toMatchObject({
+  expect(completionBody({ ...called, reasoning: 'Hm.' }, chat)).toMatchObject({
     choices: [
       {
         message: { content: null, reasoning_content: 'Hm.', tool_calls: [CALL] },
@@ -62,4 +62,14 @@ test('reasoning and tool calls; a call without a word has no content', () => {
       },
     ],
   })
+})
+
+test('a completion knows no tools: a call ends it like any text', () => {
+  const called: SuccessOutcome = {
+    ...SUCCESS,
+    completion: '',
+    finish_reason: 'tool_calls',
+    tool_calls: [CALL],
+  }
+  expect(completionBody(called, text)).toMatchObject({ choices: [{ text: '', finish_reason: 'stop' }] })
 })
