@@ -86,6 +86,13 @@ function loggerOptions({ logger }: ResolvedServerOptions) {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The name of the API key that a request shows; undefined without one, or where none are wanted. For plugins. */
+    keyNameOf(request: FastifyRequest): string | undefined
+  }
+}
+
 interface Guards {
   readonly drain: Drain
   /** The name of the caller's key; undefined without one, or where none are wanted. */
@@ -98,6 +105,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   const { logger, apiKeys, allowedHosts } = options
   const keyring = apiKeys.length > 0 ? createKeyring(apiKeys) : undefined
   const keyNameOf = ({ raw }: FastifyRequest) => keyring?.verify(raw.headers)
+  server.decorate('keyNameOf', keyNameOf)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)

@@ -2,5 +2,12 @@ import { expect, test } from 'vitest'
 import * as face from './index.ts'
 
 test('exports what the docs explain, and nothing else', () => {
-  expect(Object.keys(face).sort()).toEqual(['HTTP_STATUS', 'createServer', 'eventRoutes'])
+  expect(Object.keys(face).sort()).toEqual([
+    'HTTP_STATUS',
+    'RequestProblem',
+    'createServer',
+    'eventRoutes',
+    'replyToFailure',
+    'replyToOutcome',
+  ])
 })

@@ -1,4 +1,6 @@
 export { createServer } from './create-server.ts'
 export { HTTP_STATUS } from './http-status.ts'
 export type { ServerOptions } from './options.ts'
+export { type HttpReply, replyToFailure, replyToOutcome } from './reply.ts'
+export { RequestProblem } from './request-problem.ts'
 export { type EventRoutesOptions, eventRoutes } from './routes/event.ts'

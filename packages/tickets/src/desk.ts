@@ -65,10 +65,10 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     try {
       while (isAsked && isOpen) {
         isAsked = false
-        const { limit, backends } = room()
+        const { limit, busyBackends } = room()
         // A backlog and no slot: nothing is asked of the disk.
         if (limit <= 0) return arm(SLOT_POLL_MS)
-        const tickets = await store.claim({ owner, leaseMs, limit, backends })
+        const tickets = await store.claim({ owner, leaseMs, limit, busyBackends })
         for (const ticket of tickets) run(ticket)
       }
       arm(await pauseMs())
@@ -78,8 +78,8 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     }
   }
 
-  /** How many tickets would get a slot at once, and on which backends. */
-  function room(): { limit: number; backends: readonly string[] } {
+  /** How many tickets would get a slot at once. One for a backend that nobody knows is to fail, not to wait. */
+  function room(): { limit: number; busyBackends: readonly string[] } {
     const slots = dispatcher.freeSlots()
     const now = clock.now()
     const free = slots.reduce((sum, { free }) => sum + free, 0)
@@ -89,7 +89,7 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     ).length
     return {
       limit: Math.min(free - starting, 2 * all - hands.size),
-      backends: slots.filter(({ free }) => free > 0).map(({ backend }) => backend),
+      busyBackends: slots.filter(({ free }) => free <= 0).map(({ backend }) => backend),
     }
   }
 

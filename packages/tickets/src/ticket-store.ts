@@ -60,8 +60,8 @@ export interface LeaseRequest {
 
 export interface ClaimRequest extends LeaseRequest {
   readonly limit: number
-  /** Only tickets that ask for one of these backends by name, or for none. Default: all. */
-  readonly backends?: readonly string[]
+  /** Tickets that ask for one of these backends by name are left waiting. Default: none. */
+  readonly busyBackends?: readonly string[]
 }
 
 /** `cancelling`: stop the run and settle. `lost`: stop the run and record nothing. */

@@ -109,12 +109,12 @@ export function describeTicketStore(
       expect((await at.claimOne()).id).toBe(old.id)
     })
 
-    it('claims for the free backends only, and what asks for none', async () => {
+    it('leaves tickets waiting that ask for a busy backend', async () => {
       await using at = await openStore()
       await at.accept({ event: { id: 'evt_1', content: 'a', backend: 'gpu-1' } })
       const second = await at.accept({ event: { id: 'evt_1', content: 'b', backend: 'gpu-2' } })
       const any = await at.accept()
-      const claimed = await at.store.claim({ ...LEASE, limit: 5, backends: ['gpu-2'] })
+      const claimed = await at.store.claim({ ...LEASE, limit: 5, busyBackends: ['gpu-1'] })
       expect(claimed.map(({ id }) => id)).toEqual([second.id, any.id])
     })
 

@@ -120,9 +120,9 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
         }
       })
     },
-    claim: ({ owner, leaseMs, limit, backends }) =>
+    claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
       writeAndTell((changed) =>
-        table.due({ now: now(), limit, backends }).flatMap((ticket) => {
+        table.due({ now: now(), limit, busyBackends }).flatMap((ticket) => {
           const claimed = claimTicket(ticket, { owner, leaseMs, now: now() })
           if (!claimed) return []
           table.update(claimed)

@@ -74,12 +74,12 @@ export function createTicketTable(database: DatabaseSync) {
         `UPDATE tickets SET ${KEY_COLUMNS.map((name) => `${name} = NULL`).join(', ')} WHERE id = ?`,
       ).run(id)
     },
-    due({ now, limit, backends }: { now: number; limit: number; backends: readonly string[] | undefined }) {
+    due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
       const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
       const order = 'ORDER BY rank, seq LIMIT ?'
-      if (backends === undefined) return tickets(`${due} ${order}`, now, limit)
-      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend IN (SELECT value FROM json_each(?)))'
-      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(backends), limit)
+      if (busyBackends.length === 0) return tickets(`${due} ${order}`, now, limit)
+      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
+      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(busyBackends), limit)
     },
     orphans: ({ owner, now, limit }: { owner: TicketOwner; now: number; limit: number }) =>
       tickets(

@@ -1,0 +1,67 @@
+import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { TicketDesk } from './desk.ts'
+import { divertEvent } from './http/divert-event.ts'
+import { addTicketRoutes } from './http/routes.ts'
+import type { TicketContext } from './http/ticket-context.ts'
+import type { TicketStore } from './ticket-store.ts'
+
+export type { TicketBody } from './http/ticket-body.ts'
+
+export interface TicketRoutesOptions {
+  readonly store: TicketStore
+  /** Where tickets run in this process: their text is seen as it comes. Without it, once a second. */
+  readonly desk?: TicketDesk
+  /** Default: silent. */
+  readonly logger?: Logger
+  /** Largest body in bytes. Default 16 MiB. */
+  readonly bodyLimitBytes?: number
+  /** How long an `Idempotency-Key` is remembered, in milliseconds. Default 24 hours. */
+  readonly idempotencyTtlMs?: number
+  /** Milliseconds between two pings of a stream. Default 15,000. */
+  readonly pingIntervalMs?: number
+  /** Whose ticket it is; idempotency keys of different callers do not meet. Default: the name of the API key. */
+  readonly callerOf?: (request: FastifyRequest) => string
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
+
+/**
+ * Tickets over HTTP, for a server made by `createServer`: `server.register(ticketRoutes, { store, desk })`.
+ *
+ * `POST /tickets`, `GET /tickets`, `GET /tickets/stats`, `GET` and `DELETE /tickets/:id`, `POST /tickets/:id/replay`; and
+ * `POST /event` with `Prefer: respond-async` or an `Idempotency-Key`. A 202 is sent when the ticket is on disk, by the
+ * measure of the store. With API keys, every key sees all tickets.
+ */
+export const ticketRoutes: FastifyPluginCallback<TicketRoutesOptions> = (instance, options, done) => {
+  const closing = new AbortController()
+  const context: TicketContext = {
+    store: options.store,
+    desk: options.desk,
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? systemClock,
+    callerOf: options.callerOf ?? keyNameOf(instance),
+    idempotencyTtlMs: options.idempotencyTtlMs ?? 24 * 3_600_000,
+    pingIntervalMs: options.pingIntervalMs ?? 15_000,
+    closing: closing.signal,
+  }
+  instance.addHook('preClose', (closed) => {
+    closing.abort(new Error('The server is closing.'))
+    closed()
+  })
+  instance.addHook('preHandler', async (request, reply) => {
+    if (request.method !== 'POST' || request.routeOptions.url !== '/event') return
+    if (await divertEvent(context, request, reply)) return reply
+  })
+  addTicketRoutes(instance, context, options.bodyLimitBytes ?? 16 * 1_024 * 1_024)
+  done()
+}
+
+// Its hook is for a route of another plugin: it belongs to the instance that registers it, not to one of its own.
+Object.assign(ticketRoutes, { [Symbol.for('skip-override')]: true })
+
+/** `createServer` knows whose key a request shows; on another server, callers are one. */
+function keyNameOf(instance: FastifyInstance): (request: FastifyRequest) => string {
+  if (!instance.hasDecorator('keyNameOf')) return () => ''
+  return (request) => instance.keyNameOf(request) ?? ''
+}

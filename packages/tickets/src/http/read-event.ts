@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import { inspectEvent } from '@ai-ticket/core'
+import type { NewTicket } from '../new-ticket.ts'
+import { problem } from './problems.ts'
+
+/** The event of a request, and when it may run: checked now, for nobody can be told later. */
+export type ReadEvent = Pick<NewTicket, 'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt'>
+
+/** Throws a `RequestProblem` with the code that `POST /event` would answer. */
+export function readEvent(body: unknown): ReadEvent {
+  if (body === undefined) throw problem('invalid_request', 'The body is empty. Send an event as JSON.')
+  const inspected = inspectEvent(body)
+  if (!inspected.ok) throw problem(inspected.failure.code, inspected.failure.details)
+  const { not_before, expires_at, callback_url, ...event } = body as Record<string, unknown>
+  if (callback_url != null) {
+    throw problem(
+      'callback_not_allowed',
+      'This server sends no callbacks. Ask GET /tickets/:id, with ?wait=30s.',
+    )
+  }
+  const { id = `evt_${randomUUID()}`, priority } = inspected.value
+  const notBefore = readTime('not_before', not_before)
+  const expiresAt = readTime('expires_at', expires_at)
+  if (notBefore !== undefined && expiresAt !== undefined && expiresAt <= notBefore) {
+    throw problem('invalid_input_format', '`expires_at` must be later than `not_before`.')
+  }
+  return {
+    event: { ...event, id },
+    eventId: id,
+    priority,
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  }
+}
+
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/i
+
+/** Milliseconds since 1970 of an ISO 8601 time with its zone. */
+export function readTime(name: string, value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const time = typeof value === 'string' && ISO_8601.test(value) ? Date.parse(value) : Number.NaN
+  if (Number.isNaN(time)) {
+    throw problem('invalid_input_format', `\`${name}\` must be a time like 2027-01-31T08:00:00Z.`)
+  }
+  return time
+}

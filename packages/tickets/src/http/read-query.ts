@@ -1,0 +1,80 @@
+import { TICKET_STATUSES, type TicketStatus } from '../ticket.ts'
+import type { TicketQuery } from '../ticket-store.ts'
+import { problem } from './problems.ts'
+import { readTime } from './read-event.ts'
+
+/** Names of the query of `GET /tickets`, and where they go. */
+const TEXTS = {
+  backend: 'backend',
+  model: 'model',
+  error: 'error',
+  event_id: 'eventId',
+  key: 'caller',
+  idempotency_key: 'idempotencyKey',
+  text: 'text',
+  replay_of: 'replayOf',
+  cursor: 'cursor',
+} as const satisfies Record<string, keyof TicketQuery>
+
+const METADATA = /^metadata\.(.+)$/
+
+/** The query of `GET /tickets`. Throws a `RequestProblem` that names what it does not know. */
+export function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
+  const query: Record<string, unknown> = {}
+  const metadata: Record<string, string> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== 'string')
+      throw problem('invalid_input_format', `\`${name}\` is given more than once.`)
+    const key = METADATA.exec(name)?.[1]
+    if (key !== undefined) metadata[key] = value
+    else if (Object.hasOwn(TEXTS, name)) query[TEXTS[name as keyof typeof TEXTS]] = value
+    else Object.assign(query, readField(name, value))
+  }
+  return { ...query, ...(Object.keys(metadata).length > 0 ? { metadata } : {}) }
+}
+
+function readField(name: string, value: string): TicketQuery {
+  switch (name) {
+    case 'status':
+      return { statuses: value.split(',').map(readStatus) }
+    case 'kind':
+      if (value !== 'ticket' && value !== 'event')
+        throw problem('invalid_input_format', '`kind` is ticket or event.')
+      return { kind: value }
+    case 'limit':
+      return { limit: readLimit(value) }
+    case 'created_from':
+      return { createdFrom: readTime(name, value) ?? 0 }
+    case 'created_before':
+      return { createdBefore: readTime(name, value) ?? 0 }
+    default:
+      throw problem('invalid_input_format', `There is no filter \`${name}\`. Known: ${KNOWN.join(', ')}.`)
+  }
+}
+
+const KNOWN = [
+  ...['status', 'kind', 'limit', 'created_from', 'created_before'],
+  ...Object.keys(TEXTS),
+  'metadata.<name>',
+]
+
+function readStatus(text: string): TicketStatus {
+  const status = TICKET_STATUSES.find((one) => one === text.trim())
+  if (status) return status
+  throw problem('invalid_input_format', `\`status\` is one or more of ${TICKET_STATUSES.join(', ')}.`)
+}
+
+function readLimit(text: string): number {
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 200) return limit
+  throw problem('invalid_input_format', '`limit` must be a whole number from 1 to 200.')
+}
+
+/** `30s`, `500ms` or seconds as a bare number; at most five minutes. */
+export function readWait(value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  const [, digits, unit] = /^(\d{1,9})(ms|s|m)?$/.exec(String(value)) ?? []
+  if (digits === undefined) throw problem('invalid_input_format', '`wait` must be a time like 30s.')
+  const factor = unit === 'ms' ? 1 : unit === 'm' ? 60_000 : 1_000
+  return Math.min(Number(digits) * factor, 300_000)
+}

@@ -1,0 +1,79 @@
+import type { AttemptRecord, Outcome } from '@ai-ticket/core'
+import type { Ticket, TicketStatus } from '../ticket.ts'
+
+/** A ticket as callers see it. Times are ISO 8601. */
+export interface TicketBody {
+  id: string
+  object: 'ticket'
+  event_id: string
+  status: TicketStatus
+  /** `event`: it was answered at once, and is only recorded. */
+  kind: 'ticket' | 'event'
+  created_at: string
+  started_at: string | null
+  finished_at: string | null
+  /** When the next run begins at the earliest, of a ticket that waits. */
+  not_before?: string
+  expires_at?: string
+  priority: number
+  /** The name of the API key. */
+  caller?: string
+  replay_of?: string
+  /** How often it was given to a worker. */
+  runs: number
+  /** The call in hand, while it runs. */
+  call?: { backend: string; endpoint: string }
+  cancel_requested_at?: string
+  attempts: readonly AttemptRecord[]
+  /** Why it waits again. */
+  last_failure?: { error: string; details: string }
+  partial?: string
+  outcome?: Outcome
+  event?: Readonly<Record<string, unknown>> | null
+  links: { self: string; cancel: string; replay: string }
+}
+
+/** `event`: with the event itself. `text`: newer than the stored one. */
+export function ticketBody(
+  ticket: Ticket,
+  more: { readonly event?: boolean; readonly text?: string } = {},
+): TicketBody {
+  const { state, expiresAt, lastFailure } = ticket
+  const self = `/tickets/${ticket.id}`
+  const partial = more.text || ticket.partial
+  return {
+    id: ticket.id,
+    object: 'ticket',
+    event_id: ticket.eventId,
+    status: state.status,
+    kind: ticket.kind,
+    created_at: iso(ticket.createdAt),
+    started_at: ticket.startedAt === undefined ? null : iso(ticket.startedAt),
+    finished_at: 'finishedAt' in state ? iso(state.finishedAt) : null,
+    ...(state.status === 'queued' ? { not_before: iso(state.notBefore) } : {}),
+    ...(expiresAt === undefined ? {} : { expires_at: iso(expiresAt) }),
+    priority: ticket.priority,
+    ...(ticket.caller === '' ? {} : { caller: ticket.caller }),
+    ...(ticket.replayOf === undefined ? {} : { replay_of: ticket.replayOf }),
+    runs: ticket.runs,
+    ...runningFields(ticket),
+    attempts: ticket.attempts,
+    ...(lastFailure === undefined ? {} : { last_failure: lastFailure }),
+    ...(partial === undefined ? {} : { partial }),
+    ...('outcome' in state ? { outcome: state.outcome } : {}),
+    ...(more.event ? { event: ticket.event } : {}),
+    links: { self, cancel: self, replay: `${self}/replay` },
+  }
+}
+
+/** The key of the call is the server's own business. */
+function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_requested_at'> {
+  if (state.status !== 'in_progress') return {}
+  const { call, cancelRequestedAt } = state
+  return {
+    ...(call === undefined ? {} : { call: { backend: call.backend, endpoint: call.endpoint } }),
+    ...(cancelRequestedAt === undefined ? {} : { cancel_requested_at: iso(cancelRequestedAt) }),
+  }
+}
+
+const iso = (time: number): string => new Date(time).toISOString()

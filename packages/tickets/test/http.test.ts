@@ -1,0 +1,276 @@
+import { expect, it } from 'vitest'
+import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
+import { openTicketServer, readEvents } from './open-ticket-server.ts'
+
+const ANSWER = 'one two three four five'
+const FAST = { tokensPerSecond: 100_000, answer: () => ANSWER }
+const LONG = { answer: () => 'one two three four five '.repeat(200), tokensPerSecond: 50 }
+const EVENT = { content: 'Why?', id: 'evt_1' }
+const ASYNC = { prefer: 'respond-async' }
+
+it('answers 202 with the place to look, and the answer is there', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const accepted = await server.post('/event', EVENT, ASYNC)
+  expect(accepted.status).toBe(202)
+  expect(accepted.headers.get('preference-applied')).toBe('respond-async')
+  expect(accepted.headers.get('location')).toBe(`/tickets/${accepted.body.id}`)
+  expect(accepted.body).toMatchObject({ object: 'ticket', event_id: 'evt_1', status: 'queued', attempts: [] })
+  const ticket = await server.get(`${accepted.headers.get('location')}?wait=10s`)
+  expect(ticket.status).toBe(200)
+  expect(ticket.body).toMatchObject({
+    status: 'completed',
+    event: EVENT,
+    outcome: { completion: ANSWER, id: 'evt_1' },
+  })
+})
+
+it('answers 202 only when the ticket is on disk', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  const written = Promise.withResolvers<void>()
+  const slow: TicketStore = {
+    ...store,
+    accept: async (ticket) => {
+      const accepted = await store.accept(ticket)
+      await written.promise
+      return accepted
+    },
+  }
+  await using server = await openTicketServer({ simulated: FAST, store: slow })
+  const answered = server.post('/tickets', EVENT).then(() => 'answered')
+  const begun = server.until((await firstTicket(store)).id, ({ runs }) => runs > 0).then(() => 'begun')
+  expect(await Promise.race([answered, begun])).toBe('begun')
+  written.resolve()
+  expect(await answered).toBe('answered')
+})
+
+it('answers at once where the wait was long enough', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const answer = await server.post('/event', EVENT, { prefer: 'respond-async, wait=10' })
+  expect(answer).toMatchObject({ status: 200, body: { completion: ANSWER } })
+  expect(answer.headers.get('location')).toMatch(/^\/tickets\/tkt_/)
+})
+
+it('leaves other events alone', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  expect(await server.post('/event', EVENT, { prefer: 'return=minimal' })).toMatchObject({ status: 200 })
+  expect((await server.store.list({})).tickets).toEqual([])
+})
+
+it.each([
+  [{}, 400, 'missing_content_field'],
+  [{ content: '  ' }, 422, 'prompt_extraction_failed'],
+  [{ content: 'x', not_before: 'tomorrow' }, 400, 'invalid_input_format'],
+  [
+    { content: 'x', not_before: '2027-01-02T00:00:00Z', expires_at: '2027-01-01T00:00:00Z' },
+    400,
+    'invalid_input_format',
+  ],
+  [{ content: 'x', callback_url: 'http://example.com' }, 422, 'callback_not_allowed'],
+])('refuses %j before it is accepted', async (event, status, error) => {
+  await using server = await openTicketServer()
+  expect(await server.post('/tickets', event)).toMatchObject({ status, body: { error } })
+  expect((await server.store.list({})).tickets).toEqual([])
+})
+
+it('gives the same ticket for the same key, and refuses the key for another event', async () => {
+  await using server = await openTicketServer({ simulated: LONG })
+  const first = await server.post('/tickets', EVENT, { 'idempotency-key': 'k1' })
+  const again = await server.post('/tickets', EVENT, { 'idempotency-key': '"k1"' })
+  expect(again).toMatchObject({ status: 202, body: { id: first.body.id } })
+  expect(again.headers.get('idempotency-replayed')).toBe('true')
+  const other = await server.post('/tickets', { content: 'Else?' }, { 'idempotency-key': 'k1' })
+  expect(other).toMatchObject({ status: 422, body: { error: 'idempotency_key_reused' } })
+})
+
+it('answers a synchronous event with a key from its ticket, once for all who ask', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const headers = { 'idempotency-key': 'k1' }
+  const answers = await Promise.all([
+    server.post('/event', EVENT, headers),
+    server.post('/event', EVENT, headers),
+  ])
+  const later = await server.post('/event', EVENT, headers)
+  for (const answer of [...answers, later])
+    expect(answer).toMatchObject({ status: 200, body: { completion: ANSWER } })
+  expect(later.headers.get('idempotency-replayed')).toBe('true')
+  expect(server.simulator.calls).toHaveLength(1)
+})
+
+it('finds the answer again after a hang-up', async () => {
+  await using server = await openTicketServer({
+    simulated: { ...FAST, answer: () => ANSWER, tokensPerSecond: 50 },
+  })
+  const control = new AbortController()
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'k1' }
+  const url = `http://127.0.0.1:${server.port}/event`
+  const asking = fetch(url, { method: 'POST', headers, body: JSON.stringify(EVENT), signal: control.signal })
+  await server.simulator.waitForCall()
+  control.abort()
+  await expect(asking).rejects.toThrow()
+  expect(await server.post('/event', EVENT, { 'idempotency-key': 'k1' })).toMatchObject({ status: 200 })
+  expect(server.simulator.calls).toHaveLength(1)
+})
+
+it('says that the store cannot take tickets, without its path', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  const full: TicketStore = {
+    ...store,
+    accept: () => Promise.reject(new StoreUnavailable('full', '/secret/tickets.db: the disk is full.')),
+  }
+  await using server = await openTicketServer({ store: full })
+  const refused = await server.post('/tickets', EVENT)
+  expect(refused).toMatchObject({ status: 503, body: { error: 'store_unavailable' } })
+  expect(refused.headers.get('retry-after')).toBe('1')
+  expect(refused.text).not.toContain('/secret')
+})
+
+it('shows a failed ticket with 200, and 404 for none', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const { body } = await server.post('/tickets', { ...EVENT, backend: 'unknown' })
+  const ticket = await server.get(`/tickets/${body.id}?wait=10s`)
+  expect(ticket).toMatchObject({ status: 200, body: { status: 'failed', outcome: { error: 'not_found' } } })
+  expect(await server.get('/tickets/tkt_unknown')).toMatchObject({
+    status: 404,
+    body: { error: 'not_found' },
+  })
+})
+
+it('cancels down to the generation', async () => {
+  await using server = await openTicketServer({ simulated: LONG })
+  const { body } = await server.post('/tickets', EVENT)
+  await server.simulator.waitFor(({ generating }) => generating)
+  const cancelled = await server.delete(`/tickets/${body.id}`)
+  expect(cancelled).toMatchObject({
+    status: 200,
+    body: { status: 'cancelled', outcome: { error: 'cancelled' } },
+  })
+  await server.simulator.waitFor(({ generating }) => !generating)
+  expect(await server.delete(`/tickets/${body.id}`)).toMatchObject({ status: 200 })
+})
+
+it('has nothing to cancel once there is an answer', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const { body } = await server.post('/tickets', EVENT)
+  await server.get(`/tickets/${body.id}?wait=10s`)
+  expect(await server.delete(`/tickets/${body.id}`)).toMatchObject({
+    status: 409,
+    body: { error: 'conflict' },
+  })
+})
+
+it('replays the same event or an edited one, linked', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const { body } = await server.post('/tickets', { ...EVENT, metadata: { team: 'a' } })
+  const same = await server.post(`/tickets/${body.id}/replay`)
+  const edited = await server.post(`/tickets/${body.id}/replay`, { content: 'And now?' })
+  expect(same).toMatchObject({ status: 202, body: { replay_of: body.id } })
+  expect(same.body.event_id).not.toBe('evt_1')
+  const shown = await server.get(`/tickets/${edited.body.id}`)
+  expect(shown.body.event).toMatchObject({ content: 'And now?', metadata: { team: 'a' } })
+  const { data } = (await server.get(`/tickets?replay_of=${body.id}`)).body
+  expect(data.map(({ id }: { id: string }) => id)).toEqual([edited.body.id, same.body.id])
+})
+
+it('lists with filters and a cursor', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  for (const name of ['a', 'b', 'c'])
+    await server.post('/tickets', { content: name, id: name, not_before: '2099-01-01T00:00:00Z' })
+  const first = await server.get('/tickets?status=queued&limit=2')
+  expect(first.body.data.map(({ event_id }: { event_id: string }) => event_id)).toEqual(['c', 'b'])
+  const second = await server.get(`/tickets?status=queued&limit=2&cursor=${first.body.next_cursor}`)
+  expect(second.body.data.map(({ event_id }: { event_id: string }) => event_id)).toEqual(['a'])
+  expect(second.body.next_cursor).toBeUndefined()
+  expect(await server.get('/tickets?colour=red')).toMatchObject({ status: 400 })
+  expect(await server.get('/tickets?status=lost')).toMatchObject({ status: 400 })
+  expect((await server.get('/tickets/stats')).body).toMatchObject({
+    queued: 3,
+    in_progress: 0,
+    running_here: 0,
+  })
+})
+
+it('streams a ticket, and goes on where the reader was', async () => {
+  await using server = await openTicketServer({
+    simulated: { ...FAST, tokensPerSecond: 60, answer: () => ANSWER },
+  })
+  const { body } = await server.post('/tickets', EVENT)
+  const { text, headers } = await server.get(`/tickets/${body.id}`, { accept: 'text/event-stream' })
+  expect(headers.get('content-type')).toMatch(/^text\/event-stream/)
+  const events = readEvents(text)
+  expect(events.map(({ id }) => id)).toEqual(events.map(({ id }) => id).toSorted((a, b) => a - b))
+  const deltas = events.filter(({ event }) => event === 'delta')
+  expect(
+    deltas
+      .map(({ data }) => data.text)
+      .join('')
+      .trim(),
+  ).toBe(ANSWER)
+  expect(events.at(-1)).toMatchObject({ event: 'done', data: { completion: ANSWER } })
+  const lastEventId = String(deltas.at(-1)?.id)
+  const resumed = await server.get(`/tickets/${body.id}`, {
+    accept: 'text/event-stream',
+    'last-event-id': lastEventId,
+  })
+  expect(readEvents(resumed.text).map(({ event }) => event)).toEqual(['status', 'done'])
+  const over = { accept: 'text/event-stream', 'last-event-id': String(events.at(-1)?.id) }
+  expect((await server.get(`/tickets/${body.id}`, over)).status).toBe(204)
+})
+
+it('goes on in the middle of a running text', async () => {
+  await using server = await openTicketServer({ simulated: LONG })
+  const { body } = await server.post('/tickets', { ...EVENT, parameters: { max_tokens: 60 } })
+  await untilText(server, body.id, 20)
+  const from = 1_000_000_000 + 8
+  const { text } = await server.get(`/tickets/${body.id}?starting_after=${from}`, {
+    accept: 'text/event-stream',
+  })
+  const deltas = readEvents(text).filter(({ event }) => event === 'delta')
+  expect(deltas[0]?.data.text).toMatch(/^three four/)
+})
+
+it('ends who waits when the server closes', async () => {
+  const server = await openTicketServer({ simulated: LONG })
+  const { body } = await server.post('/tickets', EVENT)
+  await server.simulator.waitForCall()
+  const waiting = server.get(`/tickets/${body.id}?wait=5m`)
+  await untilText(server, body.id, 1)
+  await server[Symbol.asyncDispose]()
+  expect((await waiting).body.status).toBe('in_progress')
+})
+
+it('keeps the keys of callers apart', async () => {
+  await using server = await openTicketServer({
+    simulated: FAST,
+    server: { apiKeys: ['alpha-key', 'beta-key'] },
+  })
+  const as = (key: string) => ({ authorization: `Bearer ${key}`, 'idempotency-key': 'k' })
+  const alpha = await server.post('/tickets', EVENT, as('alpha-key'))
+  const beta = await server.post('/tickets', EVENT, as('beta-key'))
+  expect(alpha.status).toBe(202)
+  expect(beta.body.id).not.toBe(alpha.body.id)
+  expect(await server.post('/tickets', EVENT)).toMatchObject({ status: 401 })
+})
+
+async function firstTicket(store: TicketStore) {
+  for (;;) {
+    const changed = Promise.withResolvers<void>()
+    const stop = store.subscribe(() => changed.resolve())
+    const [ticket] = (await store.list({})).tickets
+    if (ticket === undefined) await changed.promise
+    stop()
+    if (ticket) return ticket
+  }
+}
+
+async function untilText(
+  { desk }: Pick<Awaited<ReturnType<typeof openTicketServer>>, 'desk'>,
+  id: string,
+  length: number,
+) {
+  while ((desk.textOf(id)?.text.length ?? 0) < length) {
+    const changed = Promise.withResolvers<void>()
+    const stop = desk.watch(id, changed.resolve)
+    if ((desk.textOf(id)?.text.length ?? 0) < length) await changed.promise
+    stop()
+  }
+}
