@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -20,6 +20,12 @@ export interface StartPlace {
   readonly healthPath: string
 }
 
+/** A bench that breaks off must not leave servers behind, which would spoil the next one. */
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
 const START_LIMIT_MS = 20_000
 const ASK_EVERY_MS = 2
 
@@ -35,6 +41,8 @@ export async function startProgram(makeProgram: () => Program, place: StartPlace
     stdio: ['ignore', log, 'pipe'],
   })
   if (typeof log === 'number') closeSync(log)
+  children.add(child)
+  child.once('close', () => children.delete(child))
   let complaint = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-2000)
