@@ -103,10 +103,13 @@ export function createDesk(options: ResolvedOptions): Desk {
     })
   }
 
-  /** All backends that may answer the event, and those of them to use now, best first. */
-  async function narrow(
+  /** All backends that the names in the event allow, and those of them to use now, best first. */
+  async function lookUp(
     run: Run,
   ): Promise<Result<{ allowed: readonly Station[]; best: readonly Station[] }>> {
+    // Where there is no choice any name is taken: most desks have one backend, and need no ranking.
+    if (stations.length === 1 && run.backend === undefined)
+      return success({ allowed: stations, best: stations })
     const look = () => route({ backends: stations, event: run, now: clock.now() })
     let routed = look()
     if (routed.ok && routed.value.kind === 'needs_probe') {
@@ -117,13 +120,20 @@ export function createDesk(options: ResolvedOptions): Desk {
     }
     if (!routed.ok) return routed
     if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
+    const { allowed, candidates } = routed.value
+    return success({ allowed: named(allowed), best: named(candidates.map(({ name }) => name)) })
+  }
+
+  /** The same, without those that cannot carry what the prompt holds. */
+  async function narrow(run: Run): ReturnType<typeof lookUp> {
+    const found = await lookUp(run)
+    if (!found.ok) return found
     const isAble = ({ backend }: Station) =>
       backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
-    const allowed = named(routed.value.allowed).filter(isAble)
+    const allowed = found.value.allowed.filter(isAble)
     routes.set(run, allowed)
     if (allowed.length === 0) return failure(CANNOT_CARRY)
-    const best = named(routed.value.candidates.map(({ name }) => name)).filter(isAble)
-    return success({ allowed, best })
+    return success({ allowed, best: found.value.best.filter(isAble) })
   }
 
   const toWaiter = (run: Run, allowed: readonly Station[]) => ({
