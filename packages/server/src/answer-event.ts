@@ -6,6 +6,7 @@ import { failureOfError } from './failure-of-error.ts'
 import type { HttpReply } from './reply.ts'
 import { sendReply } from './send-reply.ts'
 import type { StreamDialect } from './stream-dialect.ts'
+import { traceHeaders } from './trace-headers.ts'
 
 /** What every route that takes events needs. */
 export interface AnswerOptions {
@@ -68,9 +69,11 @@ function eventOptionsOf(
   reply: FastifyReply,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
+  const headers = traceHeaders(request.headers)
   return {
     signal: callerSignal(reply.raw),
     caller: callerOf(request),
     logFields: { request_id: request.id },
+    ...(headers && { headers }),
   }
 }

@@ -24,12 +24,13 @@ import { addChatCompletionsRoute } from './routes/chat-completions.ts'
 import { addCompletionsRoute } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
 import { addHealthRoutes } from './routes/health.ts'
+import { addMetricsRoute } from './routes/metrics.ts'
 import { addModelRoutes } from './routes/models.ts'
 
 /**
  * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
  *
- * `POST /event` (JSON, or server-sent events by `Accept`), `GET /backends`, `/health`, `/livez`, `/readyz`, and for OpenAI's clients
+ * `POST /event` (JSON, or server-sent events by `Accept`), `GET /backends`, `/metrics` (with `metrics`), `/health`, `/livez`, `/readyz`, and for OpenAI's clients
  * `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models`. Every error is `{ error, details }` (under `/v1`
  * OpenAI's `{ error: { message, type, param, code } }`) with an `X-Request-Id`; a caller that hangs up cancels its event.
  * It binds nothing by itself and does not insist on keys: which address needs them is decided by who calls `listen`.
@@ -120,11 +121,12 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
 }
 
 function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guards: Guards): void {
-  const { dispatcher, logger, version, ready, bodyLimitBytes, pingIntervalMs, clock } = options
+  const { dispatcher, logger, version, metrics, ready, bodyLimitBytes, pingIntervalMs, clock } = options
   const { drain, keyNameOf, maySeeDetail } = guards
   const isReady = () => !drain.active && ready()
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   addBackendsRoute(server, dispatcher)
+  if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })

@@ -5,6 +5,7 @@ test('exports what the docs explain, and nothing else', () => {
   expect(Object.keys(face).sort()).toEqual([
     'HTTP_STATUS',
     'RequestProblem',
+    'createMetrics',
     'createServer',
     'eventRoutes',
     'replyToFailure',

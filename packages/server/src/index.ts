@@ -1,3 +1,4 @@
+export { createMetrics, type Metrics, type MetricsOptions } from './create-metrics.ts'
 export { createServer } from './create-server.ts'
 export { HTTP_STATUS } from './http-status.ts'
 export type { ServerOptions } from './options.ts'

@@ -1,4 +1,5 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import type { Metrics } from './create-metrics.ts'
 
 export interface ServerOptions {
   /** The desk behind the server. It is yours: closing the server does not close it. */
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly requestTimeoutMs?: number
   /** Shown by `GET /health`. Default: not shown. */
   readonly version?: string
+  /** From `createMetrics`, for `GET /metrics`; give its observer to the dispatcher, too. Default: there is no such route. */
+  readonly metrics?: Metrics
   /**
    * Asked by each `GET /readyz`: false makes it 503, so that a load balancer looks elsewhere before the server closes.
    * Default: ready until `server.close()` is called.
@@ -37,7 +40,7 @@ export interface ServerOptions {
   readonly clock?: Clock
 }
 
-type Optional = 'version'
+type Optional = 'version' | 'metrics'
 
 /** Every option with its value, checked. */
 export type ResolvedServerOptions = Readonly<
@@ -46,7 +49,7 @@ export type ResolvedServerOptions = Readonly<
 
 /** Fills in the defaults. Throws a `TypeError` that names the option with a bad value. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
-  const { version } = options
+  const { version, metrics } = options
   const resolved = {
     dispatcher: options.dispatcher,
     logger: options.logger ?? silentLogger,
@@ -59,6 +62,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     ready: options.ready ?? (() => true),
     clock: options.clock ?? systemClock,
     ...(version === undefined ? {} : { version }),
+    ...(metrics === undefined ? {} : { metrics }),
   }
   for (const name of ['bodyLimitBytes', 'pingIntervalMs', 'requestTimeoutMs'] as const) {
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {

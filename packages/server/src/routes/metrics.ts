@@ -1,0 +1,11 @@
+import type { Dispatcher } from '@ai-ticket/core'
+import type { FastifyInstance } from 'fastify'
+import type { Metrics } from '../create-metrics.ts'
+
+/** `GET /metrics`, in the text format of Prometheus. Asks no backend. */
+export function addMetricsRoute(server: FastifyInstance, metrics: Metrics, dispatcher: Dispatcher): void {
+  server.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', metrics.contentType).header('cache-control', 'no-store')
+    return metrics.render(dispatcher.report())
+  })
+}
