@@ -7,6 +7,7 @@ import {
   type Dispatcher,
   type Logger,
   type LogStream,
+  type Observer,
   parseLogLevel,
 } from '@ai-ticket/core'
 import type { BackendConfig } from './backend-config.ts'
@@ -66,10 +67,11 @@ function makeBackend(config: BackendConfig, logger: Logger): Backend {
   return config.type === 'openai' ? MAKERS.openai(config, logger) : MAKERS.kobold(config, logger)
 }
 
-export function composeDispatcher(config: Config, logger: Logger): Dispatcher {
+export function composeDispatcher(config: Config, logger: Logger, observer?: Observer): Dispatcher {
   return createDispatcher({
     ...config.tuning,
     logger,
+    ...(observer && { observer }),
     backends: config.backends.map((backend) => ({
       backend: makeBackend(backend, logger),
       ...(backend.concurrency !== undefined && { concurrency: backend.concurrency }),

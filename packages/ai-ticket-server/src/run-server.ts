@@ -1,4 +1,4 @@
-import { createServer } from '@ai-ticket/server'
+import { createMetrics, createServer } from '@ai-ticket/server'
 import { announceBackends } from './announce-backends.ts'
 import { composeDispatcher, composeLogger } from './compose.ts'
 import type { ResolvedConfig } from './config.ts'
@@ -7,6 +7,7 @@ import { EXIT } from './exit-codes.ts'
 import { exitWhenWritten } from './exit-when-written.ts'
 import { listenProblem } from './listen-problem.ts'
 import { shutDown } from './shut-down.ts'
+import { startTracing } from './start-tracing.ts'
 import { VERSION } from './version.ts'
 
 /** Listens until a signal comes, and ends the process. */
@@ -17,17 +18,21 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     exitWhenWritten(EXIT.internal)
   })
   for (const warning of warnings) logger.warn(warning)
-  const dispatcher = composeDispatcher(config, logger)
+  const stopTracing = await startTracing(process.env, logger)
+  const metrics = await createMetrics({ version: VERSION })
+  const dispatcher = composeDispatcher(config, logger, metrics.observer)
   const server = createServer({
     dispatcher,
     logger,
     apiKeys: config.apiKeys,
     allowedHosts: config.allowedHosts,
     bodyLimitBytes: config.bodyLimitBytes,
+    metrics,
     version: VERSION,
   })
   const signals = endOnSignals(async (signal) => {
     await shutDown({ signal, server, dispatcher, logger, drainMs: config.drainMs })
+    await stopTracing()
     exitWhenWritten(EXIT.ok)
   })
   try {
