@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 // Tests run against the sources of all packages (the `@ai-ticket/source` export condition);
 // tests that start programs use the build.
-const conditions = ['@ai-ticket/source', 'node', 'import', 'module', 'default']
+// `import` is not among them: Vitest hands them to Node, and a CommonJS package would then `require` ES modules.
+const conditions = ['@ai-ticket/source', 'node']
 
 export default defineConfig({
   resolve: { conditions },

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/fastify.ts'],
+  entry: ['src/index.ts', 'src/fastify.ts', 'src/postgres.ts'],
   format: ['esm'],
   target: 'node22',
   sourcemap: true,

@@ -1,0 +1,79 @@
+import pg from 'pg'
+import type { Database, Listening, Queryable, Row } from './database.ts'
+import { listenForever } from './listen-forever.ts'
+
+export interface PgDatabaseOptions {
+  readonly connectionString: string
+  readonly schema: string
+  readonly connections: number
+  readonly onError: (error: Error) => void
+}
+
+/** A statement that takes longer is given up by the server, so that a call never hangs for good. */
+const STATEMENT_TIMEOUT_MS = 30_000
+const CONNECT_TIMEOUT_MS = 5_000
+
+export function createPgDatabase({
+  connectionString,
+  schema,
+  connections,
+  onError,
+}: PgDatabaseOptions): Database {
+  const client = {
+    connectionString,
+    application_name: 'ai-ticket',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  }
+  const pool = new pg.Pool({
+    ...client,
+    max: connections,
+    keepAlive: true,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // Longer than the server's own limit: it acts where the server no longer answers at all.
+    query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // Set with the connection, so that it costs no statement of its own.
+    options: `-c search_path=${schema}`,
+  })
+  // A connection that dies in the pool is replaced; unheard, its error would end the process.
+  pool.on('error', onError)
+  const listenings = new Set<Listening>()
+  return {
+    query: async (sql, values) => rowsOf(await pool.query(sql, values && [...values])),
+    async transaction(work) {
+      const connection = await pool.connect()
+      connection.on('error', onError)
+      let broken: Error | undefined
+      try {
+        await connection.query('BEGIN')
+        const value = await work(queryable(connection))
+        await connection.query('COMMIT')
+        return value
+      } catch (error) {
+        await connection.query('ROLLBACK').catch((problem: Error) => {
+          broken = problem
+        })
+        throw error
+      } finally {
+        connection.removeListener('error', onError)
+        connection.release(broken)
+      }
+    },
+    async listen(channel, onMessage) {
+      const listening = listenForever({ connect: () => new pg.Client(client), channel, onMessage, onError })
+      listenings.add(listening)
+      await listening.ready
+      return listening
+    },
+    async close() {
+      await Promise.all([...listenings].map((listening) => listening.close()))
+      await pool.end()
+    },
+  }
+}
+
+const queryable = (connection: pg.PoolClient): Queryable => ({
+  query: async (sql, values) => rowsOf(await connection.query(sql, values && [...values])),
+})
+
+const rowsOf = ({ rows }: pg.QueryResult<Row>): readonly Row[] => rows
