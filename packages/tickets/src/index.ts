@@ -1,5 +1,6 @@
 export { createTicketDesk, type TicketDesk } from './desk.ts'
 export type { TicketDeskOptions } from './desk-options.ts'
+export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'
 export type { HistoryEntry, Idempotency, NewTicket } from './new-ticket.ts'
 export { createSqliteStore, type SqliteStoreOptions } from './sqlite/create-sqlite-store.ts'
 export { type StoreProblem, StoreUnavailable } from './store-unavailable.ts'

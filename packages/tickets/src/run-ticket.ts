@@ -3,6 +3,7 @@ import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
 import { keepTrying } from './keep-trying.ts'
 import type { Fence, Ticket } from './ticket.ts'
+import { markTicketEvent } from './ticket-events.ts'
 
 /** A ticket that this process runs. */
 export interface Hand {
@@ -72,6 +73,7 @@ export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events
 async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
   const { ticket } = hand
   const saver = savePartial(hand, options)
+  if (ticket.event) markTicketEvent(ticket.event)
   try {
     const stream = options.dispatcher.streamEvent(ticket.event, {
       signal: hand.control.signal,

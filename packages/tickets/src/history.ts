@@ -1,0 +1,143 @@
+import {
+  type Clock,
+  type Logger,
+  type Outcome,
+  type OutcomeListener,
+  silentLogger,
+  systemClock,
+  type Timer,
+} from '@ai-ticket/core'
+import type { HistoryEntry } from './new-ticket.ts'
+import { isTicketEvent } from './ticket-events.ts'
+import type { PruneRequest, TicketStore } from './ticket-store.ts'
+
+/** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */
+export type HistoryMode = 'full' | 'metadata' | 'off'
+
+export interface HistoryOptions {
+  readonly store: TicketStore
+  /** Default `full`. */
+  readonly mode?: HistoryMode
+  /** Finished tickets and events older than this are removed, in milliseconds. Default 7 days. */
+  readonly keepMs?: number
+  /** So many finished tickets and events are kept at most, the newest. Default: as many as there are. */
+  readonly keep?: number
+  /** Default: silent. */
+  readonly logger?: Logger
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
+
+export interface History extends AsyncDisposable {
+  /** For the `onOutcome` of the dispatcher. Takes microseconds; never throws. */
+  readonly onOutcome: OutcomeListener
+  /** Writes what is left. May be called twice. */
+  close(): Promise<void>
+}
+
+/** More outcomes than this in one interval, or a store that fails so long: the newest are not recorded. */
+const BUFFERED = 2_000
+const WRITE_INTERVAL_MS = 250
+/** The event loop stands still while rows are written: a few at a time. */
+const ROWS_AT_ONCE = 25
+const PRUNE_INTERVAL_MS = 600_000
+
+/**
+ * Records events that are answered without a ticket, in the background: an event neither waits for its record nor fails
+ * with it. Up to 250 ms of records are lost when the process is killed. Removes what is older than it shall be kept.
+ */
+export function createHistory(options: HistoryOptions): History {
+  const { store, mode = 'full', keep, logger = silentLogger, clock = systemClock } = options
+  const { keepMs = 7 * 24 * 3_600_000 } = options
+  let buffer: HistoryEntry[] = []
+  let dropped = 0
+  let timer: Timer | undefined
+  let writing: Promise<void> = Promise.resolve()
+  let isClosed = false
+
+  async function write(): Promise<void> {
+    timer = undefined
+    const entries = buffer
+    buffer = []
+    if (dropped > 0) logger.warn('events not recorded: too many at once', { count: dropped })
+    dropped = 0
+    try {
+      for (let start = 0; start < entries.length; start += ROWS_AT_ONCE) {
+        await store.record(entries.slice(start, start + ROWS_AT_ONCE))
+      }
+    } catch (error) {
+      logger.error('Events were not recorded: the ticket store failed.', { count: entries.length, error })
+    }
+  }
+
+  async function prune(): Promise<void> {
+    const request: PruneRequest = {
+      finishedBefore: Math.trunc(clock.wallTime()) - keepMs,
+      ...(keep === undefined ? {} : { keep }),
+    }
+    try {
+      const removed = await store.prune(request)
+      if (removed > 0) logger.info('old tickets removed', { count: removed })
+    } catch (error) {
+      logger.error('Old tickets were not removed: the ticket store failed.', { error })
+    }
+    if (!isClosed) pruning = clock.setTimer(() => void prune(), PRUNE_INTERVAL_MS)
+  }
+
+  // After the start, which has better things to do.
+  let pruning = clock.setTimer(() => void prune(), 10_000)
+
+  const history: History = {
+    onOutcome(outcome, { event, caller }) {
+      if (mode === 'off' || isClosed || isTicketEvent(event)) return
+      if (buffer.length >= BUFFERED) {
+        dropped += 1
+        return
+      }
+      const finishedAt = Math.trunc(clock.wallTime())
+      buffer.push(entryOf(outcome, { event, caller, finishedAt, isFull: mode === 'full' }))
+      timer ??= clock.setTimer(() => {
+        writing = writing.then(write)
+      }, WRITE_INTERVAL_MS)
+    },
+    async close() {
+      if (isClosed) return await writing
+      isClosed = true
+      timer?.cancel()
+      pruning.cancel()
+      writing = writing.then(write)
+      await writing
+    },
+    [Symbol.asyncDispose]: () => history.close(),
+  }
+  return history
+}
+
+function entryOf(
+  outcome: Outcome,
+  given: { event: unknown; caller: string; finishedAt: number; isFull: boolean },
+): HistoryEntry {
+  const { event, caller, finishedAt, isFull } = given
+  return {
+    // What is no event at all is recorded by its failure alone.
+    event: isFull && isObject(event) ? event : null,
+    eventId: outcome.id,
+    caller,
+    createdAt: finishedAt - outcome.duration_ms,
+    finishedAt,
+    outcome: isFull ? outcome : withoutText(outcome),
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function withoutText(outcome: Outcome): Outcome {
+  if ('error' in outcome) {
+    const { partial: _partial, metadata: _metadata, ...rest } = outcome
+    return rest
+  }
+  const { completion: _completion, id, model, backend, endpoint, finish_reason, usage } = outcome
+  const { duration_ms, attempts } = outcome
+  return { completion: '', id, model, backend, endpoint, finish_reason, usage, duration_ms, attempts }
+}

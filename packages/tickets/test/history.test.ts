@@ -1,0 +1,72 @@
+import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, it } from 'vitest'
+import { createHistory, createSqliteStore, createTicketDesk, type HistoryMode } from '../src/index.ts'
+import { isFinished } from '../src/ticket.ts'
+import { newTicket } from './new-ticket.ts'
+import { untilTicket } from './open-ticket-desk.ts'
+
+async function open(mode: HistoryMode = 'full') {
+  const simulator = await startKoboldSimulator({ tokensPerSecond: 100_000, answer: () => 'secret answer' })
+  const store = createSqliteStore({ directory: ':memory:' })
+  const history = createHistory({ store, mode })
+  const backend = createKoboldBackend({ url: simulator.url })
+  const dispatcher = createDispatcher({ backends: [{ backend }], onOutcome: history.onOutcome })
+  const desk = createTicketDesk({ store, dispatcher })
+  await desk.start()
+  return {
+    store,
+    history,
+    dispatcher,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([desk.close(), dispatcher.close()])
+      await history.close()
+      await store.close()
+      await simulator.close()
+    },
+  }
+}
+
+it('records answered events, and tickets only once', async () => {
+  await using at = await open()
+  const accepted = await at.store.accept(newTicket())
+  if ('ticket' in accepted) await untilTicket(at.store, accepted.ticket.id, isFinished)
+  await at.dispatcher.onEvent({ content: 'secret prompt', id: 'e1' }, { caller: 'ci' })
+  await at.dispatcher.onEvent({ id: 'e2' })
+  await at.history.close()
+  const { tickets } = await at.store.list({})
+  expect(tickets).toMatchObject([
+    { eventId: 'e2', kind: 'event', state: { outcome: { error: 'missing_content_field' } } },
+    {
+      eventId: 'e1',
+      kind: 'event',
+      caller: 'ci',
+      event: { content: 'secret prompt' },
+      state: { status: 'completed' },
+    },
+    { eventId: 'evt_1', kind: 'ticket' },
+  ])
+})
+
+it('keeps no text where only metadata is wanted', async () => {
+  await using at = await open('metadata')
+  await at.dispatcher.onEvent({ content: 'secret prompt', id: 'e1', metadata: { of: 'secret' } })
+  await at.history.close()
+  const [ticket] = (await at.store.list({})).tickets
+  expect(ticket).toMatchObject({ eventId: 'e1', event: null, state: { outcome: { backend: 'kobold' } } })
+  expect(JSON.stringify(ticket)).not.toContain('secret')
+})
+
+it('records nothing where it is off', async () => {
+  await using at = await open('off')
+  await at.dispatcher.onEvent({ content: 'Hi' })
+  await at.history.close()
+  expect((await at.store.list({})).tickets).toEqual([])
+})
+
+it('never fails an event with the store', async () => {
+  await using at = await open()
+  await at.store.close()
+  expect(await at.dispatcher.onEvent({ content: 'Hi' })).toHaveProperty('completion')
+  await at.history.close()
+})
