@@ -16,8 +16,8 @@ export interface CallFailure extends Failure {
   readonly isBusy: boolean
   /** What is wrong with an answer that does not match its schema. */
   readonly problems?: readonly Problem[]
-  /** That answer was cut off: asking again would end there, too. */
-  readonly isCutOff?: boolean
+  /** Asking again would end there, too. */
+  readonly isBeyondRepair?: boolean
 }
 
 const CODE_OF_KIND = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { BackendError, type BackendErrorKind, type BackendErrorOptions } from './backend.ts'
-import { classify } from './classify.ts'
+import { type CallFailure, classify, foundByDesk } from './classify.ts'
 import { nextStep, type Position, type Step } from './next-step.ts'
 
 const START: Position = {
@@ -102,4 +102,44 @@ test('what is no BackendError is a bug of the adapter, and no other backend pays
   expect(failed.code).toBe('internal_error')
   expect(failed.details).not.toContain('secret')
   expect(nextStep(failed, START)).toEqual(STOP)
+})
+
+const REPAIR: Step = { type: 'repair' }
+const RELAX: Step = { type: 'relax' }
+const mismatch = foundByDesk({ code: 'output_schema_mismatch', details: 'missed' })
+
+test.each<[string, CallFailure, Partial<Position>, Step]>([
+  ['an answer that misses its schema is repaired', mismatch, { repairsLeft: 1 }, REPAIR],
+  [
+    'whatever calls and the retry budget say',
+    mismatch,
+    { repairsLeft: 1, calls: 9, mayRepeat: false },
+    REPAIR,
+  ],
+  ['as long as repairs are left', mismatch, { repairsLeft: 0 }, STOP],
+  ['but not one that would miss it again', { ...mismatch, isBeyondRepair: true }, { repairsLeft: 1 }, STOP],
+])('%s', (_what, failed, position, step) => {
+  expect(nextStep(failed, { ...START, ...position })).toEqual(step)
+})
+
+test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Position>, Step]>([
+  ['a schema that is refused is not sent again', 'status', { status: 400 }, { enforced: true }, RELAX],
+  ['nor one that a backend cannot read', 'invalid_request', {}, { enforced: true }, RELAX],
+  ['a refusal without a schema ends the event', 'status', { status: 400 }, { enforced: false }, STOP],
+  [
+    'an unknown model has nothing to do with the schema',
+    'status',
+    { status: 404, reason: 'model_unknown' },
+    { enforced: true },
+    BACKEND,
+  ],
+  [
+    'nor has a prompt that is too long',
+    'status',
+    { status: 400, reason: 'context_length' },
+    { enforced: true },
+    STOP,
+  ],
+])('%s', (_what, kind, options, position, step) => {
+  expect(after(kind, options, position)).toEqual(step)
 })

@@ -71,7 +71,7 @@ function refusesSchema({ code, kind, modelUnknown }: CallFailure): boolean {
 
 function repeatStep(failure: CallFailure, position: Position): Step | undefined {
   if (FAILURES[failure.code].repeat === 'repair') {
-    return position.repairsLeft > 0 && !failure.isCutOff ? { type: 'repair' } : undefined
+    return position.repairsLeft > 0 && !failure.isBeyondRepair ? { type: 'repair' } : undefined
   }
   if (failure.endpointMissing || position.calls >= position.maxCalls || !position.mayRepeat) return undefined
   const rule = FAILURES[failure.code].repeat

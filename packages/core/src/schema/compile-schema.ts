@@ -18,9 +18,8 @@ export function compileSchema(given: JsonSchema): Result<Validate> {
   if (!copied.ok) return copied
   const budget = createCheckBudget()
   try {
-    const ajv = createAjv(budget)
-    if (!ajv.validateSchema(copied.value)) return refuse(describeFault(ajv.errors?.[0]))
-    const run = ajv.compile(copied.value)
+    if (!meta.validateSchema(copied.value)) return refuse(describeFault(meta.errors?.[0]))
+    const run = createAjv(budget).compile(copied.value)
     return success((value) => check(run, value, budget))
   } catch (error) {
     if (error instanceof PatternError) return refuse(error.message)
@@ -28,11 +27,16 @@ export function compileSchema(given: JsonSchema): Result<Validate> {
   }
 }
 
+/** Knows what a schema may say: made once, for that takes longer than to compile most schemas. */
+const meta = new Ajv2020({ strict: false, logger: false, validateFormats: false })
+
 function createAjv(budget: CheckBudget): Ajv2020 {
   const ajv = new Ajv2020({
     // What a caller's schema says beside the standard is no fault of the caller's.
     strict: false,
     logger: false,
+    meta: false,
+    validateSchema: false,
     allErrors: true,
     // Prices and the like: 19.99 is a multiple of 0.01.
     multipleOfPrecision: 6,

@@ -22,6 +22,9 @@ export function* findJson(answer: string): Generator<Candidate> {
   const whole = parse(text)
   if (whole) {
     yield { ...whole, isBare: true, isMended: false }
+    // JSON that was written as a string of JSON.
+    const inner = typeof whole.value === 'string' ? parse(whole.value) : undefined
+    if (inner) yield { ...inner, isBare: false, isMended: true }
     return
   }
   const places = placesIn(text)
@@ -29,11 +32,17 @@ export function* findJson(answer: string): Generator<Candidate> {
     const found = parse(place)
     if (found) yield { ...found, isBare: false, isMended: false }
   }
-  for (const place of places) {
-    const found = /^[[{]/.test(place) ? parse(mend(place)) : undefined
+  for (const place of places.filter(isMendable).slice(0, MOST_MENDED)) {
+    const found = parse(mend(place))
     if (found) yield { ...found, isBare: false, isMended: true }
   }
 }
+
+/** Mending wild text can take time that grows with its square. */
+const MOST_MENDED = 3
+const MENDABLE_LENGTH = 64 * 1024
+
+const isMendable = (text: string) => /^[[{]/.test(text) && text.length <= MENDABLE_LENGTH
 
 /** Some models think aloud inside the text; drafts of the answer in it are not the answer. */
 const withoutThinking = (text: string) => text.replace(/^﻿?\s*<think>[\s\S]*?<\/think>/, '')
@@ -44,8 +53,9 @@ function placesIn(text: string): string[] {
     places.add(inside.trim())
     if (places.size >= MAX_PLACES / 2) break
   }
-  for (const place of sliceJson(text, MAX_PLACES - places.size)) places.add(place)
-  return [...places]
+  // The longest first: a reference like [1] in the prose is JSON, too.
+  const slices = sliceJson(text, MAX_PLACES - places.size).sort((a, b) => b.length - a.length)
+  return [...new Set([...places, ...slices])]
 }
 
 function parse(text: string | undefined): { value: unknown; text: string } | undefined {

@@ -26,7 +26,7 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
     partial: end.text,
     problems,
-    isCutOff,
+    isBeyondRepair: isCutOff || problems.some(({ rule }) => rule === 'complexity'),
   }
 }
 

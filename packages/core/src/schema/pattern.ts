@@ -3,6 +3,8 @@ import type { CheckBudget } from './check-budget.ts'
 
 export interface Pattern {
   test(text: string): boolean
+  /** Ajv takes patterns with the same text for the same pattern. */
+  toString(): string
 }
 
 /** A pattern that cannot be run in time proportional to the text. */
@@ -20,6 +22,7 @@ export function createPattern(source: string, budget: CheckBudget): Pattern {
       budget.countPattern((text.length + 1) * size)
       return compiled.matcher(text).find()
     },
+    toString: () => source,
   }
 }
 

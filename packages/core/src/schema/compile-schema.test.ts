@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest'
+import { compileSchema } from './compile-schema.ts'
+import type { JsonSchema } from './shape.ts'
+
+async function rulesOf(schema: JsonSchema, value: unknown): Promise<string[]> {
+  const compiled = compileSchema(schema)
+  if (!compiled.ok) throw new Error(compiled.failure.details)
+  const verdict = await compiled.value(value)
+  return verdict.ok ? [] : verdict.problems.map(({ rule }) => rule)
+}
+
+function refusalOf(schema: JsonSchema): string {
+  const compiled = compileSchema(schema)
+  return compiled.ok ? 'taken' : `${compiled.failure.code}: ${compiled.failure.details}`
+}
+
+const nested = (levels: number): JsonSchema =>
+  levels === 0 ? { type: 'string' } : { properties: { a: nested(levels - 1) } }
+
+test.each<[string, JsonSchema, string]>([
+  ['a wrong type', { type: 'nonsense' }, '/type'],
+  ['a type in the wrong place', { properties: { a: { type: 5 } } }, '/properties/a/type'],
+  [
+    'a schema that is a list',
+    { properties: { a: [] } },
+    '`schema.properties.a` must be a schema; it is a list',
+  ],
+  ['a reference outside', { $ref: 'https://example.org/schema.json' }, '`schema.$ref` must begin with "#"'],
+  ['a reference to a file', { items: { $ref: 'other.json#/a' } }, '`schema.items.$ref`'],
+  ['a dynamic reference outside', { $dynamicRef: 'x#y' }, '`schema.$dynamicRef`'],
+  ['a reference to nothing', { $ref: '#/$defs/none' }, "can't resolve reference"],
+  ['a document within', { $defs: { a: { $id: 'https://example.org/a' } } }, '`schema.$defs.a.$id`'],
+  ['too deep', nested(40), 'nested deeper than 32'],
+  ['too many', { anyOf: Array.from({ length: 600 }, () => ({})) }, 'more than 500 schemas'],
+  ['too long', { enum: Array.from({ length: 20_000 }, (_, index) => `${index}`) }, 'at most 65536'],
+  ['a pattern that is none', { pattern: '(' }, 'patterns'],
+  ['a back reference', { pattern: '(a)\\1' }, 'back reference'],
+  ['look-around', { patternProperties: { '(?=a)b': {} } }, 'look-around'],
+  ['a pattern of great length', { pattern: 'a'.repeat(600) }, 'longer than 512'],
+])('%s is refused, naming it', (_what, schema, said) => {
+  expect(refusalOf(schema)).toContain('invalid_input_format')
+  expect(refusalOf(schema)).toContain(said)
+})
+
+test('a property may have the name of a keyword', async () => {
+  const schema = { properties: { $ref: { type: 'string' }, pattern: { type: 'integer' } } }
+  expect(await rulesOf(schema, { $ref: 'x', pattern: 1 })).toEqual([])
+  expect(await rulesOf(schema, { $ref: 1, pattern: '(' })).toEqual(['type', 'type'])
+})
+
+test('a property named __proto__ changes nothing but its own value', async () => {
+  const schema = JSON.parse('{"properties":{"__proto__":{"type":"integer"},"a":{"type":"string"}}}')
+  expect(await rulesOf(schema, JSON.parse('{"__proto__":{"a":1}}'))).toEqual([])
+  expect({}).not.toHaveProperty('a')
+})
+
+test('two patterns are two', async () => {
+  const schema = { properties: { a: { pattern: '^a$' }, b: { pattern: '^b$' } } }
+  expect(await rulesOf(schema, { a: 'a', b: 'b' })).toEqual([])
+  expect(await rulesOf(schema, { a: 'b', b: 'b' })).toEqual(['pattern'])
+})
+
+/** Each of these would run for hours, or for ever, in an engine or a validator that is not held. */
+test.each<[string, JsonSchema, unknown, string]>([
+  ['a pattern that goes back', { pattern: '^(a+)+$' }, `${'a'.repeat(50_000)}!`, 'pattern'],
+  [
+    'a pattern that goes back in names',
+    { patternProperties: { '^(a|a)*$': { type: 'null' } } },
+    { ['a'.repeat(60)]: 1 },
+    'type',
+  ],
+  [
+    'a long pattern on a long text',
+    { pattern: '[a-z]{1,500}[0-9]{1,500}$' },
+    'a'.repeat(900_000),
+    'complexity',
+  ],
+  [
+    'references that double',
+    {
+      $ref: '#/$defs/a0',
+      $defs: Object.fromEntries(
+        Array.from({ length: 30 }, (_, index) => [
+          `a${index}`,
+          index === 29
+            ? { type: 'string' }
+            : { allOf: [{ $ref: `#/$defs/a${index + 1}` }, { $ref: `#/$defs/a${index + 1}` }] },
+        ]),
+      ),
+    },
+    1,
+    'complexity',
+  ],
+  ['a reference to itself', { $ref: '#' }, 1, 'complexity'],
+  [
+    'branches that double with the depth of the value',
+    {
+      anyOf: [
+        { properties: { a: { $ref: '#' } }, required: ['b'] },
+        { properties: { a: { $ref: '#' } }, required: ['c'] },
+      ],
+    },
+    Array.from({ length: 60 }).reduce((below) => ({ a: below }), {}),
+    'complexity',
+  ],
+  [
+    'items that differ, many',
+    { uniqueItems: true },
+    [...Array.from({ length: 100_000 }, (_, index) => index), 0],
+    'uniqueItems',
+  ],
+  ['a format on a long text', { format: 'email' }, `${'a.'.repeat(400_000)}@`, 'format'],
+])('%s ends in time', async (_what, schema, value, rule) => {
+  const startedAt = performance.now()
+  expect(await rulesOf(schema, value)).toContain(rule)
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+})
+
+test('one answer that was too much does not count against the next', async () => {
+  const compiled = compileSchema({ pattern: '[a-z]{1,500}[0-9]{1,500}$' })
+  if (!compiled.ok) throw new Error(compiled.failure.details)
+  expect(await compiled.value('a'.repeat(900_000))).toMatchObject({ ok: false })
+  expect(await compiled.value('a1')).toMatchObject({ ok: true })
+})
