@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { createServer } from '@ai-ticket/server'
+import { createMetrics, createServer } from '@ai-ticket/server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { describe, expect, test } from 'vitest'
 import { KEY_VARIABLE, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
@@ -101,8 +101,10 @@ const curls = shell.filter(({ code }) => commandsOf(code).some(([name]) => name 
 describe.concurrent('curl gets what the page says', () => {
   test.each(curls.map((block) => [placeOf(block), block] as const))('%s', async (_place, block) => {
     const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
-    const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })] })
-    const server = createServer({ dispatcher, version: '0.1.0' })
+    const metrics = await createMetrics()
+    const { observer } = metrics
+    const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })], observer })
+    const server = createServer({ dispatcher, metrics, version: '0.1.0' })
     const base = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const calls = commandsOf(block.code).filter(([name]) => name === 'curl')
