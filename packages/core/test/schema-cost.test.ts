@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { openJsonShape, openStandardShape } from '../src/schema/open-shape.ts'
+import type { Shape } from '../src/schema/shape.ts'
+import { ticketsAnswer, ticketsJson, ticketsValibot } from './schema-answer.ts'
+
+async function medianMs(shape: Shape, answer: string): Promise<number> {
+  const end = { type: 'end', text: answer, finish_reason: 'stop', raw_finish_reason: 'stop' } as const
+  const times: number[] = []
+  for (let round = 0; round < 300; round++) {
+    const startedAt = performance.now()
+    const checked = await shape.check(end)
+    times.push(performance.now() - startedAt)
+    if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
+  }
+  return times.toSorted((a, b) => a - b)[150] ?? Number.NaN
+}
+
+test('finding and validating an answer of 4 KB takes no millisecond', async () => {
+  const answer = ticketsAnswer()
+  expect(answer.length).toBeGreaterThan(4_000)
+  const opened = await openJsonShape(ticketsJson)
+  if (!opened.ok) throw new Error(opened.failure.details)
+  expect(await medianMs(opened.value, answer)).toBeLessThan(1)
+  expect(await medianMs(await openStandardShape(ticketsValibot), answer)).toBeLessThan(1)
+})
+
+test('an event without a schema loads nothing of all this', async () => {
+  const run = async (event: string) => {
+    const file = new URL('./list-loaded.mjs', import.meta.url)
+    const flags = ['--conditions=@ai-ticket/source', '--disable-warning=ExperimentalWarning']
+    const child = spawn(process.execPath, [...flags, file.pathname, event])
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
+    expect(err).toBe('')
+    return out
+  }
+  const heavy = /\/(open-shape|compile-schema|ajv|re2js|jsonrepair|jsonriver)\b/
+  expect(await run('{"content":"Hello."}')).not.toMatch(heavy)
+  expect(await run('{"content":"Hello.","schema":{}}')).toMatch(heavy)
+})
