@@ -55,7 +55,6 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX tickets_waiting ON tickets (seq) WHERE status = 'queued';
   CREATE INDEX tickets_due ON tickets (not_before) WHERE status = 'queued';
   CREATE INDEX tickets_without_job ON tickets (not_before) WHERE status = 'queued' AND NOT has_job;
-  CREATE INDEX tickets_wanting ON tickets (wanted_backend) WHERE status = 'queued' AND wanted_backend IS NOT NULL;
   CREATE INDEX tickets_expiring ON tickets (expires_at) WHERE status = 'queued' AND expires_at IS NOT NULL;
   CREATE INDEX tickets_held ON tickets (lease_until) WHERE status = 'in_progress';
   CREATE UNIQUE INDEX tickets_idempotency ON tickets (idempotency_scope, idempotency_key)

@@ -1,0 +1,162 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
+import pg from 'pg'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { TicketStore } from '../src/index.ts'
+import { createPostgresStore } from '../src/postgres.ts'
+import { newTicket } from './new-ticket.ts'
+import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
+import { ANSWER } from './ticket-store-contract.ts'
+
+const OWNER = { worker: 'w1', session: 's1' }
+
+it('says that PostgreSQL cannot be reached, and keeps the password to itself', async () => {
+  const connectionString = 'postgres://someone:secret@127.0.0.1:1/nothing'
+  const refused = await createPostgresStore({ connectionString }).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: 'store_unavailable', problem: 'unreachable' })
+  expect(String(refused)).not.toContain('secret')
+})
+
+it('refuses a schema whose name would need quotes', async () => {
+  await expect(createPostgresStore({ connectionString: '', schema: 'a"b' })).rejects.toThrow(/schema: "a"b"/)
+})
+
+const connectionString = POSTGRES_URL
+if (connectionString === undefined) {
+  describe('a PostgreSQL', () => {
+    it.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to let it go away and come back', () => {})
+  })
+} else {
+  afterAll(dropSchemas)
+  describe('a PostgreSQL', () => {
+    it('that goes away and comes back loses nothing, and nobody restarts', async () => {
+      await using road = await openRoad(connectionString)
+      await using store = await createPostgresStore({ connectionString: road.url, schema: newSchema() })
+      const before = await accept(store)
+      await store.claim({ owner: OWNER, leaseMs: 60_000, limit: 1 })
+      await road.close()
+      const calls = [store.accept(newTicket()), store.get(before), store.stats(), store.expire()]
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ reason: { code: 'store_unavailable', problem: 'unreachable' } })
+      }
+      await road.open()
+      expect(await store.get(before)).toMatchObject({ state: { status: 'in_progress' } })
+      const after = await accept(store)
+      expect((await store.claim({ owner: OWNER, leaseMs: 60_000, limit: 5 })).map(({ id }) => id)).toEqual([
+        after,
+      ])
+      expect(await store.settle({ id: before, token: 1 }, ANSWER)).toBe(true)
+    })
+
+    it('hears of other servers again when it is back', async () => {
+      const schema = newSchema()
+      await using road = await openRoad(connectionString)
+      await using far = await createPostgresStore({ connectionString: road.url, schema })
+      await using near = await createPostgresStore({ connectionString, schema })
+      await road.close()
+      await road.open()
+      const heard = Promise.withResolvers<string>()
+      far.subscribe(heard.resolve)
+      const told = new Set<string>()
+      // Said while the listening connection is being mended, a message is lost: so it is said until one is heard.
+      const isHeard = heard.promise.then(() => true)
+      while (!(await Promise.race([isHeard, Promise.resolve(false)]))) told.add(await accept(near))
+      expect(told).toContain(await heard.promise)
+    })
+
+    it('keeps texts that it would refuse by itself', async () => {
+      await using store = await createPostgresStore({ connectionString, schema: newSchema() })
+      const event = {
+        id: 'evt_\0',
+        content: 'a\0b\uE000c',
+        metadata: { 'k\0': 'v\0' },
+        parts: ['\0', '\ud800'],
+      }
+      const accepted = await store.accept(newTicket({ event, eventId: 'evt_\0', caller: 'c\0' }))
+      const ticket = 'ticket' in accepted ? accepted.ticket : undefined
+      expect(await store.get(ticket?.id ?? '')).toEqual(ticket)
+      const found = await store.list({
+        text: 'a\0b',
+        metadata: { 'k\0': 'v\0' },
+        caller: 'c\0',
+        eventId: 'evt_\0',
+      })
+      expect(found.tickets).toEqual([ticket])
+      const [held] = await store.claim({ owner: OWNER, leaseMs: 1_000, limit: 1 })
+      expect(held && (await store.saveProgress(held, { partial: 'x\0y' }))).toBe(true)
+      expect(held && (await store.settle(held, { ...ANSWER, completion: 'y\0z' }))).toBe(true)
+      expect(await store.get(ticket?.id ?? '')).toMatchObject({ state: { outcome: { completion: 'y\0z' } } })
+    })
+
+    it('may lose its jobs: a server that starts gives each waiting ticket a new one', async () => {
+      const schema = newSchema()
+      await using first = await createPostgresStore({ connectionString, schema })
+      const id = await accept(first)
+      const client = new pg.Client({ connectionString })
+      await client.connect()
+      await client.query(`DELETE FROM ${schema}_queue.job`)
+      await client.end()
+      expect(await first.claim({ owner: OWNER, leaseMs: 1_000, limit: 1 })).toEqual([])
+      await using second = await createPostgresStore({ connectionString, schema })
+      expect(await second.claim({ owner: OWNER, leaseMs: 1_000, limit: 1 })).toMatchObject([{ id }])
+    })
+
+    it('gives one ticket to two servers that are asked at the same time with one key', async () => {
+      const schema = newSchema()
+      await using first = await createPostgresStore({ connectionString, schema })
+      await using second = await createPostgresStore({ connectionString, schema })
+      const idempotency = { scope: '', key: 'k', fingerprint: 'f', ttlMs: 60_000 }
+      const accepted = await Promise.all(
+        Array.from({ length: 40 }, (_, index) =>
+          (index % 2 === 0 ? first : second).accept(newTicket({ idempotency })),
+        ),
+      )
+      expect(accepted.filter(({ type }) => type === 'created')).toHaveLength(1)
+      expect(new Set(accepted.map((one) => 'ticket' in one && one.ticket.id)).size).toBe(1)
+    })
+  })
+}
+
+async function accept(store: TicketStore): Promise<string> {
+  const accepted = await store.accept(newTicket())
+  if (!('ticket' in accepted)) throw new Error(`not accepted: ${accepted.type}`)
+  return accepted.ticket.id
+}
+
+/** A way to PostgreSQL that a test can cut. */
+async function openRoad(target: string) {
+  const { hostname, port } = new URL(target)
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = dial(Number(port) || 5432, hostname)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+      from.pipe(to)
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address() as AddressInfo
+  const url = new URL(target)
+  url.host = `127.0.0.1:${address.port}`
+  const close = async () => {
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
+  return {
+    url: url.href,
+    close,
+    async open() {
+      server.listen(address.port, '127.0.0.1')
+      await once(server, 'listening')
+    },
+    [Symbol.asyncDispose]: close,
+  }
+}
