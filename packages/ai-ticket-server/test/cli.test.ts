@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
@@ -7,6 +10,14 @@ import { CLI, runProgram } from './run-program.ts'
 
 /** Nothing listens there. */
 const NOBODY = 'http://127.0.0.1:9'
+
+async function writtenFile(content: string): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'ai-ticket-')), 'schema.json')
+  await writeFile(file, content)
+  return file
+}
+
+const schemaFile = (schema: object) => writtenFile(JSON.stringify(schema))
 
 const simulate = (answer: string) => startKoboldSimulator({ answer: () => answer })
 
@@ -46,6 +57,35 @@ test('ask --json prints the outcome', async () => {
   ])
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ completion: 'Blue.', backend: 'kobold', finish_reason: 'stop' })
+})
+
+test('ask --schema prints the data alone, checked', async () => {
+  const answers = ['Sure: {"colour": 1}', 'Sure: {"colour": "blue"}']
+  await using simulator = await startKoboldSimulator({ version: '1.76', answer: () => answers.shift() ?? '' })
+  const file = await schemaFile({ type: 'object', properties: { colour: { type: 'string' } } })
+  const ended = await runProgram(CLI, ['ask', 'A colour?', '--schema', file, '--kobold-url', simulator.url])
+  expect(ended).toEqual({ code: 0, stdout: '{"colour":"blue"}\n', stderr: '' })
+  expect(simulator.calls).toHaveLength(2)
+})
+
+test('ask --schema that gets no such answer says why', async () => {
+  await using simulator = await simulate('No idea.')
+  const file = await schemaFile({ type: 'object' })
+  const ended = await runProgram(CLI, ['ask', 'A colour?', '--schema', file, '--kobold-url', simulator.url])
+  expect(ended).toMatchObject({
+    code: 69,
+    stdout: '',
+    stderr: expect.stringMatching(/^output_schema_mismatch: /m),
+  })
+})
+
+test.each([
+  ['that is not there', async () => '/nowhere/schema.json', 'cannot be read (ENOENT)'],
+  ['that is no JSON', () => writtenFile('{'), 'holds no valid JSON'],
+  ['that holds a list', () => writtenFile('[]'), 'must hold a JSON object'],
+])('ask --schema with a file %s is a wrong command line', async (_what, file, said) => {
+  const ended = await runProgram(CLI, ['ask', 'A colour?', '--schema', await file(), '--kobold-url', NOBODY])
+  expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })
 })
 
 test('ask that fails says why and ends with the code of its class', async () => {

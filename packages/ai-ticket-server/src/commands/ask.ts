@@ -6,11 +6,14 @@ import { parseDurationMs } from '../duration.ts'
 import { endOnSignals } from '../end-on-signals.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../exit-codes.ts'
 import { printDeltas } from '../print-deltas.ts'
+import { readSchemaFile } from '../read-schema-file.ts'
+import { terminalText } from '../terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
   ai-ticket ask --json --max-tokens 20 "Name a colour" | jq -r .completion
   git diff | ai-ticket ask --system "Review this change" -
+  ai-ticket ask --schema triage.json - < mail.txt | jq -r .category
 `
 
 export const command = cliCommand(
@@ -25,6 +28,11 @@ export const command = cliCommand(
       model: { type: 'string', valueHint: 'name', description: 'Model or alias, where there is a choice' },
       'max-tokens': { type: 'string', valueHint: 'number', description: 'Longest answer, in tokens' },
       system: { type: 'string', valueHint: 'text', description: 'System turn' },
+      schema: {
+        type: 'string',
+        valueHint: 'file',
+        description: 'JSON Schema of the answer; prints the data, checked, as JSON',
+      },
       timeout: {
         type: 'string',
         valueHint: '90s',
@@ -34,14 +42,15 @@ export const command = cliCommand(
       help: { type: 'boolean', alias: 'h', description: 'Show this help' },
     },
     async run({ args }) {
-      const event = eventOf(args, await readPrompt(args._))
+      const schema = args.schema === undefined ? undefined : readSchemaFile(args.schema)
+      const event = eventOf(args, await readPrompt(args._), schema)
       await using desk = openDesk(args)
       if (desk === undefined) return EXIT.badConfiguration
       const controller = new AbortController()
       endOnSignals(() => controller.abort(new Error('interrupted')))
       // Nobody reads on: the backend need not write on.
       process.stdout.on('error', () => controller.abort(new Error('stdout is closed')))
-      const ask = args.json ? askForJson : askForText
+      const ask = args.json ? askForJson : schema === undefined ? askForText : askForData
       const outcome = await ask(desk.dispatcher, event, controller.signal)
       if (outcome === undefined) return EXIT.interrupted
       if ('completion' in outcome) return EXIT.ok
@@ -71,12 +80,13 @@ async function readPrompt(positionals: readonly string[]): Promise<string> {
 }
 
 /** A prompt that looks like JSON stays what it is: text. */
-function eventOf(args: AskArguments, prompt: string): Record<string, unknown> {
+function eventOf(args: AskArguments, prompt: string, schema: unknown): Record<string, unknown> {
   const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }]
   return {
     content: [...system, { role: 'user', content: prompt }],
     ...(args.model !== undefined && { model: args.model }),
     ...(args['max-tokens'] !== undefined && { parameters: { max_tokens: wholeNumber(args['max-tokens']) } }),
+    ...(schema !== undefined && { schema }),
     ...(args.timeout !== undefined && { timeout_ms: duration(args.timeout) }),
   }
 }
@@ -95,15 +105,29 @@ function duration(text: string): number {
 type Ask = (dispatcher: Dispatcher, event: unknown, signal: AbortSignal) => Promise<Outcome | undefined>
 
 /** Undefined: interrupted. */
-const askForJson: Ask = async (dispatcher, event, signal) => {
+const askForOutcome: Ask = async (dispatcher, event, signal) => {
   try {
-    const outcome = await dispatcher.onEvent(event, { signal })
-    process.stdout.write(`${JSON.stringify(outcome)}\n`)
-    return outcome
+    return await dispatcher.onEvent(event, { signal })
   } catch (error) {
     if (signal.aborted) return undefined
     throw error
   }
+}
+
+const askForJson: Ask = async (dispatcher, event, signal) => {
+  const outcome = await askForOutcome(dispatcher, event, signal)
+  if (outcome) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  return outcome
+}
+
+/** Indented for a person, one line for a program. */
+const askForData: Ask = async (dispatcher, event, signal) => {
+  const outcome = await askForOutcome(dispatcher, event, signal)
+  if (outcome === undefined || !('data' in outcome)) return outcome
+  const { isTTY } = process.stdout
+  const text = JSON.stringify(outcome.data, undefined, isTTY ? 2 : undefined)
+  process.stdout.write(`${isTTY ? terminalText(text) : text}\n`)
+  return outcome
 }
 
 const askForText: Ask = (dispatcher, event, signal) =>
