@@ -43,40 +43,56 @@ function startAttempt(call: TracedCall, parent: Context): AttemptTrace {
   const { endpoint, request } = call
   const operation = endpoint.turns ? 'chat' : 'text_completion'
   const name = request.model === undefined ? operation : `${operation} ${request.model}`
-  const attributes = { [ATTRIBUTE.operation]: operation, ...attributesOf(call) }
+  const attributes = identityOf(call, operation)
   const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent)
+  // A span that a sampler left out is not worth describing.
+  if (span.isRecording()) span.setAttributes(descriptionOf(call))
   const headers = { ...request.headers }
   propagation.inject(trace.setSpan(parent, span), headers)
   return {
     headers,
     end(record, end) {
-      describeEnd(span, record, end)
+      if (span.isRecording()) describeEnd(span, record, end)
       span.end()
     },
   }
 }
 
-function attributesOf({ backend, endpoint, request, number, stream }: TracedCall): Attributes {
-  const { parameters, model, schema } = request
-  const given = {
-    [ATTRIBUTE.provider]: backend.server?.provider ?? backend.name,
-    [ATTRIBUTE.serverAddress]: backend.server?.address,
-    [ATTRIBUTE.serverPort]: backend.server?.port,
-    [ATTRIBUTE.requestModel]: model,
+/** What the conventions want at the start of a span, for samplers to look at. */
+function identityOf({ backend, request }: TracedCall, operation: string): Attributes {
+  const { name, server } = backend
+  return {
+    [ATTRIBUTE.operation]: operation,
+    [ATTRIBUTE.provider]: server?.provider ?? name,
+    ...(request.model !== undefined && { [ATTRIBUTE.requestModel]: request.model }),
+    ...(server && { [ATTRIBUTE.serverAddress]: server.address, [ATTRIBUTE.serverPort]: server.port }),
+  }
+}
+
+const OPTIONAL = [
+  [ATTRIBUTE.topK, 'top_k'],
+  [ATTRIBUTE.frequencyPenalty, 'frequency_penalty'],
+  [ATTRIBUTE.presencePenalty, 'presence_penalty'],
+  [ATTRIBUTE.seed, 'seed'],
+] as const
+
+function descriptionOf({ backend, endpoint, request, number, stream }: TracedCall): Attributes {
+  const { parameters, schema } = request
+  const attributes: Attributes = {
     [ATTRIBUTE.maxTokens]: parameters.max_tokens,
     [ATTRIBUTE.temperature]: parameters.temperature,
     [ATTRIBUTE.topP]: parameters.top_p,
-    [ATTRIBUTE.topK]: parameters.top_k,
-    [ATTRIBUTE.frequencyPenalty]: parameters.frequency_penalty,
-    [ATTRIBUTE.presencePenalty]: parameters.presence_penalty,
-    [ATTRIBUTE.seed]: parameters.seed,
     [ATTRIBUTE.stream]: stream,
     [ATTRIBUTE.outputType]: schema ? 'json' : 'text',
     [ATTRIBUTE.backend]: backend.name,
     [ATTRIBUTE.endpoint]: endpoint.name,
     [ATTRIBUTE.attemptNumber]: number,
   }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  for (const [name, parameter] of OPTIONAL) {
+    const value = parameters[parameter]
+    if (value !== undefined) attributes[name] = value
+  }
+  return attributes
 }
 
 function describeEnd(span: Span, record: Readonly<AttemptRecord>, end: GenerationEnd | undefined): void {

@@ -118,3 +118,14 @@ test('no span holds what was asked or answered', async () => {
   )
   for (const hidden of ['secret', 'Keep mum', outcome.completion]) expect(shown).not.toContain(hidden)
 })
+
+test('the settings that an event names are on the span of its call', async () => {
+  await using desk = await openDesk([FAST])
+  await desk.dispatcher.onEvent({ content: 'Hi', model: 'tiny', parameters: { seed: 7, top_k: 40 } })
+  expect(spans()[0]).toMatchObject({ name: 'chat tiny' })
+  expect(spans()[0]?.attributes).toMatchObject({
+    'gen_ai.request.model': 'tiny',
+    'gen_ai.request.seed': 7,
+    'gen_ai.request.top_k': 40,
+  })
+})
