@@ -74,6 +74,7 @@ const EXIT_CODES = `EXIT CODES
   ${EXIT.badInput}   the event was refused: its input is wrong
   ${EXIT.unavailable}   no backend answered as it should
   ${EXIT.internal}   a bug
+  ${EXIT.cannotStore}   the ticket store cannot be opened
   ${EXIT.temporary}   busy or out of time: try again later
   ${EXIT.noPermission}   a backend refused the key
   ${EXIT.badConfiguration}   wrong configuration

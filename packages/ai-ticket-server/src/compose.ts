@@ -5,9 +5,9 @@ import {
   createKoboldBackend,
   createOpenAIBackend,
   type Dispatcher,
+  type DispatcherOptions,
   type Logger,
   type LogStream,
-  type Observer,
   parseLogLevel,
 } from '@ai-ticket/core'
 import type { BackendConfig } from './backend-config.ts'
@@ -67,11 +67,14 @@ function makeBackend(config: BackendConfig, logger: Logger): Backend {
   return config.type === 'openai' ? MAKERS.openai(config, logger) : MAKERS.kobold(config, logger)
 }
 
-export function composeDispatcher(config: Config, logger: Logger, observer?: Observer): Dispatcher {
+/** Who is told of what the desk does. */
+export type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
+
+export function composeDispatcher(config: Config, logger: Logger, watchers: Watchers = {}): Dispatcher {
   return createDispatcher({
     ...config.tuning,
     logger,
-    ...(observer && { observer }),
+    ...watchers,
     backends: config.backends.map((backend) => ({
       backend: makeBackend(backend, logger),
       ...(backend.concurrency !== undefined && { concurrency: backend.concurrency }),

@@ -9,6 +9,8 @@ export const LOG_LEVELS: readonly string[] = [
   ...['silent', 'fatal', 'log', 'success', 'fail', 'ready', 'start', 'box', 'trace', 'verbose'],
 ]
 
+const HISTORY_MODES = ['full', 'metadata', 'off'] as const
+
 const LOG_LEVEL_EXPECTED = 'one of silent, error, warning, info, debug'
 const isLogLevel = (level: string) => LOG_LEVELS.includes(level.toLowerCase())
 
@@ -23,6 +25,14 @@ export const ConfigFileSchema = closedObject(
       'How much is logged: silent, error, warning, info or debug (Python and consola names too, in any case). Default info.',
     ),
     data_dir: setting(text('the path of a folder'), 'Where the embedded store lives. Default ./.ai-ticket.'),
+    history: setting(
+      v.picklist(HISTORY_MODES, 'full, metadata or off'),
+      'What is kept of events that are answered at once: full, metadata (no prompts, no answers) or off. Default full.',
+    ),
+    keep_days: setting(
+      wholeNumber(1, 36_500),
+      'How long finished tickets and events are kept, in days. Default 7.',
+    ),
     allow_anonymous: setting(
       v.boolean('true or false'),
       'Serve callers without an API key on an address that others can reach. Default false.',

@@ -8,6 +8,7 @@ export const EXIT = {
   badInput: 65,
   unavailable: 69,
   internal: 70,
+  cannotStore: 73,
   temporary: 75,
   noPermission: 77,
   badConfiguration: 78,

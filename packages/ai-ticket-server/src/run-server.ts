@@ -1,7 +1,10 @@
+import type { Logger } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/server'
+import { StoreUnavailable } from '@ai-ticket/tickets'
 import { announceBackends } from './announce-backends.ts'
 import { composeDispatcher, composeLogger } from './compose.ts'
-import type { ResolvedConfig } from './config.ts'
+import { composeTickets, type TicketParts } from './compose-tickets.ts'
+import type { Config, ResolvedConfig } from './config.ts'
 import { endOnSignals } from './end-on-signals.ts'
 import { EXIT } from './exit-codes.ts'
 import { exitWhenWritten } from './exit-when-written.ts'
@@ -20,7 +23,10 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   for (const warning of warnings) logger.warn(warning)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = await createMetrics({ version: VERSION })
-  const dispatcher = composeDispatcher(config, logger, metrics.observer)
+  const tickets = openTickets(config, logger)
+  if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
+  const { onOutcome } = tickets
+  const dispatcher = composeDispatcher(config, logger, { observer: metrics.observer, onOutcome })
   const server = createServer({
     dispatcher,
     logger,
@@ -30,8 +36,9 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     metrics,
     version: VERSION,
   })
+  const desk = tickets.serve(server, dispatcher)
   const signals = endOnSignals(async (signal) => {
-    await shutDown({ signal, server, dispatcher, logger, drainMs: config.drainMs })
+    await shutDown({ signal, server, dispatcher, desk, tickets, logger, drainMs: config.drainMs })
     await stopTracing()
     exitWhenWritten(EXIT.ok)
   })
@@ -44,9 +51,26 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     if (signals.ending) return
     process.stderr.write(`${listenProblem(error, config)}\n`)
     await dispatcher.close()
+    await tickets.close()
     return exitWhenWritten(EXIT.cannotListen)
   }
   if (signals.ending) return
+  logger.info(`Tickets are kept in ${tickets.durability}.`, {
+    history: config.history,
+    keep_days: config.keepDays,
+  })
+  await desk.start()
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
+}
+
+/** Undefined: it cannot be opened, and the operator has been told why. */
+function openTickets(config: Config, logger: Logger): TicketParts | undefined {
+  try {
+    return composeTickets(config, logger)
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return undefined
+  }
 }

@@ -12,6 +12,7 @@ import {
 import { exposureProblems, type ResolvedConfig } from './config.ts'
 import { EXIT } from './exit-codes.ts'
 import { firstLine } from './first-line.ts'
+import { hideSqliteWarning } from './hide-sqlite-warning.ts'
 import { loadConfig } from './load-config.ts'
 import { runAsMain } from './run-as-main.ts'
 import { VERSION } from './version.ts'
@@ -63,6 +64,8 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
 
 async function start(resolved: ResolvedConfig): Promise<undefined> {
   process.stdout.write(firstLine(resolved.config.logLevel, process.stdout.isTTY))
+  // Before anything imports it.
+  hideSqliteWarning()
   // Imported after the first line, for Fastify and the backends take a while to load.
   const { runServer } = await import('./run-server.ts')
   await runServer(resolved)

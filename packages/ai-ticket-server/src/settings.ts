@@ -69,6 +69,20 @@ export const SETTINGS = {
     read: asText,
     fallback: './.ai-ticket',
   }),
+  history: define({
+    key: 'history',
+    schema: entries.history,
+    environment: 'AI_TICKET_HISTORY',
+    read: asText,
+    fallback: 'full' as 'full' | 'metadata' | 'off',
+  }),
+  keepDays: define({
+    key: 'keep_days',
+    schema: entries.keep_days,
+    environment: 'AI_TICKET_KEEP_DAYS',
+    read: asNumber,
+    fallback: 7,
+  }),
   apiKeys: define({
     key: 'api_keys',
     schema: ApiKeysSchema,

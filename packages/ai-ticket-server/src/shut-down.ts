@@ -1,10 +1,14 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
 import type { createServer } from '@ai-ticket/server'
+import type { TicketDesk } from '@ai-ticket/tickets'
+import type { TicketParts } from './compose-tickets.ts'
 
 export interface ShutDownParts {
   readonly signal: string
   readonly server: ReturnType<typeof createServer>
   readonly dispatcher: Dispatcher
+  readonly desk: Pick<TicketDesk, 'close'>
+  readonly tickets: Pick<TicketParts, 'close'>
   readonly logger: Logger
   readonly drainMs: number
 }
@@ -13,21 +17,29 @@ export interface ShutDownParts {
 const LAST_ANSWERS_MS = 2_000
 
 /**
- * Takes no more events, lets those in hand go on for `drainMs`, then answers what is left with `shutting_down`. A client
- * that has not taken its answer 2 s after that is cut off.
+ * Takes no more events, lets those in hand go on for `drainMs`, then answers what is left with `shutting_down`; tickets go
+ * back to the queue. A client that has not taken its answer 2 s after that is cut off.
  */
 export async function shutDown({
   signal,
   server,
   dispatcher,
+  desk,
+  tickets,
   logger,
   drainMs,
 }: ShutDownParts): Promise<void> {
   logger.info(`${signal}: events in hand have ${drainMs} ms to end. A second signal ends at once.`)
   const cutOff = setTimeout(() => server.server.closeAllConnections(), drainMs + LAST_ANSWERS_MS)
-  const results = await Promise.allSettled([dispatcher.close({ drainMs }), server.close()])
+  const results = await Promise.allSettled([
+    desk.close({ drainMs }),
+    dispatcher.close({ drainMs }),
+    server.close(),
+  ])
   clearTimeout(cutOff)
-  for (const result of results) {
+  // Last: until here they had something to write.
+  const [closed] = await Promise.allSettled([tickets.close()])
+  for (const result of [...results, closed]) {
     if (result.status === 'rejected') logger.error('A part did not close.', { error: String(result.reason) })
   }
   logger.info('Closed.')

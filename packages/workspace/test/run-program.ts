@@ -18,7 +18,7 @@ export async function runProgram(
 ): Promise<Finished> {
   const child = spawn(process.execPath, [...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, NO_COLOR: '1', ...environment },
+    env: { PATH: process.env.PATH, NO_COLOR: '1', AI_TICKET_DATA_DIR: ':memory:', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve))

@@ -8,7 +8,7 @@ const START = fileURLToPath(new URL('../start.mjs', import.meta.url))
 
 const start = (args: string[], environment: Record<string, string> = {}) =>
   promisify(execFile)(process.execPath, [START, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...environment },
+    env: { PATH: process.env.PATH ?? '', AI_TICKET_DATA_DIR: ':memory:', ...environment },
   })
 
 test('--once without a KoboldCPP asks the simulator, and says so', async () => {

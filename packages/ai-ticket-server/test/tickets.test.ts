@@ -1,0 +1,63 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { runProgram, SERVER, startServer } from './run-program.ts'
+
+const newFolder = () => join(mkdtempSync(join(tmpdir(), 'ai-ticket-')), 'data')
+
+const post = (url: string) =>
+  fetch(`${url}/event`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+    body: '{"content":"Hello","parameters":{"max_tokens":400}}',
+  })
+
+test('a killed server finishes its tickets after the next start, at once', async () => {
+  await using simulator = await startKoboldSimulator({
+    tokensPerSecond: 50,
+    answer: () => 'one two three four five '.repeat(100),
+  })
+  const environment = { KOBOLDCPP_API_URL: simulator.url, AI_TICKET_DATA_DIR: newFolder() }
+  const first = await startServer([], environment)
+  const accepted = await post(first.url)
+  expect(accepted.status).toBe(202)
+  await simulator.waitFor(({ generating }) => generating)
+  first.child.kill('SIGKILL')
+  await first.ended
+  const restartedAt = performance.now()
+  await using second = await startServer([], environment)
+  await simulator.waitFor(({ aborts, calls }) => aborts.length > 0 && calls.length === 2)
+  expect(performance.now() - restartedAt).toBeLessThan(2_000)
+  expect(simulator.aborts[0]?.genkey).toBe(simulator.calls[0]?.genkey)
+  expect(await second.waitForLine(/^Tickets are kept in /)).toMatchObject({ history: 'full' })
+  const ticket = await fetch(`${second.url}${accepted.headers.get('location')}?wait=20s`)
+  expect(await ticket.json()).toMatchObject({ status: 'completed', runs: 2 })
+})
+
+test('a second server on the same folder does not start, and says why', async () => {
+  const environment = { AI_TICKET_DATA_DIR: newFolder(), KOBOLDCPP_API_URL: 'http://127.0.0.1:1' }
+  await using _first = await startServer([], environment)
+  const { code, stderr } = await runProgram(SERVER, ['--port', '0'], { environment })
+  expect(code).toBe(73)
+  expect(stderr).toContain(environment.AI_TICKET_DATA_DIR)
+})
+
+test('SIGTERM gives running tickets back to the queue', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
+  const environment = {
+    KOBOLDCPP_API_URL: simulator.url,
+    AI_TICKET_DATA_DIR: newFolder(),
+    AI_TICKET_DRAIN_MS: '0',
+  }
+  const first = await startServer([], environment)
+  const accepted = await post(first.url)
+  await simulator.waitFor(({ generating }) => generating)
+  first.child.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+  await simulator.waitFor(({ generating }) => !generating)
+  await using second = await startServer([], { ...environment, KOBOLDCPP_API_URL: 'http://127.0.0.1:1' })
+  const ticket = await fetch(`${second.url}${accepted.headers.get('location')}`)
+  expect(await ticket.json()).toMatchObject({ runs: expect.any(Number), event: { content: 'Hello' } })
+})
