@@ -11,6 +11,8 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'embed-in-fastify.ts': /^\/event 200, \/summaries 200, an empty event 400\n$/,
   'custom-backend.ts': /as it should be\n$/,
   'batch-jsonl.ts': /"id":"colour"/,
+  'triage.ts': /^delivery, priority 4: .+\n$/,
+  'mails-to-jsonl.ts': /"order":"4711"/,
 }
 
 const programs = readdirSync(import.meta.dirname).filter(
@@ -35,7 +37,7 @@ test('every example is listed here, and nothing else is', () => {
 describe.concurrent('runs', () => {
   test.each(programs)('%s', async (name) => {
     const { out, err, exitCode } = await run(name)
-    expect(err.replace(/^\d+ lines, .*\n/, '')).toBe('')
+    expect(err.replace(/^\d+ (lines|mails), .*\n/, '')).toBe('')
     expect(exitCode).toBe(0)
     expect(out).toMatch(EXPECTED[name] ?? /^$/)
   })
@@ -57,6 +59,20 @@ test('the batch answers each line of the file once', async () => {
     { line: 7, error: 'invalid_request' },
   ])
   expect(err).toBe('6 lines, 4 answered, 2 failed\n')
+})
+
+test('the mails become one line of data each', async () => {
+  const { out } = await run('mails-to-jsonl.ts', 'mails')
+  const data = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .toSorted((one, other) => one.file.localeCompare(other.file))
+  expect(data).toEqual([
+    { file: 'late-order.txt', sender: 'ann@example.org', wants_answer: true, order: '4711' },
+    { file: 'praise.txt', sender: 'bob@example.org', wants_answer: false, order: null },
+    { file: 'printer.txt', sender: 'carla@example.org', wants_answer: true, order: null },
+  ])
 })
 
 test('a backend that is not there makes an example fail', async () => {

@@ -82,8 +82,12 @@ function toProblem(issue: StandardIssue): Problem {
   return { path, rule: ruleOf(issue), message: issue.message }
 }
 
-/** Valibot names the rule in `type`, zod and arktype in `code`. The message may hold the value, and is not a rule. */
+/**
+ * Valibot names the rule in `type`, but a missing field after the object around it; zod and arktype in `code`. The
+ * message may hold the value, and is not a rule.
+ */
 function ruleOf(issue: object): string {
+  if ('received' in issue && issue.received === 'undefined') return 'required'
   if ('code' in issue && typeof issue.code === 'string') return issue.code
   return 'type' in issue && typeof issue.type === 'string' ? issue.type : 'check'
 }
