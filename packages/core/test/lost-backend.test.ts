@@ -5,6 +5,8 @@ import { openDesk } from './open-desk.ts'
 
 // A second passes in 20 ms: a loopback exchange of 1 ms counts as 50 ms.
 const FACTOR = 50
+// On a busy machine a probe of some milliseconds must not pass for one of two seconds.
+const PATIENT = { probeTimeoutMs: 30_000 }
 const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY, abortReplyMs: 1 }
 
 test('a black hole costs the first events its timeout, and later ones nothing', async () => {
@@ -31,7 +33,7 @@ test('a black hole costs the first events its timeout, and later ones nothing', 
 
 test('the breaker opens after three events that a backend alone could not serve, and an answer closes it', async () => {
   const clock = createScaledClock(FACTOR)
-  await using desk = await openDesk([AT_ONCE], { clock, attempts: 1 })
+  await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock, attempts: 1 })
   const [simulator] = desk.simulators
   const ask = () => desk.dispatcher.onEvent({ content: 'x', timeout_ms: 30_000 })
   await simulator.stopListening()
@@ -45,7 +47,10 @@ test('the breaker opens after three events that a backend alone could not serve,
 
 test('a killed backend leaves its events to the other one, and is used again when it is back', async () => {
   const clock = createScaledClock(FACTOR)
-  await using desk = await openDesk([AT_ONCE, { ...AT_ONCE, model: 'koboldcpp/simulator' }], { clock })
+  await using desk = await openDesk([AT_ONCE, { ...AT_ONCE, model: 'koboldcpp/simulator' }], {
+    ...PATIENT,
+    clock,
+  })
   const [first] = desk.simulators
   const ask = () => desk.dispatcher.onEvent({ content: 'x' })
   await desk.dispatcher.health()
@@ -59,7 +64,7 @@ test('a killed backend leaves its events to the other one, and is used again whe
 
 test('a backend that closes its port to load another model is waited for, not failed', async () => {
   const clock = createScaledClock(FACTOR)
-  await using desk = await openDesk([AT_ONCE], { clock })
+  await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock })
   const [simulator] = desk.simulators
   expect(await desk.dispatcher.onEvent({ content: 'x' })).toMatchObject({ model: 'koboldcpp/simulator' })
   // 300 ms of the machine are 15 s of the desk: longer than all repeats, shorter than the grace.
@@ -74,7 +79,7 @@ test('a backend that closes its port to load another model is waited for, not fa
 
 test('a backend that does not come back within the grace is down, and its events fail', async () => {
   const clock = createScaledClock(200)
-  await using desk = await openDesk([AT_ONCE], { clock })
+  await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock })
   const [simulator] = desk.simulators
   await desk.dispatcher.onEvent({ content: 'x' })
   await simulator.stopListening()

@@ -13,7 +13,15 @@ test('GET /backends shows state, slots, line, speeds and breaker', async () => {
   const look = async () => (await fetch(`${server.url}/backends`)).json()
   expect(await look()).toEqual({
     backends: [
-      { name: 'kobold', state: 'unknown', models: [], concurrency: 1, in_flight: 0, breaker: 'closed', repeats_left: 10 },
+      {
+        name: 'kobold',
+        state: 'unknown',
+        models: [],
+        concurrency: 1,
+        in_flight: 0,
+        breaker: 'closed',
+        repeats_left: 10,
+      },
     ],
     line: { waiting: 0, capacity: 50, eta_seconds: 0 },
   })
