@@ -50,6 +50,7 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
   let heartbeat: Timer | undefined
   let probedAt = Number.NEGATIVE_INFINITY
   let ended: Promise<void> | undefined
+  let recovering: Promise<void> | undefined
 
   /** Claims what there is room for; one claim at a time. */
   function claim(): Promise<void> {
@@ -150,11 +151,26 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
           else if (standings[index] === 'lost') stop(hand, 'lost')
         })
       }
-      if (isOpen && (await recoverTickets(options, closing.signal)) > 0) void claim()
+      recover()
     } catch (error) {
       logger.error('The ticket store failed; leases were not extended.', { error })
     }
     if (!givingUp.signal.aborted) heartbeat = clock.setTimer(() => void beat(), leaseMs / 3)
+  }
+
+  /** Beside the heartbeat: a generation that takes long to stop must not cost what runs here its leases. */
+  function recover(): void {
+    if (!isOpen) return
+    recovering ??= recoverTickets(options, closing.signal)
+      .then((recovered) => {
+        if (recovered > 0) void claim()
+      })
+      .catch((error: unknown) => {
+        logger.error('The ticket store failed; tickets of dead processes wait.', { error })
+      })
+      .finally(() => {
+        recovering = undefined
+      })
   }
 
   async function lookForCancel(hand: Hand): Promise<void> {
@@ -181,7 +197,7 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     for (const hand of hands.values()) stop(hand, 'closing')
     // One last try for what could not be recorded.
     givingUp.abort(new Error('The desk is closing.'))
-    await Promise.all(runs)
+    await Promise.all([...runs, recovering])
     heartbeat?.cancel()
     unsubscribe()
   }
