@@ -1,6 +1,7 @@
 import type { TicketQuery } from '../ticket-store.ts'
 import { storableText } from './storable-text.ts'
 import { storableMetadata } from './ticket-row.ts'
+import type { StoredTicket } from './ticket-table.ts'
 
 export interface ListStatement {
   readonly sql: string
@@ -11,6 +12,9 @@ export interface ListStatement {
 /** A search for a text reads whole events: so many of the newest matches are looked through, not all there are. */
 const SEARCHED = 20_000
 
+/** The order of the indexes, so that a page is read from one of them whatever is asked for, a range of time too. */
+const ORDER = 'ORDER BY created_at DESC, seq DESC'
+
 /** One row more than asked for tells whether there is a next page. */
 export function listStatement(query: TicketQuery): ListStatement {
   const limit = Math.min(Math.max(Math.trunc(query.limit ?? 50), 1), 200)
@@ -18,12 +22,12 @@ export function listStatement(query: TicketQuery): ListStatement {
   const given = (value: unknown) => `$${values.push(value)}`
   const conditions = conditionsOf(query, given)
   const all = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
-  const newest = (rows: number) => `SELECT * FROM tickets ${all} ORDER BY seq DESC LIMIT ${given(rows)}`
+  const newest = (rows: number) => `SELECT * FROM tickets ${all} ${ORDER} LIMIT ${given(rows)}`
   if (query.text === undefined) return { sql: newest(limit + 1), values, limit }
   const searched = newest(SEARCHED)
   const found = textCondition(query.text, given)
   return {
-    sql: `SELECT * FROM (${searched}) AS searched WHERE ${found} ORDER BY seq DESC LIMIT ${given(limit + 1)}`,
+    sql: `SELECT * FROM (${searched}) AS searched WHERE ${found} ${ORDER} LIMIT ${given(limit + 1)}`,
     values,
     limit,
   }
@@ -48,7 +52,7 @@ function conditionsOf(query: TicketQuery, given: Given): string[] {
     ...(createdFrom === undefined ? [] : [`created_at >= ${given(createdFrom)}`]),
     ...(createdBefore === undefined ? [] : [`created_at < ${given(createdBefore)}`]),
     ...(metadata === undefined ? [] : [`metadata @> ${given(storableMetadata(metadata))}::jsonb`]),
-    ...(cursor === undefined ? [] : [`seq < ${given(readCursor(cursor))}`]),
+    ...(cursor === undefined ? [] : [`(created_at, seq) < (${readCursor(cursor).map(given).join(', ')})`]),
   ]
 }
 
@@ -69,10 +73,12 @@ function textCondition(text: string, given: Given): string {
 
 const pattern = (text: string) => `%${storableText(text).replace(/[\\%_]/g, '\\$&')}%`
 
-export const writeCursor = (seq: number): string => Buffer.from(`1:${seq}`).toString('base64url')
+export const writeCursor = ({ seq, ticket }: StoredTicket): string =>
+  Buffer.from(`1:${ticket.createdAt}:${seq}`).toString('base64url')
 
 /** A cursor that is none of ours: nothing comes after it. */
-function readCursor(cursor: string): number {
-  const [, seq] = /^1:(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
-  return seq === undefined ? 0 : Number(seq)
+function readCursor(cursor: string): readonly [createdAt: number, seq: number] {
+  const [, createdAt, seq] =
+    /^1:(\d{1,15}):(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  return [Number(createdAt ?? -1), Number(seq ?? 0)]
 }

@@ -59,16 +59,16 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX tickets_held ON tickets (lease_until) WHERE status = 'in_progress';
   CREATE UNIQUE INDEX tickets_idempotency ON tickets (idempotency_scope, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
-  CREATE INDEX tickets_by_status ON tickets (status, seq);
-  CREATE INDEX tickets_by_backend ON tickets (backend, seq) WHERE backend IS NOT NULL;
-  CREATE INDEX tickets_by_model ON tickets (model, seq) WHERE model IS NOT NULL;
-  CREATE INDEX tickets_by_error ON tickets (error, seq) WHERE error IS NOT NULL;
-  CREATE INDEX tickets_by_event ON tickets (event_id, seq);
-  CREATE INDEX tickets_by_key ON tickets (idempotency_key, seq) WHERE idempotency_key IS NOT NULL;
-  CREATE INDEX tickets_by_caller ON tickets (caller, seq);
-  CREATE INDEX tickets_by_time ON tickets (created_at);
+  CREATE INDEX tickets_by_status ON tickets (status, created_at, seq);
+  CREATE INDEX tickets_by_backend ON tickets (backend, created_at, seq) WHERE backend IS NOT NULL;
+  CREATE INDEX tickets_by_model ON tickets (model, created_at, seq) WHERE model IS NOT NULL;
+  CREATE INDEX tickets_by_error ON tickets (error, created_at, seq) WHERE error IS NOT NULL;
+  CREATE INDEX tickets_by_event ON tickets (event_id, created_at, seq);
+  CREATE INDEX tickets_by_key ON tickets (idempotency_key, created_at, seq) WHERE idempotency_key IS NOT NULL;
+  CREATE INDEX tickets_by_caller ON tickets (caller, created_at, seq);
+  CREATE INDEX tickets_by_time ON tickets (created_at, seq);
   CREATE INDEX tickets_by_end ON tickets (finished_at, seq) WHERE finished_at IS NOT NULL;
-  CREATE INDEX tickets_by_origin ON tickets (replay_of, seq) WHERE replay_of IS NOT NULL;
+  CREATE INDEX tickets_by_origin ON tickets (replay_of, created_at, seq) WHERE replay_of IS NOT NULL;
   CREATE INDEX tickets_by_metadata ON tickets USING gin (metadata jsonb_path_ops) WHERE metadata IS NOT NULL;
   `,
 ]

@@ -237,7 +237,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
         const found = (await database.query(sql, values)).map(storedTicketOf)
         const tickets = found.slice(0, limit).map(({ ticket }) => ticket)
         const last = found.length > limit ? found[limit - 1] : undefined
-        return { tickets, ...(last === undefined ? {} : { nextCursor: writeCursor(last.seq) }) }
+        return { tickets, ...(last === undefined ? {} : { nextCursor: writeCursor(last) }) }
       }),
     stats: () => call(() => readStats(database)),
     nextDueAt: () => call(() => readNextDueAt(database)),
