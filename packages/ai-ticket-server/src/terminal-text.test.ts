@@ -6,11 +6,14 @@ test.each([
   ['\u001b[31mred\u001b[0m', 'red'],
   ['\u001b]0;a title\u0007text', 'text'],
   ['over\rwritten\b\b', 'overwritten'],
-  ['an 8-bit \u009b31m sequence', 'an 8-bit  sequence'],
 ])('%j is shown as %j', (text, shown) => {
   expect(terminalText(text)).toBe(shown)
 })
 
 test('an escape that comes in two pieces has no effect either', () => {
   expect(terminalText('\u001b') + terminalText('[2J')).toBe('[2J')
+})
+
+test('an 8-bit sequence loses its introducer, on every Node', () => {
+  expect(terminalText('an 8-bit \u009b31m sequence')).not.toContain('\u009b')
 })

@@ -18,7 +18,8 @@ export interface Engine {
 /** Loads the model. Throws an `Error` that names the file where that fails; what was opened before is closed. */
 export async function openEngine(library: Library, settings: LlamaSettings): Promise<Engine> {
   const { modelPath, contextSize, concurrency, threads, gpu } = settings
-  await using opened = new AsyncDisposableStack()
+  // Node 22 has no AsyncDisposableStack.
+  const opened: { dispose(): Promise<void> }[] = []
   try {
     // Never a download nor a build: a server that starts must not compile for minutes.
     const llama = await library.getLlama({
@@ -29,23 +30,28 @@ export async function openEngine(library: Library, settings: LlamaSettings): Pro
       logLevel: library.LlamaLogLevel.disabled,
       ...(threads !== undefined && { maxThreads: threads }),
     })
-    opened.defer(() => llama.dispose())
+    opened.push(llama)
     const model = await llama.loadModel({ modelPath })
-    opened.defer(() => model.dispose())
+    opened.push(model)
     const context = await model.createContext({
       sequences: concurrency,
       ...(contextSize !== undefined && { contextSize }),
       ...(threads !== undefined && { threads }),
     })
-    opened.defer(() => context.dispose())
+    opened.push(context)
     const chatWrapper = chooseChatWrapper(library, model, settings.chatTemplate)
-    const all = opened.move()
-    const close = () => all.disposeAsync()
+    const close = () => closeAll(opened)
     return { library, llama, model, context, chatWrapper, contextSize: context.contextSize, close }
   } catch (error) {
+    await closeAll(opened)
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`The model ${modelPath} could not be loaded: ${reason}`, { cause: error })
   }
+}
+
+/** The last one opened goes first; a second call finds nothing left to close. */
+async function closeAll(opened: { dispose(): Promise<void> }[]): Promise<void> {
+  for (let last = opened.pop(); last; last = opened.pop()) await last.dispose()
 }
 
 function chooseChatWrapper(
