@@ -1,0 +1,226 @@
+import { createVirtualClock, type VirtualClock } from '@ai-ticket/testkit'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { createSqliteStore, type Ticket, type TicketStatus, type TicketStore } from '../src/index.ts'
+import { newTicket } from './new-ticket.ts'
+import { ANSWER, REFUSAL } from './ticket-store-contract.ts'
+
+/** What must be true, in the plainest form: a map. It knows nothing of how a store does it. */
+interface ModelTicket {
+  readonly id: string
+  status: TicketStatus
+  /** Order of acceptance. */
+  readonly number: number
+  readonly priority: number
+  readonly createdAt: number
+  dueAt: number
+  readonly expiresAt: number
+  key: string | undefined
+  claims: number
+  wantsCancel: boolean
+}
+
+interface Model {
+  readonly tickets: Map<string, ModelTicket>
+  now: number
+  session: number
+}
+
+interface Real {
+  readonly store: TicketStore
+  readonly clock: VirtualClock
+  /** Claims by ticket, the newest last; older ones are stale. */
+  readonly claims: Map<string, Ticket[]>
+}
+
+type Command = fc.AsyncCommand<Model, Real>
+
+const AGEING_MS = 30_000
+const TTL_MS = 60_000
+const ids = (tickets: readonly { readonly id: string }[]) => tickets.map(({ id }) => id)
+const owner = (session: number) => ({ worker: 'w', session: `s${session}` })
+const newest = (real: Real, id: string) => real.claims.get(id)?.at(-1)
+const held = ({ tickets }: Model) => [...tickets.values()].filter(({ status }) => status === 'in_progress')
+
+const command = (name: string, run: (model: Model, real: Real) => Promise<void>): Command => ({
+  check: () => true,
+  run,
+  toString: () => name,
+})
+
+const submit = fc
+  .record({
+    priority: fc.integer({ min: -2, max: 2 }),
+    delay: fc.constantFrom(0, 0, 5_000),
+    life: fc.constantFrom(undefined, undefined, 20_000),
+    key: fc.constantFrom(undefined, undefined, 'a', 'b'),
+  })
+  .map((given) =>
+    command(`submit ${JSON.stringify(given)}`, async (model, { store }) => {
+      const { priority, delay, life, key } = given
+      const expiresAt = life === undefined ? Number.POSITIVE_INFINITY : model.now + life
+      const accepted = await store.accept(
+        newTicket({
+          priority,
+          notBefore: model.now + delay,
+          ...(life === undefined ? {} : { expiresAt }),
+          ...(key === undefined ? {} : { idempotency: { scope: '', key, fingerprint: 'f', ttlMs: TTL_MS } }),
+        }),
+      )
+      const known = [...model.tickets.values()].find((one) => key !== undefined && one.key === key)
+      if (known && model.now < known.createdAt + TTL_MS) {
+        expect(accepted).toMatchObject({ type: 'existing', ticket: { id: known.id } })
+        return
+      }
+      if (known) known.key = undefined
+      if (accepted.type !== 'created') throw new Error(`not created: ${accepted.type}`)
+      model.tickets.set(accepted.ticket.id, {
+        id: accepted.ticket.id,
+        status: 'queued',
+        number: model.tickets.size,
+        priority,
+        createdAt: model.now,
+        dueAt: model.now + delay,
+        expiresAt,
+        key,
+        claims: 0,
+        wantsCancel: false,
+      })
+    }),
+  )
+
+const tick = fc.constantFrom(1, 5_000, 31_000, 61_000).map((ms) =>
+  command(`tick ${ms}`, async (model, { clock }) => {
+    await clock.advance(ms)
+    model.now += ms
+  }),
+)
+
+const claim = fc.integer({ min: 1, max: 3 }).map((limit) =>
+  command(`claim ${limit}`, async (model, real) => {
+    const rank = (one: ModelTicket) => Math.max(one.createdAt, one.dueAt) - one.priority * AGEING_MS
+    const expected = [...model.tickets.values()]
+      .filter(({ status, dueAt }) => status === 'queued' && dueAt <= model.now)
+      .toSorted((one, other) => rank(one) - rank(other) || one.number - other.number)
+      .slice(0, limit)
+    const claimed = await real.store.claim({ owner: owner(model.session), leaseMs: 600_000, limit })
+    expect(ids(claimed)).toEqual(ids(expected))
+    for (const one of expected) {
+      one.status = 'in_progress'
+      one.claims += 1
+    }
+    for (const ticket of claimed) real.claims.set(ticket.id, [...(real.claims.get(ticket.id) ?? []), ticket])
+  }),
+)
+
+/** Ends, gives back or cancels one of the tickets; which one is a number drawn beforehand. */
+const onOne = (
+  name: string,
+  among: (model: Model) => readonly ModelTicket[],
+  act: (one: ModelTicket, model: Model, real: Real) => Promise<void>,
+) =>
+  fc.nat(100).map((draw) =>
+    command(`${name} ${draw}`, async (model, real) => {
+      const some = among(model)
+      const one = some[draw % Math.max(1, some.length)]
+      if (one) await act(one, model, real)
+    }),
+  )
+
+const settle = (name: string, outcome: typeof ANSWER | typeof REFUSAL) =>
+  onOne(name, held, async (one, _model, real) => {
+    const fence = newest(real, one.id)
+    expect(fence && (await real.store.settle(fence, outcome))).toBe(true)
+    one.status = 'completion' in outcome ? 'completed' : 'failed'
+  })
+
+const retry = onOne('retry', held, async (one, model, real) => {
+  const fence = newest(real, one.id)
+  const release = { reason: 'retry', notBefore: model.now + 5_000 } as const
+  expect(fence && (await real.store.release(fence, release))).toBe(true)
+  one.status = one.wantsCancel ? 'cancelled' : 'queued'
+  one.dueAt = model.now + 5_000
+})
+
+const everybody = ({ tickets }: Model) => [...tickets.values()]
+
+const cancel = onOne('cancel', everybody, async (one, _model, { store }) => {
+  await store.cancel(one.id)
+  if (one.status === 'queued') one.status = 'cancelled'
+  else if (one.status === 'in_progress') one.wantsCancel = true
+})
+
+const stale = onOne('settle with a stale claim', everybody, async (one, _model, { store, claims }) => {
+  const former = claims.get(one.id)?.at(one.status === 'in_progress' ? -2 : -1)
+  if (former) expect(await store.settle(former, ANSWER)).toBe(false)
+})
+
+const crash = fc.constant(
+  command('crash', async (model, real) => {
+    model.session += 1
+    const request = { owner: owner(model.session), leaseMs: 600_000, limit: 1_000 }
+    const adopted = await real.store.adopt(request)
+    expect(ids(adopted).toSorted()).toEqual(ids(held(model)).toSorted())
+    for (const ticket of adopted) {
+      real.claims.set(ticket.id, [...(real.claims.get(ticket.id) ?? []), ticket])
+      expect(await real.store.release(ticket, { reason: 'crashed' })).toBe(true)
+      const one = model.tickets.get(ticket.id)
+      if (!one) continue
+      one.status = one.wantsCancel ? 'cancelled' : 'queued'
+      one.dueAt = one.createdAt
+    }
+  }),
+)
+
+const expire = fc.constant(
+  command('expire', async (model, { store }) => {
+    const due = everybody(model).filter(
+      ({ status, expiresAt }) => status === 'queued' && expiresAt <= model.now,
+    )
+    expect(await store.expire()).toBe(due.length)
+    for (const one of due) one.status = 'failed'
+  }),
+)
+
+const compare = fc.constant(
+  command('compare', async (model, { store }) => {
+    const counts = { queued: 0, in_progress: 0, completed: 0, failed: 0, cancelled: 0 }
+    for (const one of model.tickets.values()) {
+      counts[one.status] += 1
+      const ticket = await store.get(one.id)
+      expect(ticket).toMatchObject({ runs: one.claims, state: { status: one.status } })
+    }
+    expect((await store.stats()).byStatus).toEqual(counts)
+    const listed = (await store.list({ limit: 200 })).tickets
+    expect(ids(listed)).toEqual(ids(everybody(model)).toReversed())
+  }),
+)
+
+const ALL = [
+  submit,
+  submit,
+  tick,
+  claim,
+  claim,
+  settle('answer', ANSWER),
+  settle('refuse', REFUSAL),
+  retry,
+  cancel,
+]
+
+it('behaves like a map, whatever happens in whatever order', async () => {
+  const numRuns = process.env.AI_TICKET_LONG === '1' ? 2_000 : 200
+  const commands = fc.commands([...ALL, stale, crash, expire, compare], { size: '+1' })
+  await fc.assert(
+    fc.asyncProperty(commands, async (list) => {
+      const clock = createVirtualClock()
+      await using store = createSqliteStore({ directory: ':memory:', clock })
+      const setup = () => ({
+        model: { tickets: new Map<string, ModelTicket>(), now: clock.wallTime(), session: 0 },
+        real: { store, clock, claims: new Map<string, Ticket[]>() },
+      })
+      await fc.asyncModelRun(setup, list)
+    }),
+    { numRuns },
+  )
+}, 120_000)
