@@ -1,4 +1,5 @@
 import type { KoboldFault } from './kobold-script.ts'
+import { sampleOfSchema } from './sample-of-schema.ts'
 
 export type KoboldVersion = '1.76' | '1.115.1'
 
@@ -47,7 +48,10 @@ export interface KoboldSimulatorOptions {
   readonly loadingMs?: number
   /** Default: an honest text that says it is a simulator and how many words the prompt had. */
   readonly answer?: (prompt: SimulatedPrompt) => string | SimulatedAnswer
-  /** The answer to a chat with `response_format: json_schema` (1.115.1 only, as the real ones): a value, or a function of the schema. */
+  /**
+   * The answer to a chat with `response_format: json_schema`, or to a grammar that was made of a schema (1.115.1 only, as
+   * the real ones): a value, or a function of the schema. Default: a sample of the schema, unless `answer` is given.
+   */
   readonly answerJson?: unknown
   /** Do not obey `response_format`, as 1.76. Default false. */
   readonly ignoreSchema?: boolean
@@ -114,7 +118,8 @@ export function resolveSimulatorOptions(options: KoboldSimulatorOptions): Resolv
     password,
     loadingMs: options.loadingMs ?? 0,
     answer: options.answer ?? honestAnswer,
-    answerJson,
+    answerJson:
+      answerJson ?? (options.answer === undefined ? (schema: unknown) => sampleOfSchema(schema) : undefined),
     ignoreSchema: options.ignoreSchema ?? false,
     cutPromptSilently: options.cutPromptSilently ?? true,
     finishReason,

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type {
+  DataOutcome,
   DispatcherOptions,
   FailureOutcome,
   KoboldBackendOptions,
   OpenAIBackendOptions,
   Parameters,
-  SuccessOutcome,
   Tuning,
 } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ const EVENT: Names<TicketEvent> = {
   metadata: true,
 }
 
-const OUTCOME: Names<SuccessOutcome & FailureOutcome> = {
+const OUTCOME: Names<DataOutcome<unknown> & FailureOutcome> = {
   completion: true,
   error: true,
   details: true,
@@ -45,6 +45,8 @@ const OUTCOME: Names<SuccessOutcome & FailureOutcome> = {
   tool_calls: true,
   prompt_truncated: true,
   dropped_turns: true,
+  data: true,
+  schema: true,
   partial: true,
   duration_ms: true,
   attempts: true,
