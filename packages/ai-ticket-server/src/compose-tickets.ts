@@ -1,10 +1,19 @@
+import { hostname } from 'node:os'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
 import type { createServer } from '@ai-ticket/server'
-import { createHistory, createSqliteStore, createTicketDesk, type TicketDesk } from '@ai-ticket/tickets'
+import {
+  createHistory,
+  createSqliteStore,
+  createTicketDesk,
+  type TicketDesk,
+  type TicketStore,
+} from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import type { Config } from './config.ts'
 
 const DAY_MS = 86_400_000
+/** Of a claim in PostgreSQL: with a look at it each third of that, another server takes over within 30 s. */
+const SHARED_LEASE_MS = 20_000
 
 /** The parts that make tickets, in the order in which they are put together. */
 export interface TicketParts {
@@ -19,14 +28,14 @@ export interface TicketParts {
 }
 
 /** Opens the store. Throws `StoreUnavailable`, with what to do, where it cannot be opened. */
-export function composeTickets(config: Config, logger: Logger): TicketParts {
-  const store = createSqliteStore({ directory: config.dataDir })
+export async function composeTickets(config: Config, logger: Logger): Promise<TicketParts> {
+  const store = await openStore(config, logger)
   const history = createHistory({ store, logger, mode: config.history, keepMs: config.keepDays * DAY_MS })
   return {
     durability: store.durability,
     onOutcome: history.onOutcome,
     serve(server, dispatcher) {
-      const desk = createTicketDesk({ store, dispatcher, logger })
+      const desk = createTicketDesk({ store, dispatcher, logger, ...sharing(config) })
       server.register(ticketRoutes, { store, desk, logger, bodyLimitBytes: config.bodyLimitBytes })
       return desk
     },
@@ -35,4 +44,17 @@ export function composeTickets(config: Config, logger: Logger): TicketParts {
       await store.close()
     },
   }
+}
+
+async function openStore({ databaseUrl, dataDir }: Config, logger: Logger): Promise<TicketStore> {
+  if (databaseUrl === '') return createSqliteStore({ directory: dataDir })
+  // Loaded where it is used: the embedded store starts quicker without it.
+  const { createPostgresStore } = await import('@ai-ticket/tickets/postgres')
+  return await createPostgresStore({ connectionString: databaseUrl, logger })
+}
+
+/** Servers on one PostgreSQL need names: what a name held is given back to it at once when it starts again. */
+function sharing({ databaseUrl, worker, port }: Config) {
+  if (databaseUrl === '') return {}
+  return { worker: worker || `${hostname()}:${port}`, leaseMs: SHARED_LEASE_MS }
 }

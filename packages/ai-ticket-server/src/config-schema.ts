@@ -25,6 +25,10 @@ export const ConfigFileSchema = closedObject(
       'How much is logged: silent, error, warning, info or debug (Python and consola names too, in any case). Default info.',
     ),
     data_dir: setting(text('the path of a folder'), 'Where the embedded store lives. Default ./.ai-ticket.'),
+    worker: setting(
+      text('a name'),
+      'Name of this server among those on one PostgreSQL, the same after a restart. Default: host name and port.',
+    ),
     history: setting(
       v.picklist(HISTORY_MODES, 'full, metadata or off'),
       'What is kept of events that are answered at once: full, metadata (no prompts, no answers) or off. Default full.',

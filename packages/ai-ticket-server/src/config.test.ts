@@ -30,6 +30,8 @@ test('nothing given: the documented defaults', () => {
     port: 5000,
     logLevel: 'info',
     dataDir: './.ai-ticket',
+    databaseUrl: '',
+    worker: '',
     history: 'full',
     keepDays: 7,
     apiKeys: [],
@@ -208,17 +210,17 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown key',
     { file: file({ prot: 5000 }) },
-    'prot in desk.json is not a known key. Did you mean "port"? Known here: $schema, host, port, log_level, data_dir, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    'prot in desk.json is not a known key. Did you mean "port"? Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
   ],
   [
     'a secret in the file',
     { file: file({ api_keys: [SECRET] }) },
-    'api_keys in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    'api_keys in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
   ],
   [
     'a prototype for a key',
     { file: file('{ "__proto__": {} }') },
-    '__proto__ in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    '__proto__ in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
   ],
   [
     'a number as text in the file',

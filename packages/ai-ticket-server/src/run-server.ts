@@ -23,7 +23,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   for (const warning of warnings) logger.warn(warning)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = await createMetrics({ version: VERSION })
-  const tickets = openTickets(config, logger)
+  const tickets = await openTickets(config, logger)
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
   const { onOutcome } = tickets
   const dispatcher = composeDispatcher(config, logger, { observer: metrics.observer, onOutcome })
@@ -65,9 +65,9 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
 }
 
 /** Undefined: it cannot be opened, and the operator has been told why. */
-function openTickets(config: Config, logger: Logger): TicketParts | undefined {
+async function openTickets(config: Config, logger: Logger): Promise<TicketParts | undefined> {
   try {
-    return composeTickets(config, logger)
+    return await composeTickets(config, logger)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     process.stderr.write(`${error.message}\n`)

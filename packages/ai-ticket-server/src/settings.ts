@@ -36,6 +36,9 @@ const ApiKeysSchema = v.pipe(
   v.minLength(1, API_KEYS_EXPECTED),
 )
 
+const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
+const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
+
 /** Every setting but the backends, which `backend-config.ts` puts together. */
 export const SETTINGS = {
   host: define({
@@ -68,6 +71,24 @@ export const SETTINGS = {
     environment: 'AI_TICKET_DATA_DIR',
     read: asText,
     fallback: './.ai-ticket',
+  }),
+  databaseUrl: define({
+    key: 'database_url',
+    schema: DatabaseSchema,
+    environment: 'DATABASE_URL',
+    read: asText,
+    // None: the embedded store.
+    fallback: '',
+    // It may hold a password.
+    secret: true,
+  }),
+  worker: define({
+    key: 'worker',
+    schema: entries.worker,
+    environment: 'AI_TICKET_WORKER',
+    read: asText,
+    // None: the host's name and the port.
+    fallback: '',
   }),
   history: define({
     key: 'history',

@@ -31,7 +31,10 @@ function settingRows({ config, origins }: ResolvedConfig): ConfigRow[] {
   })
 }
 
-const mask = (value: unknown): unknown => (Array.isArray(value) ? value.map(() => MASK) : MASK)
+function mask(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(() => MASK)
+  return value === '' ? value : MASK
+}
 
 function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow[] {
   return config.backends.flatMap(({ name, api_key: apiKey, ...rest }) => [
