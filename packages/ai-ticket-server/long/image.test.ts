@@ -168,7 +168,8 @@ function startInImage(keyword: 'ENTRYPOINT' | 'HEALTHCHECK', environment: Record
   expect(node).toBe('/nodejs/bin/node')
   return spawn(process.execPath, args, {
     cwd: app,
-    env: { ...environmentOf(image), ...environment },
+    // The volume is Docker's.
+    env: { ...environmentOf(image), AI_TICKET_DATA_DIR: join(folder, 'tickets'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
     killSignal: 'SIGKILL',
