@@ -113,6 +113,54 @@ test('`repairs: 0` takes the first answer or none', async () => {
   expect(desk.simulator.calls).toHaveLength(1)
 })
 
+test('a repair that does not fit the context is not made', async () => {
+  const long = `No: ${'word '.repeat(150)}`
+  await using desk = await openDesk({ version: '1.76', contextLength: 600, answer: inTurn(long) })
+  const event = { content: 'Triage this.', schema, parameters: { max_tokens: 300 } }
+  const outcome = await desk.dispatcher.onEvent(event)
+  expect(outcome).toMatchObject({
+    error: 'output_schema_mismatch',
+    schema: { repairs: 0, errors: [{ path: '', rule: 'json' }] },
+  })
+  expect(desk.simulator.calls).toHaveLength(1)
+})
+
+test('turns that were dropped for the context are counted without the turn that tells of the schema', async () => {
+  await using desk = await openDesk({ version: '1.76', contextLength: 700, answer: inTurn(RIGHT) })
+  const content = [
+    { role: 'user', content: 'old '.repeat(600) },
+    { role: 'assistant', content: 'I see.' },
+    { role: 'user', content: 'Triage this.' },
+  ]
+  const event = { content, schema, parameters: { max_tokens: 100 }, context_policy: 'drop_oldest' }
+  expect(await desk.dispatcher.onEvent(event)).toMatchObject({ data: DATA, dropped_turns: [0] })
+})
+
+test("a caller's own grammar goes before the schema, which is told and checked", async () => {
+  await using desk = await openDesk({ answer: inTurn(RIGHT) })
+  const grammar = 'root ::= "{" [^}]* "}"'
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage.', schema, parameters: { grammar } })
+  expect(outcome).toMatchObject({ data: DATA, schema: { enforced_by: 'validator' } })
+  expect(desk.bodies()[0]).toMatchObject({ grammar, messages: [{ role: 'system' }, { role: 'user' }] })
+})
+
+test('an answer that calls a tool is not held against the schema', async () => {
+  const call = { id: 'call_1', type: 'function', function: { name: 'look_up', arguments: '{}' } }
+  await using desk = await openDesk({ answer: () => ({ text: '', toolCalls: [call] }) })
+  const tools = [{ type: 'function', function: { name: 'look_up', parameters: { type: 'object' } } }]
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage.', schema, parameters: { tools } })
+  expect(outcome).toMatchObject({ finish_reason: 'tool_calls', tool_calls: [call] })
+  expect(outcome).not.toHaveProperty('data')
+})
+
+test('the deadline holds while an answer is repaired', async () => {
+  const slow = { version: '1.76' as const, tokensPerSecond: 20, answer: inTurn('No idea at all.') }
+  await using desk = await openDesk(slow, { repairs: 20 })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema, timeout_ms: 900 })
+  expect(outcome).toMatchObject({ error: 'deadline_exceeded' })
+  expect(desk.simulator.calls.length).toBeGreaterThan(1)
+})
+
 test('values stay out of the failure', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('{"category":"secret-value"}') })
   const { partial, ...outcome } = (await desk.dispatcher.onEvent({ content: 'Triage.', schema })) as {
