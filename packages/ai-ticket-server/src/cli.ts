@@ -10,6 +10,7 @@ import { VERSION } from './version.ts'
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
   ask: () => import('./commands/ask.ts'),
   health: () => import('./commands/health.ts'),
+  tickets: () => import('./commands/tickets.ts'),
   config: () => import('./commands/config.ts'),
 }
 

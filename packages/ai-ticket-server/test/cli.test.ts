@@ -203,7 +203,7 @@ test('a wrong configuration ends every command with 78', async () => {
 test.each([[['--help']], [['help']], [['-h']]])('%j lists the commands', async (args) => {
   const { code, stdout } = await runProgram(CLI, args)
   expect(code).toBe(0)
-  expect(stdout).toContain('ask|health|config')
+  expect(stdout).toContain('ask|health|tickets|config')
 })
 
 test.each([[['help', 'ask']], [['ask', '--help']], [['ask', 'x', '--max-tokens', 'many', '-h']]])(

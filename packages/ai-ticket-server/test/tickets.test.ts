@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { runProgram, SERVER, startServer } from './run-program.ts'
+import { CLI, runProgram, SERVER, startServer } from './run-program.ts'
 
 const newFolder = () => join(mkdtempSync(join(tmpdir(), 'ai-ticket-')), 'data')
 
@@ -60,4 +60,26 @@ test('SIGTERM gives running tickets back to the queue', async () => {
   await using second = await startServer([], { ...environment, KOBOLDCPP_API_URL: 'http://127.0.0.1:1' })
   const ticket = await fetch(`${second.url}${accepted.headers.get('location')}`)
   expect(await ticket.json()).toMatchObject({ runs: expect.any(Number), event: { content: 'Hello' } })
+})
+
+test('the command lists, shows, cancels and replays tickets of a running server', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
+  await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url, AI_TICKET_API_KEYS: 'key' })
+  const ask = (...words: string[]) =>
+    runProgram(CLI, ['tickets', ...words, '--url', server.url], {
+      environment: { AI_TICKET_API_KEYS: 'key' },
+    })
+  const accepted = await fetch(`${server.url}/tickets`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer key' },
+    body: '{"content":"Hello","id":"evt_mine"}',
+  })
+  const { id } = (await accepted.json()) as { id: string }
+  expect((await ask('cancel', id)).code).toBe(0)
+  expect(JSON.parse((await ask('show', id)).stdout)).toMatchObject({ id, status: 'cancelled' })
+  expect(JSON.parse((await ask('replay', id)).stdout)).toMatchObject({ replay_of: id })
+  const listed = await ask('list', '--status', 'cancelled')
+  expect(listed.stdout).toMatch(new RegExp(`^${id}  cancelled .* evt_mine  cancelled\\n$`))
+  expect(await ask('show', 'tkt_unknown')).toMatchObject({ code: 65, stdout: '' })
+  expect((await ask('drop', id)).code).toBe(2)
 })

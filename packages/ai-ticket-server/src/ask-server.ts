@@ -1,0 +1,45 @@
+import type { Config } from './config.ts'
+
+export type ServerReply =
+  | { readonly ok: true; readonly body: Record<string, unknown> }
+  /** `status` is absent where nobody answered. */
+  | { readonly ok: false; readonly status?: number; readonly message: string }
+
+export interface ServerRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** With its query. */
+  readonly path: string
+  readonly body?: unknown
+}
+
+/** Where the server of this configuration listens, as seen from its own machine. */
+export function serverUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
+/** Asks a running server. Never throws. */
+export async function askServer(
+  url: string,
+  key: string | undefined,
+  { method, path, body }: ServerRequest,
+): Promise<ServerReply> {
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const reply = (await response.json()) as Record<string, unknown>
+    if (response.ok) return { ok: true, body: reply }
+    return { ok: false, status: response.status, message: `${reply.error}: ${reply.details}` }
+  } catch {
+    return {
+      ok: false,
+      message: `No AI Ticket server answers at ${url}. Start it, or name another with --url.`,
+    }
+  }
+}
