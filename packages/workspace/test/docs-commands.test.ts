@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { createSqliteStore, createTicketDesk } from '@ai-ticket/tickets'
+import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import { describe, expect, test } from 'vitest'
 import { KEY_VARIABLE, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
 import { CONFIG_VARIABLE } from '../../ai-ticket-server/src/config.ts'
@@ -105,6 +107,9 @@ describe.concurrent('curl gets what the page says', () => {
     const { observer } = metrics
     const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })], observer })
     const server = createServer({ dispatcher, metrics, version: '0.1.0' })
+    const store = await createSqliteStore({ directory: ':memory:' })
+    const desk = createTicketDesk({ store, dispatcher })
+    server.register(ticketRoutes, { store, desk })
     const base = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const calls = commandsOf(block.code).filter(([name]) => name === 'curl')
@@ -117,7 +122,8 @@ describe.concurrent('curl gets what the page says', () => {
         if (output) expectOutput(body, output.code, output.language)
       }
     } finally {
-      await Promise.all([dispatcher.close(), server.close()])
+      await Promise.all([desk.close(), dispatcher.close(), server.close()])
+      await store.close()
       await simulator.close()
     }
   })
@@ -135,7 +141,7 @@ function curlRequest(words: readonly string[], base: string): { address: string;
   let body: string | undefined
   const rest = words.slice(1)
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word === '-N' || word === '-s' || word === '-sN') continue
+    if (['-N', '-s', '-sN', '-i'].includes(word)) continue
     if (word === '-H') headers.append(...headerOf(rest.shift() ?? ''))
     else if (word === '-d') body = rest.shift()
     else if (word === '--json') {

@@ -66,8 +66,12 @@ interface Known {
 
 const shown = (value: unknown): string => {
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',')
+  if (value === '') return 'none'
   return typeof value === 'number' && value >= 10_000 ? value.toLocaleString('en') : String(value)
 }
+
+/** Defaults that are found at the start. */
+const COMPUTED: Readonly<Record<string, string>> = { worker: 'host name and port' }
 
 const settings: Known[] = [
   { variable: URL_VARIABLE, flag: URL_FLAG, file: 'backends', default: 'http://localhost:5001/api' },
@@ -77,7 +81,7 @@ const settings: Known[] = [
     variable: setting.environment ?? '',
     flag: setting.flag ?? '',
     file: setting.secret ? '' : setting.key,
-    default: shown(setting.fallback),
+    default: COMPUTED[setting.key] ?? shown(setting.fallback),
   })),
 ]
 
