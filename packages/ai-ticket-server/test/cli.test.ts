@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { CLI, runProgram } from './run-program.ts'
+import { CLI, cleanEnvironment, runProgram } from './run-program.ts'
 
 /** Nothing listens there. */
 const NOBODY = 'http://127.0.0.1:9'
@@ -129,6 +129,7 @@ test('Ctrl-C ends ask with 130 and stops the backend', async () => {
 test('a reader that leaves, as head does, stops the backend too', async () => {
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 20 })
   const child = spawn(process.execPath, [CLI, 'ask', 'Hello', '--kobold-url', simulator.url], {
+    env: cleanEnvironment({}),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   await once(child.stdout, 'data')

@@ -10,7 +10,7 @@ export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 type Environment = Readonly<Record<string, string>>
 
 /** Only what the program needs, so that the variables of whoever runs the tests change nothing. */
-const cleanEnvironment = (given: Environment) => ({
+export const cleanEnvironment = (given: Environment) => ({
   PATH: process.env.PATH ?? '',
   // Servers of several tests run in one folder at a time.
   AI_TICKET_DATA_DIR: ':memory:',
