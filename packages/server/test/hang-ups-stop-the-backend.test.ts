@@ -94,3 +94,27 @@ test('200 hang-ups in a row leave no socket, timer or listener', { timeout: 120_
   await dispatcher.close()
   await simulator.close()
 })
+
+// A real server, where one is given: KOBOLDCPP_TEST_URL=http://localhost:5001
+const realUrl = process.env.KOBOLDCPP_TEST_URL
+
+test.skipIf(!realUrl).each([
+  ['a whole answer', {}],
+  ['a stream', STREAM],
+])('the server of KOBOLDCPP_TEST_URL is idle within a second of a hang-up on %s', async (_name, headers) => {
+  const url = String(realUrl)
+  const isIdle = async () => {
+    const perf = (await (await fetch(new URL('/api/extra/perf', url))).json()) as { idle: number }
+    return perf.idle === 1
+  }
+  await using dispatcher = createDispatcher({ backends: [createKoboldBackend({ url })] })
+  await using server = await openServer({ dispatcher })
+  await expect.poll(isIdle, { timeout: 10_000 }).toBe(true)
+  const socket = await openSocket(server.port)
+  socket.on('error', () => {}).resume()
+  const event = { content: 'Tell me a very long story about a lamb.', parameters: { max_tokens: 400 } }
+  socket.write(postEvent(event, headers))
+  await expect.poll(isIdle, { timeout: 10_000, interval: 20 }).toBe(false)
+  socket.destroy()
+  await expect.poll(isIdle, { timeout: 1_000, interval: 20 }).toBe(true)
+})
