@@ -119,7 +119,9 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
   function askBackends(): void {
     if (clock.now() - probedAt < IDLE_POLL_MS) return
     probedAt = clock.now()
-    void Promise.all([store.expire(), dispatcher.health()]).catch(() => {})
+    void Promise.all([store.expire(), dispatcher.health()]).catch((error: unknown) => {
+      logger.warn('Waiting tickets could not be looked through; the next look is in a while.', { error })
+    })
   }
 
   function run(ticket: Ticket): void {
