@@ -108,8 +108,10 @@ export interface Backend {
    * so an answer worth keeping is kept.
    */
   enforces?(endpoint: Endpoint, schema: Record<string, unknown>, signal: AbortSignal): Promise<boolean>
-  /** Tokens of the whole prompt as the model will see it, without the answer. */
-  countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number>
+  /**
+   * Tokens of the whole prompt as the model will see it, without the answer. Undefined: this server cannot count them.
+   */
+  countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number | undefined>
   /**
    * Stops a generation of another process by its key. Resolves when it is known to be over, or the server is dead or
    * cannot be asked; rejects with the reason of the signal.

@@ -21,6 +21,7 @@ test.each<[string, Parameters, Turn[]?]>([
   ['the answer of a tool', {}, [HI, { role: 'tool', content: '12:00' }]],
   ['a call of a tool', {}, [HI, { role: 'assistant', content: null, tool_calls: TOOLS }]],
   ['a schema', { response_format: SCHEMA }],
+  ['the answer format "json_object"', { response_format: { type: 'json_object' } }],
 ])('an endpoint for text does not carry %s', (_what, parameters, turns) => {
   expect(carries(parameters, turns)).toBe(false)
 })
@@ -30,10 +31,11 @@ test.each<[string, Parameters]>([
   ['tools that must not be used', { tools: TOOLS, tool_choice: 'none' }],
   ['an empty list of tools', { tools: [] }],
   ['the answer format "text"', { response_format: { type: 'text' } }],
-  [
-    'the answer format "json_object", which a grammar can stand for',
-    { response_format: { type: 'json_object' } },
-  ],
 ])('an endpoint for text carries %s', (_what, parameters) => {
   expect(carries(parameters)).toBe(true)
+})
+
+test('a grammar can stand for the answer format "json_object"', () => {
+  const prompt = { turns: [HI], text: 'Hi', parameters: { response_format: { type: 'json_object' } } }
+  expect(canCarry({ ...TEXT, schema: 'grammar' }, prompt)).toBe(true)
 })

@@ -4,9 +4,12 @@ import type { Prompt } from './prompt.ts'
 /** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
 export function canCarry(endpoint: Endpoint, prompt: Prompt): boolean {
   if (!endpoint.images && prompt.turns.some((turn) => Array.isArray(turn.content))) return false
-  if (!endpoint.schema && prompt.parameters.response_format?.type === 'json_schema') return false
+  if (!endpoint.schema && FORMATS.has(prompt.parameters.response_format?.type)) return false
   return endpoint.tools || !needsTools(prompt)
 }
+
+/** A schema that the desk looks after is no parameter any more: what is left here nobody else would see to. */
+const FORMATS: ReadonlySet<unknown> = new Set(['json_object', 'json_schema'])
 
 function needsTools({ parameters, turns }: Prompt): boolean {
   const asks =

@@ -33,7 +33,7 @@ export interface Cursor {
 
 /** Takes its place at a backend, with a conversation that fits there; leaves the slot where none does. */
 export async function openCursor(seat: Seat, run: Run, context: AttemptContext): Promise<Result<Cursor>> {
-  const endpoints = seat.backend.endpoints.filter((endpoint) => canCarry(endpoint, run.prompt))
+  const endpoints = endpointsFor(run, seat)
   const fit = { turns: run.prompt.turns, maxTokens: 0, promptTokens: undefined, dropped: [] }
   const start = { endpointIndex: 0, calls: 0, repairs: 0, waitedMs: 0, enforced: false, relaxed: false }
   const cursor: Cursor = { seat, endpoints, fit, ...start }
@@ -43,6 +43,13 @@ export async function openCursor(seat: Seat, run: Run, context: AttemptContext):
   if (fitted.ok) return success(cursor)
   seat.leave({ type: 'unused' })
   return fitted
+}
+
+/** A schema goes before a continuation: an endpoint that obeys it need not take a text. */
+function endpointsFor({ prompt, continues, shape }: Run, { backend }: Seat): Endpoint[] {
+  const able = backend.endpoints.filter((endpoint) => canCarry(endpoint, prompt))
+  if (!continues || shape) return able
+  return [...able.filter(({ turns }) => !turns), ...able.filter(({ turns }) => turns)]
 }
 
 /** The conversation for an endpoint that enforces the schema, or for a model that is told of it. */
@@ -119,7 +126,7 @@ async function fitTurns(
   return success(undefined)
 }
 
-/** A count that fails switches the guard off: the event is worth more than the guard. */
+/** A count that nobody gives switches the guard off: the event is worth more than the guard. */
 async function countTokens(
   run: Run,
   context: AttemptContext,
@@ -128,14 +135,18 @@ async function countTokens(
   const { backend } = seat
   const fit = { turns, maxTokens: 1 }
   const request = toRequest(run, context, { seat, fit, enforced: false })
+  const fields = { ...run.logFields, event_id: run.id, backend: backend.name }
   try {
-    return await backend.countTokens?.(request, run.control.signal)
+    const tokens = await backend.countTokens?.(request, run.control.signal)
+    if (tokens === undefined) context.logger.warn(UNCOUNTED, fields)
+    return tokens
   } catch (error) {
-    const fields = { ...run.logFields, event_id: run.id, backend: backend.name }
-    if (!run.control.signal.aborted) context.logger.warn('tokens could not be counted', { ...fields, error })
+    if (!run.control.signal.aborted) context.logger.warn(UNCOUNTED, { ...fields, error })
     return undefined
   }
 }
+
+const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
 
 export function endpointOf({ endpoints, endpointIndex, seat }: Cursor): Endpoint {
   const endpoint = endpoints[endpointIndex]

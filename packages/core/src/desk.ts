@@ -202,9 +202,11 @@ export function createDesk(options: ResolvedOptions): Desk {
         if (refused) return failure(refused)
       }
       serve()
-      for (const shut of allowed) {
+      for (const away of allowed) {
         // Its turn as the trial comes last, so that where others serve it would never come: a probe is as good.
-        if (shut.isShut() && shut.admits() === 'trial') void shut.look(tuning.probeTimeoutMs)
+        if (away.isShut() && away.admits() === 'trial') void away.look(tuning.probeTimeoutMs)
+        // Nobody need wait for it, so that nobody would see that it is back.
+        else if (away.stateName() === 'loading') void away.look(tuning.probeIntervalMs)
       }
       const station = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
       if (!station) return wait(run, allowed, isReturning)

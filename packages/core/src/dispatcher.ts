@@ -10,6 +10,13 @@ export interface EventOptions {
   caller?: string
   /** Headers handed on to the backend, for instance `traceparent`. */
   headers?: Readonly<Record<string, string>>
+  /** What its span says beside what every event's does, for instance the ticket that it is run for. */
+  trace?: EventTraceOptions
+  /**
+   * The prompt is a text to go on with, not a question: endpoints that take one text come first, where it goes in as it
+   * stands, without the tags of a chat. An answer with a schema is asked for as ever. Default false.
+   */
+  continues?: boolean
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
   /**
@@ -23,6 +30,12 @@ export interface EventOptions {
    * `store_unavailable` and nothing is sent.
    */
   beforeCall?: (call: AnnouncedCall) => Promise<void> | void
+}
+
+/** Costs nothing while nothing traces. */
+export interface EventTraceOptions {
+  /** Attributes of the span of the event. */
+  readonly attributes?: Readonly<Record<string, string>>
 }
 
 /** A generation that is about to be asked for. */
@@ -57,6 +70,8 @@ export interface BackendHealth {
   name: string
   state: 'unknown' | 'ready' | 'busy' | 'loading' | 'down' | 'stuck'
   models: string[]
+  /** Further names of its models, as configured. Absent: there are none. */
+  aliases?: string[]
   context_length?: number
   version?: string
   /** Slots of this desk, and how many of them are taken. */

@@ -36,6 +36,10 @@ test('all fields are read, unknown ones ignored, null ones unset', () => {
 })
 
 test.each<[unknown, string]>([
+  [
+    { content: 'Hi', id: 'a\uD800' },
+    'invalid_input_format: `id` has half of a surrogate pair (\\ud800 to \\udfff).',
+  ],
   [undefined, 'invalid_input_format: An event is a JSON object with a `content`; this one is nothing.'],
   [null, 'invalid_input_format: An event is a JSON object with a `content`; this one is null.'],
   ['text', 'invalid_input_format: An event is a JSON object with a `content`; this one is a string.'],

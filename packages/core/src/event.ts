@@ -30,9 +30,19 @@ const MAX_ID_LENGTH = 256
 /** Deeper values overflow the stack of JSON.stringify in callers and stores. */
 export const MAX_DEPTH = 64
 
-const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ID_LENGTH))
+/** Half a surrogate pair cannot be written in UTF-8: a store or a header would give back another name. */
+const name = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(MAX_ID_LENGTH),
+  v.regex(
+    /^(?:[^\uD800-\uDFFF]|[\uD800-\uDBFF][\uDC00-\uDFFF])*$/,
+    'has half of a surrogate pair (\\ud800 to \\udfff)',
+  ),
+)
 
-const EventSchema = v.object({
+/** Everything of an event but its `content`, which `extractPrompt` reads. */
+export const EventFieldsSchema = v.object({
   id: v.nullish(name),
   model: v.nullish(name),
   backend: v.nullish(name),
@@ -63,7 +73,7 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
     return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
   }
   if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
-  const parsed = v.safeParse(EventSchema, value, { abortEarly: true, abortPipeEarly: true })
+  const parsed = v.safeParse(EventFieldsSchema, value, { abortEarly: true, abortPipeEarly: true })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
   return success(toEvent(content, parsed.output))
 }
@@ -74,7 +84,7 @@ export function readEventId(value: unknown): string | undefined {
   return v.is(name, value.id) ? value.id : undefined
 }
 
-function toEvent(content: string | object, fields: v.InferOutput<typeof EventSchema>): TicketEvent {
+function toEvent(content: string | object, fields: v.InferOutput<typeof EventFieldsSchema>): TicketEvent {
   const { parameters, ...rest } = fields
   const event: TicketEvent = { content, parameters: parameters ? toParameters(parameters) : {} }
   for (const [key, value] of Object.entries(rest)) {

@@ -40,7 +40,7 @@ export const FAILURES = {
   conflict: edge('The request contradicts the state of what it addresses.'),
   gone: edge('What the address named has been removed.'),
   payload_too_large: edge('The request body is larger than the limit.'),
-  unsupported_media_type: edge('The request body is not JSON.'),
+  unsupported_media_type: edge('The request body is neither JSON nor a CloudEvent.'),
   rate_limited: edge('The caller sends more than its quota; Retry-After says when to come back.'),
   header_too_large: edge('The request headers are larger than the limit.'),
   prompt_extraction_failed: event('The event holds no user text.'),

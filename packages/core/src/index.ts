@@ -23,6 +23,7 @@ export type {
   DeskReport,
   Dispatcher,
   EventOptions,
+  EventTraceOptions,
   FreeSlots,
   Health,
   LineReport,
@@ -67,3 +68,4 @@ export type {
 export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './prompt.ts'
 export type { DeepPartial } from './schema/deep-partial.ts'
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './schema/standard-schema.ts'
+export { type TracedArrival, traceArrival } from './telemetry.ts'

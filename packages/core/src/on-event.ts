@@ -24,7 +24,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   const run = startRun(context, given, asked)
   context.observer?.eventStarted()
   const trace = tracing()
-  if (trace) run.trace = (await trace)(run)
+  if (trace) run.trace = (await trace).startEventTrace(run)
   nameTrace(run)
   const release = context.admit(run)
   const unlisten = cancelWith(run, given.options.signal)
@@ -95,9 +95,11 @@ function startRun(
     shape: asked.ok ? asked.value.shape : undefined,
     metadata: event?.metadata,
     contextPolicy: event?.context_policy ?? contextPolicy,
+    continues: options.continues ?? false,
     priority: event?.priority ?? 0,
     caller: options.caller ?? '',
     headers: options.headers,
+    traceOptions: options.trace,
     logFields: options.logFields,
     trace: undefined,
     startedAt,

@@ -2,7 +2,8 @@ import { kindOf } from './describe-issue.ts'
 import { failure, type Result, success } from './failure.ts'
 import type { ImagePart, Role, TextPart, Turn } from './prompt.ts'
 
-const ROLES: Readonly<Record<string, Role>> = {
+/** What callers write, and the role that it is. */
+export const ROLES: Readonly<Record<string, Role>> = {
   system: 'system',
   developer: 'system',
   user: 'user',

@@ -28,9 +28,12 @@ export interface Run {
   readonly shape: Shape | undefined
   readonly metadata: Record<string, unknown> | undefined
   readonly contextPolicy: ContextPolicy
+  /** The prompt is to be continued, not answered. */
+  readonly continues: boolean
   readonly priority: number
   readonly caller: string
   readonly headers: Readonly<Record<string, string>> | undefined
+  readonly traceOptions: EventOptions['trace']
   /** With the `trace_id`, where there is one. */
   logFields: Readonly<Record<string, unknown>> | undefined
   /** Present where a tracer is registered. */

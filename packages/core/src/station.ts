@@ -68,6 +68,7 @@ export function createStation(
 ): Station {
   const { backend } = entry
   const slots = createSlots(entry.concurrency)
+  const aliases = Object.keys(entry.aliases)
   let lookedAt = Number.NEGATIVE_INFINITY
   let looking: Promise<void> | undefined
   let problem: string | undefined
@@ -151,6 +152,7 @@ export function createStation(
         name: backend.name,
         state: station.stateName(),
         models: [...(seen?.models ?? [])],
+        ...(aliases.length === 0 ? {} : { aliases }),
         ...(seen?.contextLength === undefined ? {} : { context_length: seen.contextLength }),
         ...(seen?.version === undefined ? {} : { version: seen.version }),
         concurrency: slots.concurrency,

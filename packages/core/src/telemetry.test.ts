@@ -10,9 +10,9 @@ test('nothing is traced and nothing is loaded until a tracer provider is registe
   trace.setGlobalTracerProvider(new TracerProvider())
   const loading = tracing()
   expect(loading).toBeInstanceOf(Promise)
-  const start = await loading
-  expect(start).toBeTypeOf('function')
-  expect(tracing()).toBe(start)
+  const loaded = await loading
+  expect(loaded?.startEventTrace).toBeTypeOf('function')
+  expect(tracing()).toBe(loaded)
   trace.disable()
   expect(tracing()).toBeUndefined()
 })

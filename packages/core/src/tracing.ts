@@ -2,7 +2,9 @@ import {
   type Attributes,
   type Context,
   context,
+  type Link,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -11,7 +13,7 @@ import {
 import type { GenerationEnd } from './backend.ts'
 import type { AttemptRecord } from './outcome.ts'
 import { ATTRIBUTE } from './span-attributes.ts'
-import type { AttemptTrace, EventTrace, TracedCall, TracedEvent } from './telemetry.ts'
+import type { AttemptTrace, EventTrace, TracedArrival, TracedCall, TracedEvent } from './telemetry.ts'
 
 const tracer = trace.getTracer('@ai-ticket/core')
 
@@ -19,9 +21,10 @@ const tracer = trace.getTracer('@ai-ticket/core')
  * Starts the span of an event: a child of the trace that its headers name, else of the caller's active span. Prompts and
  * answers are never on a span.
  */
-export function startEventTrace({ id, headers }: TracedEvent): EventTrace {
-  const parent = headers ? propagation.extract(context.active(), headers) : context.active()
-  const span = tracer.startSpan('ai_ticket event', { attributes: { [ATTRIBUTE.eventId]: id } }, parent)
+export function startEventTrace({ id, headers, traceOptions }: TracedEvent): EventTrace {
+  const parent = parentOf(headers)
+  const attributes = { ...traceOptions?.attributes, [ATTRIBUTE.eventId]: id }
+  const span = tracer.startSpan('ai_ticket event', { attributes }, parent)
   const inside = trace.setSpan(parent, span)
   return {
     traceId: span.spanContext().traceId,
@@ -37,6 +40,29 @@ export function startEventTrace({ id, headers }: TracedEvent): EventTrace {
       span.end()
     },
   }
+}
+
+/** The span of something that runs later; the headers that continue it. */
+export function traceArrival({ name, headers, attributes, follows }: TracedArrival): Record<string, string> {
+  const parent = parentOf(headers)
+  const links = follows ? linkTo(follows) : []
+  const span = tracer.startSpan(
+    name,
+    { kind: SpanKind.PRODUCER, attributes: { ...attributes }, links },
+    parent,
+  )
+  const continued = { ...headers }
+  propagation.inject(trace.setSpan(parent, span), continued)
+  span.end()
+  return continued
+}
+
+const parentOf = (headers: TracedEvent['headers']): Context =>
+  headers ? propagation.extract(context.active(), headers) : context.active()
+
+function linkTo(headers: Readonly<Record<string, string>>): Link[] {
+  const linked = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers))
+  return linked ? [{ context: linked }] : []
 }
 
 function startAttempt(call: TracedCall, parent: Context): AttemptTrace {

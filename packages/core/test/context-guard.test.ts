@@ -1,18 +1,11 @@
-import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
+import { createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
 import { type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { deskOn } from './desk-on.ts'
 
 async function openDesk(simulated: StartKoboldSimulatorOptions, options: Partial<DispatcherOptions> = {}) {
   const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, ...simulated })
-  const dispatcher = createDispatcher({ ...options, backends: [createKoboldBackend({ url: simulator.url })] })
-  return {
-    simulator,
-    dispatcher,
-    async [Symbol.asyncDispose]() {
-      await dispatcher.close()
-      await simulator.close()
-    },
-  }
+  return deskOn(simulator, createKoboldBackend({ url: simulator.url }), options)
 }
 
 const story = (sentences: number) => 'A lamb ran over the green hill. '.repeat(sentences)

@@ -1,18 +1,11 @@
-import { createDispatcher, createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
+import { createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { deskOn } from './desk-on.ts'
 
 async function openDesk() {
   const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
-  const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })] })
-  return {
-    simulator,
-    dispatcher,
-    async [Symbol.asyncDispose]() {
-      await dispatcher.close()
-      await simulator.close()
-    },
-  }
+  return deskOn(simulator, createKoboldBackend({ url: simulator.url }))
 }
 
 test('an event becomes a completion', async () => {

@@ -1,7 +1,8 @@
-import { createDispatcher, createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
+import { createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
 import { type KoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
+import { deskOn } from './desk-on.ts'
 
 const schema = v.object({ title: v.string(), count: v.number(), tags: v.array(v.string()) })
 const DATA = { title: 'A long title of many words', count: 1234, tags: ['one', 'two', 'three'] }
@@ -9,15 +10,7 @@ const RIGHT = JSON.stringify(DATA)
 
 async function openDesk(options: KoboldSimulatorOptions) {
   const simulator = await startKoboldSimulator({ tokensPerSecond: 400, ignoreSchema: true, ...options })
-  const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })] })
-  return {
-    simulator,
-    dispatcher,
-    async [Symbol.asyncDispose]() {
-      await dispatcher.close()
-      await simulator.close()
-    },
-  }
+  return deskOn(simulator, createKoboldBackend({ url: simulator.url }))
 }
 
 async function collect<Data>(stream: AsyncIterable<StreamEvent<Data>>) {

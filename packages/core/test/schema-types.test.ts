@@ -1,5 +1,4 @@
 import {
-  createDispatcher,
   createKoboldBackend,
   type Dispatcher,
   type FailureOutcome,
@@ -11,6 +10,7 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
+import { deskOn } from './desk-on.ts'
 
 // `expectTypeOf` speaks to the compiler (`tsc -p packages/core`); at run time the same calls are made for real.
 
@@ -42,15 +42,7 @@ async function openDesk(...answers: string[]) {
     ignoreSchema: true,
     answer: () => (answers.length > 1 ? answers.shift() : answers[0]) ?? '',
   })
-  const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: simulator.url })] })
-  return {
-    simulator,
-    dispatcher,
-    async [Symbol.asyncDispose]() {
-      await dispatcher.close()
-      await simulator.close()
-    },
-  }
+  return deskOn(simulator, createKoboldBackend({ url: simulator.url }))
 }
 
 const RIGHT = '{"category":"bug","priority":2,"due":"2026-03-01"}'

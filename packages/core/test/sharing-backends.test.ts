@@ -35,6 +35,24 @@ test('who waits is served by priority, then by age', async () => {
   expect(order).toEqual(['first', 'high', 'old', 'young', 'low'])
 })
 
+test('24 events at once on two backends begin by priority, then by age', async () => {
+  await using desk = await openDesk([QUICK, QUICK])
+  const begun: string[] = []
+  const events = Array.from({ length: 24 }, (_, index) => ({
+    content: 'x',
+    id: `${String(index).padStart(2, '0')}`,
+    priority: index < 2 ? 0 : index % 3,
+  }))
+  const beforeCall = (id: string) => () => void begun.push(id)
+  await Promise.all(
+    events.map((event) => desk.dispatcher.onEvent(event, { beforeCall: beforeCall(event.id) })),
+  )
+  const [one, two, ...waited] = events
+  const wanted = waited.toSorted((a, b) => b.priority - a.priority || Number(a.id) - Number(b.id))
+  expect(begun).toEqual([one, two, ...wanted].map((event) => event?.id))
+  expect(desk.simulators.map(({ maxRunning }) => maxRunning)).toEqual([1, 1])
+})
+
 test('callers of one priority take turns', async () => {
   await using desk = await openDesk([QUICK])
   const order: string[] = []

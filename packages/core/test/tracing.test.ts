@@ -1,3 +1,4 @@
+import { traceArrival } from '@ai-ticket/core'
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
@@ -127,5 +128,38 @@ test('the settings that an event names are on the span of its call', async () =>
     'gen_ai.request.model': 'tiny',
     'gen_ai.request.seed': 7,
     'gen_ai.request.top_k': 40,
+  })
+})
+
+test('a caller may say what else stands on the span of an event', async () => {
+  await using desk = await openDesk([FAST])
+  const attributes = { 'ai_ticket.ticket.id': 'tkt_1' }
+  await desk.dispatcher.onEvent({ content: 'Hi' }, { trace: { attributes } })
+  expect(spans().at(-1)?.attributes).toMatchObject(attributes)
+})
+
+test('what arrives may follow from something in another trace', async () => {
+  await traceArrival({ name: 'ai_ticket accept', follows: headers })
+  await traceArrival({ name: 'ai_ticket accept', follows: { traceparent: 'nonsense' } })
+  const [linked, unlinked] = spans()
+  expect(linked?.links.map((link) => link.context)).toMatchObject([
+    { traceId: TRACE_ID, spanId: 'b7ad6b7169203331' },
+  ])
+  expect(linked?.spanContext().traceId).not.toBe(TRACE_ID)
+  expect(unlinked?.links).toEqual([])
+})
+
+test('what arrives now is the parent of what runs later', async () => {
+  const trace = await traceArrival({
+    name: 'ai_ticket accept',
+    headers,
+    attributes: { 'ai_ticket.event.id': 'e' },
+  })
+  const [arrival] = spans()
+  expect(arrival).toMatchObject({ name: 'ai_ticket accept', attributes: { 'ai_ticket.event.id': 'e' } })
+  expect(arrival?.parentSpanContext?.traceId).toBe(TRACE_ID)
+  expect(trace).toEqual({
+    traceparent: `00-${TRACE_ID}-${arrival?.spanContext().spanId}-01`,
+    tracestate: 'vendor=1',
   })
 })

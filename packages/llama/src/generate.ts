@@ -61,6 +61,7 @@ export async function* generate(
     onReasoning: (reasoning) => add({ type: 'delta', text: '', reasoning }),
   }).finally(queue.end)
   desk.running.add(running)
+  // It is awaited below, once its text has been read: until then its failure must not count as unhandled.
   running.catch(() => {})
   try {
     yield* queue.items()

@@ -1,6 +1,7 @@
 import { type Body, type EngineRequest, field, genkeyOf } from './engine-request.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
 import type { RecordedCall } from './recorded-call.ts'
+import type { ResolvedOptions } from './simulator-options.ts'
 
 export type GenerationKind = Extract<KoboldEndpoint, { kind: 'generation' }>
 
@@ -12,8 +13,10 @@ export interface CallLog {
   settle(call: RecordedCall, state: RecordedCall['state'], status?: number): void
 }
 
-/** `keep: false`: calls are counted but not kept. */
-export function createCallLog(keep: boolean, onChange: () => void): CallLog {
+type CallLogOptions = Pick<ResolvedOptions, 'recordCalls' | 'onCall' | 'onCallEnd'>
+
+/** `recordCalls: false`: calls are counted but not kept. */
+export function createCallLog(options: CallLogOptions, onChange: () => void): CallLog {
   const calls: RecordedCall[] = []
   let callCount = 0
   return {
@@ -34,13 +37,16 @@ export function createCallLog(keep: boolean, onChange: () => void): CallLog {
         state: 'waiting',
         tokensGenerated: 0,
       }
-      if (keep) calls.push(call)
+      if (options.recordCalls) calls.push(call)
+      options.onCall(call)
       return call
     },
     settle(call, state, status) {
       call.state = state
+      const isFirstEnd = call.endedAt === undefined
       call.endedAt = performance.now()
       if (status !== undefined) call.status = status
+      if (isFirstEnd) options.onCallEnd(call)
       onChange()
     },
   }

@@ -18,7 +18,12 @@ export {
   type RecordedHttpRequest,
   type RecordedHttpResponse,
 } from './load-fixture.ts'
-export { type OpenAICall, type OpenAISimulator, startOpenAISimulator } from './openai-simulator.ts'
+export {
+  type OpenAICall,
+  type OpenAISimulator,
+  type ReplyScript,
+  startOpenAISimulator,
+} from './openai-simulator.ts'
 export type { OpenAIFlavour, OpenAISimulatorOptions, ScriptedReply } from './openai-simulator-options.ts'
 export type {
   CallState,

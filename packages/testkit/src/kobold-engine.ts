@@ -52,7 +52,7 @@ export function createKoboldEngine(
   const requests: RecordedRequest[] = []
   const aborts: RecordedAbort[] = []
   let model = options.model
-  const log = createCallLog(options.recordCalls, onChange)
+  const log = createCallLog(options, onChange)
   const generations = createGenerationDesk({
     options,
     faults,

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { promptTokensOf } from './openai-prompt.ts'
 import type { OpenAICall } from './openai-simulator.ts'
 import type { ResolvedOpenAIOptions } from './openai-simulator-options.ts'
 import { frame } from './send-scripted.ts'
@@ -79,9 +80,4 @@ function endingOf(full: string, body: Body): { text: string; finishReason: strin
 function wantsUsage({ stream_options }: Body): boolean {
   if (typeof stream_options !== 'object' || stream_options === null) return false
   return 'include_usage' in stream_options && stream_options.include_usage === true
-}
-
-/** By the simulator's count, of the text as it was sent. */
-export function promptTokensOf({ prompt, messages }: Body): number {
-  return countTokens(typeof prompt === 'string' ? prompt : JSON.stringify(messages ?? ''))
 }

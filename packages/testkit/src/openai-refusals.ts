@@ -1,4 +1,4 @@
-import { promptTokensOf } from './openai-answer.ts'
+import { promptTokensOf } from './openai-prompt.ts'
 import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
 
 type Body = Readonly<Record<string, unknown>>

@@ -3,9 +3,11 @@ export type OpenAIFlavour = 'llama.cpp' | 'vllm' | 'ollama' | 'hosted'
 
 /** How the simulated server behaves. Times in milliseconds, speeds in tokens per second. */
 export interface OpenAISimulatorOptions {
+  /** Default 0: a free port. */
+  readonly port?: number
   /**
-   * `llama.cpp`: `/health`, `/props`, `/slots`, takes any name of a model. `vllm`: `max_model_len`, 404 for an unknown
-   * model. `ollama`: `/api/ps`, wants a name. `hosted`: nothing beside the API, wants a name. Default `llama.cpp`.
+   * `llama.cpp`: `/health`, `/props`, `/slots`, `/tokenize`, `/apply-template`, takes any name of a model. `vllm`:
+   * `max_model_len`, its own `/tokenize`, 404 for an unknown model. `ollama`: `/api/ps`, wants a name. `hosted`: nothing beside the API, wants a name. Default `llama.cpp`.
    */
   readonly flavour?: OpenAIFlavour
   /** Default `['simulator']`. */
@@ -35,13 +37,15 @@ export interface ScriptedReply {
   readonly events?: readonly unknown[]
   /** After the last byte. Default `end`: a clean one. `cut`: without the end mark of the transfer. */
   readonly ending?: 'end' | 'hang' | 'cut'
+  /** How long nothing at all is sent, in milliseconds: a long prompt is read. Default 0. */
+  readonly afterMs?: number
 }
 
 const defaultAnswer = (): string =>
   'This is the AI Ticket simulator of an OpenAI-compatible server, not a language model. It says the same to all.'
 
 /** The same with every default filled in. */
-export type ResolvedOpenAIOptions = Required<Omit<OpenAISimulatorOptions, 'apiKey'>> & {
+export type ResolvedOpenAIOptions = Required<Omit<OpenAISimulatorOptions, 'apiKey' | 'port'>> & {
   readonly apiKey: string | undefined
 }
 

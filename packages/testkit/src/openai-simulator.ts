@@ -7,6 +7,7 @@ import {
   resolveOpenAIOptions,
   type ScriptedReply,
 } from './openai-simulator-options.ts'
+import { tokenizerReply } from './openai-tokenizer.ts'
 import { sendScripted } from './send-scripted.ts'
 import { createTimers } from './token-run.ts'
 import { createWatch, type WaitOptions } from './watch.ts'
@@ -22,6 +23,9 @@ export interface OpenAICall {
   tokensGenerated: number
 }
 
+/** What a call is answered with instead of a generation. */
+export type ReplyScript = (call: OpenAICall) => ScriptedReply | undefined
+
 /** A running simulator. */
 export interface OpenAISimulator extends AsyncDisposable {
   /** Base address without a slash at the end and without `/v1`. */
@@ -32,8 +36,13 @@ export interface OpenAISimulator extends AsyncDisposable {
   readonly requests: readonly string[]
   /** Generations that run now. */
   readonly running: number
-  /** Answers the next call of a generation, or of `path`, with these, one call each. */
-  script(replies: readonly ScriptedReply[], path?: string): void
+  /** The most generations that ran at the same time, those with a scripted reply included. */
+  readonly maxRunning: number
+  /**
+   * Answers the next call of a generation, or of `path`, with these, one call each; or every generation with what the
+   * function gives for it, and undefined is an answer as always.
+   */
+  script(replies: readonly ScriptedReply[] | ReplyScript, path?: string): void
   /** Resolves with the n-th call (from 1) as soon as it has come in. */
   waitForCall(n?: number, options?: WaitOptions): Promise<OpenAICall>
   /** Resolves as soon as the predicate holds; it is asked whenever something happened. */
@@ -57,36 +66,51 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
   const scripts = new Map<string, ScriptedReply[]>()
   const running = () => calls.filter(({ state }) => state === 'running').length
 
+  let replyScript: ReplyScript = () => undefined
+  let maxRunning = 0
+
   const takeScripted = (path: string): ScriptedReply | undefined => {
     const list = scripts.get(path) ?? (GENERATIONS.includes(path) ? scripts.get('') : undefined)
     return list?.shift()
+  }
+  const sendLater = (response: ServerResponse, reply: ScriptedReply) => {
+    if (reply.afterMs === undefined) return sendScripted(response, reply)
+    const cancel = timers.later(reply.afterMs, () => sendScripted(response, reply))
+    response.on('close', cancel)
   }
   const generate = async (request: IncomingMessage, response: ServerResponse, path: string) => {
     const body = readJson(await readText(request))
     const call: OpenAICall = { path, headers: request.headers, body, state: 'running', tokensGenerated: 0 }
     calls.push(call)
+    maxRunning = Math.max(maxRunning, running())
     response.on('close', () => {
       call.state = response.writableFinished ? 'finished' : 'dropped'
       call.status = response.statusCode
       watch.changed()
     })
     watch.changed()
-    const scripted = takeScripted(path)
+    const scripted = takeScripted(path) ?? replyScript(call)
     const refused = refusal(settings, request.headers.authorization, body)
-    if (scripted) sendScripted(response, scripted)
+    if (scripted) sendLater(response, scripted)
     else if (refused) sendScripted(response, refused)
     else answerOpenAI({ call, response, settings, timers, changed: watch.changed })
+  }
+  const tokenize = async (request: IncomingMessage, response: ServerResponse, path: string) => {
+    const body = readJson(await readText(request))
+    const reply = takeScripted(path) ?? tokenizerReply(settings, path, body)
+    sendScripted(response, reply ?? infoReply(settings, path, running()))
   }
   const server = createServer((request, response) => {
     const path = request.url?.split('?')[0] ?? '/'
     requests.push(`${request.method} ${path}`)
     watch.changed()
     if (request.method === 'POST' && GENERATIONS.includes(path)) void generate(request, response, path)
+    else if (request.method === 'POST') void tokenize(request, response, path)
     else sendScripted(response, takeScripted(path) ?? infoReply(settings, path, running()))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
+    server.listen(options.port ?? 0, '127.0.0.1', resolve)
   })
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
@@ -104,7 +128,15 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
     get running() {
       return running()
     },
+    get maxRunning() {
+      return maxRunning
+    },
     script(replies, path = '') {
+      if (typeof replies === 'function') {
+        replyScript = replies
+        return
+      }
+      replyScript = () => undefined
       scripts.set(path, [...replies])
     },
     async waitForCall(n = 1, waitOptions = {}) {

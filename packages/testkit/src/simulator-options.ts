@@ -1,4 +1,5 @@
 import type { KoboldFault } from './kobold-script.ts'
+import type { RecordedCall } from './recorded-call.ts'
 import { sampleOfSchema } from './sample-of-schema.ts'
 
 export type KoboldVersion = '1.76' | '1.115.1'
@@ -70,6 +71,10 @@ export interface KoboldSimulatorOptions {
   readonly faults?: readonly KoboldFault[]
   /** Keep `calls` and `requests`. Default true; benchmarks say false, so that memory stays flat. */
   readonly recordCalls?: boolean
+  /** Told of every generation as it comes in, kept or not. Runs in the simulator's turn: it must be quick and not throw. */
+  readonly onCall?: (call: RecordedCall) => void
+  /** Told once when that call has ended, however it did. */
+  readonly onCallEnd?: (call: RecordedCall) => void
 }
 
 /** The same with every default filled in. */
@@ -128,6 +133,8 @@ export function resolveSimulatorOptions(options: KoboldSimulatorOptions): Resolv
     abortReplyMs: options.abortReplyMs ?? 100,
     hangUpNoticeMs: options.hangUpNoticeMs ?? 250,
     recordCalls: options.recordCalls ?? true,
+    onCall: options.onCall ?? (() => {}),
+    onCallEnd: options.onCallEnd ?? (() => {}),
   }
   requirePositive('contextLength', resolved.contextLength)
   requirePositive('tokensPerSecond', resolved.tokensPerSecond)

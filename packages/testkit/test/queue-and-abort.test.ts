@@ -273,3 +273,27 @@ test('a hundred hang-ups leave no connection open', async () => {
   await simulator.waitFor(({ generating, openConnections }) => !generating && openConnections === 0)
   expect(simulator.calls.every(({ state }) => state === 'dropped')).toBe(true)
 })
+
+test('every call is told as it comes in and once as it has ended, kept or not', async () => {
+  const told: string[] = []
+  await using simulator = await startKoboldSimulator({
+    ...slow,
+    recordCalls: false,
+    onCall: ({ id }) => told.push(`${id} came`),
+    onCallEnd: ({ id, state }) => told.push(`${id} ${state}`),
+  })
+  const { chat, generate, post } = clientOf(simulator)
+  const running = generate({ genkey: 'one' })
+  await simulator.waitFor(({ generating }) => generating)
+  await post('/api/extra/abort', { genkey: 'one' })
+  await running
+  await simulator.setFaults([{ fault: 'busy', times: 1 }])
+  await chat()
+  const killed = generate({}).catch(() => undefined)
+  await simulator.waitFor(({ generating }) => generating)
+  await simulator.kill()
+  await killed
+
+  expect(told).toEqual(['1 came', '1 aborted', '2 came', '2 finished', '3 came', '3 dropped'])
+  expect(simulator.calls).toEqual([])
+})

@@ -7,12 +7,14 @@ export type AnySchema = v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>
 export interface AskFor<Schema> {
   client: HttpClient
   path: string
+  /** JSON text; with one it is a POST. */
+  body?: string
   schema: Schema
   place: ErrorPlace
   signal: AbortSignal
 }
 
-/** One GET of a probe. */
+/** One question beside generations. */
 export interface Found<Value> {
   readonly response: Response
   readonly text: string
@@ -24,6 +26,7 @@ export interface Found<Value> {
 export async function askFor<Schema extends AnySchema>({
   client,
   path,
+  body,
   schema,
   place,
   signal,
@@ -31,7 +34,8 @@ export async function askFor<Schema extends AnySchema>({
   let response: Response
   let text: string
   try {
-    response = await client.send({ method: 'GET', path, signal })
+    const call = body === undefined ? { method: 'GET' as const } : { method: 'POST' as const, body }
+    response = await client.send({ ...call, path, signal })
     text = await response.text()
   } catch (error) {
     throw connectionError(place, error, true)

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { HttpCall, HttpClient } from './create-client.ts'
 
 export interface OpenCall {
@@ -6,20 +7,45 @@ export interface OpenCall {
   sent(): boolean
   /** Closes the connection, which stops most servers; a plain call of KoboldCPP works on. */
   hangUp(): void
+  /**
+   * The answer is whole: reads its stream to the end of the reply, in the background, and closes only what does not
+   * end. A connection that is closed before cannot serve the next call.
+   */
+  letEnd(events: AsyncGenerator<unknown>, clock: Clock): void
 }
 
 /** Given as the reason, for making an error at each call costs more than all the rest of closing. */
 const HUNG_UP = new Error('The call was closed.')
 
+/** After the last event of an answer its reply ends at once or not at all. */
+const END_MS = 200
+
 export function openCall(client: HttpClient, call: Omit<HttpCall, 'method' | 'signal' | 'onSent'>): OpenCall {
   const controller = new AbortController()
   let sent = false
+  let ending = false
   const onSent = () => {
     sent = true
   }
+  const close = () => controller.abort(HUNG_UP)
   return {
     response: client.send({ ...call, method: 'POST', signal: controller.signal, onSent }),
     sent: () => sent,
-    hangUp: () => controller.abort(HUNG_UP),
+    hangUp() {
+      if (!ending) close()
+    },
+    letEnd(events, clock) {
+      ending = true
+      const timer = clock.setTimer(close, END_MS)
+      readToEnd(events).finally(() => timer.cancel())
+    },
+  }
+}
+
+async function readToEnd(events: AsyncGenerator<unknown>): Promise<void> {
+  try {
+    while (!(await events.next()).done);
+  } catch {
+    // The answer is whole: how its connection ends is nobody's concern.
   }
 }

@@ -54,5 +54,6 @@ async function wholeAnswer(run: Run): Promise<GenerationEvent> {
   if (step.as === 'value') return readReply(run, step.value)
   // An aborted call still hands over the text it had.
   const rest = reply.then(({ text }) => run.endpoint.readReply(JSON.parse(text))?.text)
+  // A rest that cannot be read is no text; why the call was given up is what counts.
   throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
 }

@@ -39,6 +39,7 @@ export async function stopGeneration(options: StopOptions): Promise<Stopped> {
   let state: StopState = { answeredAt: clock.now(), idleSeen: 0, missing: 0 }
   try {
     for (;;) {
+      // Ends early when all is over or the desk closes; both are looked at below.
       const pause = sleep(clock, intervalMs, signal).catch(() => {})
       const timeoutMs = Math.min(ASK_TIMEOUT_MS, state.answeredAt + options.deadAfterMs - clock.now())
       const ask = { timeoutMs, signal }

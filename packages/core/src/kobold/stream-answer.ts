@@ -39,7 +39,7 @@ async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<Gener
 }
 
 async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGenerator<GenerationEvent> {
-  const { guard, call, place, endpoint } = run
+  const { guard, call, place, endpoint, context } = run
   const collected = collectAnswer()
   const partial = () => collected.answer().text
   let open = true
@@ -52,7 +52,7 @@ async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGe
     if (end.as === 'interrupt') {
       throw await giveUp(run, end, { rest: drain(run, end.next, events, collected), partial })
     }
-    call.hangUp()
+    call.letEnd(events, context.clock)
     yield finishAnswer(collected.answer(), run)
   } catch (error) {
     if (!open || !(error instanceof BackendError)) throw error

@@ -1,6 +1,7 @@
 import { type Backend, BackendError, type Endpoint } from '../backend.ts'
 import { createClient } from '../http/create-client.ts'
 import { serverOf } from '../http/server-of.ts'
+import { countTokens } from './count-tokens.ts'
 import { fullDialect } from './dialect.ts'
 import { type OpenAIEndpoint, openAIEndpoints } from './endpoints.ts'
 import { generate } from './generate.ts'
@@ -16,6 +17,8 @@ import type { OpenAIContext } from './run.ts'
  * Whole answers use plain calls, streaming callers streams. A call that is aborted or left early is closed, which
  * stops these servers by themselves; nothing asks them whether they did. What a server refuses of the dialect
  * (`stream_options`, `max_tokens`) is left out or renamed from then on; the refused call is sent once more.
+ *
+ * llama.cpp and vLLM are asked to count the tokens of long prompts; other servers cannot.
  *
  * Not covered: a prompt that a server cuts in silence, as Ollama does; a `grammar` that a server other than llama.cpp
  * ignores; hosted models that refuse a `temperature`.
@@ -37,6 +40,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     models: createModelNames({ model, models }),
     missing: new Set(),
     dialect: fullDialect,
+    tokenizer: 'unknown',
   }
   return {
     name: settings.name,
@@ -44,6 +48,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     endpoints: openAIEndpoints,
     generate: (endpoint, request, how) => generate(context, known(settings.name, endpoint), request, how),
     probe: (signal) => probe(context, signal),
+    countTokens: (request, signal) => countTokens(context, request, signal),
     close: () => client.close(),
   }
 }

@@ -22,6 +22,7 @@ export async function probe(context: OpenAIContext, signal: AbortSignal): Promis
   if (models.status === 'rejected') {
     // Another server may come up in its place.
     context.missing.clear()
+    context.tokenizer = 'unknown'
     throw models.reason
   }
   if (aside.status === 'rejected') throw aside.reason

@@ -23,6 +23,8 @@ export interface OpenAIContext {
   readonly missing: Set<string>
   /** Learned from refusals, for all calls to come. */
   dialect: Dialect
+  /** What its tokenizer takes, once that is known. */
+  tokenizer: 'unknown' | 'messages' | 'content'
 }
 
 /** One generation on its way: its call is open. */

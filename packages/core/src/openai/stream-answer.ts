@@ -28,14 +28,16 @@ async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<Gener
 }
 
 async function* answerInParts(run: Run, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<GenerationEvent> {
-  const { guard, place, call } = run
+  const { guard, place, call, context } = run
   const collected = collectAnswer()
-  const options = { events: readEventStream(chunks), guard, collected, endMark: true }
+  const events = readEventStream(chunks)
+  const options = { events, guard, collected, endMark: true }
   try {
     const end = yield* readParts({ ...options, read: (data) => readChunk(run, data) })
     if (end.as === 'cut') throw cutError(place)
     if (end.as === 'error') throw streamError(place, end.error, call.sent())
     if (end.as === 'interrupt') throw interruptError(run, end.interrupt)
+    call.letEnd(events, context.clock)
     yield finishAnswer(collected.answer(), run)
   } catch (error) {
     if (!(error instanceof BackendError)) throw error

@@ -23,6 +23,13 @@ export const propsReply = v.object({
 })
 export const slotsReply = v.array(v.object({ is_processing: v.boolean() }))
 
+/** vLLM says the count, llama.cpp only lists the tokens. Neither: the path is not there, whatever the status. */
+export const tokenizeReply = v.object({
+  count: optionalNumber,
+  tokens: v.fallback(v.nullish(v.array(v.unknown())), undefined),
+})
+export const templateReply = v.object({ prompt: v.string() })
+
 /** The models that Ollama has in memory. */
 export const loadedReply = v.object({
   models: v.array(v.object({ name: v.string(), context_length: optionalNumber })),

@@ -1,0 +1,28 @@
+import { promptTokensOf, writePrompt } from './openai-prompt.ts'
+import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
+import { countTokens } from './simulated-tokens.ts'
+
+type Body = Readonly<Record<string, unknown>>
+
+/** What llama.cpp and vLLM say of the tokens of a prompt; undefined: this server has no such path. */
+export function tokenizerReply(
+  { flavour, models, contextLength }: ResolvedOpenAIOptions,
+  path: string,
+  body: Body,
+): ScriptedReply | undefined {
+  if (flavour === 'llama.cpp' && path === '/apply-template') return { body: { prompt: writePrompt(body) } }
+  if (flavour === 'llama.cpp' && path === '/tokenize') {
+    // Without a content there is nothing to count, and no error either.
+    const { content } = body
+    return { body: { tokens: numbered(typeof content === 'string' ? countTokens(content) : 0) } }
+  }
+  if (flavour !== 'vllm' || path !== '/tokenize') return undefined
+  if (body.model !== undefined && !models.includes(String(body.model))) {
+    const message = `The model \`${body.model}\` does not exist.`
+    return { status: 404, body: { error: { message, type: 'NotFoundError', code: 404 } } }
+  }
+  const count = promptTokensOf(body)
+  return { body: { count, max_model_len: contextLength, tokens: numbered(count), token_strs: null } }
+}
+
+const numbered = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
