@@ -1,12 +1,12 @@
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { callerSignal } from './caller-signal.ts'
+import { traceHeadersOf } from './cloudevents/trace-headers-of.ts'
 import { replyWithEventStream } from './event-stream-reply.ts'
 import { failureOfError } from './failure-of-error.ts'
 import type { HttpReply } from './reply.ts'
 import { sendReply } from './send-reply.ts'
 import type { StreamDialect } from './stream-dialect.ts'
-import { traceHeaders } from './trace-headers.ts'
 
 /** What every route that takes events needs. */
 export interface AnswerOptions {
@@ -24,15 +24,18 @@ export interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly event: unknown
+  /** Its prompt is to be continued, not answered. */
+  readonly continues?: boolean
 }
 
 /** Answers with the whole outcome. A caller who hangs up cancels the event. */
 export async function answerWhole(
-  { request, reply, event }: Exchange,
+  exchange: Exchange,
   options: AnswerOptions,
   toReply: (outcome: Outcome) => HttpReply,
 ): Promise<FastifyReply> {
-  const eventOptions = eventOptionsOf(request, reply, options)
+  const { reply, event } = exchange
+  const eventOptions = eventOptionsOf(exchange, options)
   try {
     return sendReply(reply, toReply(await options.dispatcher.onEvent(event, eventOptions)))
   } catch (error) {
@@ -44,12 +47,13 @@ export async function answerWhole(
 
 /** Answers with the deltas as they come, in the caller's dialect. A caller who hangs up cancels the event. */
 export async function answerInStream(
-  { request, reply, event }: Exchange,
+  exchange: Exchange,
   options: AnswerOptions,
   dialect: StreamDialect,
 ): Promise<FastifyReply> {
+  const { request, reply, event } = exchange
   const { dispatcher, logger, pingIntervalMs, clock } = options
-  const eventOptions = eventOptionsOf(request, reply, options)
+  const eventOptions = eventOptionsOf(exchange, options)
   const explain = (error: unknown): Failure => {
     logger.error('stream failed', { request_id: request.id, error })
     return failureOfError(error)
@@ -65,15 +69,15 @@ export async function answerInStream(
 }
 
 function eventOptionsOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply, continues }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
-  const headers = traceHeaders(request.headers)
+  const headers = traceHeadersOf(request)
   return {
     signal: callerSignal(reply.raw),
     caller: callerOf(request),
     logFields: { request_id: request.id },
     ...(headers && { headers }),
+    ...(continues && { continues }),
   }
 }

@@ -1,7 +1,7 @@
 import type { LogFields, Logger } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { fakeDispatcher, SUCCESS } from '../test/fake-dispatcher.ts'
-import { createServer } from './create-server.ts'
+import { createServer } from '../test/judged-server.ts'
 
 const dispatcher = fakeDispatcher({ onEvent: async () => SUCCESS })
 const EVENT = { method: 'POST', url: '/event', payload: { content: 'Hi' } } as const

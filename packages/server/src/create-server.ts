@@ -8,17 +8,23 @@ import {
   LogController,
 } from 'fastify'
 import { acceptOnlyJson } from './accept-only-json.ts'
+import type { Scope } from './api-key.ts'
 import { FastifyLogger } from './fastify-logger.ts'
-import { createKeyring } from './keyring.ts'
+import { createKeyring, mayUse } from './keyring.ts'
+import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
+import { toOriginForm } from './origin-form.ts'
 import { installAuth } from './plugins/auth.ts'
-import { answerClientError } from './plugins/client-error.ts'
+import { answerClientError, refuseTunnel } from './plugins/client-error.ts'
 import { type Drain, installDrain } from './plugins/drain.ts'
 import { answerError, installErrorHandler } from './plugins/error-handler.ts'
 import { installHostCheck } from './plugins/host-check.ts'
 import { installNotFound } from './plugins/not-found.ts'
+import { installRateLimit } from './plugins/rate-limit.ts'
 import { installRequestId, requestIdOf } from './plugins/request-id.ts'
 import { installRequestLog } from './plugins/request-log.ts'
+import { installUrlLimit } from './plugins/url-limit.ts'
+import { createRateLimiter } from './rate-limit.ts'
 import { addBackendsRoute } from './routes/backends.ts'
 import { addChatCompletionsRoute } from './routes/chat-completions.ts'
 import { addCompletionsRoute } from './routes/completions.ts'
@@ -26,6 +32,7 @@ import { eventRoutes } from './routes/event.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
 import { addModelRoutes } from './routes/models.ts'
+import { addOpenApiRoute } from './routes/openapi.ts'
 
 /**
  * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
@@ -47,7 +54,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const server: FastifyInstance = fastify(fastifyOptions(resolved))
   addRoutes(server, resolved, installPlugins(server, resolved))
   // Node answers an `Expect` it does not know with an empty 417; RFC 9110 lets a server ignore it.
-  server.server.on('checkExpectation', server.routing)
+  server.server.maxConnections = resolved.maxConnections
+  server.server.on('checkExpectation', server.routing).on('connect', refuseTunnel)
   return server
 }
 
@@ -56,6 +64,7 @@ function fastifyOptions(options: ResolvedServerOptions): FastifyHttpOptions<Serv
   const { logger, requestTimeoutMs, trustProxy } = options
   return {
     genReqId: requestIdOf,
+    rewriteUrl: toOriginForm,
     bodyLimit: options.bodyLimitBytes,
     trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : trustProxy,
     requestTimeout: requestTimeoutMs,
@@ -91,6 +100,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The name of the API key that a request shows; undefined without one, or where none are wanted. For plugins. */
     keyNameOf(request: FastifyRequest): string | undefined
+    /** Whether the key that a request shows has this scope, or `admin`; true where no keys are wanted. For plugins. */
+    hasScope(request: FastifyRequest, scope: Scope): boolean
   }
 }
 
@@ -103,26 +114,39 @@ interface Guards {
 
 /** Hooks run in this order, the cheap refusals first. */
 function installPlugins(server: FastifyInstance, options: ResolvedServerOptions): Guards {
-  const { logger, apiKeys, allowedHosts } = options
+  const { logger, apiKeys, allowedHosts, rateLimit } = options
   const keyring = apiKeys.length > 0 ? createKeyring(apiKeys) : undefined
-  const keyNameOf = ({ raw }: FastifyRequest) => keyring?.verify(raw.headers)
-  server.decorate('keyNameOf', keyNameOf)
+  const holderOf = ({ raw }: FastifyRequest) => keyring?.verify(raw.headers)
+  const keyNameOf = (request: FastifyRequest) => holderOf(request)?.name
+  const hasScope = (request: FastifyRequest, scope: Scope) => {
+    const holder = holderOf(request)
+    return holder === undefined ? keyring === undefined : mayUse(holder, [scope])
+  }
+  server.decorate('keyNameOf', keyNameOf).decorate('hasScope', hasScope)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)
+  installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
+  if (isLimited(options)) {
+    installRateLimit(server, { limiter: createRateLimiter(options.clock), rateLimit, holderOf })
+  }
   if (keyring !== undefined) installAuth(server, keyring)
   installNotFound(server)
   acceptOnlyJson(server)
   const maySeeDetail =
-    keyring === undefined ? hasGoodHost : (request: FastifyRequest) => keyNameOf(request) !== undefined
+    keyring === undefined ? hasGoodHost : (request: FastifyRequest) => hasScope(request, 'read')
   return { drain, keyNameOf, maySeeDetail }
 }
+
+const isLimited = ({ rateLimit, apiKeys }: ResolvedServerOptions): boolean =>
+  rateLimit !== false || apiKeys.some((key) => key.rateLimit)
 
 function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guards: Guards): void {
   const { dispatcher, logger, version, metrics, ready, bodyLimitBytes, pingIntervalMs, clock } = options
   const { drain, keyNameOf, maySeeDetail } = guards
+  const registry = installOpenApi(server)
   const isReady = () => !drain.active && ready()
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   addBackendsRoute(server, dispatcher)
@@ -133,4 +157,9 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   addChatCompletionsRoute(server, answerOptions)
   addCompletionsRoute(server, answerOptions)
   addModelRoutes(server, answerOptions)
+  addOpenApiRoute(server, registry, {
+    version,
+    withKeys: options.apiKeys.length > 0,
+    withLimits: isLimited(options),
+  })
 }

@@ -1,6 +1,6 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock, Failure, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
+import { type OpenStream, openEventStream } from './open-event-stream.ts'
 import { sendReply } from './send-reply.ts'
 import type { StreamDialect } from './stream-dialect.ts'
 
@@ -32,7 +32,7 @@ export async function replyWithEventStream(
         return void sendReply(reply, dialect.refusal(event.outcome))
       const frame = dialect.frame(event)
       if (frame === undefined) continue
-      stream ??= openStream(reply, options)
+      stream ??= openEventStream(reply, options)
       if (event.type === 'done' || event.type === 'error') return stream.end(frame)
       if (!(await stream.write(frame))) return
     }
@@ -45,49 +45,4 @@ export async function replyWithEventStream(
     stream?.release()
     if (options.signal.aborted) reply.hijack()
   }
-}
-
-interface OpenStream {
-  /** Resolves when the reader can take more; false when it has gone. */
-  write(frame: string): boolean | Promise<boolean>
-  end(frame: string): void
-  /** Stops the pings. */
-  release(): void
-}
-
-function openStream(reply: FastifyReply, { clock, pingIntervalMs }: EventStreamReplyOptions): OpenStream {
-  reply.hijack()
-  const response = reply.raw
-  response.writeHead(200, {
-    ...(reply.getHeaders() as OutgoingHttpHeaders),
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-    // nginx would hold the stream back until its buffer is full.
-    'x-accel-buffering': 'no',
-  })
-  response.flushHeaders()
-
-  const ping = () => {
-    // A reader that takes nothing needs no ping, and pings must not fill our memory.
-    if (!response.writableNeedDrain) response.write(': ping\n\n')
-    timer = clock.setTimer(ping, pingIntervalMs)
-  }
-  let timer = clock.setTimer(ping, pingIntervalMs)
-
-  return {
-    write: (frame) => frame === '' || (!response.destroyed && (response.write(frame) || drained(response))),
-    end: (frame) => void response.end(frame),
-    release: () => timer.cancel(),
-  }
-}
-
-/** Waits for the reader; false when it hung up instead. */
-function drained(response: ServerResponse): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      response.off('drain', settle).off('close', settle)
-      resolve(!response.destroyed)
-    }
-    response.once('drain', settle).once('close', settle)
-  })
 }

@@ -3,6 +3,9 @@ import { pathOf } from './open-paths.ts'
 import { errorReply } from './openai/error-reply.ts'
 import { type HttpReply, replyToFailure } from './reply.ts'
 
-/** What fails at the edge, in the words of the address: under `/v1` callers are OpenAI's clients. */
+/** Under `/v1` callers are OpenAI's clients. */
+export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))
+
+/** What fails at the edge, in the words of the address. */
 export const failureReply = (url: string, failure: Failure): HttpReply =>
-  /^\/v1(?:\/|$)/.test(pathOf(url)) ? errorReply(failure) : replyToFailure(failure)
+  isOpenAiPath(url) ? errorReply(failure) : replyToFailure(failure)

@@ -12,6 +12,9 @@ test.each([
   ['127.0.0.1.evil.example', '127.0.0.1.evil.example', false],
   ['localhost.evil.example', 'localhost.evil.example', false],
   ['notlocalhost', 'notlocalhost', false],
+  ['127.1', '127.1', false],
+  ['0x7f.1:5000', '0x7f.1', false],
+  ['2130706433', '2130706433', false],
   ['[evil.example', 'evil.exampl', false],
   ['', '', false],
 ])('%s is %s, safe: %s', (host, name, safe) => {

@@ -8,6 +8,9 @@ test('exports what the docs explain, and nothing else', () => {
     'createMetrics',
     'createServer',
     'eventRoutes',
+    'openEventStream',
+    'parseJsonBody',
+    'readOpenAiRequest',
     'replyToFailure',
     'replyToOutcome',
   ])

@@ -1,7 +1,16 @@
+export type { ApiKey, Scope } from './api-key.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './create-metrics.ts'
 export { createServer } from './create-server.ts'
 export { HTTP_STATUS } from './http-status.ts'
+export { type OpenStream, openEventStream } from './open-event-stream.ts'
+export {
+  type OpenAiRequest,
+  type OpenAiRequestRead,
+  readOpenAiRequest,
+} from './openai/read-openai-request.ts'
 export type { ServerOptions } from './options.ts'
+export { parseJsonBody } from './parse-json-body.ts'
+export type { RateLimit } from './rate-limit.ts'
 export { type HttpReply, replyToFailure, replyToOutcome } from './reply.ts'
 export { RequestProblem } from './request-problem.ts'
 export { type EventRoutesOptions, eventRoutes } from './routes/event.ts'

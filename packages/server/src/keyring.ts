@@ -1,45 +1,67 @@
-import { hash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { type ApiKey, digestOf, type Scope, sha256 } from './api-key.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+/** Whose key a request shows, and what it may do. */
+export interface KeyHolder {
+  /** Fit for logs. */
+  readonly name: string
+  readonly scopes: ReadonlySet<Scope>
+  /** Instead of the limit of the server; false is none. */
+  readonly rateLimit?: RateLimit | false
+}
 
 /** Who may ask. Keys are kept as SHA-256 digests only. */
 export interface Keyring {
-  /** The name of the caller's key, fit for logs; undefined if it carries none of ours. */
-  verify(headers: IncomingHttpHeaders): string | undefined
+  /** Undefined if the caller carries none of our keys. */
+  verify(headers: IncomingHttpHeaders): KeyHolder | undefined
 }
 
 interface StoredKey {
   readonly digest: Buffer
-  readonly name: string
+  readonly holder: KeyHolder
 }
 
-const digestOf = (key: string): Buffer => hash('sha256', key, 'buffer')
-
-export function createKeyring(apiKeys: readonly string[]): Keyring {
-  const stored: readonly StoredKey[] = apiKeys.map((key) => {
-    const digest = digestOf(key)
-    return { digest, name: `key_${digest.toString('hex').slice(0, 8)}` }
-  })
-  // A request is asked about twice: may it pass, and whose is it.
-  const known = new WeakMap<IncomingHttpHeaders, string>()
+export function createKeyring(apiKeys: readonly ApiKey[]): Keyring {
+  const stored = apiKeys.map(storeKey)
+  // A request is asked about several times: may it pass, whose is it, may it do this.
+  const known = new WeakMap<IncomingHttpHeaders, KeyHolder>()
   return {
     verify(headers) {
       const presented = presentedKey(headers)
       if (presented === undefined) return undefined
-      const name = known.get(headers) ?? nameOf(stored, digestOf(presented))
-      if (name !== undefined) known.set(headers, name)
-      return name
+      const holder = known.get(headers) ?? holderOf(stored, sha256(presented))
+      if (holder !== undefined) known.set(headers, holder)
+      return holder
+    },
+  }
+}
+
+function storeKey({ key, name, scopes = ['admin'], rateLimit }: ApiKey): StoredKey {
+  const digest = digestOf(key)
+  return {
+    digest,
+    holder: {
+      name: name ?? `key_${digest.toString('hex').slice(0, 8)}`,
+      scopes: new Set(scopes),
+      ...(rateLimit === undefined ? {} : { rateLimit }),
     },
   }
 }
 
 /** Compares with every key, so that the time says neither which one it was nor how far it matched. */
-function nameOf(stored: readonly StoredKey[], digest: Buffer): string | undefined {
-  let name: string | undefined
+function holderOf(stored: readonly StoredKey[], digest: Buffer): KeyHolder | undefined {
+  let holder: KeyHolder | undefined
   for (const key of stored) {
-    if (timingSafeEqual(key.digest, digest)) name = key.name
+    if (timingSafeEqual(key.digest, digest)) holder = key.holder
   }
-  return name
+  return holder
 }
+
+/** `admin` may do what every other scope may. */
+export const mayUse = ({ scopes }: KeyHolder, anyOf: readonly Scope[]): boolean =>
+  scopes.has('admin') || anyOf.some((scope) => scopes.has(scope))
 
 /** `Authorization: Bearer …`, or `X-API-Key: …`. */
 function presentedKey({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): string | undefined {

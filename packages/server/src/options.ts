@@ -1,5 +1,7 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import { type ApiKey, apiKeyProblems } from './api-key.ts'
 import type { Metrics } from './create-metrics.ts'
+import { type RateLimit, rateLimitProblem } from './rate-limit.ts'
 
 export interface ServerOptions {
   /** The desk behind the server. It is yours: closing the server does not close it. */
@@ -7,15 +9,20 @@ export interface ServerOptions {
   /** Default: silent. */
   readonly logger?: Logger
   /**
-   * Keys that callers may show, as `Authorization: Bearer …` or `X-API-Key`. Default: none, then everybody may ask, and
-   * the `Host` header is checked instead.
+   * Keys that callers may show, as `Authorization: Bearer …` or `X-API-Key`. A string is a key that may do everything, or
+   * `sha256:` and its digest. Default: none, then everybody may ask, and the `Host` header is checked instead.
    */
-  readonly apiKeys?: readonly string[]
+  readonly apiKeys?: readonly (string | ApiKey)[]
   /**
    * Names, beside `localhost` and addresses, that a server without keys answers to (`desk.lan`; a port is ignored).
    * Default: none.
    */
   readonly allowedHosts?: readonly string[]
+  /**
+   * How many requests each key name may send, or without keys each address; beyond it they are refused with 429. A key may
+   * have a limit of its own. Probes and `/metrics` do not count. Default: false, no limit.
+   */
+  readonly rateLimit?: RateLimit | false
   /** Largest body in bytes, of `POST /event` and under `/v1`. Default 16 MiB. */
   readonly bodyLimitBytes?: number
   /**
@@ -27,6 +34,8 @@ export interface ServerOptions {
   readonly pingIntervalMs?: number
   /** Milliseconds in which a whole request must have arrived, its headers in at most 20,000. Default 60,000. */
   readonly requestTimeoutMs?: number
+  /** Connections at a time; beyond it a new one is closed at once. Default 10,000. */
+  readonly maxConnections?: number
   /** Shown by `GET /health`. Default: not shown. */
   readonly version?: string
   /** From `createMetrics`, for `GET /metrics`; give its observer to the dispatcher, too. Default: there is no such route. */
@@ -36,7 +45,7 @@ export interface ServerOptions {
    * Default: ready until `server.close()` is called.
    */
   readonly ready?: () => boolean
-  /** Drives the pings. Default: the system's. */
+  /** Drives the pings and the rate limit. Default: the system's. */
   readonly clock?: Clock
 }
 
@@ -44,7 +53,8 @@ type Optional = 'version' | 'metrics'
 
 /** Every option with its value, checked. */
 export type ResolvedServerOptions = Readonly<
-  Required<Omit<ServerOptions, Optional>> & Pick<ServerOptions, Optional>
+  Required<Omit<ServerOptions, Optional | 'apiKeys'>> &
+    Pick<ServerOptions, Optional> & { readonly apiKeys: readonly ApiKey[] }
 >
 
 /** Fills in the defaults. Throws a `TypeError` that names the option with a bad value. */
@@ -53,26 +63,27 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   const resolved = {
     dispatcher: options.dispatcher,
     logger: options.logger ?? silentLogger,
-    apiKeys: options.apiKeys ?? [],
+    apiKeys: (options.apiKeys ?? []).map((key) => (typeof key === 'string' ? { key } : key)),
     allowedHosts: options.allowedHosts ?? [],
+    rateLimit: options.rateLimit ?? false,
     bodyLimitBytes: options.bodyLimitBytes ?? 16 * 1_024 * 1_024,
     trustProxy: options.trustProxy ?? false,
     pingIntervalMs: options.pingIntervalMs ?? 15_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    maxConnections: options.maxConnections ?? 10_000,
     ready: options.ready ?? (() => true),
     clock: options.clock ?? systemClock,
     ...(version === undefined ? {} : { version }),
     ...(metrics === undefined ? {} : { metrics }),
   }
-  for (const name of ['bodyLimitBytes', 'pingIntervalMs', 'requestTimeoutMs'] as const) {
+  for (const name of ['bodyLimitBytes', 'pingIntervalMs', 'requestTimeoutMs', 'maxConnections'] as const) {
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
       throw new TypeError(`${name} must be a whole number of at least 1, not ${resolved[name]}.`)
     }
   }
-  // Never in the message: the key itself.
-  const unusable = resolved.apiKeys.findIndex((key) => !/^[\x21-\x7e]+$/.test(key))
-  if (unusable !== -1) {
-    throw new TypeError(`apiKeys[${unusable}] is empty or holds characters that a header cannot carry.`)
-  }
+  const badLimit = resolved.rateLimit && rateLimitProblem(resolved.rateLimit)
+  if (badLimit) throw new TypeError(`rateLimit ${badLimit}`)
+  const [problem] = apiKeyProblems(resolved.apiKeys)
+  if (problem !== undefined) throw new TypeError(`apiKeys[${problem.index}] ${problem.message}`)
   return resolved
 }

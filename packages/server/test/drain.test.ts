@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from 'node:http'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
@@ -58,6 +59,8 @@ test('close does not wait for clients that keep an idle connection', async () =>
 test('while closing, a new event on an open connection hears shutting_down, and so does /readyz', async () => {
   const { dispatcher, open } = gate()
   await using desk = await openServer({ dispatcher })
+  const accepted: Socket[] = []
+  desk.server.server.on('connection', (socket) => accepted.push(socket))
   const busy = await openSocket(desk.port)
   busy.write(postEvent(EVENT))
   // Half a request: the server sees no idle connection and lets it finish.
@@ -67,6 +70,8 @@ test('while closing, a new event on an open connection hears shutting_down, and 
   const lateProbe = await openSocket(desk.port)
   lateProbe.write('GET /ready')
   await expect.poll(() => dispatcher.calls.length).toBe(1)
+  // Node 26 takes a connection for idle until its first byte is read.
+  await expect.poll(() => accepted.filter(({ bytesRead }) => bytesRead > 0).length).toBe(3)
   const closed = desk.server.close()
   const answer = readAll(late)
   const probed = readAll(lateProbe)

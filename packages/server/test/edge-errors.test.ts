@@ -39,13 +39,32 @@ test.each([
     431,
     'header_too_large',
   ],
+  [
+    'an address of 9 KB',
+    `GET /livez?${'x'.repeat(9_000)} HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`,
+    431,
+    'header_too_large',
+  ],
   ['no Host', 'GET /event HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'invalid_request'],
+  [
+    'a foreign host in the address, which goes before the header',
+    `GET http://evil.example/backends HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`,
+    403,
+    'forbidden',
+  ],
+  [
+    'a foreign host in the address, and an expectation',
+    `GET http://evil.example/backends HTTP/1.1\r\n${HOST}expect: wonders\r\nconnection: close\r\n\r\n`,
+    403,
+    'forbidden',
+  ],
   [
     'an unknown expectation',
     `GET /nowhere HTTP/1.1\r\n${HOST}expect: wonders\r\nconnection: close\r\n\r\n`,
     404,
     'not_found',
   ],
+  ['a tunnel', `CONNECT localhost:22 HTTP/1.1\r\n${HOST}\r\n`, 400, 'invalid_request'],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}connection: close\r\n\r\n`, 404, 'not_found'],
   [
     'a method nobody serves',
@@ -60,6 +79,16 @@ test.each([
   expect(answer.body).toEqual({ error: code, details: expect.any(String) })
   expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
   expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+})
+
+test('a proxy that asks with the whole address is answered as anybody', async () => {
+  await using desk = await openServer({ dispatcher })
+  const ask = (address: string) => sendRaw(desk.port, `GET ${address} HTTP/1.1\r\nconnection: close\r\n\r\n`)
+  expect(await ask('http://balancer.example/livez')).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+  const unknown = await ask('http://127.0.0.1/v1/nowhere')
+  expect(unknown).toMatch(/^HTTP\/1.1 404 Not Found\r\n/)
+  // In OpenAI's shape, as under `/v1` always.
+  expect(unknown).toContain('"type":"invalid_request_error"')
 })
 
 test.each([
@@ -136,4 +165,14 @@ test('Expect: 100-continue is honoured', async () => {
   const answer = readAll(socket)
   socket.write(body)
   expect(await answer).toContain('200 OK')
+})
+
+test('more connections than wanted are closed, and those that are open go on', async () => {
+  await using desk = await openServer({ dispatcher, maxConnections: 1 })
+  const first = await openSocket(desk.port)
+  expect(await sendRaw(desk.port, postEvent({ content: 'Hi' })).catch(() => '')).toBe('')
+  const answer = readAll(first)
+  first.write(postEvent({ content: 'Hi' }, { connection: 'close' }))
+  expect(await answer).toContain('200 OK')
+  expect(await sendRaw(desk.port, postEvent({ content: 'Hi' }, { connection: 'close' }))).toContain('200 OK')
 })

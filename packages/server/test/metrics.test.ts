@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SuccessOutcome } from '@ai-ticket/core'
 import { createMetrics } from '@ai-ticket/server'
 import type { StartKoboldSimulatorOptions } from '@ai-ticket/testkit'
@@ -113,6 +114,18 @@ test('the process shows its version, memory and event loop', async () => {
   expect(seen.get(`ai_ticket_build_info{version="1.2.3",node="${process.versions.node}"}`)).toBe(1)
   expect(seen.get('ai_ticket_resident_memory_bytes')).toBeGreaterThan(10_000_000)
   expect(seen.get('ai_ticket_event_loop_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0)
+})
+
+test('an event loop that is not late shows no delay', async () => {
+  await using desk = await openMeasured()
+  const late = async () => (await scrape(desk)).get('ai_ticket_event_loop_delay_seconds{quantile="0.5"}')
+  expect(await late()).toBe(0)
+  // What is measured is time: five ticks of it, again where the machine was too busy.
+  const lateInAWhile = async () => {
+    await sleep(100)
+    return late()
+  }
+  await expect.poll(lateInAWhile, { timeout: 10_000 }).toBeLessThan(0.01)
 })
 
 test('every family follows the naming rules of Prometheus', async () => {

@@ -6,6 +6,8 @@ import { type OpenServer, openServer } from './open-server.ts'
 export interface DeskOptions {
   /** One backend each; the first is `kobold-1`. Default: one that answers at once. */
   readonly simulators?: readonly KoboldSimulatorOptions[]
+  /** Of each backend. Default: none. */
+  readonly aliases?: readonly Readonly<Record<string, string>>[]
   readonly dispatcher?: Partial<DispatcherOptions>
   readonly server?: Partial<ServerOptions>
 }
@@ -24,9 +26,10 @@ export async function openDesk(options: DeskOptions = {}): Promise<OpenDesk> {
   )
   const [simulator] = simulators
   if (simulator === undefined) throw new Error('A desk needs a backend.')
-  const backends = simulators.map(({ url }, index) =>
-    createKoboldBackend({ url, name: `kobold-${index + 1}` }),
-  )
+  const backends = simulators.map(({ url }, index) => ({
+    backend: createKoboldBackend({ url, name: `kobold-${index + 1}` }),
+    aliases: options.aliases?.[index] ?? {},
+  }))
   const dispatcher = createDispatcher({ backends, ...options.dispatcher })
   const server = await openServer({ dispatcher, ...options.server })
   return {

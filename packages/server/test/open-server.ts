@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { createServer } from '../src/create-server.ts'
 import type { ServerOptions } from '../src/options.ts'
+import { createServer } from './judged-server.ts'
+import { checkResponse } from './openapi-judge.ts'
 
 export interface OpenServer extends AsyncDisposable {
   readonly server: FastifyInstance
@@ -60,12 +61,14 @@ export function readUntil(socket: Socket, text: string): Promise<string> {
   })
 }
 
-/** An answer off the wire, taken apart. */
+/** An answer off the wire, taken apart, and held against the description: an error, in the desk's own words. */
 export function parseRaw(answer: string): { status: number; headers: Headers; body: unknown } {
   const end = answer.indexOf('\r\n\r\n')
   const [start = '', ...lines] = answer.slice(0, end).split('\r\n')
   const headers = new Headers(lines.map((line) => line.split(/: ?(.*)/, 2) as [string, string]))
-  return { status: Number(start.split(' ')[1]), headers, body: JSON.parse(answer.slice(end + 4)) }
+  const [status, body] = [Number(start.split(' ')[1]), answer.slice(end + 4)]
+  checkResponse({ method: '', path: '', status, headers, body, isRouted: false })
+  return { status, headers, body: JSON.parse(body) }
 }
 
 export const postEvent = (event: unknown, headers: Record<string, string> = {}): string => {

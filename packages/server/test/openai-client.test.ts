@@ -81,6 +81,10 @@ test('completions, whole and streamed', async () => {
   const answer = await completions.create({ model: 'any', prompt: 'Once upon a time', max_tokens: 20 })
   const stream = await completions.create({ model: 'any', prompt: ['Once upon a time'], stream: true })
   const chunks = await collect(stream)
+  // The text itself, without the tags of a chat: it is to be continued.
+  for (const call of desk.simulator.calls) {
+    expect(call).toMatchObject({ endpoint: 'text', body: { prompt: 'Once upon a time' } })
+  }
   expect(answer).toMatchObject({
     id: expect.stringMatching(/^cmpl-/),
     object: 'text_completion',
@@ -184,4 +188,23 @@ test('the list of models, and one of them', async () => {
   expect(await models.retrieve('koboldcpp/large')).toEqual(all[1])
   expect(await models.retrieve('default')).toMatchObject({ object: 'model', created: expect.any(Number) })
   await expect(models.retrieve('gpt-5')).rejects.toMatchObject({ status: 404, code: 'model_not_found' })
+})
+
+test('aliases are listed beside the models, and a chat by an alias reaches its model', async () => {
+  await using desk = await openDesk({
+    simulators: [{ model: 'koboldcpp/tiny' }, { model: 'koboldcpp/large' }],
+    aliases: [{ fast: 'koboldcpp/tiny' }, { writer: 'koboldcpp/large', critic: 'koboldcpp/large' }],
+  })
+  const { models, chat } = clientOf(desk)
+  const ids = (await collect(models.list())).map(({ id }) => id)
+  expect(ids).toEqual(['koboldcpp/tiny', 'fast', 'koboldcpp/large', 'writer', 'critic', 'default'])
+  expect(await models.retrieve('writer')).toMatchObject({ id: 'writer', owned_by: 'kobold-2' })
+  for (const model of ['critic', 'writer']) {
+    expect(await chat.completions.create({ ...HI, model, max_tokens: 5 })).toMatchObject({
+      model: 'koboldcpp/large',
+    })
+  }
+  expect(await chat.completions.create({ ...HI, model: 'fast', max_tokens: 5 })).toMatchObject({
+    model: 'koboldcpp/tiny',
+  })
 })

@@ -1,7 +1,7 @@
 import { type Backend, type Clock, createDispatcher, type StreamEvent, systemClock } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { createServer } from '../src/create-server.ts'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
+import { createServer } from './judged-server.ts'
 import { openServer, openSocket, readUntil } from './open-server.ts'
 
 const HI = { model: 'any', messages: [{ role: 'user', content: 'Hi' }] }

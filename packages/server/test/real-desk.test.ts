@@ -60,7 +60,7 @@ test.each([
 })
 
 test('a stream has the same text as its outcome', async () => {
-  await using desk = await openDesk({ tokensPerSecond: 2_000, answer: () => 'One two three four.' })
+  await using desk = await openDesk({ tokensPerSecond: 100, answer: () => 'One two three four.' })
   const response = await post(desk.url, { content: 'Count.' }, ASK_FOR_STREAM)
   const frames = (await response.text()).split('\n\n').filter((frame) => frame.startsWith('event: '))
   const read = (frame = '') => JSON.parse(frame.split('data: ')[1] ?? '')

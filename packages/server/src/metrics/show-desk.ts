@@ -30,6 +30,12 @@ export function showDesk(registry: Registry): (report: DeskReport) => void {
     'ai_ticket_backend_repeats_left',
     'What the retry budget of the backend still allows',
   )
+  const speed = new Gauge({
+    name: 'ai_ticket_backend_tokens_per_second',
+    help: 'Speeds learned, of reading prompts (prompt) and of writing (completion)',
+    labelNames: ['backend', 'phase'],
+    registers,
+  })
   const state = new Gauge({
     name: 'ai_ticket_backend_state',
     help: '1 for the state that the backend is in, 0 for the others',
@@ -52,6 +58,9 @@ export function showDesk(registry: Registry): (report: DeskReport) => void {
       slots.set({ backend }, one.concurrency)
       inFlight.set({ backend }, one.in_flight)
       repeatsLeft.set({ backend }, one.repeats_left)
+      const { prompt_tokens_per_second: reading, completion_tokens_per_second: writing } = one
+      if (reading !== undefined) speed.set({ backend, phase: 'prompt' }, reading)
+      if (writing !== undefined) speed.set({ backend, phase: 'completion' }, writing)
       for (const name of STATES) state.set({ backend, state: name }, Number(name === one.state))
       for (const name of BREAKERS) breaker.set({ backend, state: name }, Number(name === one.breaker))
     }

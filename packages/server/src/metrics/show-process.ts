@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 
 const QUANTILES = [0.5, 0.99, 1]
 const NANOSECONDS = 1e9
+const RESOLUTION_MS = 20
 const MICROSECONDS = 1e6
 
 /**
@@ -44,7 +45,7 @@ export function showProcess(registry: Registry, version: string): () => void {
     labelNames: ['quantile'],
     registers,
   })
-  const histogram = monitorEventLoopDelay({ resolution: 20 })
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
   return () => {
     const { rss, heapUsed } = process.memoryUsage()
@@ -54,8 +55,9 @@ export function showProcess(registry: Registry, version: string): () => void {
     processor.reset()
     processor.inc((user + system) / MICROSECONDS)
     for (const quantile of QUANTILES) {
-      const late = histogram.count === 0 ? 0 : histogram.percentile(quantile * 100)
-      delay.set({ quantile: String(quantile) }, late / NANOSECONDS)
+      // It measures from tick to tick of its timer: a loop that is not late shows the resolution.
+      const between = histogram.count === 0 ? 0 : histogram.percentile(quantile * 100) / NANOSECONDS
+      delay.set({ quantile: String(quantile) }, Math.max(0, between - RESOLUTION_MS / 1000))
     }
     histogram.reset()
     histogram.enable()

@@ -14,14 +14,14 @@ export interface ModelList {
   readonly data: readonly Model[]
 }
 
-/** The models that the backends report, each once, and `default`, which any of them may answer. */
+/** The models that the backends report and their aliases, each once, and `default`, which any of them may answer. */
 export function modelList(
-  backends: readonly Pick<BackendHealth, 'name' | 'models'>[],
+  backends: readonly Pick<BackendHealth, 'name' | 'models' | 'aliases'>[],
   created: number,
 ): ModelList {
   const owners = new Map<string, string>()
-  for (const { name, models } of backends) {
-    for (const id of models) if (!owners.has(id)) owners.set(id, name)
+  for (const { name, models, aliases = [] } of backends) {
+    for (const id of [...models, ...aliases]) if (!owners.has(id)) owners.set(id, name)
   }
   if (!owners.has('default')) owners.set('default', 'ai-ticket')
   const toModel = ([id, owned_by]: [string, string]): Model => ({ id, object: 'model', created, owned_by })

@@ -10,7 +10,7 @@ export type ReadContent =
   | { readonly ok: false; readonly failure: Failure }
 
 /** Handed on to the backend. The last line is no part of OpenAI's dialect; local servers and their clients know it. */
-const PARAMETERS = [
+export const PARAMETERS = [
   ...['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'],
   ...['stop', 'seed', 'logit_bias', 'tools', 'tool_choice', 'response_format'],
   ...['top_k', 'min_p', 'repetition_penalty', 'grammar'],

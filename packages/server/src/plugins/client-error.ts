@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Failure } from '@ai-ticket/core'
 import { currentResponse } from '../current-response.ts'
 import { replyToFailure } from '../reply.ts'
@@ -28,8 +29,23 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     socket.destroy(error)
     return
   }
+  answerRaw(socket, FAILURES_OF_NODE[error.code ?? ''] ?? MALFORMED)
+}
+
+/** Without this, Node closes the connection of who sends CONNECT and says nothing. */
+export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => socket.destroy())
+  answerRaw(socket, NO_PROXY)
+}
+
+const NO_PROXY: Failure = {
+  code: 'invalid_request',
+  details: 'This server is no proxy: it opens no tunnels.',
+}
+
+function answerRaw(socket: Duplex, failure: Failure): void {
   answered.add(socket)
-  socket.end(rawReply(FAILURES_OF_NODE[error.code ?? ''] ?? MALFORMED))
+  socket.end(rawReply(failure))
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
@@ -37,7 +53,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
 const LINGER_MS = 1_000
 
 /** Every further chunk of a broken request is an error again. */
-const answered = new WeakSet<Socket>()
+const answered = new WeakSet<Duplex>()
 
 function rawReply(failure: Failure): string {
   const { status, headers, body } = replyToFailure(failure)

@@ -6,9 +6,10 @@ import { addCompletionRoute } from './add-completion-route.ts'
 
 /** `POST /v1/chat/completions`, as OpenAI's clients know it. */
 export function addChatCompletionsRoute(server: FastifyInstance, options: AnswerOptions): void {
+  const openapi = async () => (await import('../openapi/operations/completions.ts')).postChatCompletion
   addCompletionRoute(
     server,
-    { path: '/v1/chat/completions', read: readChatRequest, shape: chatShape },
+    { path: '/v1/chat/completions', read: readChatRequest, shape: chatShape, continues: false, openapi },
     options,
   )
 }

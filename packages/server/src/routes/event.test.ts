@@ -1,7 +1,7 @@
 import { fastify } from 'fastify'
 import { expect, test } from 'vitest'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from '../../test/fake-dispatcher.ts'
-import { createServer } from '../create-server.ts'
+import { createServer } from '../../test/judged-server.ts'
 import { eventRoutes } from './event.ts'
 
 const answering = (outcome = SUCCESS) => fakeDispatcher({ onEvent: () => Promise.resolve(outcome) })
@@ -81,7 +81,7 @@ test('a compressed body is refused', async () => {
   })
 })
 
-test.each(['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/cloudevents+json'])(
+test.each(['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/vnd.event+json'])(
   'takes %s',
   async (type) => {
     await using server = createServer({ dispatcher: answering() })

@@ -1,11 +1,11 @@
 import type { Clock, Dispatcher, Logger } from '@ai-ticket/core'
 import { silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
-import { acceptOnlyJson } from '../accept-only-json.ts'
 import { type AnswerOptions, answerInStream, answerWhole } from '../answer-event.ts'
+import { acceptEvents } from '../cloudevents/accept-events.ts'
+import { replyToCaller } from '../cloudevents/reply-to-caller.ts'
 import { eventDialect } from '../event-dialect.ts'
 import { installErrorHandler } from '../plugins/error-handler.ts'
-import { replyToOutcome } from '../reply.ts'
 import { RequestProblem } from '../request-problem.ts'
 import { wantsEventStream } from '../wants-event-stream.ts'
 
@@ -24,15 +24,20 @@ export interface EventRoutesOptions {
 
 /**
  * `POST /event` as a Fastify plugin, for an app of your own: `app.register(eventRoutes, { dispatcher })`. It reads its
- * own bodies and answers its own errors; request ids, keys, limits of time and draining are the app's
+ * own bodies (JSON, or one CloudEvent) and answers its own errors; request ids, keys, limits of time and draining are the app's
  * (`createServer` has them all).
  */
 export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance, options, done) => {
   const { bodyLimitBytes = 16 * 1_024 * 1_024 } = options
   const answerOptions = withDefaults(options)
-  acceptOnlyJson(instance)
+  acceptEvents(instance)
   installErrorHandler(instance, answerOptions.logger)
-  instance.post('/event', { bodyLimit: bodyLimitBytes }, createEventHandler(answerOptions))
+  const openapi = async () => (await import('../openapi/operations/event.ts')).postEvent
+  instance.post(
+    '/event',
+    { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi } },
+    createEventHandler(answerOptions),
+  )
   done()
 }
 
@@ -47,13 +52,19 @@ const withDefaults = (options: EventRoutesOptions): AnswerOptions => ({
 function createEventHandler(options: AnswerOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw EMPTY_BODY
+    if (request.cloudEvents?.mode === 'batched') throw NO_BATCHES
     const exchange = { request, reply, event: request.body }
     if (wantsEventStream(request.headers.accept)) return answerInStream(exchange, options, eventDialect)
-    return answerWhole(exchange, options, replyToOutcome)
+    return answerWhole(exchange, options, (outcome) => replyToCaller(request, outcome, options))
   }
 }
 
 const EMPTY_BODY = new RequestProblem({
   code: 'invalid_request',
   details: 'The body is empty. Send an event as JSON.',
+})
+
+const NO_BATCHES = new RequestProblem({
+  code: 'unsupported_media_type',
+  details: 'The events of a batch become tickets, and this server keeps none. Send one CloudEvent at a time.',
 })

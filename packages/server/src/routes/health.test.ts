@@ -1,7 +1,7 @@
 import type { Health } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { fakeDispatcher } from '../../test/fake-dispatcher.ts'
-import { createServer } from '../create-server.ts'
+import { createServer } from '../../test/judged-server.ts'
 
 const HEALTH: Health = {
   status: 'healthy',

@@ -18,19 +18,24 @@ export interface HealthRoutesOptions {
  * - `GET /readyz`: new events are taken; 503 while the server drains. Does not depend on a backend.
  */
 export function addHealthRoutes(server: FastifyInstance, options: HealthRoutesOptions): void {
-  server.get('/health', async (request, reply) => {
-    const health = await lookAtBackends(options)
+  server.get('/health', { config: openapi('getHealth') }, async (request, reply) => {
+    const { status, ...detail } = await lookAtBackends(options)
     reply.header('cache-control', 'no-store')
-    if (!options.maySeeDetail(request)) return { status: health.status }
-    const { status, ...detail } = health
+    if (!options.maySeeDetail(request)) return { status }
     return { status, ...(options.version === undefined ? {} : { version: options.version }), ...detail }
   })
-  server.get('/livez', (_request, reply) => reply.header('cache-control', 'no-store').send('ok'))
-  server.get('/readyz', (_request, reply) => {
+  server.get('/livez', { config: openapi('getLivez') }, (_request, reply) =>
+    reply.header('cache-control', 'no-store').send('ok'),
+  )
+  server.get('/readyz', { config: openapi('getReadyz') }, (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return options.isReady() ? reply.send('ok') : sendReply(reply, replyToFailure(NOT_READY))
   })
 }
+
+const openapi = (name: 'getHealth' | 'getLivez' | 'getReadyz') => ({
+  openapi: async () => (await import('../openapi/operations/operations.ts'))[name],
+})
 
 const NOT_READY = { code: 'shutting_down', details: 'The server takes no new events.' } as const
 

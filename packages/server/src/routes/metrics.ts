@@ -4,7 +4,9 @@ import type { Metrics } from '../create-metrics.ts'
 
 /** `GET /metrics`, in the text format of Prometheus. Asks no backend. */
 export function addMetricsRoute(server: FastifyInstance, metrics: Metrics, dispatcher: Dispatcher): void {
-  server.get('/metrics', async (_request, reply) => {
+  const openapi = async () => (await import('../openapi/operations/operations.ts')).getMetrics
+  const config = { scopes: ['read'], isUnlimited: true, openapi } as const
+  server.get('/metrics', { config }, async (_request, reply) => {
     reply.header('content-type', metrics.contentType).header('cache-control', 'no-store')
     return metrics.render(dispatcher.report())
   })

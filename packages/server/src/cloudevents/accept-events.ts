@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isJsonType, refuseEncodedBody } from '../accept-only-json.ts'
+import { parseJsonBody } from '../parse-json-body.ts'
+import { contentModeOf } from './content-mode.ts'
+import { readIncoming } from './incoming.ts'
+import { unsupportedType } from './invalid-event.ts'
+
+/**
+ * Bodies are events: JSON, or CloudEvents 1.0 in binary, structured or batched mode; for all routes of the instance. What
+ * else comes is refused before it is read. A browser asks permission before it sends one of these types, or a `ce-`
+ * header, to a foreign site, so a page elsewhere cannot post events.
+ */
+export function acceptEvents(instance: FastifyInstance): void {
+  if (!instance.hasRequestDecorator('cloudEvents')) instance.decorateRequest('cloudEvents', undefined)
+  instance.addHook('onRequest', (request, _reply, done) => {
+    const { headers } = request.raw
+    const mode = contentModeOf(headers)
+    if (mode === 'unknown_format') return done(UNKNOWN_FORMAT)
+    const type = headers['content-type']
+    done(mode === undefined && type !== undefined && !isJsonType(type) ? NO_EVENT : undefined)
+  })
+  instance.removeAllContentTypeParsers()
+  instance.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, bytes, done) => {
+    try {
+      refuseEncodedBody(request.headers['content-encoding'])
+      done(null, readBody(request, bytes))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+function readBody(request: FastifyRequest, bytes: Buffer): unknown {
+  const mode = contentModeOf(request.headers)
+  if (mode === undefined) {
+    if (request.headers['content-type'] === undefined) throw NO_EVENT
+    return parseJsonBody(bytes)
+  }
+  if (mode === 'unknown_format') throw UNKNOWN_FORMAT
+  const { incoming, body } = readIncoming(request.raw, mode, bytes)
+  request.cloudEvents = incoming
+  return body
+}
+
+const NO_EVENT = unsupportedType(
+  'Send the event as JSON, with `Content-Type: application/json`, or as a CloudEvent.',
+)
+
+const UNKNOWN_FORMAT = unsupportedType(
+  'CloudEvents are taken as application/cloudevents+json, as application/cloudevents-batch+json, and in binary mode.',
+)

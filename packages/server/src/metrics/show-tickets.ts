@@ -1,0 +1,59 @@
+import { Gauge, type Registry } from '@prometheus-io/client'
+
+const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
+
+/** What is asked of a ticket store, for instance one of `@ai-ticket/tickets`. */
+export interface TicketFigures {
+  stats(): Promise<{
+    readonly byStatus: Readonly<Record<(typeof STATUSES)[number], number>>
+  }>
+  /** When the first waiting ticket was due, or will be, in milliseconds since 1970; undefined: none waits. */
+  nextDueAt(): Promise<number | undefined>
+  /** How many callbacks are to be delivered yet. */
+  pendingCallbacks(): Promise<number>
+}
+
+/** Gauges of the tickets, read when somebody asks. A store that fails is seen as that, and does not fail the others. */
+export function showTickets(
+  registry: Registry,
+  { source, wallTime }: { readonly source: TicketFigures; wallTime(): number },
+): () => Promise<void> {
+  const registers = [registry]
+  const available = new Gauge({
+    name: 'ai_ticket_store_available',
+    help: '1 while the ticket store answers, else 0',
+    registers,
+  })
+  const tickets = new Gauge({
+    name: 'ai_ticket_tickets',
+    help: 'Tickets in the store, recorded events among them, by status',
+    labelNames: ['status'],
+    registers,
+  })
+  const overdue = new Gauge({
+    name: 'ai_ticket_tickets_overdue_seconds',
+    help: 'For how long the first waiting ticket could have run; 0 where none is due',
+    registers,
+  })
+  const pending = new Gauge({
+    name: 'ai_ticket_callbacks_pending',
+    help: 'Callbacks that are to be delivered yet',
+    registers,
+  })
+  return async () => {
+    try {
+      const [{ byStatus }, dueAt, callbacks] = await Promise.all([
+        source.stats(),
+        source.nextDueAt(),
+        source.pendingCallbacks(),
+      ])
+      for (const status of STATUSES) tickets.set({ status }, byStatus[status])
+      overdue.set(dueAt === undefined ? 0 : Math.max(0, wallTime() - dueAt) / 1_000)
+      pending.set(callbacks)
+      available.set(1)
+    } catch {
+      available.set(0)
+      for (const gauge of [tickets, overdue, pending]) gauge.reset()
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { Outcome } from '@ai-ticket/core'
+import type { HttpReply } from '../reply.ts'
+import { chatShape } from './chat-shape.ts'
+import { completionBody } from './completion-body.ts'
+import { errorReply, outcomeFailure } from './error-reply.ts'
+import { readChatRequest } from './read-chat-request.ts'
+import { readTextRequest } from './read-text-request.ts'
+import { textShape } from './text-shape.ts'
+
+/** What a request of OpenAI's dialect asks of the desk, and how its outcome is told. */
+export interface OpenAiRequest {
+  /** For a dispatcher, which checks types and ranges. */
+  readonly event: Readonly<Record<string, unknown>>
+  /** `createdAt`: milliseconds since 1970. */
+  readonly replyTo: (outcome: Outcome, createdAt: number) => HttpReply
+}
+
+export type OpenAiRequestRead =
+  | { readonly type: 'request'; readonly request: OpenAiRequest }
+  /** The answer, without asking anybody. */
+  | { readonly type: 'refused'; readonly reply: HttpReply }
+  | { readonly type: 'unknown_path'; readonly known: readonly string[] }
+
+const DIALECT = new Map([
+  ['/v1/chat/completions', { read: readChatRequest, shape: chatShape }],
+  ['/v1/completions', { read: readTextRequest, shape: textShape }],
+])
+
+/**
+ * OpenAI's dialect without HTTP, for lines of a batch file: the same events, bodies and errors as `POST /v1/…` has.
+ * Answers are whole; `stream` is ignored.
+ */
+export function readOpenAiRequest(path: string, body: unknown): OpenAiRequestRead {
+  const route = DIALECT.get(path)
+  if (route === undefined) return { type: 'unknown_path', known: [...DIALECT.keys()] }
+  const asked = route.read(body)
+  if (!asked.ok) return { type: 'refused', reply: errorReply(asked.failure) }
+  const { event, model } = asked.value
+  const replyTo = (outcome: Outcome, createdAt: number): HttpReply => {
+    if ('error' in outcome) return errorReply(outcomeFailure(outcome))
+    const context = { shape: route.shape, model, created: Math.floor(createdAt / 1_000) }
+    return { status: 200, headers: {}, body: completionBody(outcome, context) }
+  }
+  return { type: 'request', request: { event, replyTo } }
+}

@@ -1,0 +1,23 @@
+export { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS } from './openapi/cloud-event-parts.ts'
+export { described } from './openapi/described.ts'
+export type {
+  Answer,
+  AnswerHeader,
+  Content,
+  DescribedRoute,
+  DescribeOperation,
+  Operation,
+  Parameter,
+  RequestBody,
+  Tag,
+} from './openapi/operation.ts'
+export type { OpenApiRegistry, OperationExtension, RegisteredRoute } from './openapi/registry.ts'
+export { CloudEventSchema } from './openapi/schemas/cloud-event.ts'
+export { EVENT_STREAM, EVENT_WORDS, StreamFailureSchema } from './openapi/schemas/event.ts'
+export {
+  AttemptSchema,
+  FailureCodeSchema,
+  FailureOutcomeSchema,
+  OUTCOME_SCHEMAS,
+  SuccessOutcomeSchema,
+} from './openapi/schemas/outcome.ts'

@@ -1,0 +1,106 @@
+import { FAILURES, type FailureCode } from '@ai-ticket/core'
+import { HTTP_STATUS } from '../http-status.ts'
+import { errorReply } from '../openai/error-reply.ts'
+import { replyToFailure } from '../reply.ts'
+import { COMMON_HEADERS, RATE_HEADERS } from './common-headers.ts'
+import type { DocumentOptions } from './document-options.ts'
+import type { DescribedRoute } from './operation.ts'
+
+/** How a route tells failures: in the desk's own words, with the outcome behind them where there is one, or in OpenAI's. */
+export type FailureShape = 'Failure' | 'EventFailure' | 'OpenAiError'
+
+/** Any request may end so before its route is known. */
+const EVERYWHERE: readonly FailureCode[] = [
+  'invalid_request',
+  'request_timeout',
+  'header_too_large',
+  'internal_error',
+]
+const GUARDED: readonly FailureCode[] = ['forbidden', 'shutting_down']
+const WITH_BODY: readonly FailureCode[] = [
+  'payload_too_large',
+  'unsupported_media_type',
+  'invalid_input_format',
+]
+
+/** Every code that a route can end in. */
+export function failureCodes(route: DescribedRoute, options: DocumentOptions): Set<FailureCode> {
+  const { access, body, failures } = route.operation
+  const codes = new Set([...EVERYWHERE, ...failures])
+  const add = (more: readonly FailureCode[]) => {
+    for (const code of more) codes.add(code)
+  }
+  // A body that nobody asked for is read, too, but with a GET.
+  if (body !== undefined || !route.route.startsWith('GET ')) add(WITH_BODY)
+  if (access === 'open') return codes
+  add(GUARDED)
+  if (options.withKeys) add(['unauthorised'])
+  if (isLimited(route, options)) add(['rate_limited'])
+  return codes
+}
+
+export const isLimited = ({ operation, isUnlimited }: DescribedRoute, { withLimits }: DocumentOptions) =>
+  withLimits && !isUnlimited && operation.access !== 'open'
+
+/** Responses of OpenAPI by status. */
+export function failureAnswers(codes: ReadonlySet<FailureCode>, shape: FailureShape): Record<number, object> {
+  const answers: Record<number, object> = {}
+  for (const [status, those] of byStatus(codes, shape)) {
+    answers[status] = {
+      description: those.map((code) => `\`${code}\`: ${FAILURES[code].summary}`).join('\n\n'),
+      headers: headersOf(those, shape),
+      content: contentOf(those, shape),
+    }
+  }
+  return answers
+}
+
+function byStatus(codes: ReadonlySet<FailureCode>, shape: FailureShape): Map<number, FailureCode[]> {
+  const statuses = new Map<number, FailureCode[]>()
+  const add = (status: number, code: FailureCode) =>
+    statuses.set(status, [...(statuses.get(status) ?? []), code])
+  for (const code of codes) {
+    add(shape === 'OpenAiError' ? errorReply({ code, details: '' }).status : HTTP_STATUS[code], code)
+    // Refused by the desk, no backend was asked (`outcomeFailure`).
+    if (shape === 'OpenAiError' && code === 'api_client_error') add(400, code)
+  }
+  return statuses
+}
+
+const SENT: Readonly<Record<string, string>> = {
+  'retry-after': 'Seconds after which it is worth asking again.',
+  'www-authenticate': 'How to send a key.',
+  'x-should-retry': "Tells OpenAI's clients whether to repeat the request.",
+}
+
+/** Required where every code of the status sends it. */
+function headersOf(codes: readonly FailureCode[], shape: FailureShape): Record<string, object> {
+  const reply = shape === 'OpenAiError' ? errorReply : replyToFailure
+  const sent = codes.map((code) => Object.keys(reply({ code, details: '' }).headers))
+  const rate = codes.includes('rate_limited') ? RATE_HEADERS : {}
+  const headers: Record<string, object> = { ...COMMON_HEADERS, ...rate }
+  for (const [name, description] of Object.entries(SENT)) {
+    const often = sent.filter((names) => names.includes(name)).length
+    if (often === 0) continue
+    headers[name] = { description, required: often === codes.length, schema: { type: 'string' } }
+  }
+  return headers
+}
+
+const refTo = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+
+function contentOf(codes: readonly FailureCode[], shape: FailureShape): Record<string, object> {
+  const content = { 'application/json': { schema: schemaOf(codes, shape) } }
+  const ofEvents = codes.filter((code) => FAILURES[code].stage !== 'edge')
+  if (shape !== 'EventFailure' || ofEvents.length === 0) return content
+  const data = { properties: { error: { enum: ofEvents } } }
+  const schema = { allOf: [refTo('CloudEventFailure'), { properties: { data } }] }
+  return { ...content, 'application/cloudevents+json': { schema } }
+}
+
+function schemaOf(codes: readonly FailureCode[], shape: FailureShape): object {
+  // Its `code` may be OpenAI's own word for ours.
+  if (shape === 'OpenAiError') return refTo('OpenAiError')
+  const told = shape === 'Failure' ? refTo('Failure') : { anyOf: [refTo('FailureOutcome'), refTo('Failure')] }
+  return { allOf: [told, { properties: { error: { enum: codes } } }] }
+}

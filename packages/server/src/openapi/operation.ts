@@ -1,0 +1,88 @@
+import type { FailureCode } from '@ai-ticket/core'
+import type { GenericSchema } from 'valibot'
+import type { Scope } from '../api-key.ts'
+
+/**
+ * What a route says of itself, for `GET /openapi.json`. Schemas are valibot's: the ones that validate, where something
+ * is validated. Failures are codes: their statuses and shapes follow from the table of codes and the address.
+ */
+export interface Operation {
+  /** Unique; what generated clients call the method. */
+  readonly operationId: string
+  /** One line, without a full stop. */
+  readonly summary: string
+  /** Markdown. */
+  readonly description?: string
+  readonly tag: Tag
+  /** The address as a template, where Fastify's own is not one: `/v1/models/{model}` for `/v1/models/*`. */
+  readonly path?: string
+  readonly parameters?: readonly Parameter[]
+  readonly body?: RequestBody
+  /** By status: everything that is no failure. */
+  readonly answers: Readonly<Record<number, Answer>>
+  /** Codes that this route can end in, beside those that `access` and `body` bring along. */
+  readonly failures: readonly FailureCode[]
+  /**
+   * How failures are told. `event`: with the outcome behind them where there is one, also as a CloudEvent. Default: under
+   * `/v1` as OpenAI does, else `plain`.
+   */
+  readonly failureShape?: 'plain' | 'event'
+  /** `open`: for anybody, with any `Host`, also while the server drains. Default: `guarded`. */
+  readonly access?: 'open' | 'guarded'
+  /** Schemas that get a name of their own; wherever one of them is used, its name stands. */
+  readonly schemas?: Readonly<Record<string, GenericSchema>>
+}
+
+export type Tag = 'Events' | 'Tickets' | 'OpenAI' | 'Operations'
+
+export interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query' | 'header'
+  readonly description: string
+  readonly schema: GenericSchema
+  /** Default: only what stands in the path. */
+  readonly required?: boolean
+}
+
+export interface RequestBody {
+  /** Default: true. */
+  readonly required?: boolean
+  /** By media type. */
+  readonly content: Readonly<Record<string, Content>>
+}
+
+export interface Answer {
+  readonly description: string
+  /** By lower-case name; beside `X-Request-Id`, which every answer has. */
+  readonly headers?: Readonly<Record<string, AnswerHeader>>
+  /** By media type. Absent: no body. */
+  readonly content?: Readonly<Record<string, Content>>
+}
+
+export interface AnswerHeader {
+  readonly description: string
+  /** Default: false. */
+  readonly required?: boolean
+}
+
+export interface Content {
+  readonly schema: GenericSchema
+  /** By name, for people. */
+  readonly examples?: Readonly<Record<string, unknown>>
+  /** The data of server-sent events, by the name of the event; `message` is one without a name. */
+  readonly events?: Readonly<Record<string, GenericSchema>>
+}
+
+/** Asked once, when the document is: schemas cost nothing before. */
+export type DescribeOperation = () => Operation | Promise<Operation>
+
+/** A route with what it says of itself. */
+export interface DescribedRoute {
+  /** `METHOD /path`, as Fastify knows it. */
+  readonly route: string
+  readonly operation: Operation
+  /** Of the keys that may ask, without `admin`, which always may. */
+  readonly scopes: readonly Scope[]
+  /** No limit of requests counts it. */
+  readonly isUnlimited: boolean
+}

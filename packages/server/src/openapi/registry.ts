@@ -1,0 +1,71 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { Scope } from '../api-key.ts'
+import type { DescribedRoute, DescribeOperation, Operation } from './operation.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the route says of itself in `GET /openapi.json`. False: nothing, on purpose. */
+    openapi?: DescribeOperation | false
+  }
+  interface FastifyInstance {
+    /** What is described of this server. */
+    openapi: OpenApiRegistry
+  }
+}
+
+export interface OpenApiRegistry {
+  /**
+   * Adds to what another plugin says of a route: `extend('POST /event', (operation) => ({ ...operation, … }))`. Where
+   * there is no such route, nothing happens.
+   */
+  extend(route: string, extension: OperationExtension): void
+  /** All routes, `METHOD /path`, as Fastify knows them. HEAD, which follows from GET, is left out. */
+  readonly routes: ReadonlyMap<string, RegisteredRoute>
+  /** Routes that describe themselves, with what others add to them. */
+  describe(): Promise<DescribedRoute[]>
+}
+
+export type OperationExtension = (operation: Operation) => Operation | Promise<Operation>
+
+export interface RegisteredRoute {
+  readonly describe: DescribeOperation | false | undefined
+  /** Of the keys that may ask, without `admin`, which always may. */
+  readonly scopes: readonly Scope[]
+  readonly isUnlimited: boolean
+}
+
+/** Collects what routes say of themselves. To be called before there are routes. */
+export function installOpenApi(server: FastifyInstance): OpenApiRegistry {
+  const routes = new Map<string, RegisteredRoute>()
+  const extensions: { readonly route: string; readonly extension: OperationExtension }[] = []
+  server.addHook('onRoute', ({ method, url, config }: RouteOptions) => {
+    const { openapi: describe, scopes = [], isUnlimited = false } = config ?? {}
+    for (const one of [method].flat()) {
+      if (one !== 'HEAD') routes.set(`${one} ${url}`, { describe, scopes, isUnlimited })
+    }
+  })
+  const extend = async (route: string, operation: Operation): Promise<Operation> => {
+    let extended = operation
+    for (const one of extensions) if (one.route === route) extended = await one.extension(extended)
+    return extended
+  }
+  const registry: OpenApiRegistry = {
+    routes,
+    extend: (route, extension) => void extensions.push({ route, extension }),
+    describe: () =>
+      Promise.all(
+        [...routes].flatMap(([route, { describe, scopes, isUnlimited }]) =>
+          describe ? [describeRoute(route, describe, { scopes, isUnlimited })] : [],
+        ),
+      ),
+  }
+  async function describeRoute(
+    route: string,
+    describe: DescribeOperation,
+    rest: Pick<DescribedRoute, 'scopes' | 'isUnlimited'>,
+  ): Promise<DescribedRoute> {
+    return { ...rest, route, operation: await extend(route, await describe()) }
+  }
+  server.decorate('openapi', registry)
+  return registry
+}

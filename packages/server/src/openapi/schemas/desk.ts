@@ -1,0 +1,54 @@
+import * as v from 'valibot'
+import { count, milliseconds } from './outcome.ts'
+
+// The types are in core/src/dispatcher.ts; `schemas.test.ts` holds the two together.
+
+const speed = v.exactOptional(v.pipe(v.number(), v.description('Learned, in tokens per second.')))
+
+const health = {
+  name: v.string(),
+  state: v.picklist(['unknown', 'ready', 'busy', 'loading', 'down', 'stuck']),
+  models: v.array(v.string()),
+  aliases: v.exactOptional(v.pipe(v.array(v.string()), v.description('Further names of its models.'))),
+  context_length: v.exactOptional(count),
+  version: v.exactOptional(v.string()),
+  concurrency: v.pipe(count, v.description('Slots of this desk.')),
+  in_flight: v.pipe(count, v.description('Slots that are taken.')),
+  details: v.exactOptional(v.pipe(v.string(), v.description('Why it is not ready.'))),
+}
+
+export const BackendHealthSchema = v.object(health)
+
+export const BackendReportSchema = v.object({
+  ...health,
+  breaker: v.picklist(['closed', 'open', 'trial']),
+  repeats_left: v.pipe(v.number(), v.description('What its retry budget has left.')),
+  latency_ms: v.exactOptional(v.pipe(milliseconds, v.description('Recent mean of a whole call.'))),
+  prompt_tokens_per_second: speed,
+  completion_tokens_per_second: speed,
+})
+
+export const LineReportSchema = v.object({
+  waiting: v.pipe(count, v.description('Events that wait for a slot.')),
+  capacity: count,
+  oldest_ms: v.exactOptional(milliseconds),
+  eta_seconds: v.exactOptional(
+    v.pipe(v.number(), v.description('When an event that comes now is likely to start.')),
+  ),
+})
+
+export const DeskReportSchema = v.object({ backends: v.array(BackendReportSchema), line: LineReportSchema })
+
+export const HealthSchema = v.object({
+  status: v.pipe(v.picklist(['healthy', 'degraded']), v.description('`degraded`: no backend answers.')),
+  version: v.exactOptional(v.string()),
+  backends: v.exactOptional(v.array(BackendHealthSchema)),
+  waiting: v.exactOptional(v.pipe(count, v.description('Events that wait for a slot.'))),
+})
+
+export const DESK_SCHEMAS = {
+  BackendHealth: BackendHealthSchema,
+  BackendReport: BackendReportSchema,
+  DeskReport: DeskReportSchema,
+  Health: HealthSchema,
+}

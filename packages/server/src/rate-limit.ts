@@ -1,0 +1,73 @@
+import type { Clock } from '@ai-ticket/core'
+
+/** So many requests in so much time, evenly: after a burst there is one more every `windowMs / requests`. */
+export interface RateLimit {
+  readonly requests: number
+  /** In milliseconds. */
+  readonly windowMs: number
+  /** How many may come at once after a pause. Default: `requests`. */
+  readonly burst?: number
+}
+
+/** Where a caller stands after a request. Times are milliseconds from now. */
+export interface RateStanding {
+  readonly isAllowed: boolean
+  /** Requests that would be let in now. */
+  readonly remaining: number
+  /** Until there is one more. */
+  readonly nextInMs: number
+  /** Until the whole burst is there again. */
+  readonly fullInMs: number
+}
+
+export interface RateLimiter {
+  /** Counts a request of this caller, unless it is refused. */
+  take(caller: string, limit: RateLimit): RateStanding
+}
+
+/** So many callers are remembered; of more, those that were silent longest begin anew. */
+const REMEMBERED = 10_000
+
+/** Sums of thirds are not whole. */
+const ROUNDING_MS = 1e-3
+
+export const burstOf = ({ requests, burst = requests }: RateLimit): number => burst
+
+export const costMsOf = ({ requests, windowMs }: RateLimit): number => windowMs / requests
+
+/**
+ * The generic cell rate algorithm: one number for each caller, the moment at which its whole burst is there again.
+ * Nothing ticks, and memory is bounded whoever asks.
+ */
+export function createRateLimiter({ now }: Pick<Clock, 'now'>, remembered = REMEMBERED): RateLimiter {
+  /** In the order in which callers were last let in. */
+  const fullAt = new Map<string, number>()
+
+  function remember(caller: string, time: number): void {
+    fullAt.delete(caller)
+    fullAt.set(caller, time)
+    const [eldest] = fullAt.keys()
+    if (fullAt.size > remembered && eldest !== undefined) fullAt.delete(eldest)
+  }
+
+  return {
+    take(caller, limit) {
+      const time = now()
+      const costMs = costMsOf(limit)
+      const wholeMs = burstOf(limit) * costMs
+      const before = Math.max(0, (fullAt.get(caller) ?? time) - time)
+      const isAllowed = before + costMs <= wholeMs + ROUNDING_MS
+      const fullInMs = isAllowed ? before + costMs : before
+      if (isAllowed) remember(caller, time + fullInMs)
+      const remaining = Math.max(0, Math.floor((wholeMs - fullInMs + ROUNDING_MS) / costMs))
+      const nextInMs = Math.max(0, fullInMs - wholeMs + (remaining + 1) * costMs)
+      return { isAllowed, remaining, nextInMs, fullInMs }
+    },
+  }
+}
+
+/** What is wrong with it, fit to stand behind its name. */
+export function rateLimitProblem({ requests, windowMs, burst = 1 }: RateLimit): string | undefined {
+  const isWhole = [requests, windowMs, burst].every((number) => Number.isSafeInteger(number) && number >= 1)
+  return isWhole ? undefined : 'must have whole numbers of at least 1.'
+}
