@@ -1,8 +1,10 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { CallbackPolicy } from './callbacks/callback-policy.ts'
 import type { TicketDesk } from './desk.ts'
 import { divertEvent } from './http/divert-event.ts'
 import { addTicketRoutes } from './http/routes.ts'
+import { createTicketAccess } from './http/ticket-access.ts'
 import type { TicketContext } from './http/ticket-context.ts'
 import type { TicketStore } from './ticket-store.ts'
 
@@ -12,6 +14,8 @@ export interface TicketRoutesOptions {
   readonly store: TicketStore
   /** Where tickets run in this process: their text is seen as it comes. Without it, once a second. */
   readonly desk?: TicketDesk
+  /** Which `callback_url` is allowed; the one of the sender that runs on this store. Default: none is. */
+  readonly callbacks?: Pick<CallbackPolicy, 'check'>
   /** Default: silent. */
   readonly logger?: Logger
   /** Largest body in bytes. Default 16 MiB. */
@@ -29,18 +33,23 @@ export interface TicketRoutesOptions {
 /**
  * Tickets over HTTP, for a server made by `createServer`: `server.register(ticketRoutes, { store, desk })`.
  *
- * `POST /tickets`, `GET /tickets`, `GET /tickets/stats`, `GET` and `DELETE /tickets/:id`, `POST /tickets/:id/replay`; and
- * `POST /event` with `Prefer: respond-async` or an `Idempotency-Key`. A 202 is sent when the ticket is on disk, by the
- * measure of the store. With API keys, every key sees all tickets.
+ * `POST /tickets`, `GET /tickets`, `GET /tickets/stats`, `POST /tickets/prune`, `GET` and `DELETE /tickets/:id`, `POST /tickets/:id/replay`,
+ * `GET /tickets/:id/callbacks`, `POST /tickets/:id/callbacks/resend`; and
+ * `POST /event` with `Prefer: respond-async`, an `Idempotency-Key`, a `callback_url`, or CloudEvents. A 202 is sent when the ticket is on disk, by the
+ * measure of the store. A key with only the scope `events` sees and cancels the
+ * tickets of its own name, no others.
  */
 export const ticketRoutes: FastifyPluginCallback<TicketRoutesOptions> = (instance, options, done) => {
   const closing = new AbortController()
+  const callerOf = options.callerOf ?? keyNameOf(instance)
   const context: TicketContext = {
     store: options.store,
     desk: options.desk,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
-    callerOf: options.callerOf ?? keyNameOf(instance),
+    callerOf,
+    access: createTicketAccess(instance, callerOf),
+    callbacks: options.callbacks,
     idempotencyTtlMs: options.idempotencyTtlMs ?? 24 * 3_600_000,
     pingIntervalMs: options.pingIntervalMs ?? 15_000,
     closing: closing.signal,
@@ -54,6 +63,11 @@ export const ticketRoutes: FastifyPluginCallback<TicketRoutesOptions> = (instanc
     if (await divertEvent(context, request, reply)) return reply
   })
   addTicketRoutes(instance, context, options.bodyLimitBytes ?? 16 * 1_024 * 1_024)
+  if (instance.hasDecorator('openapi')) {
+    instance.openapi.extend('POST /event', async (operation) =>
+      (await import('./openapi/event-with-tickets.ts')).eventWithTickets(operation),
+    )
+  }
   done()
 }
 

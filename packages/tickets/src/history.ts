@@ -20,7 +20,9 @@ export interface HistoryOptions {
   readonly mode?: HistoryMode
   /** Finished tickets and events older than this are removed, in milliseconds. Default 7 days. */
   readonly keepMs?: number
-  /** So many finished tickets and events are kept at most, the newest. Default: as many as there are. */
+  /** Dead letters (tickets that failed for good) are removed when they are older than this. Default 30 days. */
+  readonly keepFailedMs?: number
+  /** Of finished tickets and events, so many are kept at most, the newest; dead letters beside them. Default: all. */
   readonly keep?: number
   /** Default: silent. */
   readonly logger?: Logger
@@ -39,8 +41,9 @@ export interface History extends AsyncDisposable {
 const BUFFERED = 2_000
 const WRITE_INTERVAL_MS = 250
 /** The event loop stands still while rows are written: a few at a time. */
-const ROWS_AT_ONCE = 25
+const ROWS_AT_ONCE = 50
 const PRUNE_INTERVAL_MS = 600_000
+const DAY_MS = 86_400_000
 
 /**
  * Records events that are answered without a ticket, in the background: an event neither waits for its record nor fails
@@ -48,7 +51,7 @@ const PRUNE_INTERVAL_MS = 600_000
  */
 export function createHistory(options: HistoryOptions): History {
   const { store, mode = 'full', keep, logger = silentLogger, clock = systemClock } = options
-  const { keepMs = 7 * 24 * 3_600_000 } = options
+  const { keepMs = 7 * DAY_MS, keepFailedMs = 30 * DAY_MS } = options
   let buffer: HistoryEntry[] = []
   let dropped = 0
   let timer: Timer | undefined
@@ -71,8 +74,10 @@ export function createHistory(options: HistoryOptions): History {
   }
 
   async function prune(): Promise<void> {
+    const now = Math.trunc(clock.wallTime())
     const request: PruneRequest = {
-      finishedBefore: Math.trunc(clock.wallTime()) - keepMs,
+      finishedBefore: now - keepMs,
+      deadLettersBefore: Math.max(0, now - keepFailedMs),
       ...(keep === undefined ? {} : { keep }),
     }
     try {

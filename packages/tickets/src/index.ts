@@ -1,3 +1,26 @@
+export type { CallbackContent } from './callbacks/callback-body.ts'
+export type { CallbackObserver, CallbackReport } from './callbacks/callback-observer.ts'
+export {
+  type CallbackCheck,
+  type CallbackPolicy,
+  type CallbackPolicyOptions,
+  createCallbackPolicy,
+} from './callbacks/callback-policy.ts'
+export type { CallbackSenderOptions } from './callbacks/callback-sender-options.ts'
+export type {
+  CallbackStore,
+  ClaimedDelivery,
+  DeliveryClaim,
+  DeliveryFence,
+} from './callbacks/callback-store.ts'
+export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
+export type {
+  Delivery,
+  DeliveryAttempt,
+  DeliveryError,
+  DeliveryStatus,
+  Verdict,
+} from './callbacks/delivery.ts'
 export { createTicketDesk, type TicketDesk } from './desk.ts'
 export type { TicketDeskOptions } from './desk-options.ts'
 export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'

@@ -13,6 +13,8 @@ export interface NewTicket {
   readonly notBefore?: number
   readonly expiresAt?: number
   readonly replayOf?: string
+  /** An `http:` or `https:` address that was found to be allowed. */
+  readonly callbackUrl?: string
   readonly idempotency?: Idempotency
 }
 
@@ -38,13 +40,14 @@ export interface HistoryEntry {
 
 /** The ticket of an event that waits from now on. */
 export function openTicket(given: NewTicket, id: string, now: number): Ticket {
-  const { expiresAt, replayOf, notBefore = now } = given
+  const { expiresAt, replayOf, callbackUrl, notBefore = now } = given
   return {
     ...blankTicket(given, id, now),
     kind: 'ticket',
     priority: given.priority ?? 0,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(replayOf === undefined ? {} : { replayOf }),
+    ...(callbackUrl === undefined ? {} : { callbackUrl }),
     state: { status: 'queued', notBefore },
   }
 }

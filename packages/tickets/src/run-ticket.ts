@@ -1,8 +1,9 @@
 import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
+import { traceOf } from './event-trace.ts'
 import { keepTrying } from './keep-trying.ts'
-import type { Fence, Ticket } from './ticket.ts'
+import { expiredOutcome, type Fence, type Ticket } from './ticket.ts'
 import { markTicketEvent } from './ticket-events.ts'
 
 /** A ticket that this process runs. */
@@ -72,13 +73,19 @@ export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events
 
 async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
   const { ticket } = hand
+  // Claimed before anybody looked for those whose time is up.
+  if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
+    return expiredOutcome(ticket)
   const saver = savePartial(hand, options)
   if (ticket.event) markTicketEvent(ticket.event)
   try {
+    const headers = traceOf(ticket.event)
     const stream = options.dispatcher.streamEvent(ticket.event, {
       signal: hand.control.signal,
       caller: ticket.caller,
       logFields: { ticket_id: ticket.id },
+      trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
+      ...(headers && { headers }),
       beforeCall: (call) => announce(hand, options, events, call),
     })
     for await (const event of stream) {

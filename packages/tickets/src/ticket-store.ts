@@ -1,4 +1,5 @@
 import type { Outcome } from '@ai-ticket/core'
+import type { CallbackStore } from './callbacks/callback-store.ts'
 import type { HistoryEntry, NewTicket } from './new-ticket.ts'
 import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from './ticket.ts'
 
@@ -10,6 +11,8 @@ import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from
 export interface TicketStore extends AsyncDisposable {
   /** Where it is and what it survives, one sentence for the first lines of a log. */
   readonly durability: string
+  /** Who is told that tickets have ended. */
+  readonly callbacks: CallbackStore
   /** Takes a ticket in, once for each key. Concurrent calls share one commit where the store can do that. */
   accept(ticket: NewTicket): Promise<Accepted>
   /** Adds events that were answered already, for the history. */
@@ -109,8 +112,15 @@ export interface TicketStats {
 export interface PruneRequest {
   /** Removes what finished before. */
   readonly finishedBefore?: number
-  /** Keeps so many finished tickets, the newest. */
+  /**
+   * The same for dead letters: tickets that failed for good and wait for somebody to look at them. Default: as
+   * `finishedBefore`; 0: none of them.
+   */
+  readonly deadLettersBefore?: number
+  /** Keeps so many finished tickets, the newest. Dead letters are neither counted nor removed by it. */
   readonly keep?: number
+  /** Only says how many there are. Default false. */
+  readonly dryRun?: boolean
 }
 
 /** So long a wait is worth one step of priority. */

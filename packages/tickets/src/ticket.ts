@@ -56,6 +56,8 @@ export interface Ticket {
   /** A ticket that has not begun to run by then fails. */
   readonly expiresAt?: number
   readonly replayOf?: string
+  /** Who is told of its end: the whole address, secrets in its query included. */
+  readonly callbackUrl?: string
   /** Grows with every change of owner; who shows an older one has lost the ticket. */
   readonly token: number
   /** How often it was given to a worker. */
@@ -189,7 +191,7 @@ export function cancelTicket(ticket: Ticket, now: number): Changed {
 export function expireTicket(ticket: Ticket, now: number): Changed {
   if (ticket.state.status !== 'queued' || ticket.expiresAt === undefined || ticket.expiresAt > now)
     return undefined
-  return finish(ticket, expired(ticket), now)
+  return finish(ticket, expiredOutcome(ticket), now)
 }
 
 function finish(ticket: Ticket, outcome: Outcome, finishedAt: number): Ticket {
@@ -213,7 +215,8 @@ const endOf = (ticket: Ticket, error: FailureCode, details: string): FailureOutc
 
 const cancelled = (ticket: Ticket) => endOf(ticket, 'cancelled', 'The ticket was cancelled.')
 
-const expired = (ticket: Ticket) =>
+/** How a ticket ends whose next run would begin too late. */
+export const expiredOutcome = (ticket: Ticket): FailureOutcome =>
   endOf(
     ticket,
     'deadline_exceeded',

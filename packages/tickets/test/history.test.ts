@@ -1,10 +1,19 @@
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { createVirtualClock, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
-import { createHistory, createSqliteStore, createTicketDesk, type HistoryMode } from '../src/index.ts'
+import {
+  createHistory,
+  createSqliteStore,
+  createTicketDesk,
+  type HistoryMode,
+  type PruneRequest,
+  type TicketStore,
+} from '../src/index.ts'
 import { isFinished } from '../src/ticket.ts'
 import { newTicket } from './new-ticket.ts'
 import { untilTicket } from './open-ticket-desk.ts'
+
+const DAY_MS = 86_400_000
 
 async function open(mode: HistoryMode = 'full') {
   const simulator = await startKoboldSimulator({ tokensPerSecond: 100_000, answer: () => 'secret answer' })
@@ -62,6 +71,27 @@ it('records nothing where it is off', async () => {
   await at.dispatcher.onEvent({ content: 'Hi' })
   await at.history.close()
   expect((await at.store.list({})).tickets).toEqual([])
+})
+
+it('removes by age and number, and dead letters by an age of their own', async () => {
+  const clock = createVirtualClock({ startAt: 100 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  const pruned: PruneRequest[] = []
+  const prune: TicketStore['prune'] = async (request) => pruned.push(request)
+  const watched = { ...store, prune }
+  await using _usual = createHistory({ store: watched, clock })
+  await using _other = createHistory({
+    store: watched,
+    clock,
+    keep: 9,
+    keepFailedMs: Number.POSITIVE_INFINITY,
+  })
+  await clock.advance(10_000)
+  const now = 100 * DAY_MS + 10_000
+  expect(pruned).toEqual([
+    { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: now - 30 * DAY_MS },
+    { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: 0, keep: 9 },
+  ])
 })
 
 it('never fails an event with the store', async () => {

@@ -238,6 +238,44 @@ it('ends who waits when the server closes', async () => {
   expect((await waiting).body.status).toBe('in_progress')
 })
 
+it('removes what is finished, dead letters only where that is said, and tells how much', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const times = { createdAt: 1, finishedAt: 2 }
+  const error = 'api_client_error' as const
+  const outcome = { error, details: 'x', id: 'e', duration_ms: 1, attempts: [] }
+  await server.store.record([{ event: null, eventId: 'e', caller: '', outcome, ...times }])
+  const done = await server.post('/event', EVENT, { ...ASYNC, prefer: 'respond-async, wait=10' })
+  const failed = await server.post('/tickets?wait=10s', { ...EVENT, model: 'none', backend: 'nobody' })
+  await server.until(failed.body.id, ({ state }) => state.status === 'failed')
+  const prune = async (body: object) => (await server.post('/tickets/prune', body)).body
+  const later = new Date(Date.now() + 60_000).toISOString()
+  expect(await prune({ finished_before: later, dry_run: true })).toEqual({
+    object: 'prune',
+    removed: 2,
+    dry_run: true,
+  })
+  expect(await prune({ keep: 1 })).toMatchObject({ removed: 1 })
+  expect(await prune({ finished_before: later })).toMatchObject({ removed: 1, dry_run: false })
+  expect(await server.get(done.headers.get('location') ?? '')).toMatchObject({ status: 404 })
+  expect(await prune({ finished_before: later, failed: true })).toMatchObject({ removed: 1 })
+})
+
+it.each([
+  [{}, '`finished_before` is missing, or `keep`.'],
+  [[], 'The body must be an object'],
+  [{ keep: 1, failed: true }, '`finished_before` is missing.'],
+  [{ keep: -1 }, '`keep` must be'],
+  [{ keep: 1, dryRun: true }, 'There is no `dryRun`.'],
+  [{ keep: 1, dry_run: 'yes' }, '`dry_run` must be'],
+  [{ finished_before: 'yesterday' }, '`finished_before` must be a time'],
+])('removes nothing for %j', async (body, details) => {
+  await using server = await openTicketServer({ simulated: FAST })
+  expect(await server.post('/tickets/prune', body)).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_input_format', details: expect.stringContaining(details) },
+  })
+})
+
 it('keeps the keys of callers apart', async () => {
   await using server = await openTicketServer({
     simulated: FAST,

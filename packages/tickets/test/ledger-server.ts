@@ -1,38 +1,54 @@
-// A whole server with tickets on a folder, as a process of its own: the ledger test kills it.
+// A whole server with tickets, as a process of its own: the ledger kills it. It loads, says so, and begins when it is told
+// `go`, with the crash point at which it is to die, if any.
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createServer } from '@ai-ticket/server'
 import { ticketRoutes } from '../src/fastify.ts'
-import { createSqliteStore, createTicketDesk, type TicketStore } from '../src/index.ts'
-import { openTicket } from '../src/new-ticket.ts'
-import { createTicketId } from '../src/ticket-id.ts'
+import {
+  createCallbackPolicy,
+  createCallbackSender,
+  createTicketDesk,
+  type TicketStore,
+} from '../src/index.ts'
+import { breakStore } from './ledger-mistakes.ts'
+import { openLedgerStore } from './ledger-store.ts'
+import { watchOperations } from './watch-operations.ts'
 
-const { DIRECTORY = '', SIMULATOR = '', BREAK, DIE_AT } = process.env
+const { STORE = '{}', SIMULATOR = '', RECEIVER = '', MISTAKE } = process.env
 
-let steps = 0
-/** `commit:3` dies before the third commit is on disk, `committed:3` right after. */
-const onStep = (step: string) => {
-  if (step === 'commit') steps += 1
-  if (DIE_AT === `${step}:${steps}`) process.kill(process.pid, 'SIGKILL')
+const { user, system } = process.cpuUsage()
+const input = createInterface(process.stdin)
+// Whoever started it is gone: nobody would end it.
+input.on('close', () => process.exit())
+process.stdout.write(`loaded ${Math.round((user + system) / 1_000)}\n`)
+const [line = ''] = (await once(input, 'line')) as [string?]
+const [, crashPoint] = line.split(' ')
+
+const operations = watchOperations((point) => {
+  if (point === crashPoint) process.kill(process.pid, 'SIGKILL')
+})
+const real = await openLedgerStore(JSON.parse(STORE), operations.onStep)
+const broken = breakStore(operations.watch(real), MISTAKE)
+// Each ticket tells the receiver of its end.
+const store: TicketStore = {
+  ...broken,
+  accept: (given) => broken.accept({ ...given, callbackUrl: RECEIVER }),
 }
-const real = createSqliteStore({ directory: DIRECTORY, onStep })
-const store: TicketStore = BREAK === 'ack_before_commit' ? ackBeforeCommit(real) : real
+const sender = createCallbackSender({
+  store,
+  policy: createCallbackPolicy({ allow: [`${RECEIVER}*`], privateNetworks: ['127.0.0.0/8'] }),
+  secrets: [`whsec_${Buffer.alloc(32, 'a secret for tests').toString('base64')}`],
+  timeoutMs: 500,
+  leaseMs: 1_000,
+})
 const backend = createKoboldBackend({ url: SIMULATOR })
 const dispatcher = createDispatcher({ backends: [{ backend }] })
-const desk = createTicketDesk({ store, dispatcher, leaseMs: 5_000, maxCrashes: 100 })
+const desk = createTicketDesk({ store, dispatcher, leaseMs: 5_000, maxCrashes: 1_000 })
 const server = createServer({ dispatcher })
 server.register(ticketRoutes, { store, desk })
 await server.listen({ host: '127.0.0.1', port: 0 })
 process.stdout.write(`listening ${(server.server.address() as AddressInfo).port}\n`)
+sender.start()
 await desk.start()
-
-/** The mistake that the ledger test must find. */
-function ackBeforeCommit(store: TicketStore): TicketStore {
-  return {
-    ...store,
-    async accept(given) {
-      setTimeout(() => void store.accept(given), 100)
-      return { type: 'created', ticket: openTicket(given, createTicketId(Date.now()), Date.now()) }
-    },
-  }
-}

@@ -1,126 +1,165 @@
-import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
-import { createSqliteStore, type Ticket } from '../src/index.ts'
-import { isFinished } from '../src/ticket.ts'
+import { type Receiver, startCallbackReceiver } from './callback-receiver.ts'
+import { type Audit, audit, toldOf } from './ledger-audit.ts'
+import { type LedgerBook, newBook, sendEvents, sendUnanswered, untilDone } from './ledger-clients.ts'
+import { type LedgerStore, openLedgerStore } from './ledger-store.ts'
 import { type Child, runChild } from './run-child.ts'
+import type { CrashPoint } from './watch-operations.ts'
 
 export interface LedgerOptions {
-  /** How often the server is killed under load. */
-  readonly kills: number
+  readonly store: LedgerStore
+  /** How often the server is killed under load, at moments that chance picks. */
+  readonly kills?: number
+  /** Then it dies at each of these, in this order. */
+  readonly crashPoints?: readonly CrashPoint[]
   readonly seed: number
-  readonly environment?: Readonly<Record<string, string>>
+  /** One of `MISTAKES`. */
+  readonly mistake?: string
 }
 
-export interface LedgerReport {
+export interface LedgerReport extends Audit {
   readonly acknowledged: number
-  /** Runs whose process died. */
-  readonly crashes: number
-  /** From the start of listening to the first generation, the longest of all restarts with a backlog. */
+  /**
+   * From the restart of a server with a backlog to the arrival of the first generation, the longest of all, in milliseconds:
+   * the processor time that loading the program took, and what passed after that.
+   */
   readonly longestRestartMs: number
-  /** What must not be; empty: every promise was kept. */
-  readonly violations: readonly string[]
 }
 
-const SERVER = new URL('./ledger-server.ts', import.meta.url)
-const CLIENTS = 4
+const CLIENTS = 2
+const CALLBACKS_MS = 10_000
 
 /** Kills a server under load again and again, and then holds what clients were told against what is on disk. */
-export async function runLedger({ kills, seed, environment = {} }: LedgerOptions): Promise<LedgerReport> {
-  await using simulator = await startKoboldSimulator({
-    tokensPerSecond: 1_000,
-    answer: () => 'one two three four five',
-  })
-  const directory = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'data')
-  const start = (more: Readonly<Record<string, string>> = {}) =>
-    runChild(SERVER, { ...more, DIRECTORY: directory, SIMULATOR: simulator.url })
+export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
+  const { store, kills = 0, crashPoints = [], seed, mistake } = options
+  let isFinishing = false
+  // Long while servers die, so that a death leaves a generation behind; then what is left is done soon.
+  const answer = () => (isFinishing ? 'one' : 'one two three four five six seven eight nine ten')
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 150, answer })
+  await using receiver = await startCallbackReceiver(200)
   const random = createRandom(seed)
-  const acknowledged: string[] = []
+  const book = newBook()
+  await using servers = prepareServers({
+    STORE: JSON.stringify(store),
+    SIMULATOR: simulator.url,
+    RECEIVER: `${receiver.url}/ended`,
+    ...(mistake === undefined ? {} : { MISTAKE: mistake }),
+  })
   let longestRestartMs = 0
   for (let kill = 0; kill < kills; kill++) {
-    const child = start(environment)
-    const url = await urlOf(child)
-    const hasBacklog = kill > 0
-    const restarted = hasBacklog ? timeToFirstCall(simulator) : Promise.resolve(0)
-    const clients = Array.from({ length: CLIENTS }, (_, client) =>
-      postUntilGone(url, `${kill}-${client}`, acknowledged),
-    )
-    longestRestartMs = Math.max(longestRestartMs, await restarted)
-    await new Promise((resolve) => setTimeout(resolve, 50 + random() * 400))
-    await child.kill('SIGKILL')
-    await Promise.all(clients)
+    const isRecovering = kill > 0 && random() < 0.25
+    const server = await servers.next()
+    if (isRecovering) await killAfter(server, random() * 150)
+    else {
+      // The first dies during its first generation, whatever chance says.
+      const afterMs = kill === 0 ? 0 : random() * 150
+      const restartMs = await killUnderLoad(server, { simulator, book, afterMs })
+      if (kill > 0) longestRestartMs = Math.max(longestRestartMs, restartMs)
+    }
   }
-  const last = start()
-  await untilDone(await urlOf(last))
-  await last.kill('SIGTERM')
-  return { acknowledged: acknowledged.length, longestRestartMs, ...(await audit(directory, acknowledged)) }
+  if (crashPoints.length > 0 && kills === 0) {
+    await killUnderLoad(await servers.next(), { simulator, book, afterMs: 150 })
+  }
+  for (const crashPoint of crashPoints) await dieAt(await servers.next(crashPoint), { book, crashPoint })
+  isFinishing = true
+  // One with a mistake has violations enough without waiting for callbacks of lost tickets.
+  const waitMs = mistake === undefined ? CALLBACKS_MS : 0
+  await finish(await servers.next(), { book, receiver, waitMs })
+  await using opened = await openLedgerStore(store)
+  return {
+    acknowledged: book.told.size,
+    longestRestartMs,
+    ...(await audit(opened, book, { simulator, receiver })),
+  }
 }
 
-const urlOf = async (child: Child) => `http://127.0.0.1:${(await child.line('listening ')).split(' ')[1]}`
+interface Server {
+  readonly child: Child
+  readonly loadMs: number
+  readonly startedAt: number
+}
 
-async function timeToFirstCall(simulator: KoboldSimulator): Promise<number> {
-  const since = performance.now()
+/** Servers that have loaded and wait for the word: the next one loads while one is at work. */
+function prepareServers(environment: Readonly<Record<string, string>>) {
+  const load = () =>
+    runChild(new URL('./ledger-server.ts', import.meta.url), {
+      ...environment,
+      NODE_COMPILE_CACHE: join(tmpdir(), 'ledger-compile-cache'),
+    })
+  let spare = load()
+  return {
+    async next(crashPoint = ''): Promise<Server> {
+      const child = spare
+      const loadMs = Number((await child.line('loaded ')).split(' ')[1])
+      child.tell(`go ${crashPoint}`)
+      spare = load()
+      return { child, loadMs, startedAt: performance.now() }
+    },
+    [Symbol.asyncDispose]: () => spare.kill('SIGKILL'),
+  }
+}
+
+const urlOf = async ({ child }: Server) =>
+  `http://127.0.0.1:${(await child.line('listening ')).split(' ')[1]}`
+
+/** Gives back how long it took from its start to its first generation. */
+async function killUnderLoad(
+  server: Server,
+  { simulator, book, afterMs }: { simulator: KoboldSimulator; book: LedgerBook; afterMs: number },
+): Promise<number> {
   const before = simulator.calls.length
-  await simulator.waitFor(({ calls }) => calls.length > before)
-  return performance.now() - since
+  const stop = new AbortController()
+  const clients = clientsOf(server, book, stop.signal)
+  const died = server.child.ended.then(() => {
+    throw new Error(`The server ended by itself: ${server.child.errors()}`)
+  })
+  await Promise.race([simulator.waitFor(({ calls }) => calls.length > before), died])
+  died.catch(() => {})
+  const calledAt = simulator.calls[before]?.startedAt ?? Number.POSITIVE_INFINITY
+  await killAfter(server, afterMs)
+  stop.abort()
+  await clients
+  return server.loadMs + calledAt - server.startedAt
 }
 
-/** Sends event after event until the server is gone; writes down what was acknowledged. */
-async function postUntilGone(url: string, name: string, acknowledged: string[]): Promise<void> {
-  for (let number = 0; ; number++) {
-    const id = `evt_${name}-${number}`
-    try {
-      const response = await fetch(`${url}/event`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', prefer: 'respond-async', 'idempotency-key': id },
-        body: JSON.stringify({ id, content: 'Count.' }),
-      })
-      if (response.status !== 202) throw new Error(`not accepted: ${response.status}`)
-      acknowledged.push(id)
-      await response.text()
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    } catch {
-      return
-    }
-  }
+async function killAfter({ child }: Server, ms: number): Promise<void> {
+  if (ms > 0) await pause(ms)
+  await child.kill('SIGKILL')
 }
 
-async function untilDone(url: string): Promise<void> {
-  for (;;) {
-    const stats = (await (await fetch(`${url}/tickets/stats`)).json()) as {
-      queued: number
-      in_progress: number
-    }
-    if (stats.queued + stats.in_progress === 0) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+async function dieAt(
+  server: Server,
+  { book, crashPoint }: { book: LedgerBook; crashPoint: string },
+): Promise<void> {
+  const stop = new AbortController()
+  const clients = clientsOf(server, book, stop.signal)
+  const reached = await Promise.race([server.child.ended, pause(20_000, 'no')])
+  await server.child.kill('SIGKILL')
+  stop.abort()
+  await clients
+  if (reached === 'no') throw new Error(`The server never came to ${crashPoint}.`)
 }
 
-async function audit(directory: string, acknowledged: readonly string[]) {
-  await using store = createSqliteStore({ directory })
-  const violations: string[] = []
-  let crashes = 0
-  for (const id of acknowledged) {
-    const { tickets } = await store.list({ eventId: id })
-    const [ticket] = tickets
-    if (ticket === undefined) violations.push(`${id} was acknowledged and is lost`)
-    else if (tickets.length > 1) violations.push(`${id} has ${tickets.length} tickets`)
-    else violations.push(...violationsOf(ticket))
-    crashes += ticket?.crashes ?? 0
-  }
-  return { violations, crashes }
+/** A server that dies before it listens has no clients. */
+async function clientsOf(server: Server, book: LedgerBook, signal: AbortSignal): Promise<void> {
+  const url = await urlOf(server).catch(() => undefined)
+  if (url === undefined) return
+  await Promise.all(Array.from({ length: CLIENTS }, () => sendEvents(url, book, signal)))
 }
 
-function violationsOf(ticket: Ticket): string[] {
-  const { eventId, runs, retries, crashes, attempts, state } = ticket
-  const found: string[] = []
-  if (!isFinished(ticket)) found.push(`${eventId} has not ended`)
-  if (state.status !== 'completed') found.push(`${eventId} is ${state.status}`)
-  if (runs !== 1 + retries + crashes) found.push(`${eventId} ran ${runs} times for ${crashes} crashes`)
-  const answers = attempts.filter(({ result }) => result === 'completed')
-  if (answers.length !== 1) found.push(`${eventId} has ${answers.length} answers`)
-  return found
+async function finish(
+  server: Server,
+  { book, receiver, waitMs }: { book: LedgerBook; receiver: Receiver; waitMs: number },
+): Promise<void> {
+  const url = await urlOf(server)
+  await sendUnanswered(url, book)
+  await untilDone(url)
+  // What a dead server was sending is sent again when its lease is over.
+  await Promise.race([receiver.waitFor(() => toldOf(receiver).size >= book.told.size), pause(waitMs)])
+  await server.child.kill('SIGKILL')
 }
 
 /** mulberry32: the same numbers for the same seed. */

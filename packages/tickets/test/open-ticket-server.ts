@@ -1,15 +1,19 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type ServerOptions } from '@ai-ticket/server'
-import { ticketRoutes } from '../src/fastify.ts'
+import { judgeResponses } from '../../server/test/openapi-judge.ts'
+import { type TicketRoutesOptions, ticketRoutes } from '../src/fastify.ts'
 import { type OpenTicketDeskOptions, openTicketDesk } from './open-ticket-desk.ts'
 
 /** A server with tickets on a loopback port, with a store in memory and a simulator; all closed at the end of the test. */
 export async function openTicketServer(
-  options: OpenTicketDeskOptions & { server?: Partial<ServerOptions> } = {},
+  options: OpenTicketDeskOptions & {
+    server?: Partial<ServerOptions>
+    routes?: Partial<TicketRoutesOptions>
+  } = {},
 ) {
   const desk = await openTicketDesk(options)
-  const server = createServer({ dispatcher: desk.dispatcher, ...options.server })
-  server.register(ticketRoutes, { store: desk.store, desk: desk.desk })
+  const server = judgeResponses(createServer({ dispatcher: desk.dispatcher, ...options.server }))
+  server.register(ticketRoutes, { store: desk.store, desk: desk.desk, ...options.routes })
   await server.listen({ host: '127.0.0.1', port: 0 })
   const { port } = server.server.address() as AddressInfo
   const ask = async (

@@ -1,31 +1,22 @@
 import { PGlite } from '@electric-sql/pglite'
-import { fromPglite } from 'pg-boss'
 import { afterAll, describe, it } from 'vitest'
-import { createStoreOn } from '../src/postgres/create-postgres-store.ts'
 import { createPostgresStore } from '../src/postgres.ts'
-import { pgliteDatabase } from './pglite-database.ts'
+import { describeCallbackStore } from './callback-store-contract.ts'
+import { pgliteStore } from './open-pglite-store.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
-import { describeTicketStore } from './ticket-store-contract.ts'
+import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
 // One for all: to start it takes seconds. Each store has its own schema.
 let pglite: Promise<PGlite> | undefined
 afterAll(async () => (await pglite)?.close())
 
-describeTicketStore('pg-boss on PGlite', async (options) => {
+const onPglite = async (options: OpenStoreOptions) => {
   pglite ??= PGlite.create()
-  const schema = newSchema()
-  const postgres = await pglite
-  return createStoreOn({
-    ...options,
-    schema,
-    database: pgliteDatabase(postgres, schema),
-    boss: { backend: 'pglite', db: fromPglite(postgres) },
-    onError: (error) => {
-      throw error
-    },
-    durability: 'in memory only',
-  })
-})
+  return pgliteStore(await pglite, options)
+}
+
+describeTicketStore('pg-boss on PGlite', onPglite)
+describeCallbackStore('PGlite', onPglite)
 
 const connectionString = POSTGRES_URL
 if (connectionString === undefined) {
@@ -34,7 +25,8 @@ if (connectionString === undefined) {
   })
 } else {
   afterAll(dropSchemas)
-  describeTicketStore('pg-boss on a PostgreSQL', (options) =>
-    createPostgresStore({ ...options, connectionString, schema: newSchema() }),
-  )
+  const onPostgres = (options: OpenStoreOptions) =>
+    createPostgresStore({ ...options, connectionString, schema: newSchema() })
+  describeTicketStore('pg-boss on a PostgreSQL', onPostgres)
+  describeCallbackStore('a PostgreSQL', onPostgres)
 }

@@ -8,6 +8,10 @@ export interface Child {
   line(start: string): Promise<string>
   readonly lines: readonly string[]
   readonly errors: () => string
+  /** Writes a line to its standard input. */
+  tell(line: string): void
+  /** Resolves when it has ended by itself or by a signal. */
+  readonly ended: Promise<unknown>
   kill(signal?: NodeJS.Signals): Promise<void>
 }
 
@@ -18,13 +22,15 @@ export function runChild(program: URL, env: Readonly<Record<string, string>> = {
     ['--conditions=@ai-ticket/source', '--no-warnings', program.pathname],
     {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     },
   )
   const lines: string[] = []
   let errors = ''
   const waiting = new Set<() => void>()
   const ended = once(child, 'close')
+  // Who is told something may be dead already.
+  child.stdin.on('error', () => {})
   child.stderr.on('data', (data) => {
     errors += data
   })
@@ -48,6 +54,8 @@ export function runChild(program: URL, env: Readonly<Record<string, string>> = {
         look()
         void ended.then(() => reject(new Error(`The child ended without "${start}": ${errors}`)))
       }),
+    tell: (line) => void child.stdin.write(`${line}\n`),
+    ended,
     async kill(signal = 'SIGKILL') {
       child.kill(signal)
       await ended

@@ -2,12 +2,13 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSqliteStore } from '../src/index.ts'
-import { describeTicketStore } from './ticket-store-contract.ts'
+import { describeCallbackStore } from './callback-store-contract.ts'
+import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
-describeTicketStore('SQLite on a disk', async (options) =>
-  createSqliteStore({ ...options, directory: join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data') }),
-)
+const onDisk = async (options: OpenStoreOptions) =>
+  createSqliteStore({ ...options, directory: join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data') })
+const inMemory = async (options: OpenStoreOptions) => createSqliteStore({ ...options, directory: ':memory:' })
 
-describeTicketStore('SQLite in memory', async (options) =>
-  createSqliteStore({ ...options, directory: ':memory:' }),
-)
+describeTicketStore('SQLite on a disk', onDisk)
+describeTicketStore('SQLite in memory', inMemory)
+describeCallbackStore('SQLite in memory', inMemory)

@@ -1,13 +1,23 @@
 import type { Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { describe, expect, it } from 'vitest'
-import type { NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
+import type { HistoryEntry, NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
 import { newTicket } from './new-ticket.ts'
 
 export interface OpenStoreOptions {
   readonly clock: Clock
   readonly capacity?: number
 }
+
+/** An event that was answered at once. */
+const recordOf = (eventId: string, createdAt: number): HistoryEntry => ({
+  event: { id: eventId, content: 'Hay.' },
+  eventId,
+  caller: '',
+  createdAt,
+  finishedAt: createdAt,
+  outcome: ANSWER,
+})
 
 /** What every store must do. `open` gives an empty one. */
 export function describeTicketStore(
@@ -313,6 +323,57 @@ export function describeTicketStore(
       expect(await found({ kind: 'event' })).toEqual([])
     })
 
+    it('lists in the order of time, however late something was recorded', async () => {
+      await using at = await openStore()
+      const at0 = await at.accept({ eventId: 'evt_now', event: { id: 'evt_now', content: 'Now' } })
+      const earlier = [3_000, 1_000, 2_000].map((ago) => recordOf(`evt_${ago}`, START - ago))
+      await at.store.record(earlier)
+      const order = async (query: Parameters<TicketStore['list']>[0]) =>
+        (await at.store.list(query)).tickets.map(({ eventId }) => eventId)
+      expect(await order({})).toEqual([at0.eventId, 'evt_1000', 'evt_2000', 'evt_3000'])
+      expect(await order({ createdFrom: START - 2_000, createdBefore: START })).toEqual([
+        'evt_1000',
+        'evt_2000',
+      ])
+      expect(await order({ statuses: ['completed', 'queued'], limit: 2 })).toEqual(['evt_now', 'evt_1000'])
+    })
+
+    it('looks through so many a page, and further back with the cursor', async () => {
+      await using at = await openStore()
+      const needle = { ...recordOf('evt_old', START - 9_999), event: { content: 'A needle.' } }
+      await at.store.record([needle])
+      await at.store.record(
+        Array.from({ length: 1_600 }, (_, number) => recordOf(`evt_${number}`, START - number)),
+      )
+      const first = await at.store.list({ text: 'NEEDLE' })
+      expect(first.tickets).toEqual([])
+      const second = await at.store.list({ text: 'NEEDLE', ...cursorOf(first) })
+      expect(second.tickets).toMatchObject([{ eventId: 'evt_old' }])
+      expect(second.nextCursor).toBeUndefined()
+      // The rarest of several filters leads: there is nothing to look for.
+      const rare = await at.store.list({ statuses: ['completed'], eventId: 'evt_old', text: 'needle' })
+      expect(rare).toMatchObject({ tickets: [{ eventId: 'evt_old' }] })
+      expect(rare.nextCursor).toBeUndefined()
+    })
+
+    it('finds metadata by all of it, and nothing of what was pruned', async () => {
+      await using at = await openStore()
+      const long = 'é'.repeat(300)
+      const names = [`${long}a`, `${long}b`, 'short']
+      for (const [number, value] of names.entries()) {
+        const event = { content: 'x', metadata: { [long]: value, number } }
+        await at.store.record([{ ...recordOf(`evt_${number}`, START + number), event }])
+      }
+      const found = async (metadata: Record<string, string>) =>
+        (await at.store.list({ metadata })).tickets.map(({ eventId }) => eventId)
+      expect(await found({ [long]: `${long}a` })).toEqual(['evt_0'])
+      expect(await found({ [long]: 'short' })).toEqual(['evt_2'])
+      expect(await found({ [long]: 'short', number: '2' })).toEqual([])
+      await at.store.prune({ finishedBefore: START + 1 })
+      expect(await found({ [long]: `${long}a` })).toEqual([])
+      expect(await found({ [long]: `${long}b` })).toEqual(['evt_1'])
+    })
+
     it('keeps events that were answered without a ticket', async () => {
       await using at = await openStore()
       const times = { createdAt: START - 5_000, finishedAt: START - 1_000 }
@@ -359,6 +420,33 @@ export function describeTicketStore(
       const left = idsOf(await at.store.list({}))
       expect(left).toEqual([finished[0]?.id, finished[1]?.id, waiting.id])
       expect((await at.store.stats()).byStatus).toMatchObject({ completed: 2, queued: 1 })
+    })
+
+    it('keeps dead letters by a time of their own, and says beforehand how many go', async () => {
+      await using at = await openStore()
+      const ends = [ANSWER, REFUSAL, ANSWER, REFUSAL]
+      const ids: string[] = []
+      for (const outcome of ends) {
+        await at.accept()
+        const held = await at.claimOne()
+        await at.store.settle(held, outcome)
+        ids.push(held.id)
+        await at.clock.advance(1_000)
+      }
+      // One that somebody waited for has told its caller: it is no dead letter.
+      const times = { createdAt: START, finishedAt: START }
+      await at.store.record([{ event: null, eventId: 'evt_2', caller: '', outcome: REFUSAL, ...times }])
+      const [, second, third, fourth] = ids
+      const left = async () => idsOf(await at.store.list({ kind: 'ticket' })).toReversed()
+      expect(await at.store.prune({ keep: 0, dryRun: true })).toBe(3)
+      expect(await at.store.prune({ finishedBefore: START + 2_000, dryRun: true })).toBe(3)
+      expect(await left()).toEqual(ids)
+      expect(await at.store.prune({ finishedBefore: START + 2_000, deadLettersBefore: 0 })).toBe(2)
+      expect(await left()).toEqual([second, third, fourth])
+      expect((await at.store.list({ kind: 'event' })).tickets).toEqual([])
+      expect(await at.store.prune({ keep: 1 })).toBe(0)
+      expect(await at.store.prune({ deadLettersBefore: START + 2_000, keep: 0 })).toBe(2)
+      expect(await left()).toEqual([fourth])
     })
 
     it('tells who listens about every change', async () => {

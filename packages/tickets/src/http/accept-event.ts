@@ -1,8 +1,12 @@
-import { createHash } from 'node:crypto'
+import { traceArrival } from '@ai-ticket/core'
+import { traceHeadersOf } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Idempotency, NewTicket } from '../new-ticket.ts'
+import { traceOf, withTrace } from '../event-trace.ts'
+import type { NewTicket } from '../new-ticket.ts'
 import { StoreUnavailable } from '../store-unavailable.ts'
 import type { Ticket } from '../ticket.ts'
+import { checkCallback } from './check-callback.ts'
+import { type EventOrigin, readIdempotency } from './idempotency.ts'
 import { problem } from './problems.ts'
 import { ticketBody } from './ticket-body.ts'
 import type { TicketContext } from './ticket-context.ts'
@@ -13,16 +17,29 @@ export interface AcceptedEvent {
   readonly isKnown: boolean
 }
 
-/** Takes an event in. When this has resolved, the ticket is on disk. Throws a `RequestProblem`. */
+/**
+ * Takes an event in. When this has resolved, the ticket is on disk. `origin`: the CloudEvent that brought it. Throws a
+ * `RequestProblem`.
+ */
 export async function acceptEvent(
   context: TicketContext,
   request: FastifyRequest,
   given: Omit<NewTicket, 'caller' | 'idempotency'>,
+  origin?: EventOrigin,
 ): Promise<AcceptedEvent> {
+  if (given.callbackUrl !== undefined) checkCallback(context, given.callbackUrl)
   const caller = context.callerOf(request)
-  const idempotency = readIdempotency(context, request, caller)
+  const idempotency = readIdempotency(context, request, origin)
+  const trace = await traceArrival({
+    name: 'ai_ticket accept',
+    headers: traceHeadersOf(request, origin?.cloudEvent),
+    attributes: { 'ai_ticket.event.id': given.eventId },
+    // The event of a replay still names the trace of the ticket that it repeats.
+    follows: given.replayOf === undefined ? undefined : traceOf(given.event),
+  })
+  const event = withTrace(given.event, trace)
   const accepted = await context.store
-    .accept({ ...given, caller, ...(idempotency === undefined ? {} : { idempotency }) })
+    .accept({ ...given, event, caller, ...(idempotency === undefined ? {} : { idempotency }) })
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
@@ -35,7 +52,9 @@ export async function acceptEvent(
     case 'conflict':
       throw problem(
         'idempotency_key_reused',
-        'This Idempotency-Key was used before for another request. Use a new one for each event.',
+        request.headers['idempotency-key'] === undefined
+          ? 'A CloudEvent of this source and id was accepted before, with other data. Use a new id for each event.'
+          : 'This Idempotency-Key was used before for another request. Use a new one for each event.',
       )
     case 'full':
       throw problem(
@@ -62,25 +81,4 @@ export function replyAccepted(reply: FastifyReply, { ticket, isKnown }: Accepted
 
 export function markReplayed(reply: FastifyReply, isKnown: boolean): void {
   if (isKnown) reply.header('idempotency-replayed', 'true')
-}
-
-/** Bare or as the string of a structured field: clients send both. */
-function readIdempotency(
-  { idempotencyTtlMs }: TicketContext,
-  request: FastifyRequest,
-  scope: string,
-): Idempotency | undefined {
-  const header = request.headers['idempotency-key']
-  if (header === undefined) return undefined
-  const given = [header].flat().join(',').trim()
-  const key = /^"(.*)"$/.exec(given)?.[1] ?? given
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
-    throw problem('invalid_request', 'Idempotency-Key must have 1 to 255 printable ASCII characters.')
-  }
-  return { scope, key, fingerprint: fingerprintOf(request), ttlMs: idempotencyTtlMs }
-}
-
-function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
-  const text = JSON.stringify([method, routeOptions.url, body ?? null])
-  return createHash('sha256').update(text).digest('base64url')
 }

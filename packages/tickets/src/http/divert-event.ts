@@ -1,9 +1,13 @@
-import { replyToOutcome } from '@ai-ticket/server'
+import { replyToCaller } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFinished } from '../ticket.ts'
+import { isFinished, type Ticket } from '../ticket.ts'
+import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, markReplayed, replyAccepted } from './accept-event.ts'
+import { hasCallback } from './check-callback.ts'
+import type { EventOrigin } from './idempotency.ts'
 import { type Preferences, readPrefer } from './prefer.ts'
-import { readEvent } from './read-event.ts'
+import { type ReadEvent, readEvent } from './read-event.ts'
+import { originOf, readOrigin } from './read-origin.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
 import { streamTicket } from './ticket-stream.ts'
 import { waitForEnd } from './wait-for-end.ts'
@@ -13,8 +17,8 @@ const DEFAULT_TIMEOUT_MS = 600_000
 
 /**
  * `POST /event` where it becomes a ticket: with `Prefer: respond-async`, answered 202 or, where `wait=N` was enough, with
- * the outcome; and with an `Idempotency-Key`, answered like any other event, but a caller that hangs up finds the answer
- * again by the key. False: an event like any other.
+ * the outcome; with an `Idempotency-Key`, a `callback_url` or as a CloudEvent, answered like any other event, but a caller that hangs up finds
+ * the answer again by the key, or by sending the same CloudEvent; and as a batch. False: an event like any other.
  */
 export async function divertEvent(
   context: TicketContext,
@@ -22,18 +26,25 @@ export async function divertEvent(
   reply: FastifyReply,
 ): Promise<boolean> {
   const preferences = readPrefer(request.headers.prefer)
+  const { cloudEvents } = request
+  if (cloudEvents?.mode === 'batched') {
+    if (preferences.respondAsync) reply.header('preference-applied', 'respond-async')
+    await acceptBatch(context, { request, reply }, cloudEvents.entries)
+    return true
+  }
+  const origin = originOf(request)
   const hasKey = request.headers['idempotency-key'] !== undefined
-  if (!preferences.respondAsync && !hasKey) return false
-  const event = readEvent(request.body)
+  if (!preferences.respondAsync && !hasKey && origin === undefined && !hasCallback(request.body)) return false
+  const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
   if (preferences.respondAsync) {
-    await answerLater(context, { request, reply, preferences, event })
+    await answerLater(context, { request, reply, preferences, event, origin })
     return true
   }
   const { timeout_ms } = event.event
   const timeoutMs = typeof timeout_ms === 'number' ? timeout_ms : DEFAULT_TIMEOUT_MS
   // Somebody waits: what does not work within the time of the event fails, as without a key.
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
-  const accepted = await acceptEvent(context, request, { ...event, expiresAt })
+  const accepted = await acceptEvent(context, request, { ...event, expiresAt }, origin)
   markReplayed(reply, accepted.isKnown)
   if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
     await streamTicket(context, accepted.ticket, { request, reply })
@@ -42,7 +53,7 @@ export async function divertEvent(
   const signal = waitSignal(context, reply)
   const ticket = await waitForEnd(context, accepted.ticket, { waitMs: undefined, signal })
   if (!('outcome' in ticket.state)) replyAccepted(reply, { ...accepted, ticket })
-  else sendOutcome(reply, ticket.state.outcome)
+  else sendOutcome(context, { request, reply }, ticket)
   return true
 }
 
@@ -50,14 +61,15 @@ interface AsyncExchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly preferences: Preferences
-  readonly event: ReturnType<typeof readEvent>
+  readonly event: ReadEvent
+  readonly origin: EventOrigin | undefined
 }
 
 async function answerLater(
   context: TicketContext,
-  { request, reply, preferences, event }: AsyncExchange,
+  { request, reply, preferences, event, origin }: AsyncExchange,
 ): Promise<void> {
-  const accepted = await acceptEvent(context, request, event)
+  const accepted = await acceptEvent(context, request, event, origin)
   reply.header('preference-applied', 'respond-async')
   const { waitMs } = preferences
   if (waitMs === undefined) return void replyAccepted(reply, accepted)
@@ -67,10 +79,15 @@ async function answerLater(
     return void replyAccepted(reply, { ...accepted, ticket })
   markReplayed(reply, accepted.isKnown)
   reply.header('location', `/tickets/${ticket.id}`)
-  sendOutcome(reply, ticket.state.outcome)
+  sendOutcome(context, { request, reply }, ticket)
 }
 
-function sendOutcome(reply: FastifyReply, outcome: Parameters<typeof replyToOutcome>[0]): void {
-  const { status, headers, body } = replyToOutcome(outcome)
+function sendOutcome(
+  { clock }: TicketContext,
+  { request, reply }: Pick<AsyncExchange, 'request' | 'reply'>,
+  { id, state }: Ticket,
+): void {
+  if (!('outcome' in state)) return
+  const { status, headers, body } = replyToCaller(request, state.outcome, { clock, subject: id })
   reply.code(status).headers(headers).send(body)
 }

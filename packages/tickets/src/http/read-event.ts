@@ -4,7 +4,10 @@ import type { NewTicket } from '../new-ticket.ts'
 import { problem } from './problems.ts'
 
 /** The event of a request, and when it may run: checked now, for nobody can be told later. */
-export type ReadEvent = Pick<NewTicket, 'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt'>
+export type ReadEvent = Pick<
+  NewTicket,
+  'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt' | 'callbackUrl'
+>
 
 /** Throws a `RequestProblem` with the code that `POST /event` would answer. */
 export function readEvent(body: unknown): ReadEvent {
@@ -12,10 +15,11 @@ export function readEvent(body: unknown): ReadEvent {
   const inspected = inspectEvent(body)
   if (!inspected.ok) throw problem(inspected.failure.code, inspected.failure.details)
   const { not_before, expires_at, callback_url, ...event } = body as Record<string, unknown>
-  if (callback_url != null) {
+  // Whether it is allowed is seen when the event is accepted.
+  if (callback_url != null && typeof callback_url !== 'string') {
     throw problem(
-      'callback_not_allowed',
-      'This server sends no callbacks. Ask GET /tickets/:id, with ?wait=30s.',
+      'invalid_input_format',
+      '`callback_url` must be a text like https://hooks.example.com/done.',
     )
   }
   const { id = `evt_${randomUUID()}`, priority } = inspected.value
@@ -30,6 +34,7 @@ export function readEvent(body: unknown): ReadEvent {
     priority,
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(callback_url == null ? {} : { callbackUrl: callback_url }),
   }
 }
 

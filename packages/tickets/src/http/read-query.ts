@@ -48,11 +48,15 @@ function readField(name: string, value: string): TicketQuery {
     case 'created_before':
       return { createdBefore: readTime(name, value) ?? 0 }
     default:
-      throw problem('invalid_input_format', `There is no filter \`${name}\`. Known: ${KNOWN.join(', ')}.`)
+      throw problem(
+        'invalid_input_format',
+        `There is no filter \`${name}\`. Known: ${KNOWN_FILTERS.join(', ')}.`,
+      )
   }
 }
 
-const KNOWN = [
+/** What may stand in a query. */
+export const KNOWN_FILTERS = [
   ...['status', 'kind', 'limit', 'created_from', 'created_before'],
   ...Object.keys(TEXTS),
   'metadata.<name>',

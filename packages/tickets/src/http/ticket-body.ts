@@ -1,5 +1,7 @@
-import type { AttemptRecord, Outcome } from '@ai-ticket/core'
+import type { AttemptRecord, FailureCode, Outcome } from '@ai-ticket/core'
+import type { Delivery } from '../callbacks/delivery.ts'
 import type { Ticket, TicketStatus } from '../ticket.ts'
+import { type CallbackSummary, callbackSummary } from './callback-body.ts'
 
 /** A ticket as callers see it. Times are ISO 8601. */
 export interface TicketBody {
@@ -19,6 +21,8 @@ export interface TicketBody {
   /** The name of the API key. */
   caller?: string
   replay_of?: string
+  /** Who is told of its end. */
+  callback?: CallbackSummary
   /** How often it was given to a worker. */
   runs: number
   /** The call in hand, while it runs. */
@@ -26,21 +30,22 @@ export interface TicketBody {
   cancel_requested_at?: string
   attempts: readonly AttemptRecord[]
   /** Why it waits again. */
-  last_failure?: { error: string; details: string }
+  last_failure?: { error: FailureCode; details: string }
   partial?: string
   outcome?: Outcome
   event?: Readonly<Record<string, unknown>> | null
   links: { self: string; cancel: string; replay: string }
 }
 
-/** `event`: with the event itself. `text`: newer than the stored one. */
+/** `event`: with the event itself. `text`: newer than the stored one. `delivery`: of its callback. */
 export function ticketBody(
   ticket: Ticket,
-  more: { readonly event?: boolean; readonly text?: string } = {},
+  more: { readonly event?: boolean; readonly text?: string; readonly delivery?: Delivery | undefined } = {},
 ): TicketBody {
   const { state, expiresAt, lastFailure } = ticket
   const self = `/tickets/${ticket.id}`
   const partial = more.text || ticket.partial
+  const callback = callbackSummary(ticket, more.delivery)
   return {
     id: ticket.id,
     object: 'ticket',
@@ -55,6 +60,7 @@ export function ticketBody(
     priority: ticket.priority,
     ...(ticket.caller === '' ? {} : { caller: ticket.caller }),
     ...(ticket.replayOf === undefined ? {} : { replay_of: ticket.replayOf }),
+    ...(callback === undefined ? {} : { callback }),
     runs: ticket.runs,
     ...runningFields(ticket),
     attempts: ticket.attempts,

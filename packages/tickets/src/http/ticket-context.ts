@@ -1,8 +1,10 @@
 import type { Clock, Logger } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
 import type { TicketDesk } from '../desk.ts'
 import type { Ticket } from '../ticket.ts'
 import type { TicketStore } from '../ticket-store.ts'
+import type { TicketAccess } from './ticket-access.ts'
 
 /** What all routes share. */
 export interface TicketContext {
@@ -11,6 +13,9 @@ export interface TicketContext {
   readonly logger: Logger
   readonly clock: Clock
   readonly callerOf: (request: FastifyRequest) => string
+  readonly access: TicketAccess
+  /** Undefined: no callbacks are sent. */
+  readonly callbacks: Pick<CallbackPolicy, 'check'> | undefined
   readonly idempotencyTtlMs: number
   readonly pingIntervalMs: number
   /** Aborted when the server closes: who waits is answered now. */

@@ -1,4 +1,4 @@
-import { replyToOutcome } from '@ai-ticket/server'
+import { openEventStream, replyToOutcome } from '@ai-ticket/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket.ts'
 import { type TicketContext, textOf, waitSignal, watchTicket } from './ticket-context.ts'
@@ -27,7 +27,7 @@ export async function streamTicket(
   // What a browser needs to hear so that it does not come back for what it has.
   if (isFinished(given) && seen % RUN === END) return reply.code(204).send()
   const signal = waitSignal(context, reply)
-  const stream = openStream(context, reply)
+  const stream = openEventStream(reply, context)
   const bell = createBell()
   const stop = watchTicket(context, given.id, bell.ring)
   signal.addEventListener('abort', bell.ring, { once: true })
@@ -39,10 +39,10 @@ export async function streamTicket(
       if (seen < run) seen = run
       if (`${ticket.state.status} ${ticket.runs}` !== status) {
         status = `${ticket.state.status} ${ticket.runs}`
-        stream.write(frame(seen, 'status', { status: ticket.state.status, run: ticket.runs }))
+        void stream.write(frame(seen, 'status', { status: ticket.state.status, run: ticket.runs }))
       }
       if (isFinished(ticket)) {
-        stream.write(lastFrame(run + END, ticket))
+        stream.end(lastFrame(run + END, ticket))
         break
       }
       const text = hasText(ticket) ? textOf(context, ticket).slice(seen - run) : ''
@@ -56,6 +56,7 @@ export async function streamTicket(
     context.logger.error('ticket stream failed', { ticket_id: given.id, error })
   } finally {
     stop()
+    stream.release()
     stream.end()
   }
   return reply
@@ -87,40 +88,6 @@ function createBell() {
     async rung() {
       await next.promise
       next = Promise.withResolvers<void>()
-    },
-  }
-}
-
-function openStream({ clock, pingIntervalMs }: TicketContext, reply: FastifyReply) {
-  reply.hijack()
-  const response = reply.raw
-  response.writeHead(200, {
-    ...(reply.getHeaders() as Record<string, string>),
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-    'x-accel-buffering': 'no',
-  })
-  response.flushHeaders()
-  const ping = () => {
-    if (!response.writableNeedDrain) response.write(': ping\n\n')
-    timer = clock.setTimer(ping, pingIntervalMs)
-  }
-  let timer = clock.setTimer(ping, pingIntervalMs)
-  return {
-    /** Resolves when the reader can take more, or has gone. */
-    async write(text: string): Promise<void> {
-      if (response.destroyed || response.write(text)) return
-      await new Promise<void>((resolve) => {
-        const settle = () => {
-          response.off('drain', settle).off('close', settle)
-          resolve()
-        }
-        response.once('drain', settle).once('close', settle)
-      })
-    },
-    end() {
-      timer.cancel()
-      response.end()
     },
   }
 }

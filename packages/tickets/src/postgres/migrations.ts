@@ -1,8 +1,9 @@
 import { StoreUnavailable } from '../store-unavailable.ts'
 import type { Database, Queryable } from './database.ts'
+import { INDEXES_AND_COUNTS } from './indexes-and-counts.ts'
 
-/** One text a version, in order; a published one is never changed, the next one mends it. */
-const MIGRATIONS: readonly string[] = [
+/** One a version, a list or a text of statements, in order; a published one is never changed, the next one mends it. */
+const MIGRATIONS: readonly (string | readonly string[])[] = [
   `
   CREATE TABLE tickets (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -71,13 +72,36 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX tickets_by_origin ON tickets (replay_of, created_at, seq) WHERE replay_of IS NOT NULL;
   CREATE INDEX tickets_by_metadata ON tickets USING gin (metadata jsonb_path_ops) WHERE metadata IS NOT NULL;
   `,
+  // Dead letters are kept for longer than the rest.
+  `
+  DROP INDEX tickets_by_end;
+  CREATE INDEX tickets_by_end ON tickets (finished_at, seq)
+    WHERE finished_at IS NOT NULL AND NOT (kind = 'ticket' AND status = 'failed');
+  CREATE INDEX tickets_dead ON tickets (finished_at, seq)
+    WHERE finished_at IS NOT NULL AND kind = 'ticket' AND status = 'failed';
+  `,
+  `
+  ALTER TABLE tickets ADD COLUMN callback_url text;
+  CREATE TABLE callbacks (
+    ticket_id text PRIMARY KEY REFERENCES tickets (id) ON DELETE CASCADE,
+    url text NOT NULL,
+    host text NOT NULL,
+    status text NOT NULL,
+    due_at bigint NOT NULL,
+    token integer NOT NULL,
+    tries integer NOT NULL,
+    attempts text NOT NULL
+  );
+  CREATE INDEX callbacks_due ON callbacks (due_at) WHERE status = 'pending';
+  `,
+  INDEXES_AND_COUNTS,
 ]
 
 /**
  * Makes the schema and brings its table to the newest version. Several servers may start at the same time: one does it,
  * the others wait. Refuses a schema of a later release.
  */
-export async function migrate(database: Database, schema: string): Promise<void> {
+export async function migrate(database: Database, schema: string, to = MIGRATIONS.length): Promise<void> {
   await database.transaction(async (transaction) => {
     await transaction.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`ai_ticket ${schema}`])
     const version = await versionOf(transaction, schema)
@@ -87,14 +111,15 @@ export async function migrate(database: Database, schema: string): Promise<void>
         `The schema "${schema}" was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
       )
     }
-    await transaction.query(`SELECT set_config('search_path', $1, true)`, [schema])
-    for (const migration of MIGRATIONS.slice(version)) {
-      for (const statement of migration.split(';').filter((part) => part.trim() !== '')) {
-        await transaction.query(statement)
-      }
+    await transaction.query(
+      `SELECT set_config('search_path', $1, true), set_config('statement_timeout', '0', true)`,
+      [schema],
+    )
+    for (const migration of MIGRATIONS.slice(version, to)) {
+      for (const statement of statementsOf(migration)) await transaction.query(statement)
     }
-    if (version < MIGRATIONS.length) {
-      await transaction.query('UPDATE versions SET version = $1', [MIGRATIONS.length])
+    if (version < to) {
+      await transaction.query('UPDATE versions SET version = $1', [to])
     }
   })
 }
@@ -109,3 +134,8 @@ async function versionOf(transaction: Queryable, schema: string): Promise<number
   await transaction.query(`INSERT INTO "${schema}".versions VALUES (0)`)
   return 0
 }
+
+const statementsOf = (migration: string | readonly string[]): readonly string[] =>
+  typeof migration === 'string'
+    ? migration.split(';').filter((statement) => statement.trim() !== '')
+    : migration

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { createHub } from '../hub.ts'
 import { type NewTicket, recordedTicket } from '../new-ticket.ts'
 import { StoreUnavailable } from '../store-unavailable.ts'
 import {
@@ -15,17 +13,20 @@ import {
 import { createTicketId } from '../ticket-id.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../ticket-store.ts'
 import { acceptTickets } from './accept-tickets.ts'
+import { openAnnouncedWrites } from './announced-writes.ts'
 import { claimTickets } from './claim-tickets.ts'
 import type { Database, Queryable } from './database.ts'
 import type { DatabaseTime } from './database-time.ts'
 import { extendLeases } from './extend-leases.ts'
 import { groupCalls } from './group-calls.ts'
 import type { JobQueue } from './job-queue.ts'
-import { listStatement, writeCursor } from './list-query.ts'
-import { isConflict, postgresProblem } from './postgres-problem.ts'
+import { listTickets } from './list-query.ts'
+import { createPostgresCallbacks } from './postgres-callbacks.ts'
+import { postgresProblem } from './postgres-problem.ts'
 import { createRoom } from './room.ts'
+import { countQueued, readStats } from './ticket-counts.ts'
 import {
-  countQueued,
+  countPrunable,
   findTicket,
   insertTickets,
   lockExpired,
@@ -33,10 +34,9 @@ import {
   lockTickets,
   type RowChange,
   readNextDueAt,
-  readStats,
+  readPruneLimits,
   removeFinished,
   type StoredTicket,
-  storedTicketOf,
   updateTickets,
 } from './ticket-table.ts'
 
@@ -52,17 +52,9 @@ export interface StoreParts {
   readonly close: () => Promise<void>
 }
 
-/** Ids that fit into one message of PostgreSQL, which takes 8,000 bytes. */
-const IDS_IN_MESSAGE = 150
-/** Two transactions in each other's way are rare, and the second try meets a free road. */
-const TRIES = 5
-
 export async function openStore(parts: StoreParts): Promise<TicketStore> {
   const { database, queue, time, capacity, channel, durability, onStep } = parts
-  const hub = createHub()
   const room = createRoom({ capacity, count: () => countQueued(database), now: time.now })
-  // Tells our own messages from those of other servers: ours have been told already.
-  const sender = randomUUID()
   const busy = new Set<Promise<unknown>>()
   let isClosed = false
   let closing: Promise<void> | undefined
@@ -81,39 +73,8 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     }
   }
 
-  /** Tells those who listen, here and on other servers, once it is durable. */
-  async function write<Value>(
-    work: (at: Queryable, changed: (tickets: readonly Ticket[]) => void) => Promise<Value>,
-  ): Promise<Value> {
-    for (let tried = 1; ; tried++) {
-      const ids: string[] = []
-      try {
-        const value = await database.transaction(async (at) => {
-          const result = await work(at, (tickets) => ids.push(...tickets.map(({ id }) => id)))
-          await notify(at, ids)
-          onStep('commit')
-          return result
-        })
-        onStep('committed')
-        hub.tell(ids)
-        return value
-      } catch (error) {
-        if (tried === TRIES || !isConflict(error)) throw error
-      }
-    }
-  }
-
-  async function notify(at: Queryable, ids: readonly string[]): Promise<void> {
-    for (let start = 0; start < ids.length; start += IDS_IN_MESSAGE) {
-      const message = [sender, ...ids.slice(start, start + IDS_IN_MESSAGE)].join(' ')
-      await at.query('SELECT pg_notify($1, $2)', [channel, message])
-    }
-  }
-
-  const listening = await database.listen(channel, (message) => {
-    const [from, ...ids] = message.split(' ')
-    if (from !== sender && !isClosed) hub.tell(ids)
-  })
+  const writes = await openAnnouncedWrites({ database, channel, onStep, isOpen: () => !isClosed })
+  const { write, hub, due } = writes
 
   /** Applies a transition to one ticket; false where it does not apply. `settle` then sees to its job. */
   const change = (
@@ -231,26 +192,22 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
         })
       }),
     get: (id) => call(() => findTicket(database, id)),
-    list: (query) =>
-      call(async () => {
-        const { sql, values, limit } = listStatement(query)
-        const found = (await database.query(sql, values)).map(storedTicketOf)
-        const tickets = found.slice(0, limit).map(({ ticket }) => ticket)
-        const last = found.length > limit ? found[limit - 1] : undefined
-        return { tickets, ...(last === undefined ? {} : { nextCursor: writeCursor(last) }) }
-      }),
+    list: (query) => call(() => listTickets(database, query)),
     stats: () => call(() => readStats(database)),
     nextDueAt: () => call(() => readNextDueAt(database)),
     async prune(request) {
+      const limits = await call(() => readPruneLimits(database, request))
+      if (request.dryRun) return await call(() => countPrunable(database, limits))
       let removed = 0
       for (;;) {
         // In small steps, so that nobody waits long behind them.
-        const step = await call(() => removeFinished(database, request))
+        const step = await call(() => removeFinished(database, limits))
         removed += step
         if (step === 0) return removed
       }
     },
     subscribe: hub.subscribe,
+    callbacks: createPostgresCallbacks({ database, now: time.now, due, call, write }),
     close() {
       isClosed = true
       closing ??= shutDown()
@@ -262,7 +219,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
 
   async function shutDown(): Promise<void> {
     await Promise.allSettled(busy)
-    await listening.close()
+    await writes.close()
     await parts.close()
   }
 }

@@ -1,10 +1,11 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../new-ticket.ts'
-import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../ticket.ts'
-import type { PruneRequest, TicketStats } from '../ticket-store.ts'
+import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import type { Ticket, TicketOwner } from '../ticket.ts'
+import type { PruneRequest } from '../ticket-store.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
-import { pruneStatement } from './prune-statement.ts'
+import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
 import { storableText } from './storable-text.ts'
 import { COLUMN_TYPES, type Columns, changingColumns, lastingColumns, ticketOf } from './ticket-row.ts'
 
@@ -80,6 +81,11 @@ export async function updateTickets(at: Queryable, changes: readonly RowChange[]
 export async function findTicket(at: Queryable, id: string): Promise<Ticket | undefined> {
   const [row] = await at.query('SELECT * FROM tickets WHERE id = $1', [storableText(id)])
   return row && ticketOf(row)
+}
+
+export async function findTickets(at: Queryable, ids: readonly string[]): Promise<readonly Ticket[]> {
+  if (ids.length === 0) return []
+  return (await at.query('SELECT * FROM tickets WHERE id = ANY($1)', [ids])).map(ticketOf)
 }
 
 /** Nobody else changes these until the transaction ends. */
@@ -160,34 +166,22 @@ export async function forgetKeys(at: Queryable, ids: readonly string[]): Promise
   )
 }
 
-export async function countQueued(at: Queryable): Promise<number> {
-  const [row] = await at.query("SELECT count(*) AS number FROM tickets WHERE status = 'queued'")
-  return Number(row?.number)
-}
-
-export async function readStats(at: Queryable): Promise<TicketStats> {
-  const counted = new Map<unknown, number>()
-  for (const row of await at.query('SELECT status, count(*) AS number FROM tickets GROUP BY status')) {
-    counted.set(row.status, Number(row.number))
-  }
-  const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
-  const [oldest] = await at.query(
-    "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1",
-  )
-  return {
-    byStatus: byStatus as Record<TicketStatus, number>,
-    ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
-  }
-}
-
 export async function readNextDueAt(at: Queryable): Promise<number | undefined> {
   const [first] = await at.query("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
   return first?.due == null ? undefined : Number(first.due)
 }
 
-export async function removeFinished(at: Queryable, request: PruneRequest): Promise<number> {
-  const { sql, values } = pruneStatement(request)
-  return (await at.query(sql, values)).length
+export async function readPruneLimits(at: Queryable, request: PruneRequest): Promise<PruneLimits> {
+  const [kept] = request.keep ? await at.query(OLDEST_KEPT, [request.keep - 1]) : []
+  return pruneLimits(request, kept && [Number(kept.finished_at), Number(kept.seq)])
+}
+
+export async function removeFinished(at: Queryable, limits: PruneLimits): Promise<number> {
+  return (await at.query(PRUNE, limitValues(limits))).length
+}
+
+export async function countPrunable(at: Queryable, limits: PruneLimits): Promise<number> {
+  return Number((await at.query(COUNT_PRUNABLE, limitValues(limits)))[0]?.number)
 }
 
 export function storedTicketOf(row: Row): StoredTicket {

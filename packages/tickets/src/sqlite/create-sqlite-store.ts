@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '@ai-ticket/core'
+import { deliveriesOf } from '../callbacks/delivery.ts'
 import { createHub } from '../hub.ts'
 import { type NewTicket, openTicket, recordedTicket } from '../new-ticket.ts'
 import {
@@ -14,9 +15,10 @@ import {
 } from '../ticket.ts'
 import { createTicketId } from '../ticket-id.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../ticket-store.ts'
+import { createCallbackTable } from './callback-table.ts'
 import { createGroupCommit, storeClosed } from './group-commit.ts'
-import { listStatement, writeCursor } from './list-query.ts'
 import { openDatabase } from './open-database.ts'
+import { createSqliteCallbacks } from './sqlite-callbacks.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 import { createTicketTable } from './ticket-table.ts'
 
@@ -47,8 +49,10 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const { database, file } = opened
   const explain = (error: unknown) => sqliteProblem(error, file)
   const table = createTicketTable(database)
+  const callbackTable = createCallbackTable(database)
   const commits = createGroupCommit({ database, explain, onStep })
   const hub = createHub()
+  const due = createHub()
   const now = () => Math.trunc(clock.wallTime())
   let isClosed = false
 
@@ -63,13 +67,17 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
 
   /** Tells those who listen, once it is on disk. */
   async function writeAndTell<Value>(work: (changed: (ticket: Ticket) => void) => Value): Promise<Value> {
-    let ids: string[] = []
+    let tickets: Ticket[] = []
     const value = await commits.write(() => {
       // The group may be run again without its faulty member.
-      ids = []
-      return work(({ id }) => ids.push(id))
+      tickets = []
+      const result = work((ticket) => tickets.push(ticket))
+      // With the end of a ticket, whoever wants to be told of it.
+      for (const delivery of deliveriesOf(tickets)) callbackTable.insert(delivery)
+      return result
     })
-    hub.tell(ids)
+    hub.tell(tickets.map(({ id }) => id))
+    due.tell(deliveriesOf(tickets).map(({ ticketId }) => ticketId))
     return value
   }
 
@@ -170,26 +178,22 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
       })
     },
     get: (id) => read(() => table.find(id)),
-    list: (query) =>
-      read(() => {
-        const { sql, values, limit } = listStatement(query)
-        const found = table.select(sql, values)
-        const tickets = found.slice(0, limit).map(({ ticket }) => ticket)
-        const last = found.length > limit ? found[limit - 1] : undefined
-        return { tickets, ...(last === undefined ? {} : { nextCursor: writeCursor(last.seq) }) }
-      }),
+    list: (query) => read(() => table.list(query)),
     stats: () => read(() => table.stats()),
     nextDueAt: () => read(() => table.nextDueAt()),
     async prune(request) {
+      const limits = await read(() => table.pruneLimits(request))
+      if (request.dryRun) return await read(() => table.countPrunable(limits))
       let removed = 0
       for (;;) {
         // In small steps, so that nobody waits long behind them.
-        const step = await commits.write(() => table.remove(request))
+        const step = await commits.write(() => table.remove(limits))
         removed += step
         if (step === 0) return removed
       }
     },
     subscribe: hub.subscribe,
+    callbacks: createSqliteCallbacks({ callbacks: callbackTable, tickets: table, commits, due, now, read }),
     async close() {
       if (isClosed) return
       isClosed = true

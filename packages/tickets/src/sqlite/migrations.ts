@@ -75,10 +75,67 @@ const MIGRATIONS: readonly string[] = [
     UPDATE counts SET number = number - 1 WHERE status = OLD.status;
   END;
   `,
+  // Dead letters are kept for longer than the rest.
+  `
+  DROP INDEX tickets_by_end;
+  CREATE INDEX tickets_by_end ON tickets (finished_at)
+    WHERE finished_at IS NOT NULL AND NOT (kind = 'ticket' AND status = 'failed');
+  CREATE INDEX tickets_dead ON tickets (finished_at)
+    WHERE finished_at IS NOT NULL AND kind = 'ticket' AND status = 'failed';
+  `,
+  `
+  ALTER TABLE tickets ADD COLUMN callback_url TEXT;
+  CREATE TABLE callbacks (
+    ticket_id TEXT PRIMARY KEY REFERENCES tickets (id) ON DELETE CASCADE,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    status TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    attempts TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX callbacks_due ON callbacks (due_at) WHERE status = 'pending';
+  `,
+  // Every list is in the order of time, read from the index of what is asked for.
+  `
+  DROP INDEX tickets_by_status;
+  DROP INDEX tickets_by_backend;
+  DROP INDEX tickets_by_model;
+  DROP INDEX tickets_by_error;
+  DROP INDEX tickets_by_event;
+  DROP INDEX tickets_by_origin;
+  DROP INDEX tickets_by_time;
+  CREATE INDEX tickets_by_status ON tickets (status, created_at);
+  CREATE INDEX tickets_by_kind ON tickets (kind, created_at);
+  CREATE INDEX tickets_by_caller ON tickets (caller, created_at) WHERE caller <> '';
+  CREATE INDEX tickets_by_event ON tickets (event_id, created_at);
+  CREATE INDEX tickets_by_backend ON tickets (backend, created_at) WHERE backend IS NOT NULL;
+  CREATE INDEX tickets_by_model ON tickets (model, created_at) WHERE model IS NOT NULL;
+  CREATE INDEX tickets_by_error ON tickets (error, created_at) WHERE error IS NOT NULL;
+  CREATE INDEX tickets_by_origin ON tickets (replay_of, created_at) WHERE replay_of IS NOT NULL;
+  CREATE INDEX tickets_by_key ON tickets (idempotency_key, created_at) WHERE idempotency_key IS NOT NULL;
+
+  CREATE TABLE ticket_metadata (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (name, value, created_at, seq)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO ticket_metadata
+    SELECT key, substr(value, 1, 200), created_at, seq
+    FROM tickets, json_each(tickets.event, '$.metadata') WHERE event IS NOT NULL AND json_each.type = 'text';
+  CREATE TRIGGER tickets_metadata_removed AFTER DELETE ON tickets WHEN OLD.event IS NOT NULL BEGIN
+    DELETE FROM ticket_metadata WHERE (name, value, created_at, seq) IN (
+      SELECT key, substr(value, 1, 200), OLD.created_at, OLD.seq
+      FROM json_each(OLD.event, '$.metadata') WHERE type = 'text');
+  END;
+  `,
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */
-export function migrate(database: DatabaseSync, file: string): void {
+export function migrate(database: DatabaseSync, file: string, to = MIGRATIONS.length): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
   if (version > MIGRATIONS.length) {
     throw new StoreUnavailable(
@@ -86,7 +143,7 @@ export function migrate(database: DatabaseSync, file: string): void {
       `${file} was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
     )
   }
-  for (let next = version; next < MIGRATIONS.length; next++) {
+  for (let next = version; next < to; next++) {
     database.exec('BEGIN IMMEDIATE')
     try {
       database.exec(`${MIGRATIONS[next]}\nPRAGMA user_version = ${next + 1};`)

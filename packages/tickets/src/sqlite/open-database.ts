@@ -56,4 +56,6 @@ function configure(database: DatabaseSync): void {
   database.exec('PRAGMA synchronous = FULL')
   database.exec('PRAGMA journal_size_limit = 67108864')
   database.exec('PRAGMA cache_size = -16384')
+  // What an insert with a trigger would need to be undone is kept in memory: as a file it is twenty writes a row.
+  database.exec('PRAGMA temp_store = MEMORY')
 }

@@ -1,8 +1,10 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../new-ticket.ts'
+import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../ticket.ts'
-import type { PruneRequest, TicketStats } from '../ticket-store.ts'
-import { pruneStatement } from './prune-statement.ts'
+import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../ticket-store.ts'
+import { listTickets } from './list-query.ts'
+import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
 import { changingColumns, lastingColumns, type Row, ticketOf } from './ticket-row.ts'
 
 export interface KnownKey {
@@ -36,7 +38,8 @@ export function createTicketTable(database: DatabaseSync) {
 
   return {
     insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
-      const columns: Record<string, SQLInputValue> = {
+      // Each column costs a call into SQLite, and most of a waiting ticket's are null, as they are by default.
+      const columns = Object.entries<SQLInputValue>({
         ...lastingColumns(ticket),
         ...changingColumns(ticket),
         ...(key && {
@@ -45,17 +48,27 @@ export function createTicketTable(database: DatabaseSync) {
           idempotency_fingerprint: key.fingerprint,
           idempotency_until: key.until,
         }),
+      }).filter(([, value]) => value !== null)
+      const names = columns.map(([name]) => name).join(', ')
+      const { lastInsertRowid: seq } = statement(
+        `INSERT INTO tickets (${names}) VALUES (${columns.map(() => '?').join(', ')})`,
+      ).run(...columns.map(([, value]) => value))
+      for (const [name, value] of metadataOf(ticket.event)) {
+        statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
+          name,
+          value,
+          ticket.createdAt,
+          seq,
+        )
       }
-      const names = Object.keys(columns)
-      statement(
-        `INSERT INTO tickets (${names.join(', ')}) VALUES (${names.map((name) => `:${name}`).join(', ')})`,
-      ).run(columns)
     },
     update(ticket: Ticket): void {
-      const columns = changingColumns(ticket)
-      const names = Object.keys(columns).filter((name) => name !== 'id')
-      const changes = names.map((name) => `${name} = :${name}`).join(', ')
-      statement(`UPDATE tickets SET ${changes} WHERE id = :id`).run(columns)
+      const { id: _id, ...columns } = changingColumns(ticket)
+      const changes = Object.keys(columns).map((name) => `${name} = ?`)
+      statement(`UPDATE tickets SET ${changes.join(', ')} WHERE id = ?`).run(
+        ...Object.values(columns),
+        ticket.id,
+      )
     },
     find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
     findByKey({ scope, key }: Idempotency): KnownKey | undefined {
@@ -92,8 +105,10 @@ export function createTicketTable(database: DatabaseSync) {
       ),
     expired: (now: number) =>
       tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
-    select: (sql: string, values: readonly SQLInputValue[]) =>
-      all(sql, ...values).map((row) => ({ seq: Number(row.seq), ticket: ticketOf(row) })),
+    list(query: TicketQuery): TicketPage {
+      const { rows, ...more } = listTickets(query, ({ sql, values }) => all(sql, ...values))
+      return { tickets: rows.map(ticketOf), ...more }
+    },
     count: (status: TicketStatus): number =>
       Number(all('SELECT number FROM counts WHERE status = ?', status)[0]?.number),
     stats(): TicketStats {
@@ -101,7 +116,9 @@ export function createTicketTable(database: DatabaseSync) {
         all('SELECT * FROM counts').map(({ status, number }) => [status, Number(number)]),
       )
       const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
-      const [oldest] = all("SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1")
+      const [oldest] = all(
+        "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY created_at LIMIT 1",
+      )
       return {
         byStatus: byStatus as Record<TicketStatus, number>,
         ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
@@ -111,9 +128,19 @@ export function createTicketTable(database: DatabaseSync) {
       const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
       return first?.due == null ? undefined : Number(first.due)
     },
-    remove(request: PruneRequest): number {
-      const { sql, values } = pruneStatement(request)
-      return Number(statement(sql).run(...values).changes)
+    pruneLimits(request: PruneRequest): PruneLimits {
+      const [kept] = request.keep ? all(OLDEST_KEPT, request.keep - 1) : []
+      return pruneLimits(request, kept && [Number(kept.finished_at), Number(kept.seq)])
     },
+    remove: (limits: PruneLimits): number => Number(statement(PRUNE).run(...limitValues(limits)).changes),
+    countPrunable: (limits: PruneLimits): number =>
+      Number(all(COUNT_PRUNABLE, ...limitValues(limits))[0]?.number),
   }
+}
+
+/** Only texts can be asked for. */
+function metadataOf(event: Ticket['event']): readonly (readonly [name: string, value: string])[] {
+  const metadata = event?.metadata
+  if (typeof metadata !== 'object' || metadata === null) return []
+  return Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
 }

@@ -1,0 +1,49 @@
+import type { Delivery, DeliveryAttempt, Verdict } from './delivery.ts'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/** Pauses before each attempt, in milliseconds: the example of Standard Webhooks, 75 hours in all. */
+export const CALLBACK_SCHEDULE_MS: readonly number[] = [
+  0,
+  5 * SECOND,
+  5 * MINUTE,
+  30 * MINUTE,
+  2 * HOUR,
+  5 * HOUR,
+  10 * HOUR,
+  14 * HOUR,
+  20 * HOUR,
+  24 * HOUR,
+]
+
+/** A receiver that asks for a longer pause is asked again after this. */
+const LONGEST_PAUSE_MS = 24 * HOUR
+/** Up to so much longer by chance, so that what failed together does not come back together. */
+const JITTER = 0.2
+
+/** What follows an attempt. */
+export function nextAttempt(
+  delivery: Pick<Delivery, 'tries'>,
+  attempt: Pick<DeliveryAttempt, 'error'>,
+  given: { readonly scheduleMs: readonly number[]; readonly random: number; readonly retryAfterMs?: number },
+): Verdict {
+  if (attempt.error === undefined) return { status: 'delivered' }
+  const pauseMs = given.scheduleMs[delivery.tries + 1]
+  if (attempt.error === 'gone' || pauseMs === undefined) return { status: 'dead' }
+  const asked = Math.min(given.retryAfterMs ?? 0, LONGEST_PAUSE_MS)
+  return {
+    status: 'pending',
+    retryInMs: Math.round(Math.max(pauseMs, asked) * (1 + JITTER * given.random)),
+  }
+}
+
+/** How long a receiver asks to wait: seconds, or an HTTP date. Undefined: it says nothing that can be read. */
+export function readRetryAfter(header: string | undefined, wallTimeMs: number): number | undefined {
+  const value = header?.trim() ?? ''
+  if (/^\d{1,9}$/.test(value)) return Number(value) * SECOND
+  // Only HTTP dates carry letters here.
+  const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN
+  return Number.isNaN(date) ? undefined : Math.max(0, date - wallTimeMs)
+}

@@ -1,0 +1,183 @@
+import {
+  type Answer,
+  CLOUD_EVENT_HEADERS,
+  CloudEventSchema,
+  type Operation,
+  OUTCOME_SCHEMAS,
+} from '@ai-ticket/server/openapi'
+import * as v from 'valibot'
+import { ACCEPT_FAILURES, acceptedTicket, acceptedTickets } from './accepted-ticket.ts'
+import { BatchSchema, CLOUD_EVENTS_CONTENT } from './batch-schema.ts'
+import { CallbackListSchema, CallbackSchema } from './callback-schemas.ts'
+import {
+  idempotencyKey,
+  lastEventId,
+  metadataFilter,
+  startingAfter,
+  TICKET_FILTERS,
+  ticketId,
+  wait,
+} from './ticket-parameters.ts'
+import { PruneRequestSchema, ReplayRequestSchema, TicketRequestSchema } from './ticket-requests.ts'
+import {
+  PruneResultSchema,
+  TICKET_SCHEMAS,
+  TICKET_STREAM,
+  TicketListSchema,
+  TicketSchema,
+  TicketStatsSchema,
+} from './ticket-schemas.ts'
+
+const tag = 'Tickets'
+const schemas = {
+  ...OUTCOME_SCHEMAS,
+  ...TICKET_SCHEMAS,
+  TicketRequest: TicketRequestSchema,
+  ReplayRequest: ReplayRequestSchema,
+  PruneRequest: PruneRequestSchema,
+  Batch: BatchSchema,
+  Callback: CallbackSchema,
+  CloudEvent: CloudEventSchema,
+}
+const fresh = { 'cache-control': { description: '`no-store`.', required: true } }
+const json = (description: string, schema: v.GenericSchema): Answer => ({
+  description,
+  headers: fresh,
+  content: { 'application/json': { schema } },
+})
+
+export const postTicket: Operation = {
+  operationId: 'createTicket',
+  summary: 'Take an event in and answer it later',
+  tag,
+  parameters: [idempotencyKey, ...CLOUD_EVENT_HEADERS],
+  body: {
+    content: {
+      'application/json': {
+        schema: TicketRequestSchema,
+        examples: { text: { content: 'Why is the sky blue?' } },
+      },
+      ...CLOUD_EVENTS_CONTENT,
+    },
+  },
+  answers: { 202: acceptedTickets },
+  failures: ACCEPT_FAILURES,
+  schemas,
+}
+
+export const getTickets: Operation = {
+  operationId: 'listTickets',
+  summary: 'List tickets, newest first',
+  tag,
+  parameters: [...TICKET_FILTERS, metadataFilter],
+  answers: { 200: json('A page.', TicketListSchema) },
+  failures: ['invalid_input_format'],
+  schemas,
+}
+
+export const postPrune: Operation = {
+  operationId: 'pruneTickets',
+  summary: 'Remove finished tickets',
+  tag,
+  body: {
+    content: {
+      'application/json': {
+        schema: PruneRequestSchema,
+        examples: { month: { finished_before: '2027-01-31T08:00:00Z', dry_run: true } },
+      },
+    },
+  },
+  answers: {
+    200: {
+      description: 'How many there were.',
+      content: { 'application/json': { schema: PruneResultSchema } },
+    },
+  },
+  failures: [],
+  schemas,
+}
+
+export const getTicketStats: Operation = {
+  operationId: 'getTicketStats',
+  summary: 'Count tickets by status',
+  tag,
+  answers: { 200: json('The counts.', TicketStatsSchema) },
+  failures: [],
+  schemas,
+}
+
+export const getTicket: Operation = {
+  operationId: 'getTicket',
+  summary: 'Look at a ticket, wait for it, or watch it',
+  description:
+    'Always 200 for a ticket that is there, a failed one included. With `Accept: text/event-stream` it is shown as it ' +
+    'goes on; a reader who comes back with `Last-Event-ID` goes on where it was.',
+  tag,
+  parameters: [ticketId, wait, startingAfter, lastEventId],
+  answers: {
+    200: {
+      description: 'The ticket.',
+      headers: {
+        'cache-control': { description: '`no-store`, or `no-cache` for a stream.', required: true },
+        'retry-after': { description: 'Seconds; of a ticket that is not finished.' },
+      },
+      content: {
+        'application/json': { schema: TicketSchema },
+        'text/event-stream': { schema: v.string(), events: TICKET_STREAM },
+      },
+    },
+    204: { description: 'The reader of a stream has seen its end.' },
+  },
+  failures: ['invalid_input_format', 'not_found'],
+  schemas,
+}
+
+export const deleteTicket: Operation = {
+  operationId: 'cancelTicket',
+  summary: 'Cancel a ticket, down to the GPU',
+  tag,
+  parameters: [ticketId],
+  answers: {
+    200: json('It is cancelled.', TicketSchema),
+    202: json('It is being cancelled: the backend has not stopped yet.', TicketSchema),
+  },
+  failures: ['not_found', 'conflict'],
+  schemas,
+}
+
+export const postReplay: Operation = {
+  operationId: 'replayTicket',
+  summary: 'Run the event of a ticket again, as a new ticket',
+  tag,
+  parameters: [ticketId, idempotencyKey],
+  body: { required: false, content: { 'application/json': { schema: ReplayRequestSchema } } },
+  answers: { 202: acceptedTicket },
+  failures: [...ACCEPT_FAILURES, 'not_found', 'gone'],
+  schemas,
+}
+
+export const getCallbacks: Operation = {
+  operationId: 'listCallbacks',
+  summary: 'Look at what was sent of the end of a ticket',
+  description: 'None for a ticket without a `callback_url`, one for any other.',
+  tag,
+  parameters: [ticketId],
+  answers: { 200: json('Each callback with its attempts.', CallbackListSchema) },
+  failures: ['not_found'],
+  schemas,
+}
+
+export const postResend: Operation = {
+  operationId: 'resendCallback',
+  summary: 'Send a callback again, now',
+  tag,
+  parameters: [ticketId],
+  answers: {
+    202: {
+      description: 'It is sent again, with a new round of attempts.',
+      content: { 'application/json': { schema: CallbackSchema } },
+    },
+  },
+  failures: ['not_found', 'conflict', 'callback_not_allowed'],
+  schemas,
+}

@@ -1,0 +1,74 @@
+import type { Parameter } from '@ai-ticket/server/openapi'
+import * as v from 'valibot'
+import { TICKET_STATUSES } from '../ticket.ts'
+
+const text = v.string()
+const query = (name: string, description: string, schema: v.GenericSchema = text): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+})
+
+export const ticketId: Parameter = { name: 'id', in: 'path', description: 'Of the ticket.', schema: text }
+
+export const idempotencyKey: Parameter = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description:
+    'The same key and body is the same ticket; the same key with another body is refused. Bare, or as the string of a ' +
+    'structured field; 1 to 255 printable ASCII characters. Remembered for 24 hours.',
+  schema: v.pipe(v.string(), v.minLength(1), v.maxLength(257)),
+}
+
+export const prefer: Parameter = {
+  name: 'Prefer',
+  in: 'header',
+  description:
+    '`respond-async`: answered 202, as a ticket. `respond-async, wait=10`: after so many seconds at most.',
+  schema: text,
+}
+
+export const wait: Parameter = query(
+  'wait',
+  'Answers when the ticket is finished, or when this time is over: `30s`, `500ms`, seconds. At most five minutes.',
+  v.pipe(v.string(), v.regex(/^\d{1,9}(ms|s|m)?$/)),
+)
+
+const SEQUENCE = 'Goes on after this event of a stream that broke off.'
+export const startingAfter: Parameter = query('starting_after', SEQUENCE)
+export const lastEventId: Parameter = { ...startingAfter, name: 'Last-Event-ID', in: 'header' }
+
+const statuses = TICKET_STATUSES.join('|')
+const timestamp = v.pipe(v.string(), v.isoTimestamp())
+
+/** The filters of a list; `read-query.ts` reads them. */
+export const TICKET_FILTERS: readonly Parameter[] = [
+  query(
+    'status',
+    `One or more of ${TICKET_STATUSES.join(', ')}, with commas.`,
+    v.pipe(v.string(), v.regex(new RegExp(`^ *(${statuses})( *, *(${statuses}))* *$`))),
+  ),
+  query('kind', '`event`: answered at once, and only recorded.', v.picklist(['ticket', 'event'])),
+  query('limit', 'Default 50.', v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
+  query('created_from', 'First moment that counts.', timestamp),
+  query('created_before', 'First moment that does not count any more.', timestamp),
+  query('backend', 'Of the answer; of one that has none yet, the backend that its event asks for.'),
+  query('model', 'Of the answer; of one that has none yet, the model that its event asks for.'),
+  query('error', 'The code that it failed with.'),
+  query('event_id', 'The id of the event.'),
+  query('key', 'The name of the API key that sent it.'),
+  query('idempotency_key', 'As it was sent.'),
+  query('text', 'In the event or the answer, any case.'),
+  query('replay_of', 'Only what was replayed from this ticket.'),
+  query('cursor', '`next_cursor` of the page before.'),
+]
+
+/** `metadata.<name>=…`, which a description can only give as an object. */
+export const metadataFilter: Parameter = {
+  ...query(
+    'metadata',
+    'Text values of the metadata of the event: `metadata.customer=42`.',
+    v.record(text, text),
+  ),
+}

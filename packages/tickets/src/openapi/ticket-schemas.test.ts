@@ -1,0 +1,41 @@
+import { type InferOutput, is } from 'valibot'
+import { expect, expectTypeOf, test } from 'vitest'
+import type { CallbackBody } from '../http/callback-body.ts'
+import { readPrune } from '../http/read-prune.ts'
+import { KNOWN_FILTERS } from '../http/read-query.ts'
+import type { TicketBody } from '../http/ticket-body.ts'
+import type { CallbackSchema } from './callback-schemas.ts'
+import { metadataFilter, TICKET_FILTERS } from './ticket-parameters.ts'
+import { PruneRequestSchema } from './ticket-requests.ts'
+import type { TicketSchema } from './ticket-schemas.ts'
+
+/** The same shape; who may write to it is no matter of JSON. */
+type Json<Type> = Type extends readonly (infer Item)[]
+  ? Json<Item>[]
+  : Type extends object
+    ? { -readonly [Key in keyof Type]: Json<Type[Key]> }
+    : Type
+
+test('a ticket is described as its type says', () => {
+  // What an outcome is, the server's package tests.
+  expectTypeOf<Omit<InferOutput<typeof TicketSchema>, 'outcome'>>().toEqualTypeOf<
+    Json<Omit<TicketBody, 'outcome'>>
+  >()
+  expectTypeOf<TicketBody>().toHaveProperty('outcome')
+})
+
+test('a callback is described as its type says', () => {
+  expectTypeOf<InferOutput<typeof CallbackSchema>>().toEqualTypeOf<CallbackBody>()
+})
+
+test('every filter that is read is described, and no other', () => {
+  const names = [...TICKET_FILTERS.map(({ name }) => name), `${metadataFilter.name}.<name>`]
+  expect(names.sort()).toEqual([...KNOWN_FILTERS].sort())
+})
+
+test('a removal is described with the fields that are read, and no other', () => {
+  const names = Object.keys(PruneRequestSchema.entries)
+  const refusal = `There is no \`all\`. Known: ${names.join(', ')}.`
+  expect(() => readPrune({ all: true })).toThrow(refusal)
+  expect(is(PruneRequestSchema, { all: true })).toBe(false)
+})

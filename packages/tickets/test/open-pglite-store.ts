@@ -1,0 +1,35 @@
+import { PGlite } from '@electric-sql/pglite'
+import { fromPglite } from 'pg-boss'
+import type { SqliteStoreOptions, TicketStore } from '../src/index.ts'
+import { createStoreOn } from '../src/postgres/create-postgres-store.ts'
+import { pgliteDatabase } from './pglite-database.ts'
+import { newSchema } from './real-postgres.ts'
+
+export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & { readonly schema?: string }
+
+/** A store on a PGlite that is there, in a schema of its own. */
+export const pgliteStore = (
+  pglite: PGlite,
+  { schema = newSchema(), ...options }: PgliteStoreOptions = {},
+): Promise<TicketStore> =>
+  createStoreOn({
+    ...options,
+    schema,
+    database: pgliteDatabase(pglite, schema),
+    boss: { backend: 'pglite', db: fromPglite(pglite) },
+    onError: (error) => {
+      throw error
+    },
+    durability: 'without a sync',
+  })
+
+/** A store on a PGlite of its own, in a folder; it is closed with the store. */
+export async function openPgliteStore(directory: string, options: PgliteStoreOptions): Promise<TicketStore> {
+  const pglite = await PGlite.create(directory)
+  const store = await pgliteStore(pglite, { schema: 'ai_ticket', ...options })
+  const close = async () => {
+    await store.close()
+    if (!pglite.closed) await pglite.close()
+  }
+  return { ...store, close, [Symbol.asyncDispose]: close }
+}
