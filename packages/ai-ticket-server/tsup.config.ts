@@ -6,4 +6,8 @@ export default defineConfig({
   target: 'node22',
   sourcemap: true,
   clean: true,
+  // tsup leaves out dependencies by itself, but not optional ones.
+  external: ['@ai-ticket/llama'],
+  // `sqlite` alone would be another package.
+  removeNodeProtocol: false,
 })

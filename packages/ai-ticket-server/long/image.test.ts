@@ -99,8 +99,8 @@ function developmentOnly(): string[] {
     cwd: CONTEXT,
   }).map((path) => JSON.parse(read(path)))
   const production = new Set(
-    manifests.flatMap(({ name, dependencies = {} }) =>
-      /server|core/.test(name) ? Object.keys(dependencies) : [],
+    manifests.flatMap(({ name, dependencies = {}, optionalDependencies = {} }) =>
+      /server|core/.test(name) ? Object.keys({ ...dependencies, ...optionalDependencies }) : [],
     ),
   )
   return manifests

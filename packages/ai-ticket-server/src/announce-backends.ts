@@ -1,10 +1,12 @@
 import type { BackendHealth, Logger } from '@ai-ticket/core'
+import { addressOf } from './backend-config.ts'
 import type { Config } from './config.ts'
 
 /** Says of each backend whether it answers. */
 export function announceBackends(config: Config, backends: readonly BackendHealth[], logger: Logger): void {
   for (const health of backends) {
-    const url = config.backends.find(({ name }) => name === health.name)?.url ?? ''
+    const known = config.backends.find(({ name }) => name === health.name)
+    const url = known ? addressOf(known) : ''
     const fields = { backend: health.name, url }
     if (answers(health)) logger.info(`${health.name} at ${url} answers${summary(health)}`, fields)
     else logger.warn(`${health.name} at ${url} does not answer: ${health.details ?? health.state}`, fields)

@@ -10,6 +10,10 @@ export type BackendConfig = ListedBackend extends infer Listed
     : never
   : never
 
+/** Where it is found, for people. */
+export const addressOf = (backend: BackendConfig): string =>
+  backend.type === 'llama' ? backend.model_path : backend.url
+
 export interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -80,13 +84,16 @@ function fromFile(
 ): ResolvedBackends {
   const problems: ConfigProblem[] = []
   const keyOrigins: Record<string, Origin> = {}
-  const backends = listed.map(({ api_key_env: variable, ...backend }, index): BackendConfig => {
-    if (listed.findIndex(({ name }) => name === backend.name) !== index) {
+  const backends = listed.map((given, index): BackendConfig => {
+    if (listed.findIndex(({ name }) => name === given.name) !== index) {
       problems.push({
         key: `backends[${index}].name`,
         message: `backends[${index}].name in ${origin.name} is taken by an earlier backend. Give each backend a name of its own.`,
       })
     }
+    // Nobody is asked for a key by a model in this process.
+    if (given.type === 'llama') return given
+    const { api_key_env: variable, ...backend } = given
     if (variable === undefined) return backend
     const apiKey = environment[variable]
     if (apiKey === undefined) {

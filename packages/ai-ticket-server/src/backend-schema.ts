@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { closedObject, describe, milliseconds, setting, text, wholeNumber } from './schema-parts.ts'
+import { TemplateSchema } from './template-schema.ts'
 
 const URL_EXPECTED = 'an http or https address without user and password, like http://localhost:5001'
 
@@ -22,16 +23,25 @@ const backendEntries = {
     v.pipe(v.string(BACKEND_NAME), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, BACKEND_NAME)),
     'How events, logs and metrics name this backend. Unique.',
   ),
+  aliases: setting(
+    v.record(AliasSchema, text(ALIASES_EXPECTED), ALIASES_EXPECTED),
+    'Further names under which events may ask for its models, each with the name of the model on the server.',
+  ),
+  concurrency: setting(wholeNumber(1, 1024), 'Slots: how many generations may run there at once. Default 1.'),
+  template: setting(
+    TemplateSchema,
+    'How a conversation becomes one text where an endpoint takes no turns. Default: the Alpaca tags.',
+  ),
+}
+
+/** Of those that are asked over HTTP. */
+const serverEntries = {
+  ...backendEntries,
   url: describe(BackendUrlSchema, 'Base address of the server, with or without /api or /v1.'),
   api_key_env: setting(
     text('the name of an environment variable'),
     'The environment variable that holds the key.',
   ),
-  aliases: setting(
-    v.record(AliasSchema, text(ALIASES_EXPECTED), ALIASES_EXPECTED),
-    'Further names under which events may ask for its models, each with the name of the model on the server.',
-  ),
-  concurrency: setting(wholeNumber(1, 1024), 'Slots: how many generations may run there at once.'),
 }
 
 const KoboldTimeoutsSchema = closedObject(
@@ -51,7 +61,7 @@ const KoboldTimeoutsSchema = closedObject(
 const KoboldBackendSchema = closedObject(
   {
     type: describe(v.literal('kobold'), 'KoboldCPP.'),
-    ...backendEntries,
+    ...serverEntries,
     model: setting(
       text('the name of a model'),
       'Sent where an event names none. Only the router mode of KoboldCPP looks at it.',
@@ -77,7 +87,7 @@ const OpenAIBackendSchema = closedObject(
       v.literal('openai'),
       'Any OpenAI-compatible server: llama.cpp, vLLM, Ollama, LM Studio or a hosted service.',
     ),
-    ...backendEntries,
+    ...serverEntries,
     url: describe(
       v.pipe(
         BackendUrlSchema,
@@ -98,13 +108,39 @@ const OpenAIBackendSchema = closedObject(
   'the backend of type "openai"',
 )
 
-/** One schema per kind of backend; `compose.ts` has a maker for each. */
-const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema] as const
+const GPU_EXPECTED = '"auto", "metal", "cuda", "vulkan" or false'
+const GpuSchema = v.union([v.picklist(['auto', 'metal', 'cuda', 'vulkan']), v.literal(false)], GPU_EXPECTED)
+
+export const LlamaBackendSchema = closedObject(
+  {
+    type: describe(
+      v.literal('llama'),
+      'A GGUF model in this process; needs the package node-llama-cpp beside ai-ticket-server.',
+    ),
+    ...backendEntries,
+    model_path: describe(text('the path of a GGUF file'), 'The GGUF file, from the folder of the start.'),
+    model: setting(
+      text('the name of a model'),
+      'Its name in outcomes and for events. Default: the name of the file without .gguf.',
+    ),
+    context_size: setting(
+      wholeNumber(1, 100_000_000),
+      'In tokens, of each generation. Default: as much as the model knows and memory holds.',
+    ),
+    gpu: setting(GpuSchema, 'Where it runs; false: on the processor alone. Default auto.'),
+    threads: setting(wholeNumber(1, 1024), 'Threads of the processor. Default: what node-llama-cpp chooses.'),
+    chat_template: setting(text('a Jinja template'), 'Jinja text, instead of the chat template in the file.'),
+  },
+  'the backend of type "llama"',
+)
+
+/** One schema per kind of backend; `open-backend.ts` has an opener for each. */
+const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema, LlamaBackendSchema] as const
 const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
 
 const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>
   issue.path === undefined
-    ? 'an object with name, type and url'
+    ? 'an object with a type and a name'
     : BACKEND_TYPES.map((type) => `"${type}"`).join(' or '),
 )
 

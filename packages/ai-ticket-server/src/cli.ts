@@ -9,6 +9,7 @@ import { VERSION } from './version.ts'
 /** Loaded only when they are called. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
   ask: () => import('./commands/ask.ts'),
+  batch: () => import('./commands/batch.ts'),
   health: () => import('./commands/health.ts'),
   tickets: () => import('./commands/tickets.ts'),
   config: () => import('./commands/config.ts'),

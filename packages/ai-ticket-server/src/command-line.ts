@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
+import { type ArgDef, type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
 import { suggestion } from './closest-name.ts'
 import { CONFIG_FLAGS } from './config.ts'
 import { EXIT } from './exit-codes.ts'
@@ -44,7 +44,7 @@ export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): vo
     const arg = given[index] ?? ''
     if (!arg.startsWith('-') || arg === '-') continue
     const [flag = '', value] = arg.split(/=(.*)/s, 2)
-    const definition = flags[names.indexOf(flag)]?.[1]
+    const definition = flags.find(([name, one]) => flag === `--${name}` || flag === `-${aliasOf(one)}`)?.[1]
     if (definition === undefined) {
       throw new UsageError(
         `${flag} is not a flag of this command.${suggestion(flag, names)} --help lists them.`,
@@ -55,6 +55,8 @@ export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): vo
     if (given[index] === undefined) throw new UsageError(`${flag} needs a value. --help says which.`)
   }
 }
+
+const aliasOf = (definition: ArgDef): unknown => ('alias' in definition ? definition.alias : undefined)
 
 /** The flags of the configuration among a command's arguments, by their long form. */
 export function configFlags(args: Readonly<Record<string, unknown>>): Record<string, string | undefined> {
@@ -71,11 +73,13 @@ const EXIT_CODES = `EXIT CODES
   ${EXIT.ok}    done
   ${EXIT.cannotListen}    the address or port cannot be listened on
   ${EXIT.usage}    wrong command line
-  ${EXIT.badInput}   the event was refused: its input is wrong
+  ${EXIT.someFailed}    batch: some lines failed
+  ${EXIT.badInput}   the event was refused: its input is wrong; batch: nothing but such lines failed
+  ${EXIT.noInput}   the input cannot be read
   ${EXIT.unavailable}   no backend answered as it should
   ${EXIT.internal}   a bug
-  ${EXIT.cannotStore}   the ticket store cannot be opened
-  ${EXIT.temporary}   busy or out of time: try again later
+  ${EXIT.cannotStore}   the ticket store or the output cannot be opened or written
+  ${EXIT.temporary}   busy or out of time, or another run has the output: try again later
   ${EXIT.noPermission}   a backend refused the key
   ${EXIT.badConfiguration}   wrong configuration
   ${EXIT.interrupted}  interrupted (SIGINT)

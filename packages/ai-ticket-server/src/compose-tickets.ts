@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
-import type { createServer } from '@ai-ticket/server'
+import type { createServer, Metrics } from '@ai-ticket/server'
 import {
   createHistory,
   createSqliteStore,
@@ -9,11 +9,15 @@ import {
   type TicketStore,
 } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
+import { composeCallbacks } from './compose-callbacks.ts'
 import type { Config } from './config.ts'
 
 const DAY_MS = 86_400_000
 /** Of a claim in PostgreSQL: with a look at it each third of that, another server takes over within 30 s. */
 const SHARED_LEASE_MS = 20_000
+
+/** What is being sent when the server closes has this long to be answered; else it is sent again. */
+const LAST_CALLBACKS_MS = 2_000
 
 /** The parts that make tickets, in the order in which they are put together. */
 export interface TicketParts {
@@ -23,26 +27,53 @@ export interface TicketParts {
   readonly onOutcome: OutcomeListener
   /** Adds the routes; the server must not listen yet. */
   serve(server: ReturnType<typeof createServer>, dispatcher: Dispatcher): TicketDesk
+  /** Begins to send callbacks, where the configuration allows any. */
+  sendCallbacks(): void
   /** Writes what is left and closes the files, after the dispatcher and the server. */
   close(): Promise<void>
 }
 
 /** Opens the store. Throws `StoreUnavailable`, with what to do, where it cannot be opened. */
-export async function composeTickets(config: Config, logger: Logger): Promise<TicketParts> {
+export async function composeTickets(
+  config: Config,
+  { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics },
+): Promise<TicketParts> {
   const store = await openStore(config, logger)
-  const history = createHistory({ store, logger, mode: config.history, keepMs: config.keepDays * DAY_MS })
+  metrics.showTickets({
+    stats: () => store.stats(),
+    nextDueAt: () => store.nextDueAt(),
+    pendingCallbacks: () => store.callbacks.pending(),
+  })
+  const callbacks = composeCallbacks(config, { store, logger, observer: metrics.callbackObserver })
+  const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
   return {
     durability: store.durability,
     onOutcome: history.onOutcome,
     serve(server, dispatcher) {
       const desk = createTicketDesk({ store, dispatcher, logger, ...sharing(config) })
-      server.register(ticketRoutes, { store, desk, logger, bodyLimitBytes: config.bodyLimitBytes })
+      server.register(ticketRoutes, {
+        store,
+        desk,
+        logger,
+        bodyLimitBytes: config.bodyLimitBytes,
+        ...(callbacks && { callbacks: callbacks.policy }),
+      })
       return desk
     },
+    sendCallbacks: () => callbacks?.sender.start(),
     async close() {
-      await history.close()
+      await Promise.all([history.close(), callbacks?.sender.close({ drainMs: LAST_CALLBACKS_MS })])
       await store.close()
     },
+  }
+}
+
+/** What the settings call 0 has no limit. */
+function retention({ keepDays, keepFailedDays, keepTickets }: Config) {
+  return {
+    keepMs: keepDays * DAY_MS,
+    keepFailedMs: keepFailedDays === 0 ? Number.POSITIVE_INFINITY : keepFailedDays * DAY_MS,
+    ...(keepTickets === 0 ? {} : { keep: keepTickets }),
   }
 }
 

@@ -1,9 +1,7 @@
 import {
-  type Backend,
+  type BackendEntry,
   createConsolaLogger,
   createDispatcher,
-  createKoboldBackend,
-  createOpenAIBackend,
   type Dispatcher,
   type DispatcherOptions,
   type Logger,
@@ -12,73 +10,51 @@ import {
 } from '@ai-ticket/core'
 import type { BackendConfig } from './backend-config.ts'
 import type { Config } from './config.ts'
+import { type OpenOptions, openBackend } from './open-backend.ts'
 
 // The one place that puts the parts together.
-
-type Maker<Type extends BackendConfig['type']> = (
-  config: Extract<BackendConfig, { type: Type }>,
-  logger: Logger,
-) => Backend
-
-type KoboldConfig = Extract<BackendConfig, { type: 'kobold' }>
-
-/** A kind of backend that the schema gains does not compile until it has its maker. */
-const MAKERS: { readonly [Type in BackendConfig['type']]: Maker<Type> } = {
-  kobold: ({ name, url, api_key: apiKey, model, timeouts }, logger) =>
-    createKoboldBackend({
-      name,
-      url,
-      logger,
-      ...(apiKey !== undefined && { apiKey }),
-      ...(model !== undefined && { model }),
-      ...koboldTimeouts(timeouts),
-    }),
-  openai: ({ name, url, api_key: apiKey, model, models, timeouts: { connect_ms, token_ms } = {} }) =>
-    createOpenAIBackend({
-      name,
-      url,
-      ...(apiKey !== undefined && { apiKey }),
-      ...(model !== undefined && { model }),
-      ...(models !== undefined && { models }),
-      ...(connect_ms !== undefined && { connectTimeoutMs: connect_ms }),
-      ...(token_ms !== undefined && { tokenTimeoutMs: token_ms }),
-    }),
-}
-
-/** Only what is given: an option that is `undefined` is not one that is left out. */
-function koboldTimeouts(timeouts: KoboldConfig['timeouts'] = {}) {
-  const { connect_ms, token_ms, silence_probe_ms, dead_after_ms, abort_interval_ms } = timeouts
-  return {
-    ...(connect_ms !== undefined && { connectTimeoutMs: connect_ms }),
-    ...(token_ms !== undefined && { tokenTimeoutMs: token_ms }),
-    ...(silence_probe_ms !== undefined && { silenceProbeMs: silence_probe_ms }),
-    ...(dead_after_ms !== undefined && { deadAfterMs: dead_after_ms }),
-    ...(abort_interval_ms !== undefined && { abortIntervalMs: abort_interval_ms }),
-  }
-}
 
 export function composeLogger(config: Config, stream: LogStream): Logger {
   // The configuration has checked the name.
   return createConsolaLogger({ level: parseLogLevel(config.logLevel) ?? 'info', stream })
 }
 
-/** The compiler does not see that a maker and its configuration belong together. */
-function makeBackend(config: BackendConfig, logger: Logger): Backend {
-  return config.type === 'openai' ? MAKERS.openai(config, logger) : MAKERS.kobold(config, logger)
-}
-
 /** Who is told of what the desk does. */
 export type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
 
-export function composeDispatcher(config: Config, logger: Logger, watchers: Watchers = {}): Dispatcher {
+/** Resolves when models in this process are loaded. Throws a `BackendProblem` where a backend cannot be opened. */
+export async function composeDispatcher(
+  { tuning, contextPolicy, backends }: Config,
+  { watchers, ...options }: OpenOptions & { readonly watchers?: Watchers },
+): Promise<Dispatcher> {
+  const entries = await openBackends(backends, options)
   return createDispatcher({
-    ...config.tuning,
-    logger,
+    ...tuning,
+    contextPolicy,
+    logger: options.logger,
     ...watchers,
-    backends: config.backends.map((backend) => ({
-      backend: makeBackend(backend, logger),
-      ...(backend.concurrency !== undefined && { concurrency: backend.concurrency }),
-      ...(backend.aliases !== undefined && { aliases: backend.aliases }),
-    })),
+    backends: entries,
   })
+}
+
+/** One after the other: two models that are loaded at once take the memory of each other's measure. */
+async function openBackends(
+  configs: readonly BackendConfig[],
+  options: OpenOptions,
+): Promise<BackendEntry[]> {
+  const entries: BackendEntry[] = []
+  try {
+    for (const config of configs) {
+      const { concurrency, aliases } = config
+      entries.push({
+        backend: await openBackend(config, options),
+        ...(concurrency !== undefined && { concurrency }),
+        ...(aliases !== undefined && { aliases }),
+      })
+    }
+    return entries
+  } catch (error) {
+    await Promise.allSettled(entries.map(({ backend }) => backend.close()))
+    throw error
+  }
 }

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
+import { addressOf } from './backend-config.ts'
 import { type ConfigSources, exposureProblems, resolveConfig } from './config.ts'
+import { ConfigFileSchema } from './config-schema.ts'
+import { servingProblems } from './serving-problems.ts'
 
 const SECRET = 'sk-very-secret'
 
@@ -21,7 +24,19 @@ const file = (content: unknown) => ({
   text: typeof content === 'string' ? content : JSON.stringify(content),
 })
 
+/** Keys of the file. */
+const KNOWN = Object.keys(ConfigFileSchema.entries).join(', ')
+
+const llama = { name: 'local', type: 'llama', model_path: 'models/tiny.gguf' }
 const kobold = { name: 'box', type: 'kobold', url: 'http://box:5001' }
+
+const template = {
+  system: ['<s>', ''],
+  user: ['<u>', ''],
+  assistant: ['<a>', ''],
+  tool: ['<t>', ''],
+  stop: ['<u>'],
+}
 
 test('nothing given: the documented defaults', () => {
   const { config, origins, warnings } = accepted({})
@@ -34,11 +49,19 @@ test('nothing given: the documented defaults', () => {
     worker: '',
     history: 'full',
     keepDays: 7,
+    keepFailedDays: 30,
+    keepTickets: 0,
+    callbackAllow: [],
+    callbackSecrets: [],
+    callbackPrivate: [],
+    callbackBody: 'thin',
     apiKeys: [],
     allowAnonymous: false,
     allowedHosts: [],
+    rateLimit: 'off',
     bodyLimitBytes: 16_777_216,
     drainMs: 25_000,
+    contextPolicy: 'refuse',
     backends: [{ name: 'kobold', type: 'kobold', url: 'http://localhost:5001/api' }],
     tuning: {},
   })
@@ -59,6 +82,18 @@ test('flags win over variables, variables over the file, the file over defaults'
     drainMs: { kind: 'file', name: 'desk.json' },
     host: { kind: 'default' },
   })
+})
+
+test('what happens to long prompts: the variable over the file, the file over the default', () => {
+  const asked = { file: file({ context_policy: 'drop_oldest' }) }
+  expect(accepted(asked).config.contextPolicy).toBe('drop_oldest')
+  const environment = { AI_TICKET_CONTEXT_POLICY: 'off' }
+  expect(accepted({ ...asked, environment }).config.contextPolicy).toBe('off')
+})
+
+test('a model in this process needs no address, and takes a template like any other', () => {
+  const backend = { ...llama, gpu: false, threads: 2, context_size: 512, template }
+  expect(accepted({ file: file({ backends: [backend] }) }).config.backends).toEqual([backend])
 })
 
 test('a variable that is empty, as compose files leave it, counts as unset', () => {
@@ -82,7 +117,7 @@ test('several addresses make numbered backends, with one key for all or one for 
 
 test('an address may come without its scheme', () => {
   const { config } = accepted({ flags: { '--kobold-url': 'localhost:5001,gpu/api' } })
-  expect(config.backends.map(({ url }) => url)).toEqual(['localhost:5001', 'gpu/api'])
+  expect(config.backends.map(addressOf)).toEqual(['localhost:5001', 'gpu/api'])
 })
 
 test('addresses from outside replace the backends of the file', () => {
@@ -155,12 +190,12 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'keys that are only commas',
     { environment: { AI_TICKET_API_KEYS: ',' } },
-    'AI_TICKET_API_KEYS is a list of 0, but has to be one or more keys of visible ASCII characters, comma separated. Correct it, or unset it for the default.',
+    'AI_TICKET_API_KEYS is a list of 0, but has to be one or more keys, comma separated: <key>, <name>=<key> or <name>:<scope>+<scope>=<key>. Correct it, or unset it for the default.',
   ],
   [
     'a key that no header can carry',
     { environment: { AI_TICKET_API_KEYS: `good,${SECRET} ü` } },
-    'AI_TICKET_API_KEYS[1] is a text, but has to be one or more keys of visible ASCII characters, comma separated. Correct it, or unset it for the default.',
+    'AI_TICKET_API_KEYS[1].key is a text, but has to be a key of visible ASCII characters, or sha256: and the 64 hexadecimal digits of its digest. Correct it, or unset it for the default.',
   ],
   [
     'an address with another scheme',
@@ -210,17 +245,17 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown key',
     { file: file({ prot: 5000 }) },
-    'prot in desk.json is not a known key. Did you mean "port"? Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    `prot in desk.json is not a known key. Did you mean "port"? Known here: ${KNOWN}.`,
   ],
   [
     'a secret in the file',
     { file: file({ api_keys: [SECRET] }) },
-    'api_keys in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    'api_keys[0] in desk.json is a text, but has to be an API key, which is an object with name and key_env or sha256. Correct it, or remove it for the default.',
   ],
   [
     'a prototype for a key',
     { file: file('{ "__proto__": {} }') },
-    '__proto__ in desk.json is not a known key. Known here: $schema, host, port, log_level, data_dir, worker, history, keep_days, allow_anonymous, allowed_hosts, body_limit_bytes, drain_ms, backends, generation, timeouts, retries, line, breaker.',
+    `__proto__ in desk.json is not a known key. Known here: ${KNOWN}.`,
   ],
   [
     'a number as text in the file',
@@ -240,7 +275,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown kind of backend',
     { file: file({ backends: [{ ...kobold, type: 'koboldcpp' }] }) },
-    'backends[0].type in desk.json is a text, but has to be "kobold" or "openai". Correct it, or remove it for the default.',
+    'backends[0].type in desk.json is a text, but has to be "kobold" or "openai" or "llama". Correct it, or remove it for the default.',
   ],
   [
     'a backend without an address',
@@ -255,7 +290,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a misspelt key of a backend',
     { file: file({ backends: [{ ...kobold, concurency: 2 }] }) },
-    'backends[0].concurency in desk.json is not a known key. Did you mean "concurrency"? Known here: type, name, url, api_key_env, aliases, concurrency, model, timeouts.',
+    'backends[0].concurency in desk.json is not a known key. Did you mean "concurrency"? Known here: type, name, aliases, concurrency, template, url, api_key_env, model, timeouts.',
   ],
   [
     'no slots',
@@ -266,6 +301,61 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
     'aliases that are a list of names',
     { file: file({ backends: [{ ...kobold, aliases: ['fast'] }] }) },
     'backends[0].aliases.0 in desk.json is a text, but has to be an object of names and models, like { "fast": "tiny-q4" }. Correct it, or remove it for the default.',
+  ],
+  [
+    'a template with a tag missing',
+    { file: file({ backends: [{ ...kobold, template: { ...template, user: ['only one'] } }] }) },
+    'backends[0].template.user[1] in desk.json is missing, but has to be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
+  ],
+  [
+    'a template whose tags are one text',
+    { file: file({ backends: [{ ...kobold, template: { ...template, user: '<u>' } }] }) },
+    'backends[0].template.user in desk.json is a text, but has to be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
+  ],
+  [
+    'half a template',
+    { file: file({ backends: [{ ...kobold, template: { ...template, stop: undefined } }] }) },
+    'backends[0].template.stop in desk.json is missing; add it to the object "template".',
+  ],
+  [
+    'an unknown policy for long prompts in the file',
+    { file: file({ context_policy: 'cut' }) },
+    'context_policy in desk.json is a text, but has to be refuse, drop_oldest or off. Correct it, or remove it for the default.',
+  ],
+  [
+    'an unknown policy for long prompts in a variable',
+    { environment: { AI_TICKET_CONTEXT_POLICY: 'cut' } },
+    'AI_TICKET_CONTEXT_POLICY is a text, but has to be refuse, drop_oldest or off. Correct it, or unset it for the default.',
+  ],
+  [
+    'a model in this process without its file',
+    { file: file({ backends: [{ ...llama, model_path: undefined }] }) },
+    'backends[0].model_path in desk.json is missing; add it to the backend of type "llama".',
+  ],
+  [
+    'an address for a model in this process',
+    { file: file({ backends: [{ ...llama, url: 'http://box:5001' }] }) },
+    'backends[0].url in desk.json is not a known key. Known here: type, name, aliases, concurrency, template, model_path, model, context_size, gpu, threads, chat_template.',
+  ],
+  [
+    'a model path that is a number',
+    { file: file({ backends: [{ ...llama, model_path: 7 }] }) },
+    'backends[0].model_path in desk.json is the number 7, but has to be the path of a GGUF file. Correct it, or remove it for the default.',
+  ],
+  [
+    'a graphics card that is only true',
+    { file: file({ backends: [{ ...llama, gpu: true }] }) },
+    'backends[0].gpu in desk.json is true, but has to be "auto", "metal", "cuda", "vulkan" or false. Correct it, or remove it for the default.',
+  ],
+  [
+    'half a thread',
+    { file: file({ backends: [{ ...llama, threads: 0.5 }] }) },
+    'backends[0].threads in desk.json is the number 0.5, but has to be a whole number from 1 to 1024. Correct it, or remove it for the default.',
+  ],
+  [
+    'a context of nothing',
+    { file: file({ backends: [{ ...llama, context_size: 0 }] }) },
+    'backends[0].context_size in desk.json is the number 0, but has to be a whole number from 1 to 100000000. Correct it, or remove it for the default.',
   ],
   [
     'two backends of one name',
@@ -317,6 +407,34 @@ test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan'])(
 
 test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
   expect(exposed({ HOST })).toEqual([])
+})
+
+test('callbacks that are allowed want a secret', () => {
+  const allow = { AI_TICKET_CALLBACK_ALLOW: 'https://hooks.example.com/*, http://lan.example' }
+  const { config } = accepted({ environment: allow })
+  expect(config.callbackAllow).toEqual(['https://hooks.example.com/*', 'http://lan.example'])
+  expect(servingProblems(config).map(({ message }) => message)).toEqual([
+    'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+  ])
+  const secret = { AI_TICKET_CALLBACK_SECRET: `whsec_${'a'.repeat(40)}` }
+  expect(servingProblems(accepted({ environment: { ...allow, ...secret } }).config)).toEqual([])
+  expect(servingProblems(accepted({ environment: secret }).config)).toEqual([])
+})
+
+test.each([
+  [
+    'AI_TICKET_CALLBACK_ALLOW',
+    'https://hooks.example.com/*,hooks.example.com',
+    'https://hooks.example.com/*',
+  ],
+  ['AI_TICKET_CALLBACK_PRIVATE', '10.0.0.0/99', '192.168.0.0/16'],
+  ['AI_TICKET_CALLBACK_SECRET', `whsec_${SECRET}`, 'whsec_ and 24 to 64 bytes as base64'],
+  ['AI_TICKET_CALLBACK_BODY', 'fat', 'thin or full'],
+])('%s has to be readable, and the message says how', (name, text, expected) => {
+  const [message] = refused({ environment: { [name]: text } })
+  expect(message).toMatch(new RegExp(`^${name}.* has to be `))
+  expect(message).toContain(expected)
+  expect(message).not.toContain(SECRET)
 })
 
 test('an unknown variable of ours is a warning with a suggestion', () => {

@@ -1,5 +1,6 @@
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
+import { resolveListedKeys } from './api-key-config.ts'
 import {
   type BackendConfig,
   KEY_VARIABLE,
@@ -54,6 +55,12 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
     problems.push(...check(setting, found))
     values[name] = found.value
     origins[name] = found.origin
+  }
+  if (file !== undefined && content.api_keys !== undefined && origins.apiKeys?.kind === 'file') {
+    const origin = { kind: 'file', name: file.name } as const
+    const { keys, problems: found } = resolveListedKeys({ listed: content.api_keys, origin, environment })
+    values.apiKeys = keys
+    problems.push(...found)
   }
   const listed = file && { name: file.name, backends: content.backends }
   const resolved = resolveBackends({ flags, environment, file: listed })

@@ -1,4 +1,5 @@
 import type { Dispatcher } from '@ai-ticket/core'
+import { sayProblem } from './backend-problem.ts'
 import { configFlags } from './command-line.ts'
 import { composeDispatcher, composeLogger } from './compose.ts'
 import type { Config } from './config.ts'
@@ -13,7 +14,7 @@ export interface Desk extends AsyncDisposable {
  * A desk for one command, in this process. Log lines go to stderr, warnings and worse unless a level was given.
  * Undefined where the configuration is wrong, which has been said.
  */
-export function openDesk(args: Readonly<Record<string, unknown>>): Desk | undefined {
+export async function openDesk(args: Readonly<Record<string, unknown>>): Promise<Desk | undefined> {
   const loaded = loadConfig(configFlags(args), process.env)
   if (!loaded.ok) {
     for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
@@ -24,6 +25,7 @@ export function openDesk(args: Readonly<Record<string, unknown>>): Desk | undefi
   const config = { ...loaded.value.config, ...quiet }
   const logger = composeLogger(config, process.stderr)
   for (const warning of warnings) logger.warn(warning)
-  const dispatcher = composeDispatcher(config, logger)
+  const dispatcher = await composeDispatcher(config, { logger }).catch(sayProblem)
+  if (dispatcher === undefined) return undefined
   return { config, dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() }
 }

@@ -1,6 +1,6 @@
 import { EXIT } from './exit-codes.ts'
 
-const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
+export const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
 
 export type EndSignal = keyof typeof EXIT_OF_SIGNAL
 

@@ -5,7 +5,10 @@ export const EXIT = {
   ok: 0,
   cannotListen: 1,
   usage: 2,
+  /** A batch that is through, with lines that failed. */
+  someFailed: 3,
   badInput: 65,
+  noInput: 66,
   unavailable: 69,
   internal: 70,
   cannotStore: 73,

@@ -1,7 +1,8 @@
 import type { Logger } from '@ai-ticket/core'
-import { createMetrics, createServer } from '@ai-ticket/server'
+import { createMetrics, createServer, type Metrics } from '@ai-ticket/server'
 import { StoreUnavailable } from '@ai-ticket/tickets'
 import { announceBackends } from './announce-backends.ts'
+import { sayProblem } from './backend-problem.ts'
 import { composeDispatcher, composeLogger } from './compose.ts'
 import { composeTickets, type TicketParts } from './compose-tickets.ts'
 import type { Config, ResolvedConfig } from './config.ts'
@@ -9,6 +10,7 @@ import { endOnSignals } from './end-on-signals.ts'
 import { EXIT } from './exit-codes.ts'
 import { exitWhenWritten } from './exit-when-written.ts'
 import { listenProblem } from './listen-problem.ts'
+import { parseRateLimit } from './rate-limit-text.ts'
 import { shutDown } from './shut-down.ts'
 import { startTracing } from './start-tracing.ts'
 import { VERSION } from './version.ts'
@@ -23,15 +25,21 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   for (const warning of warnings) logger.warn(warning)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = await createMetrics({ version: VERSION })
-  const tickets = await openTickets(config, logger)
+  const tickets = await openTickets(config, { logger, metrics })
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
   const { onOutcome } = tickets
-  const dispatcher = composeDispatcher(config, logger, { observer: metrics.observer, onOutcome })
+  const watchers = { observer: metrics.observer, onOutcome }
+  const dispatcher = await composeDispatcher(config, { logger, watchers }).catch(sayProblem)
+  if (dispatcher === undefined) {
+    await tickets.close()
+    return exitWhenWritten(EXIT.badConfiguration)
+  }
   const server = createServer({
     dispatcher,
     logger,
     apiKeys: config.apiKeys,
     allowedHosts: config.allowedHosts,
+    rateLimit: parseRateLimit(config.rateLimit),
     bodyLimitBytes: config.bodyLimitBytes,
     metrics,
     version: VERSION,
@@ -59,15 +67,21 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     history: config.history,
     keep_days: config.keepDays,
   })
+  tickets.sendCallbacks()
   await desk.start()
+  // A signal while the desk started: the dispatcher may be closed.
+  if (signals.ending) return
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
 }
 
 /** Undefined: it cannot be opened, and the operator has been told why. */
-async function openTickets(config: Config, logger: Logger): Promise<TicketParts | undefined> {
+async function openTickets(
+  config: Config,
+  parts: { readonly logger: Logger; readonly metrics: Metrics },
+): Promise<TicketParts | undefined> {
   try {
-    return await composeTickets(config, logger)
+    return await composeTickets(config, parts)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     process.stderr.write(`${error.message}\n`)

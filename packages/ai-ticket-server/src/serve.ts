@@ -9,12 +9,13 @@ import {
   wantsHelp,
   wantsVersion,
 } from './command-line.ts'
-import { exposureProblems, type ResolvedConfig } from './config.ts'
+import type { ResolvedConfig } from './config.ts'
 import { EXIT } from './exit-codes.ts'
 import { firstLine } from './first-line.ts'
 import { hideSqliteWarning } from './hide-sqlite-warning.ts'
 import { loadConfig } from './load-config.ts'
 import { runAsMain } from './run-as-main.ts'
+import { servingProblems } from './serving-problems.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
@@ -56,7 +57,7 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
   const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
   if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help shows the flags.`)
   const loaded = loadConfig(configFlags(args), process.env)
-  const problems = loaded.ok ? exposureProblems(loaded.value.config) : loaded.problems
+  const problems = loaded.ok ? servingProblems(loaded.value.config) : loaded.problems
   if (loaded.ok && problems.length === 0) return await start(loaded.value)
   for (const { message } of problems) process.stderr.write(`${message}\n`)
   return EXIT.badConfiguration

@@ -1,4 +1,8 @@
+import type { ApiKey } from '@ai-ticket/server'
 import * as v from 'valibot'
+import { readApiKey } from './api-key-config.ts'
+import { ApiKeysSchema } from './api-key-schema.ts'
+import { CallbackSecretSchema } from './callback-schema.ts'
 import { ConfigFileSchema } from './config-schema.ts'
 
 const { entries } = ConfigFileSchema
@@ -29,12 +33,6 @@ export const asList = (text: string): string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
-
-const API_KEYS_EXPECTED = 'one or more keys of visible ASCII characters, comma separated'
-const ApiKeysSchema = v.pipe(
-  v.array(v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, API_KEYS_EXPECTED)), API_KEYS_EXPECTED),
-  v.minLength(1, API_KEYS_EXPECTED),
-)
 
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
 const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
@@ -104,13 +102,57 @@ export const SETTINGS = {
     read: asNumber,
     fallback: 7,
   }),
-  apiKeys: define({
+  keepFailedDays: define({
+    key: 'keep_failed_days',
+    schema: entries.keep_failed_days,
+    environment: 'AI_TICKET_KEEP_FAILED_DAYS',
+    read: asNumber,
+    fallback: 30,
+  }),
+  keepTickets: define({
+    key: 'keep_tickets',
+    schema: entries.keep_tickets,
+    environment: 'AI_TICKET_KEEP_TICKETS',
+    read: asNumber,
+    // As many as there are.
+    fallback: 0,
+  }),
+  apiKeys: define<readonly ApiKey[]>({
     key: 'api_keys',
     schema: ApiKeysSchema,
     environment: 'AI_TICKET_API_KEYS',
+    read: (text) => asList(text).map(readApiKey),
+    fallback: [],
+    secret: true,
+  }),
+  callbackAllow: define<readonly string[]>({
+    key: 'callback_allow',
+    schema: entries.callback_allow,
+    environment: 'AI_TICKET_CALLBACK_ALLOW',
+    read: asList,
+    fallback: [],
+  }),
+  callbackSecrets: define<readonly string[]>({
+    key: 'callback_secret',
+    schema: CallbackSecretSchema,
+    environment: 'AI_TICKET_CALLBACK_SECRET',
     read: asList,
     fallback: [],
     secret: true,
+  }),
+  callbackPrivate: define<readonly string[]>({
+    key: 'callback_private',
+    schema: entries.callback_private,
+    environment: 'AI_TICKET_CALLBACK_PRIVATE',
+    read: asList,
+    fallback: [],
+  }),
+  callbackBody: define({
+    key: 'callback_body',
+    schema: entries.callback_body,
+    environment: 'AI_TICKET_CALLBACK_BODY',
+    read: asText,
+    fallback: 'thin' as 'thin' | 'full',
   }),
   allowAnonymous: define({
     key: 'allow_anonymous',
@@ -126,6 +168,13 @@ export const SETTINGS = {
     read: asList,
     fallback: [],
   }),
+  rateLimit: define({
+    key: 'rate_limit',
+    schema: entries.rate_limit,
+    environment: 'AI_TICKET_RATE_LIMIT',
+    read: asText,
+    fallback: 'off',
+  }),
   bodyLimitBytes: define({
     key: 'body_limit_bytes',
     schema: entries.body_limit_bytes,
@@ -139,6 +188,13 @@ export const SETTINGS = {
     environment: 'AI_TICKET_DRAIN_MS',
     read: asNumber,
     fallback: 25_000,
+  }),
+  contextPolicy: define({
+    key: 'context_policy',
+    schema: entries.context_policy,
+    environment: 'AI_TICKET_CONTEXT_POLICY',
+    read: asText,
+    fallback: 'refuse' as 'refuse' | 'drop_oldest' | 'off',
   }),
 }
 

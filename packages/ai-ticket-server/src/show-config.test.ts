@@ -20,11 +20,16 @@ test('every value has its name in the file and its origin; secrets are masked', 
     ],
     retries: { attempts: 7 },
   }
-  const shown = rows(content, { BOX_KEY: 'sk-secret', AI_TICKET_API_KEYS: 'sk-one,sk-two' })
+  const shown = rows(content, {
+    BOX_KEY: 'sk-secret',
+    AI_TICKET_API_KEYS: 'sk-one,ci:events+read=sk-two',
+    AI_TICKET_CALLBACK_SECRET: `whsec_${'sk'.repeat(20)}`,
+  })
   expect(shown).toEqual(
     expect.arrayContaining([
       { key: 'port', value: 5000, origin: 'default' },
-      { key: 'api_keys', value: ['***', '***'], origin: 'environment AI_TICKET_API_KEYS' },
+      { key: 'api_keys', value: ['***', 'ci:events+read=***'], origin: 'environment AI_TICKET_API_KEYS' },
+      { key: 'callback_secret', value: ['***'], origin: 'environment AI_TICKET_CALLBACK_SECRET' },
       { key: 'backends.box.url', value: 'http://box:5001', origin: 'file desk.json' },
       { key: 'backends.box.concurrency', value: 2, origin: 'file desk.json' },
       { key: 'backends.box.api_key', value: '***', origin: 'environment BOX_KEY' },
@@ -32,5 +37,5 @@ test('every value has its name in the file and its origin; secrets are masked', 
       { key: 'retries.backoff_base_ms', value: 500, origin: 'default' },
     ]),
   )
-  expect(JSON.stringify(shown)).not.toContain('sk-')
+  expect(JSON.stringify(shown)).not.toMatch(/sk-|sksk/)
 })

@@ -1,4 +1,5 @@
 import type { Tuning } from '@ai-ticket/core'
+import type { ApiKey } from '@ai-ticket/server'
 import type { ResolvedConfig } from './config.ts'
 import { describeOrigin, type Origin } from './config-problems.ts'
 import { SETTINGS, type Setting, type SettingName } from './settings.ts'
@@ -32,8 +33,14 @@ function settingRows({ config, origins }: ResolvedConfig): ConfigRow[] {
 }
 
 function mask(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(() => MASK)
+  if (Array.isArray(value)) return value.map(maskKey)
   return value === '' ? value : MASK
+}
+
+/** As in AI_TICKET_API_KEYS: who it is for and what it may do is no secret. */
+function maskKey({ name = '', scopes }: ApiKey): string {
+  const label = `${name}${scopes === undefined ? '' : `:${scopes.join('+')}`}`
+  return label === '' ? MASK : `${label}=${MASK}`
 }
 
 function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow[] {

@@ -21,7 +21,12 @@ interface Dashboard {
   }[]
 }
 
-const { registry } = await createMetrics()
+const { registry, showTickets } = await createMetrics()
+showTickets({
+  stats: () => Promise.reject(new Error('Nobody asks.')),
+  nextDueAt: () => Promise.resolve(undefined),
+  pendingCallbacks: () => Promise.resolve(0),
+})
 const metrics = new Map(registry.getMetricsAsArray().map((metric) => [metric.name, metric]))
 const labelsOf = (name: string): readonly string[] =>
   (metrics.get(name) as { labelNames?: readonly string[] } | undefined)?.labelNames ?? []
@@ -46,6 +51,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   state: STATES,
   quantile: ['0.5', '0.99', '1'],
   job: ['ai-ticket'],
+  status: ['queued', 'in_progress', 'completed', 'failed', 'cancelled'],
+  result: ['delivered', 'failed', 'dead'],
 }
 
 test('there are queries to check', () => {

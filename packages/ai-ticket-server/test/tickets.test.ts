@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
@@ -80,6 +83,29 @@ test('the command lists, shows, cancels and replays tickets of a running server'
   expect(JSON.parse((await ask('replay', id)).stdout)).toMatchObject({ replay_of: id })
   const listed = await ask('list', '--status', 'cancelled')
   expect(listed.stdout).toMatch(new RegExp(`^${id}  cancelled .* evt_mine  cancelled\\n$`))
+  expect(await ask('prune', '--older-than', '0s', '--dry-run')).toMatchObject({
+    stdout: '1 would be removed\n',
+  })
+  expect(await ask('prune', '--keep', '0')).toMatchObject({ code: 0, stdout: '1 removed\n' })
+  expect(await ask('prune', '--keep', '0', '--failed')).toMatchObject({ code: 2 })
   expect(await ask('show', 'tkt_unknown')).toMatchObject({ code: 65, stdout: '' })
   expect((await ask('drop', id)).code).toBe(2)
+})
+
+test('tickets list goes on where a page has stopped to look, until it has as many as were asked for', async () => {
+  const asked: (string | null)[] = []
+  const ticket = (id: string) => ({ id, status: 'failed', created_at: '', runs: 1, event_id: 'evt' })
+  await using server = createServer(({ url }, response) => {
+    const { searchParams } = new URL(url ?? '', 'http://desk')
+    asked.push(searchParams.get('cursor'))
+    const page = asked.length
+    const data = page === 1 ? [] : [ticket(`tkt_${page}`)]
+    response.end(JSON.stringify({ object: 'list', data, next_cursor: `after-${page}` }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const args = ['tickets', 'list', '--text', 'x', '--limit', '2', '--url', `http://127.0.0.1:${port}`]
+  const { stdout } = await runProgram(CLI, args)
+  expect(asked).toEqual([null, 'after-1', 'after-2'])
+  expect(stdout.match(/^tkt_\d/gm)).toEqual(['tkt_2', 'tkt_3'])
 })

@@ -44,7 +44,7 @@ export const command = cliCommand(
     async run({ args }) {
       const schema = args.schema === undefined ? undefined : readSchemaFile(args.schema)
       const event = eventOf(args, await readPrompt(args._), schema)
-      await using desk = openDesk(args)
+      await using desk = await openDesk(args)
       if (desk === undefined) return EXIT.badConfiguration
       const controller = new AbortController()
       endOnSignals(() => controller.abort(new Error('interrupted')))

@@ -1,8 +1,8 @@
 import { DEFAULTS } from '@ai-ticket/core'
 import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../command-line.ts'
-import { exposureProblems } from '../config.ts'
 import { EXIT } from '../exit-codes.ts'
 import { loadConfig } from '../load-config.ts'
+import { servingProblems } from '../serving-problems.ts'
 import { configRows } from '../show-config.ts'
 
 const EXAMPLES = `
@@ -31,7 +31,7 @@ export const command = cliCommand(
         for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
         return EXIT.badConfiguration
       }
-      const unwise = exposureProblems(loaded.value.config).map(
+      const unwise = servingProblems(loaded.value.config).map(
         ({ message }) => `The server will not start: ${message}`,
       )
       for (const warning of [...loaded.value.warnings, ...unwise]) process.stderr.write(`${warning}\n`)

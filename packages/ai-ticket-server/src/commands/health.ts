@@ -1,5 +1,6 @@
 import type { BackendHealth } from '@ai-ticket/core'
 import { answers, summary } from '../announce-backends.ts'
+import { addressOf } from '../backend-config.ts'
 import { CONFIG_ARGS, cliCommand } from '../command-line.ts'
 import { openDesk } from '../desk.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -22,10 +23,10 @@ export const command = cliCommand(
       help: { type: 'boolean', alias: 'h', description: 'Show this help' },
     },
     async run({ args }) {
-      await using desk = openDesk(args)
+      await using desk = await openDesk(args)
       if (desk === undefined) return EXIT.badConfiguration
       const health = await desk.dispatcher.health()
-      const urls = new Map(desk.config.backends.map(({ name, url }) => [name, url]))
+      const urls = new Map(desk.config.backends.map((backend) => [backend.name, addressOf(backend)]))
       if (args.json) process.stdout.write(`${JSON.stringify(health)}\n`)
       else
         for (const backend of health.backends)

@@ -1,5 +1,8 @@
-import { askServer, type ServerRequest, serverUrl } from '../ask-server.ts'
+import type { Scope } from '@ai-ticket/server'
+import { keyWith } from '../api-key-config.ts'
+import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../ask-server.ts'
 import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../command-line.ts'
+import { parseDurationMs } from '../duration.ts'
 import { EXIT } from '../exit-codes.ts'
 import { loadConfig } from '../load-config.ts'
 import { terminalText } from '../terminal-text.ts'
@@ -9,19 +12,36 @@ const EXAMPLES = `
   ai-ticket tickets show tkt_01a2…
   ai-ticket tickets replay tkt_01a2…
   ai-ticket tickets cancel tkt_01a2…
+  ai-ticket tickets resend tkt_01a2…
+  ai-ticket tickets prune --older-than 7d --dry-run
 `
 
-const USE = 'Use: ai-ticket tickets list, or show, replay or cancel with the id of a ticket.'
+const USE =
+  'Use: ai-ticket tickets list, or prune, or show, replay, cancel, callbacks or resend with the id of a ticket.'
 
 export const command = cliCommand(
   {
-    meta: { name: 'tickets', description: 'List, show, replay or cancel the tickets of a running server' },
+    meta: {
+      name: 'tickets',
+      description: 'List, show, replay, cancel or remove the tickets of a running server',
+    },
     args: {
-      action: { type: 'positional', description: 'list, show, replay or cancel', required: false },
+      action: {
+        type: 'positional',
+        description: 'list, show, replay, cancel, prune, callbacks (what was sent of its end) or resend',
+        required: false,
+      },
       id: { type: 'positional', description: 'The ticket', required: false },
       status: { type: 'string', valueHint: 'name,…', description: 'list: only these' },
       text: { type: 'string', valueHint: 'text', description: 'list: in the prompt or the answer' },
       limit: { type: 'string', valueHint: 'number', description: 'list: so many, the newest; at most 200' },
+      'older-than': { type: 'string', valueHint: '7d', description: 'prune: what finished longer ago' },
+      keep: { type: 'string', valueHint: 'number', description: 'prune: all but so many, the newest' },
+      failed: {
+        type: 'boolean',
+        description: 'prune: failed tickets that are --older-than, too; else they stay',
+      },
+      'dry-run': { type: 'boolean', description: 'prune: only say how many' },
       url: {
         type: 'string',
         valueHint: 'url',
@@ -40,13 +60,16 @@ export const command = cliCommand(
       }
       const { config } = loaded.value
       const url = args.url?.replace(/\/+$/, '') ?? serverUrl(config)
-      const reply = await askServer(url, config.apiKeys[0], request)
+      const ask = (asked: ServerRequest) => askServer(url, keyWith(config.apiKeys, scopeOf(asked)), asked)
+      const reply = await wholeList(ask, request)
       if (!reply.ok) {
         process.stderr.write(`${terminalText(reply.message)}\n`)
         return reply.status === undefined ? EXIT.unavailable : EXIT.badInput
       }
-      const tickets = Array.isArray(reply.body.data) ? reply.body.data : undefined
-      if (tickets === undefined)
+      const isList = args.action === 'list' && Array.isArray(reply.body.data)
+      const tickets = isList ? (reply.body.data as ListedTicket[]) : undefined
+      if (reply.body.object === 'prune' && !args.json) process.stdout.write(pruned(reply.body))
+      else if (tickets === undefined)
         process.stdout.write(`${JSON.stringify(reply.body, null, args.json ? 0 : 2)}\n`)
       else
         for (const ticket of tickets)
@@ -57,6 +80,33 @@ export const command = cliCommand(
   EXAMPLES,
 )
 
+const DEFAULT_LIMIT = 50
+
+/** A page looks through so many tickets at most, and may be short: it is gone on with until the list is full. */
+async function wholeList(
+  ask: (request: ServerRequest) => Promise<ServerReply>,
+  request: ServerRequest,
+): Promise<ServerReply> {
+  const reply = await ask(request)
+  if (!reply.ok || !Array.isArray(reply.body.data)) return reply
+  const [path, search] = request.path.split('?')
+  const query = new URLSearchParams(search)
+  const wanted = Number(query.get('limit') ?? DEFAULT_LIMIT)
+  const data: unknown[] = [...reply.body.data]
+  for (let cursor = reply.body.next_cursor; typeof cursor === 'string' && data.length < wanted; ) {
+    query.set('cursor', cursor)
+    query.set('limit', `${wanted - data.length}`)
+    const next = await ask({ ...request, path: `${path}?${query}` })
+    if (!next.ok || !Array.isArray(next.body.data)) return next
+    data.push(...next.body.data)
+    cursor = next.body.next_cursor
+  }
+  return { ...reply, body: { ...reply.body, data } }
+}
+
+/** Looking needs less than changing what may be another's. */
+const scopeOf = ({ method }: ServerRequest): Scope => (method === 'GET' ? 'read' : 'admin')
+
 interface TicketsArgs {
   readonly _: readonly string[]
   readonly action?: string | undefined
@@ -64,9 +114,14 @@ interface TicketsArgs {
   readonly status?: string | undefined
   readonly text?: string | undefined
   readonly limit?: string | undefined
+  readonly 'older-than'?: string | undefined
+  readonly keep?: string | undefined
+  readonly failed?: boolean | undefined
+  readonly 'dry-run'?: boolean | undefined
 }
 
-function requestOf({ _: words, action, id, status, text, limit }: TicketsArgs): ServerRequest {
+function requestOf(args: TicketsArgs): ServerRequest {
+  const { _: words, action, id, status, text, limit } = args
   if (action === 'list' && words.length === 1) {
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries({ status, text, limit })) {
@@ -74,6 +129,8 @@ function requestOf({ _: words, action, id, status, text, limit }: TicketsArgs): 
     }
     return { method: 'GET', path: `/tickets?${query}` }
   }
+  if (action === 'prune' && words.length === 1)
+    return { method: 'POST', path: '/tickets/prune', body: pruneOf(args) }
   if (id === undefined || words.length !== 2) throw new UsageError(USE)
   const path = `/tickets/${encodeURIComponent(id)}`
   switch (action) {
@@ -83,8 +140,29 @@ function requestOf({ _: words, action, id, status, text, limit }: TicketsArgs): 
       return { method: 'DELETE', path }
     case 'replay':
       return { method: 'POST', path: `${path}/replay` }
+    case 'callbacks':
+      return { method: 'GET', path: `${path}/callbacks` }
+    case 'resend':
+      return { method: 'POST', path: `${path}/callbacks/resend` }
     default:
       throw new UsageError(USE)
+  }
+}
+
+function pruneOf({ 'older-than': olderThan, keep, failed, 'dry-run': dryRun }: TicketsArgs): object {
+  const ageMs = olderThan === undefined ? undefined : parseDurationMs(olderThan)
+  if (olderThan !== undefined && ageMs === undefined)
+    throw new UsageError('--older-than needs a time like 7d, 12h or 90m.')
+  if (keep !== undefined && !/^\d{1,15}$/.test(keep)) throw new UsageError('--keep needs a whole number.')
+  if (ageMs === undefined && (failed || keep === undefined))
+    throw new UsageError(`Say which: --older-than 7d${failed ? '' : ', or --keep 10000'}.`)
+  return {
+    ...(ageMs === undefined
+      ? {}
+      : { finished_before: new Date(Math.max(0, Date.now() - ageMs)).toISOString() }),
+    ...(keep === undefined ? {} : { keep: Number(keep) }),
+    failed: failed === true,
+    dry_run: dryRun === true,
   }
 }
 
@@ -96,6 +174,9 @@ interface ListedTicket {
   readonly event_id: string
   readonly outcome?: { readonly error?: string }
 }
+
+const pruned = ({ removed, dry_run }: Readonly<Record<string, unknown>>): string =>
+  `${removed} ${dry_run ? 'would be ' : ''}removed\n`
 
 const line = ({ id, status, created_at, runs, event_id, outcome }: ListedTicket): string =>
   terminalText(

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { keyWith, readApiKey } from './api-key-config.ts'
+import { resolveConfig } from './config.ts'
+
+const DIGEST = 'a'.repeat(64)
+
+test.each([
+  ['sesame', { key: 'sesame' }],
+  ['ci=sesame', { key: 'sesame', name: 'ci' }],
+  ['home-1:events+read=sesame', { key: 'sesame', name: 'home-1', scopes: ['events', 'read'] }],
+  [':read=sesame', { key: 'sesame', scopes: ['read'] }],
+  [`ci:events=sha256:${DIGEST}`, { key: `sha256:${DIGEST}`, name: 'ci', scopes: ['events'] }],
+  [`sha256:${DIGEST}`, { key: `sha256:${DIGEST}` }],
+  ['ci=a=b:c', { key: 'a=b:c', name: 'ci' }],
+  // What openssl rand -base64 makes is a key as it is.
+  ['+/abcdefghijklmnopqrst==', { key: '+/abcdefghijklmnopqrst==' }],
+  ['abcdefghijklmnopqrstuv==', { key: 'abcdefghijklmnopqrstuv==' }],
+  ['user:password', { key: 'user:password' }],
+  // The key was forgotten, or its variable was empty.
+  ['ci=', { key: '', name: 'ci' }],
+  ['ci:read=', { key: '', name: 'ci', scopes: ['read'] }],
+  ['ci:read', { key: '', name: 'ci', scopes: ['read'] }],
+])('%s is read', (text, key) => {
+  expect(readApiKey(text)).toEqual(key)
+})
+
+const refusedBy = (environment: Record<string, string>, file?: object) => {
+  const result = resolveConfig({
+    flags: {},
+    environment,
+    ...(file && { file: { name: 'desk.json', text: JSON.stringify(file) } }),
+  })
+  return result.ok ? [] : result.problems.map(({ message }) => message)
+}
+
+test.each([
+  ['good,ci:reed=secret', 'AI_TICKET_API_KEYS[1].scopes[0] is a text, but has to be one or more of events,'],
+  [
+    'good,ci:=secret',
+    'AI_TICKET_API_KEYS[1].scopes[0] is an empty text, but has to be one or more of events,',
+  ],
+  ['ci=,good', 'AI_TICKET_API_KEYS[0].key is an empty text, but has to be a key of visible ASCII'],
+  ['.ci=secret', 'AI_TICKET_API_KEYS[0].name is a text, but has to be a name of letters'],
+  ['sha256:12', 'AI_TICKET_API_KEYS[0].key is a text, but has to be a key of visible ASCII'],
+  ['one,two,ci=one', 'AI_TICKET_API_KEYS[2] is an object, but has to be a key that no other entry has.'],
+])('%s is refused by its position', (keys, message) => {
+  const problems = refusedBy({ AI_TICKET_API_KEYS: keys })
+  expect(problems).toEqual([expect.stringContaining(message)])
+  expect(problems.join()).not.toMatch(/secret|reed/)
+  expect(problems.join()).toMatch(/Correct it, or unset it/)
+})
+
+test('the file names keys by variable or digest; the variable AI_TICKET_API_KEYS replaces them', () => {
+  const text = JSON.stringify({
+    api_keys: [
+      { name: 'ci', scopes: ['events'], key_env: 'CI_KEY', rate_limit: '5/s' },
+      { name: 'boss', sha256: DIGEST },
+    ],
+  })
+  const resolve = (environment: Record<string, string>) => {
+    const result = resolveConfig({ flags: {}, environment, file: { name: 'desk.json', text } })
+    return result.ok ? result.value.config.apiKeys : result.problems
+  }
+  expect(resolve({ CI_KEY: 'sesame' })).toEqual([
+    { name: 'ci', scopes: ['events'], key: 'sesame', rateLimit: { requests: 5, windowMs: 1_000 } },
+    { name: 'boss', key: `sha256:${DIGEST}` },
+  ])
+  expect(resolve({ AI_TICKET_API_KEYS: 'other' })).toEqual([{ key: 'other' }])
+})
+
+test.each([
+  [
+    { name: 'ci', key_env: 'NONE' },
+    'api_keys[0].key_env in desk.json names the variable NONE, which is not set',
+  ],
+  [{ name: 'ci' }, 'api_keys[0] in desk.json has to have either "key_env" or "sha256"'],
+  [{ name: 'ci', key_env: 'KEY', sha256: DIGEST }, 'api_keys[0] in desk.json has to have either'],
+  [{ name: 'ci', sha256: '12' }, 'api_keys[0].sha256 in desk.json is a text, but has to be the 64'],
+  [{ name: 'ci', key_env: 'BAD' }, 'api_keys[0].key in desk.json is a text, but has to be a key of visible'],
+  [{ name: 'ci', key: 'secret' }, 'api_keys[0].key in desk.json is not a known key'],
+  [{ name: 'ci', key_env: 'KEY', scopes: [] }, 'api_keys[0].scopes in desk.json is a list of 0'],
+])('a listed key %j is refused', (listed, message) => {
+  const problems = refusedBy({ KEY: 'sesame', BAD: 'two words secret' }, { api_keys: [listed] })
+  expect(problems).toEqual([expect.stringContaining(message)])
+  expect(problems.join()).not.toContain('secret')
+})
+
+test('a command takes the first key in plain text that may do it', () => {
+  const keys = [{ key: `sha256:${DIGEST}` }, { key: 'r', scopes: ['read'] as const }, { key: 'a' }]
+  expect(keyWith(keys, 'read')).toBe('r')
+  expect(keyWith(keys, 'admin')).toBe('a')
+  expect(keyWith(keys.slice(0, 2), 'admin')).toBeUndefined()
+})

@@ -1,0 +1,105 @@
+import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
+import { FAILURE_CODES } from '@ai-ticket/core'
+import { EXIT } from '../exit-codes.ts'
+import type { Answer, Ask } from './answer.ts'
+
+export interface AskThereOptions {
+  /** Without a slash at the end. */
+  readonly url: string
+  readonly apiKey: string | undefined
+  readonly fetch?: typeof fetch
+}
+
+interface Reply {
+  /** 0: nobody answered. */
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** Longer than this, nothing between here and there need keep a silent connection. */
+const WAIT = '30s'
+const TIMEOUT_MS = 60_000
+
+/**
+ * Asks a running server, as a ticket: it is on the server's disk before anything is asked, under a key that is the same
+ * in every run. Whatever breaks, asking again finds the same ticket; the server itself repeats what may pass.
+ */
+export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions): Ask {
+  async function call(path: string, init: RequestInit = {}): Promise<Reply> {
+    const headers = {
+      ...init.headers,
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    }
+    try {
+      const response = await send(`${url}${path}`, {
+        ...init,
+        headers,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+      const body = (await response.json()) as Reply['body']
+      const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined
+      return { status: response.status, retryAfterMs, body }
+    } catch {
+      return { status: 0, retryAfterMs: undefined, body: {} }
+    }
+  }
+
+  return async (event, key): Promise<Answer> => {
+    let reply = await call('/tickets', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key() },
+      body: JSON.stringify(event),
+    })
+    const { id } = reply.body
+    while (reply.status >= 200 && reply.status < 300) {
+      if (reply.body.outcome) return { type: 'final', outcome: reply.body.outcome as Outcome }
+      reply = await call(`/tickets/${id}?wait=${WAIT}`)
+    }
+    // Removed by the server's retention: the same key makes a new one.
+    if (reply.status === 404 && id !== undefined) return again(reply, 'The ticket is gone from the server.')
+    return refused(reply, { url, event })
+  }
+}
+
+function refused(reply: Reply, { url, event }: { url: string; event: unknown }): Answer {
+  const { status, body } = reply
+  if (status === 0) return again(reply, `No AI Ticket server answers at ${url}.`)
+  if (status === 401 || status === 403) {
+    const details = `The server at ${url} refused the key. Put one that it knows into AI_TICKET_API_KEYS.`
+    return { type: 'hopeless', details, exitCode: EXIT.noPermission }
+  }
+  const error = FAILURE_CODES.find((code) => code === body.error)
+  if (error === undefined || status === 404 || status === 405) {
+    const details = `What answers at ${url} has no tickets (HTTP ${status}). Name an AI Ticket server.`
+    return { type: 'hopeless', details, exitCode: EXIT.unavailable }
+  }
+  if (status === 429 || status >= 500) return again(reply, String(body.details), error)
+  return { type: 'final', outcome: { ...failure(error, String(body.details)), id: idOf(event) } }
+}
+
+/** The event was not taken, so it has no other id. */
+const idOf = (event: unknown): string =>
+  typeof event === 'object' && event !== null && 'id' in event && typeof event.id === 'string' ? event.id : ''
+
+const again = (
+  { retryAfterMs }: Reply,
+  details: string,
+  error: FailureCode = 'api_connection_error',
+): Answer => ({
+  type: 'again',
+  outcome: {
+    ...failure(error, details),
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+  },
+  isAway: true,
+})
+
+const failure = (error: FailureCode, details: string): FailureOutcome => ({
+  error,
+  details,
+  id: '',
+  duration_ms: 0,
+  attempts: [],
+})

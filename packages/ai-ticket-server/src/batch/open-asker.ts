@@ -1,0 +1,61 @@
+import { keyWith } from '../api-key-config.ts'
+import { askServer } from '../ask-server.ts'
+import { configFlags } from '../command-line.ts'
+import { openDesk } from '../desk.ts'
+import { EXIT } from '../exit-codes.ts'
+import { loadConfig } from '../load-config.ts'
+import { terminalText } from '../terminal-text.ts'
+import type { Ask } from './answer.ts'
+import { askHere } from './ask-here.ts'
+import { askThere } from './ask-there.ts'
+import { BatchProblem } from './batch-problem.ts'
+
+export interface Asker extends AsyncDisposable {
+  readonly ask: Ask
+  /** Lines in hand that keep every slot busy. */
+  readonly slots: number
+}
+
+type Args = Readonly<Record<string, unknown>>
+
+/** Of a server that does not tell this key how many it has. */
+const UNKNOWN_SLOTS = 2
+
+/** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
+export async function openAsker(args: Args, server: string | undefined): Promise<Asker> {
+  if (server !== undefined) return await openServer(args, server)
+  const desk = await openDesk(args)
+  // It has said what is wrong.
+  if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
+  const { dispatcher } = desk
+  return {
+    ask: askHere(dispatcher),
+    slots: slotsOf(dispatcher.report().backends),
+    [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),
+  }
+}
+
+async function openServer(args: Args, url: string): Promise<Asker> {
+  const loaded = loadConfig(configFlags(args), process.env)
+  if (!loaded.ok) {
+    throw new BatchProblem(loaded.problems.map(({ message }) => message).join('\n'), EXIT.badConfiguration)
+  }
+  const { apiKeys } = loaded.value.config
+  const ask = askThere({ url, apiKey: keyWith(apiKeys, 'events') })
+  const reader = keyWith(apiKeys, 'read') ?? keyWith(apiKeys, 'events')
+  const reply = await askServer(url, reader, { method: 'GET', path: '/backends' })
+  const isHidden = !reply.ok && reply.status === 403
+  if (!reply.ok && !isHidden) {
+    const exitCode = reply.status === 401 ? EXIT.noPermission : EXIT.unavailable
+    throw new BatchProblem(terminalText(reply.message.replace('--url', '--server')), exitCode)
+  }
+  const slots = reply.ok && Array.isArray(reply.body.backends) ? slotsOf(reply.body.backends) : UNKNOWN_SLOTS
+  // Twice as many: while an answer is on its way here, the server has the next line already.
+  return { ask, slots: slots * 2, [Symbol.asyncDispose]: async () => {} }
+}
+
+const slotsOf = (backends: readonly { readonly concurrency: number }[]): number =>
+  Math.max(
+    1,
+    backends.reduce((sum, { concurrency }) => sum + concurrency, 0),
+  )

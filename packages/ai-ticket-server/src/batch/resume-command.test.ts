@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest'
+import { resumeCommand } from './resume-command.ts'
+
+test('is the same command, quoted for a shell, and forgets nothing', () => {
+  const words = ['in put.jsonl', '-o', "it's.jsonl", '--overwrite', '--server=http://desk:5000']
+  expect(resumeCommand(words)).toBe(
+    `ai-ticket batch 'in put.jsonl' -o 'it'\\''s.jsonl' --server=http://desk:5000`,
+  )
+})

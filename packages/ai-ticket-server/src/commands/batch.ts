@@ -1,0 +1,96 @@
+import { systemClock } from '@ai-ticket/core'
+import { type BatchArgs, readBatchArgs } from '../batch/batch-options.ts'
+import { BatchProblem } from '../batch/batch-problem.ts'
+import { resumeCommand } from '../batch/resume-command.ts'
+import { CONFIG_ARGS, cliCommand } from '../command-line.ts'
+import { type EndSignal, EXIT_OF_SIGNAL, endOnSignals } from '../end-on-signals.ts'
+import { EXIT } from '../exit-codes.ts'
+import { hideSqliteWarning } from '../hide-sqlite-warning.ts'
+
+const EXAMPLES = `
+  ai-ticket batch events.jsonl -o answers.jsonl
+  ai-ticket batch events.jsonl -o answers.jsonl --server http://127.0.0.1:5000
+  ai-ticket batch events.jsonl -o answers.jsonl --retry-failed
+  zcat events.jsonl.gz | ai-ticket batch - -o answers.jsonl
+`
+
+export const command = cliCommand(
+  {
+    meta: {
+      name: 'batch',
+      description: 'Ask once for every line of a file; the same command again goes on where it stopped',
+    },
+    args: {
+      input: {
+        type: 'positional',
+        description: 'Events or lines of an OpenAI batch file, one JSON a line; "-" reads stdin',
+        required: false,
+      },
+      output: {
+        type: 'string',
+        alias: 'o',
+        valueHint: 'file',
+        description: 'Where answers go, as they come',
+      },
+      errors: {
+        type: 'string',
+        valueHint: 'file',
+        description: 'Where failures go; default: out.errors.jsonl',
+      },
+      server: {
+        type: 'string',
+        valueHint: 'url',
+        description: 'Ask this AI Ticket server; else the backends of the configuration are asked from here',
+      },
+      concurrency: { type: 'string', valueHint: 'number', description: 'Lines in hand; default: all slots' },
+      'retry-failed': { type: 'boolean', description: 'Ask lines that failed in an earlier run again' },
+      'max-failures': { type: 'string', valueHint: 'number', description: 'Stop when so many lines failed' },
+      patience: {
+        type: 'string',
+        valueHint: '1h',
+        description: 'Wait so long for a backend that is away, then stop; default 1h',
+      },
+      overwrite: { type: 'boolean', description: 'Forget the results that are there, and start anew' },
+      force: {
+        type: 'boolean',
+        description: 'Go on although lines of the input have changed: ask those too',
+      },
+      quiet: { type: 'boolean', alias: 'q', description: 'Show no progress' },
+      json: { type: 'boolean', description: 'Print the summary as one JSON object' },
+      ...CONFIG_ARGS,
+      help: { type: 'boolean', alias: 'h', description: 'Show this help' },
+    },
+    async run({ args, rawArgs }) {
+      const settings = readBatchArgs(args as BatchArgs)
+      if (settings.input === '-' && process.stdin.isTTY) {
+        process.stdout.write(await command.help('ai-ticket'))
+        return EXIT.usage
+      }
+      const stopping = new AbortController()
+      let signalled: EndSignal | undefined
+      endOnSignals((signal) => {
+        signalled = signal
+        stopping.abort()
+      })
+      // Not before it is wanted: on Node 22 it would warn at every command.
+      hideSqliteWarning()
+      const { performBatch } = await import('../batch/perform-batch.ts')
+      try {
+        const resume = resumeCommand(rawArgs)
+        const exitCode = await performBatch({
+          settings,
+          args,
+          signal: stopping.signal,
+          clock: systemClock,
+          resume,
+        })
+        return signalled === undefined ? exitCode : EXIT_OF_SIGNAL[signalled]
+      } catch (error) {
+        if (!(error instanceof BatchProblem)) throw error
+        if (error.message !== '') process.stderr.write(`${error.message}\n`)
+        return error.exitCode
+      }
+    },
+  },
+  EXAMPLES,
+)

@@ -1,0 +1,177 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { eventLines, openBatchFolder } from './batch-folder.ts'
+import { CLI, runProgram, startServer } from './run-program.ts'
+
+const simulate = () =>
+  startKoboldSimulator({
+    tokensPerSecond: Number.POSITIVE_INFINITY,
+    answer: ({ messages = [] }) => `To ${(messages as { content: string }[]).at(-1)?.content}`,
+  })
+
+const MESSAGES = [{ role: 'user', content: 'Why?' }]
+const chat = (custom_id: string, body: object) =>
+  JSON.stringify({ custom_id, method: 'POST', url: '/v1/chat/completions', body })
+
+const MIXED = [
+  '\uFEFF{"id":"plain","content":"Why?","metadata":{"of":1}}',
+  '"A bare text"',
+  '',
+  chat('chat', { messages: MESSAGES, model: 'default' }),
+  JSON.stringify({ custom_id: 'text', url: '/v1/completions', body: { prompt: 'Once' } }),
+  'no json',
+  chat('wrong', { messages: [] }),
+  chat('chat', { messages: MESSAGES }),
+  chat('unknown', { messages: MESSAGES, model: 'nobody', n: 2 }),
+].join('\r\n')
+
+test.concurrent.each(['in process', 'through a server'])(
+  'answers events and OpenAI lines, %s',
+  async (mode) => {
+    await using simulator = await simulate()
+    const environment = { KOBOLDCPP_API_URL: simulator.url }
+    await using server = mode === 'in process' ? undefined : await startServer([], environment)
+    const args = server === undefined ? [] : ['--server', server.url]
+    const batch = await openBatchFolder(MIXED, server === undefined ? environment : {})
+    const { code, stdout, stderr } = await batch.run(...args, '--json')
+    expect(code).toBe(65)
+    expect(JSON.parse(stdout)).toMatchObject({
+      lines: 8,
+      answered: 4,
+      failed: 0,
+      refused: 4,
+      asked: 4,
+      end: 'done',
+    })
+    expect(stderr).toMatch(/^8 lines: 4 answered, 4 failed, in \d+ s\.$/m)
+    const answers = await batch.answers()
+    expect(answers).toContainEqual(
+      expect.objectContaining({ line: 1, id: 'plain', completion: 'To Why?', metadata: { of: 1 } }),
+    )
+    expect(answers).toContainEqual(expect.objectContaining({ line: 2, completion: 'To A bare text' }))
+    const body = { object: 'chat.completion', choices: [{ message: { content: 'To Why?' } }] }
+    expect(answers.find(({ custom_id }) => custom_id === 'chat')).toMatchObject({
+      id: expect.stringMatching(/^batch_req_[0-9a-f]+$/),
+      response: { status_code: 200, request_id: expect.stringMatching(/^evt_/), body },
+      error: null,
+    })
+    const completion = { object: 'text_completion', choices: [{ text: 'To Once' }] }
+    expect(answers.find(({ custom_id }) => custom_id === 'text')).toMatchObject({
+      response: { body: completion },
+    })
+    expect(await batch.errors()).toEqual([
+      expect.objectContaining({ line: 6, error: 'invalid_request' }),
+      expect.objectContaining({
+        custom_id: 'wrong',
+        response: expect.objectContaining({ status_code: 400 }),
+      }),
+      expect.objectContaining({
+        custom_id: 'chat',
+        error: expect.objectContaining({ code: 'invalid_input_format' }),
+      }),
+      expect.objectContaining({
+        custom_id: 'unknown',
+        response: expect.objectContaining({ status_code: 400 }),
+      }),
+    ])
+    expect(JSON.parse((await batch.run(...args, '--json')).stdout)).toMatchObject({
+      asked: 0,
+      answered: 4,
+      refused: 4,
+    })
+    expect(simulator.calls).toHaveLength(4)
+  },
+)
+
+test.concurrent('Ctrl-C finishes what is in hand and says how to go on; meanwhile the output is locked', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 40 })
+  const batch = await openBatchFolder(eventLines(500), { KOBOLDCPP_API_URL: simulator.url })
+  const { child, ended } = batch.start('--quiet')
+  await simulator.waitForCall()
+  expect(await batch.run()).toMatchObject({
+    code: 75,
+    stderr: expect.stringMatching(/^Another run writes to /m),
+  })
+  child.kill('SIGINT')
+  const { code, stderr } = await ended
+  expect(code).toBe(130)
+  expect(stderr).toContain(`To go on: ai-ticket batch ${batch.input} -o ${batch.output} --quiet\n`)
+  const { length } = simulator.calls
+  expect(length).toBeLessThan(500)
+  expect(await batch.answers()).toHaveLength(length)
+})
+
+test.concurrent('a second Ctrl-C ends it at once', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 1 })
+  const batch = await openBatchFolder(eventLines(5), { KOBOLDCPP_API_URL: simulator.url })
+  const { child, ended } = batch.start()
+  await simulator.waitForCall()
+  child.kill('SIGINT')
+  const said = new Promise((resolve) => child.stderr?.once('data', resolve))
+  await said
+  child.kill('SIGINT')
+  expect((await ended).code).toBe(130)
+  expect(await batch.answers()).toEqual([])
+})
+
+test.concurrent('notices an input that is another one, and goes on where that is wanted', async () => {
+  await using simulator = await simulate()
+  const batch = await openBatchFolder(eventLines(3), { KOBOLDCPP_API_URL: simulator.url })
+  expect((await batch.run()).code).toBe(0)
+  const former = await readFile(batch.input, 'utf8')
+  const changed = `${former.replace('Number 2', 'Number two')}"And one more"\n`
+  await writeFile(batch.input, changed)
+  const refused = await batch.run()
+  expect(refused).toMatchObject({
+    code: 65,
+    stderr: expect.stringMatching(/^Line 2 of the input is not what/),
+  })
+  expect(simulator.calls).toHaveLength(3)
+  expect((await batch.run('--force')).code).toBe(0)
+  expect((await batch.answers()).map(({ line }) => line)).toEqual([1, 2, 3, 2, 4])
+  expect((await batch.run('--overwrite')).code).toBe(0)
+  expect(await batch.answers()).toHaveLength(4)
+})
+
+test.concurrent('a line that failed is asked again only with --retry-failed, also when it was mended', async () => {
+  await using simulator = await simulate()
+  const batch = await openBatchFolder('"One"\n{"content":\n', { KOBOLDCPP_API_URL: simulator.url })
+  expect((await batch.run()).code).toBe(65)
+  await writeFile(batch.input, '"One"\n{"content":"Two"}\n')
+  expect(await batch.run()).toMatchObject({ code: 65, stderr: expect.stringContaining('--retry-failed') })
+  expect((await batch.run('--retry-failed')).code).toBe(0)
+  expect((await batch.answers()).map(({ line }) => line)).toEqual([1, 2])
+  expect(await batch.errors()).toEqual([])
+})
+
+test.concurrent('waits for a backend that is away, and says so', async () => {
+  await using simulator = await simulate()
+  await simulator.stopListening()
+  const batch = await openBatchFolder(eventLines(20), {
+    KOBOLDCPP_API_URL: simulator.url,
+    LOG_LEVEL: 'silent',
+  })
+  const { child, ended } = batch.start()
+  await new Promise((resolve) => child.stderr?.once('data', resolve))
+  await simulator.startListening()
+  const { code, stderr } = await ended
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/ Next try in 1 s\n20 lines: 20 answered/),
+  })
+  const impatient = await openBatchFolder('"One"\n', { KOBOLDCPP_API_URL: 'http://127.0.0.1:9' })
+  const gaveUp = await impatient.run('--patience', '0s')
+  expect(gaveUp).toMatchObject({
+    code: 69,
+    stderr: expect.stringMatching(/^Nobody answered for too long: .*\nTo go on: /m),
+  })
+})
+
+test.concurrent.each([
+  [['/nowhere/in.jsonl', '-o', '/tmp/out.jsonl'], 66, '/nowhere/in.jsonl cannot be read (ENOENT)'],
+  [['-', '-o', '/nowhere/out.jsonl'], 73, '/nowhere/out.jsonl'],
+])('%j is refused', async (args, code, said) => {
+  const ended = await runProgram(CLI, ['batch', ...args])
+  expect(ended).toMatchObject({ code, stderr: expect.stringContaining(said) })
+})

@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import { brokenJson, hostileNumber, hostileText, hostileValue, mutated } from './hostile-json.ts'
+import { hostileSchema } from './hostile-schemas.ts'
+
+/** What is right, but for up to two fields of it, which are anything. */
+export const wrongIn = (good: fc.Arbitrary<object>, ...fields: readonly string[]): fc.Arbitrary<object> =>
+  fc
+    .tuple(good, fc.array(fc.tuple(fc.constantFrom(...fields), hostileValue), { maxLength: 2 }), fc.boolean())
+    .map(([right, wrong, isWrong]) => (isWrong ? { ...right, ...Object.fromEntries(wrong) } : right))
+
+const part = fc.oneof(
+  fc.record({ type: fc.constant('text'), text: hostileText }),
+  fc.constant({ type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }),
+)
+const turn = fc.record({
+  role: fc.constantFrom('user', 'user', 'user', 'system', 'assistant', 'developer'),
+  content: fc.oneof(
+    { weight: 3, arbitrary: hostileText },
+    { weight: 1, arbitrary: fc.array(part, { maxLength: 3 }) },
+  ),
+})
+const messages = fc.array(wrongIn(turn, 'role', 'content', 'name', 'tool_calls'), {
+  minLength: 1,
+  maxLength: 4,
+})
+const prompts = fc.record(
+  { prompt: hostileText, max_tokens: fc.integer({ min: 1, max: 64 }) },
+  { requiredKeys: ['prompt'] },
+)
+const content = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('Why?') },
+  { weight: 3, arbitrary: hostileText },
+  { weight: 1, arbitrary: prompts },
+  { weight: 1, arbitrary: fc.record({ messages }) },
+  { weight: 1, arbitrary: fc.oneof(messages, fc.array(hostileText, { maxLength: 3 })) },
+  { weight: 1, arbitrary: hostileValue },
+)
+
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+const sampling = {
+  max_tokens: fc.integer({ min: 1, max: 64 }),
+  temperature: share,
+  top_p: share,
+  stop: fc.oneof(fc.constant('\n'), fc.array(hostileText, { maxLength: 3 })),
+  seed: fc.oneof(fc.nat(), hostileNumber),
+}
+const tools = fc.constant([{ type: 'function', function: { name: 'now', parameters: {} } }])
+const parameters = wrongIn(
+  fc.record({ ...sampling, tools }, { requiredKeys: [] }),
+  ...Object.keys(sampling),
+  ...['tools', 'tool_choice', 'grammar', 'n', 'genkey', 'memory', '__proto__'],
+)
+
+const time = fc.constantFrom(
+  '2020-01-01T00:00:00Z',
+  '2099-01-01T00:00:00Z',
+  '2026-13-45T00:00:00Z',
+  'now',
+  '0000-01-01T00:00:00Z',
+)
+
+const optional = {
+  id: hostileText.map((text) => text.slice(0, 256) || 'evt_1'),
+  model: fc.constantFrom('default', 'default', 'nobody'),
+  backend: fc.constantFrom('kobold', 'kobold', 'nobody'),
+  parameters,
+  schema: hostileSchema,
+  timeout_ms: fc.constantFrom(1, 5_000, 60_000),
+  priority: fc.integer({ min: -100, max: 100 }),
+  metadata: fc.dictionary(hostileText, hostileValue, { maxKeys: 3 }),
+  context_policy: fc.constantFrom('refuse', 'drop_oldest', 'off'),
+}
+const dates = { not_before: time, expires_at: time }
+const callback = {
+  callback_url: fc.constantFrom('http://127.0.0.1:1/', 'file:///etc/passwd', 'http://example.com'),
+}
+
+/** A few of the fields, so that one that is refused does not hide the others. */
+const fewOf = (fields: Readonly<Record<string, fc.Arbitrary<unknown>>>, most: number): fc.Arbitrary<object> =>
+  fc
+    .subarray(Object.entries(fields), { maxLength: most })
+    .chain((chosen) => fc.record(Object.fromEntries(chosen)))
+
+/** An event: right, or with any value in any field. */
+const hostileEvent: fc.Arbitrary<object> = wrongIn(
+  fc
+    .tuple(
+      fc.record({ content }),
+      fewOf(optional, 4),
+      fewOf({ ...dates, ...callback, none: fc.constant(0) }, 1),
+    )
+    .map((parts) => Object.assign({}, ...parts)),
+  ...['content', ...Object.keys({ ...optional, ...dates, ...callback }), '__proto__', 'constructor'],
+)
+
+const jsonSchema = fc.record({ name: fc.constant('answer'), schema: hostileSchema })
+const responseFormat = fc.oneof(
+  fc.constantFrom({ type: 'text' }, { type: 'json_object' }),
+  fc.record({ type: fc.constant('json_schema'), json_schema: jsonSchema }),
+)
+const openAiOptions = {
+  ...sampling,
+  tools,
+  stream: fc.boolean(),
+  stream_options: fc.constant({ include_usage: true }),
+  response_format: responseFormat,
+  user: hostileText,
+}
+const asked = fc.oneof(
+  fc.record({ messages }),
+  fc.record({ prompt: hostileText }),
+  fc.record({ messages, prompt: hostileText }),
+)
+
+/** A request in OpenAI's dialect: right, or with any value in any field. */
+export const hostileCompletion: fc.Arbitrary<string> = wrongIn(
+  fc
+    .tuple(fc.constant({ model: 'default' }), asked, fewOf(openAiOptions, 4))
+    .map((parts) => Object.assign({}, ...parts)),
+  ...[
+    'model',
+    'messages',
+    'prompt',
+    ...Object.keys(openAiOptions),
+    'n',
+    'logprobs',
+    'tool_choice',
+    'functions',
+    'echo',
+  ],
+).map((value) => JSON.stringify(value))
+
+const cloudEvent = wrongIn(
+  fc.record(
+    {
+      specversion: fc.constant('1.0'),
+      id: hostileText,
+      source: fc.constantFrom('/mail', 'urn:x'),
+      type: fc.constant('com.example.mail'),
+      time,
+      data: fc.oneof(hostileEvent, hostileText),
+    },
+    { requiredKeys: ['specversion', 'id', 'source', 'type', 'data'] },
+  ),
+  ...[
+    'specversion',
+    'id',
+    'source',
+    'type',
+    'datacontenttype',
+    'data',
+    'data_base64',
+    'subject',
+    'extension1',
+    'time',
+  ],
+)
+
+export const hostileCloudEvents: fc.Arbitrary<string> = fc
+  .oneof(cloudEvent, fc.array(cloudEvent, { maxLength: 3 }))
+  .map((value) => JSON.stringify(value))
+
+export const hostileEventText = hostileEvent.map((value) => JSON.stringify(value))
+
+/** Bodies of requests: events, nearly events, and anything. */
+export const hostileBody: fc.Arbitrary<string> = fc.oneof(
+  { weight: 8, arbitrary: hostileEventText },
+  { weight: 1, arbitrary: hostileValue.map((value) => JSON.stringify(value)) },
+  { weight: 1, arbitrary: mutated(hostileEventText) },
+  { weight: 1, arbitrary: brokenJson },
+)

@@ -1,0 +1,70 @@
+import type { FailureCode } from '@ai-ticket/core'
+import { HTTP_STATUS } from '@ai-ticket/server'
+import { expect } from 'vitest'
+import type { RawAnswer } from './raw-answers.ts'
+
+/** Failures of the server's side that a request can bring about while backend and disk are well. */
+const EXPECTED_5XX: ReadonlySet<string> = new Set<FailureCode>([
+  'api_client_error',
+  // A `timeout_ms` that cannot be met.
+  'capacity_exceeded',
+  'deadline_exceeded',
+  'output_schema_mismatch',
+])
+
+const LEAK =
+  /\bat \S+ \(|\bat (?:file|node):|node:internal|node_modules|\/packages\/|\.ts:\d|SqliteError|SQLITE_/
+
+/** Whatever was asked: an answer in one of our shapes, with nothing in it of how it was made. */
+export function judgeAnswer({ status, headers, body }: RawAnswer, method = 'GET'): void {
+  expect(status).toBeGreaterThanOrEqual(200)
+  expect(body).not.toMatch(LEAK)
+  expect(headers.get('x-request-id')).toMatch(/^[\w.:-]{1,128}$/)
+  if (method === 'HEAD' || status === 204) return
+  const type = headers.get('content-type') ?? ''
+  if (status >= 400) judgeFailure(status, type, body)
+  else if (type.startsWith('text/event-stream')) judgeStream(body)
+  else if (/^application\/(?:[\w-]+\+)?json\b/.test(type)) expect(typeof JSON.parse(body)).toBe('object')
+  else expect(type).toMatch(/^text\/plain/)
+}
+
+function judgeFailure(status: number, type: string, body: string): void {
+  expect(type).toMatch(/^application\/(?:cloudevents\+)?json; charset=utf-8$/)
+  const value: unknown = JSON.parse(body)
+  const { error, details } = type.includes('cloudevents')
+    ? (value as { data: Failed }).data
+    : (value as Failed)
+  if (typeof error === 'object') judgeOpenAi(status, error)
+  else {
+    expect(HTTP_STATUS).toHaveProperty(error, status)
+    expect(details).toMatch(/./)
+    judge5xx(status, error)
+  }
+}
+
+interface Failed {
+  readonly error: string | { message: string; type: string; param: string | null; code: string | null }
+  readonly details?: string
+}
+
+function judgeOpenAi(status: number, error: Exclude<Failed['error'], string>): void {
+  expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type'])
+  expect(error.message).not.toBe('')
+  judge5xx(status, error.code ?? '')
+}
+
+function judge5xx(status: number, code: string): void {
+  if (status >= 500 && !EXPECTED_5XX.has(code))
+    throw new Error(`${status} ${code} is a failure of the server`)
+}
+
+/** Frames of one or more lines, each with its JSON; comments between them. */
+function judgeStream(text: string): void {
+  for (const frame of text.split('\n\n')) {
+    for (const line of frame.split('\n')) {
+      const [, data] = /^data: (.*)$/.exec(line) ?? []
+      if (data !== undefined && data !== '[DONE]') expect(typeof JSON.parse(data)).toBe('object')
+      else expect(line).toMatch(/^$|^:|^(?:event|id): |^data: \[DONE\]$/)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Dispatcher, Logger } from '@ai-ticket/core'
+import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/server'
+import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { composeDispatcher } from '../../src/compose.ts'
+import { composeTickets } from '../../src/compose-tickets.ts'
+import { resolveConfig } from '../../src/config.ts'
+
+export interface FuzzedServer extends AsyncDisposable {
+  readonly port: number
+  readonly dispatcher: Dispatcher
+  /** Lines at error: the server says that it failed. */
+  readonly errors: readonly string[]
+  connections(): Promise<number>
+}
+
+/** The server as `npx ai-ticket-server` puts it together, before a simulator that answers at once, tickets on disk. */
+export async function openFuzzedServer(options: Partial<ServerOptions> = {}): Promise<FuzzedServer> {
+  const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, keepAlive: true })
+  const dataDir = mkdtempSync(join(tmpdir(), 'edge-fuzz-'))
+  const config = configOf({
+    data_dir: dataDir,
+    body_limit_bytes: 2_000_000,
+    backends: [{ type: 'kobold', name: 'kobold', url: simulator.url, concurrency: 4 }],
+  })
+  const errors: string[] = []
+  const logger = errorLogger(errors)
+  const metrics = await createMetrics({ version: '0.0.0' })
+  const tickets = await composeTickets(config, { logger, metrics })
+  const { onOutcome } = tickets
+  const watchers = { observer: metrics.observer, onOutcome }
+  const dispatcher = await composeDispatcher(config, { logger, watchers })
+  const { bodyLimitBytes } = config
+  const server = createServer({
+    dispatcher,
+    logger,
+    metrics,
+    bodyLimitBytes,
+    requestTimeoutMs: 4_000,
+    ...options,
+  })
+  const desk = tickets.serve(server, dispatcher)
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  await desk.start()
+  return {
+    port: (server.server.address() as AddressInfo).port,
+    dispatcher,
+    errors,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+      }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([desk.close(), dispatcher.close(), server.close()])
+      await tickets.close()
+      await simulator.close()
+      rmSync(dataDir, { recursive: true })
+    },
+  }
+}
+
+function configOf(content: object) {
+  const file = { name: 'fuzz.json', text: JSON.stringify(content) }
+  const resolved = resolveConfig({ flags: {}, environment: {}, file })
+  if (!resolved.ok) throw new Error(resolved.problems.map(({ message }) => message).join('\n'))
+  return resolved.value.config
+}
+
+function errorLogger(errors: string[]): Logger {
+  const silent = () => {}
+  return {
+    debug: silent,
+    info: silent,
+    warn: silent,
+    error: (message, fields) => {
+      const { error } = fields ?? {}
+      errors.push(`${message}: ${error instanceof Error ? error.stack : JSON.stringify(fields)}`)
+    },
+  }
+}
