@@ -1,4 +1,4 @@
-// `pnpm bench [--quick] [--json file]`: what AI Ticket costs, in one run beside the backend alone, a bare proxy and
+// `pnpm bench [--quick] [--only line|parts] [--json file]`: what AI Ticket costs, in one run beside the backend alone, a bare proxy and
 // another gateway. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { aiTicket, aiTicketLogging, bareProxy, direct, portkey } from './contenders.ts'
 import { installPortkey, PORTKEY_VERSION } from './install-portkey.ts'
+import { benchLine, isLineKept, type LineRun, lineTable } from './line/bench-line.ts'
+import { benchParts, partsTable } from './parts/bench-parts.ts'
 import { writeReport } from './report.ts'
 import { type Amount, takeFigures } from './take-figures.ts'
 import { isReached, targetsOf } from './targets.ts'
@@ -29,13 +31,46 @@ const QUICK: Amount = {
   withClosingBackend: false,
 }
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, json: { type: 'string' }, only: { type: 'string' } },
+})
+if (values.only !== undefined && values.only !== 'line' && values.only !== 'parts') {
+  throw new RangeError(`--only knows "line" and "parts", not "${values.only}".`)
+}
 const say = (what: string) => process.stderr.write(`${what} …\n`)
-const gateway = await installPortkey()
-if ('problem' in gateway) say(`@portkey-ai/gateway is not there to compare with: ${gateway.problem}`)
-
 const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-bench-'))
+const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`
+const save = (content: object) => {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(content, null, 2)}\n`)
+}
 try {
+  if (values.only === 'parts') await showParts()
+  else await compareAll()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function showParts(): Promise<void> {
+  const parts = await benchParts({ quick: values.quick ?? false, folder, say })
+  process.stdout.write(
+    `# AI Ticket bench\n\n${machine}.\n\n## What each part costs\n\n${partsTable(parts)}\n`,
+  )
+  save({ machine, parts })
+}
+
+async function compareAll(): Promise<void> {
+  const line = await benchLine({ quick: values.quick ?? false, folder, say })
+  const lineReport = `## Eight backends, 256 callers\n\n${lineTable(line)}\n`
+  if (!isLineKept(line)) process.exitCode = 1
+  if (values.only === 'line') {
+    process.stdout.write(`# AI Ticket bench\n\n${machine}.\n\n${lineReport}`)
+    save({ machine, line })
+  } else await compareWithOthers(line, lineReport)
+}
+
+async function compareWithOthers(line: readonly LineRun[], lineReport: string): Promise<void> {
+  const gateway = await installPortkey()
+  if ('problem' in gateway) say(`@portkey-ai/gateway is not there to compare with: ${gateway.problem}`)
   const figures = await takeFigures({
     amount: values.quick ? QUICK : FULL,
     folder,
@@ -48,14 +83,10 @@ try {
       ...('startScript' in gateway ? [portkey(gateway.startScript, backendUrl)] : []),
     ],
   })
-  const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`
   const peer = `@portkey-ai/gateway ${'problem' in gateway ? 'not available' : PORTKEY_VERSION}`
   const backend = 'a backend that answers at once with a recorded reply of KoboldCPP 1.115.1'
-  process.stdout.write(`# AI Ticket bench\n\n${machine}; ${peer}; ${backend}.\n\n${writeReport(figures)}`)
-  if (values.json !== undefined) {
-    const targets = targetsOf(figures).map((target) => ({ ...target, reached: isReached(target) ?? null }))
-    writeFileSync(values.json, `${JSON.stringify({ machine, peer, targets, figures }, null, 2)}\n`)
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+  const head = `# AI Ticket bench\n\n${machine}; ${peer}; ${backend}.`
+  process.stdout.write(`${head}\n\n${writeReport(figures)}\n${lineReport}`)
+  const targets = targetsOf(figures).map((target) => ({ ...target, reached: isReached(target) ?? null }))
+  save({ machine, peer, targets, figures, line })
 }

@@ -11,6 +11,8 @@ export interface Program {
   readonly environment?: Readonly<Record<string, string>>
   /** Keep what it prints in a file, as an operator would, instead of throwing it away. */
   readonly keepsLog?: boolean
+  /** Opens a channel for messages between the processes. */
+  readonly withChannel?: boolean
 }
 
 export interface ProgramPlace {

@@ -59,12 +59,15 @@ export const portkey = (startScript: string, backendUrl: string): Contender => {
   }
 }
 
+/** Of the build, as `npx ai-ticket-server` runs it. */
+export const SERVER_BIN = fileURLToPath(new URL('../../ai-ticket-server/dist/serve.js', import.meta.url))
+
 function aiTicketServer({ port, backendUrl, folder }: ProgramPlace, logLevel: string): Program {
   const config = join(folder, 'ai-ticket.json')
   const backend = { name: 'backend', type: 'kobold', url: backendUrl, concurrency: WIDE_OPEN }
   writeFileSync(config, JSON.stringify({ backends: [backend] }))
-  const bin = fileURLToPath(new URL('./dist/serve.js', import.meta.resolve('ai-ticket-server/package.json')))
-  return { args: [bin, '--port', String(port), '--config', config, '--log-level', logLevel] }
+  const args = [SERVER_BIN, '--port', String(port), '--config', config, '--log-level', logLevel]
+  return { args, environment: { AI_TICKET_DATA_DIR: folder } }
 }
 
 function chat(more: { stream: boolean }, headers: Record<string, string> = {}): Call {

@@ -1,6 +1,7 @@
 import { AI_TICKET, BARE_PROXY, DIRECT } from './contenders.ts'
 import { compare, costRatio, difference, type Figures, ratio, speedRatio } from './figures.ts'
 import type { Rounds } from './in-turns.ts'
+import { markdownTable } from './markdown-table.ts'
 import type { Throughput } from './measure-throughput.ts'
 import { median, type Spread } from './statistics.ts'
 import { isReached, type Target, targetsOf } from './targets.ts'
@@ -44,7 +45,7 @@ function throughputTable(rounds: Rounds<Throughput>): string {
     name === DIRECT ? '–' : times(compare(rounds, { of: name, with: BARE_PROXY }, costRatio)),
     times(compare(rounds, { of: AI_TICKET, with: name }, speedRatio)),
   ])
-  return table(head, rows)
+  return markdownTable(head, rows)
 }
 
 function latencyTable({ latencyMs, firstTokenMs }: Figures): string {
@@ -70,7 +71,7 @@ function latencyTable({ latencyMs, firstTokenMs }: Figures): string {
       ]
     }),
   ])
-  return table(head, rows)
+  return markdownTable(head, rows)
 }
 
 function processTable({ startMs, memory }: Figures): string {
@@ -93,7 +94,7 @@ function processTable({ startMs, memory }: Figures): string {
       `${number(idle / (memory[BARE_PROXY]?.idle ?? Number.NaN))} ×`,
     ]
   })
-  return table(head, rows)
+  return markdownTable(head, rows)
 }
 
 function targetTable(targets: readonly Target[]): string {
@@ -104,7 +105,7 @@ function targetTable(targets: readonly Target[]): string {
     const verdict = reached === undefined ? 'not measured' : reached ? 'reached' : 'MISSED'
     return [what, limit, measured === undefined ? '–' : `${number(measured)} ${unit}`, verdict]
   })
-  return table(['', 'target', 'measured', ''], rows)
+  return markdownTable(['', 'target', 'measured', ''], rows)
 }
 
 const number = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(value < 10 ? 2 : 1))
@@ -115,8 +116,3 @@ const withRange = (spread: Spread | undefined): string =>
   spread && !Number.isNaN(spread.median)
     ? `${number(spread.median)} (${number(spread.least)}–${number(spread.most)})`
     : '–'
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}

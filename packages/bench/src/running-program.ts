@@ -8,9 +8,12 @@ import type { Program } from './contender.ts'
 /** A server in a process of its own. */
 export interface RunningProgram extends AsyncDisposable {
   readonly pid: number
+  readonly child: ChildProcess
   readonly url: string
   /** From the start of the process to its first 200, in milliseconds. */
   readonly startMs: number
+  /** Like `kill -9`; resolves when it is gone. */
+  kill(): Promise<void>
 }
 
 export interface StartPlace {
@@ -38,7 +41,7 @@ export async function startProgram(makeProgram: () => Program, place: StartPlace
   const startedAt = performance.now()
   const child = spawn(process.execPath, program.args, {
     env: { ...environment(), ...program.environment },
-    stdio: ['ignore', log, 'pipe'],
+    stdio: ['ignore', log, 'pipe', ...(program.withChannel ? (['ipc'] as const) : [])],
   })
   if (typeof log === 'number') closeSync(log)
   children.add(child)
@@ -58,6 +61,11 @@ export async function startProgram(makeProgram: () => Program, place: StartPlace
     child.kill('SIGKILL')
     await ended
   }
+  const kill = async () => {
+    child.off('close', onEarlyEnd)
+    child.kill('SIGKILL')
+    await ended
+  }
   const url = `http://127.0.0.1:${port}`
   while (!(await answers(url + healthPath))) {
     if (child.exitCode !== null) throw new Error(`${name} did not start:\n${complaint}`)
@@ -69,7 +77,7 @@ export async function startProgram(makeProgram: () => Program, place: StartPlace
   }
   child.once('close', onEarlyEnd)
   const startMs = performance.now() - startedAt
-  return { pid: child.pid ?? 0, url, startMs, [Symbol.asyncDispose]: end }
+  return { pid: child.pid ?? 0, child, url, startMs, kill, [Symbol.asyncDispose]: end }
 }
 
 const answers = (url: string): Promise<boolean> =>

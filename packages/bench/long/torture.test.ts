@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type DeskBackend, startDesk } from '../src/load/start-desk.ts'
+import { freePort } from '../src/running-program.ts'
+import { ROWS } from '../src/torture/run-torture.ts'
+import { tortureAll, tortureForeign } from '../src/torture/torture-all.ts'
+
+async function withFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-torture-'))
+  try {
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const scoreOf = (only: string) =>
+  withFolder(async (folder) => {
+    const [score] = await tortureAll({ folder, only, isSlow: false, say: () => {} })
+    return score?.rows ?? []
+  })
+
+test('the server passes every row', async () => {
+  const rows = await scoreOf('ai-ticket-server')
+  expect(rows.filter(({ verdict }) => verdict !== 'pass')).toEqual([])
+  expect(rows).toHaveLength(ROWS.length)
+})
+
+test('a plain server shows that rows can fail', async () => {
+  const rows = await scoreOf('ai-sdk')
+  const failed = rows.filter(({ verdict }) => verdict === 'fail').map(({ name }) => name)
+  expect(failed).toEqual(
+    expect.arrayContaining([
+      'repeats of eight callers are spread',
+      'a busy server (503) is waited for',
+      'hang-up before the answer stops the KoboldCPP server',
+      'hang-up while waiting costs nothing',
+      '24 callers, a KoboldCPP',
+      'a prompt that would be cut is noticed',
+    ]),
+  )
+})
+
+test('a gateway of somebody else is asked at its address, once it answers an ordinary call', async () => {
+  const [openai, kobold] = [await freePort(), await freePort()]
+  await withFolder(async (folder) => {
+    const backends: DeskBackend[] = [
+      { name: 'one', type: 'openai', url: `http://127.0.0.1:${openai}`, concurrency: 1 },
+      { name: 'two', type: 'kobold', url: `http://127.0.0.1:${kobold}`, concurrency: 1 },
+    ]
+    await using desk = await startDesk({ folder, backends })
+    const rows = ROWS.filter(({ name }) => /24 callers|schema|cut/.test(name))
+    const options = { isSlow: false, say: () => {}, ports: { openai, kobold }, rows }
+    const score = await tortureForeign({ ...options, url: desk.url, koboldModel: 'koboldcpp/torture-kobold' })
+    expect(score.rows.map(({ name, verdict }) => [name, verdict])).toEqual(
+      rows.map(({ name }) => [name, 'pass']),
+    )
+    const half = await tortureForeign({ ...options, url: desk.url })
+    expect(half.rows.map(({ verdict }) => verdict)).toEqual(['pass', 'n/a', 'n/a', 'pass'])
+    const nobody = { ...options, url: `http://127.0.0.1:${await freePort()}`, patienceMs: 0 }
+    await expect(tortureForeign(nobody)).rejects.toThrow('answers nothing to an ordinary call')
+  })
+})

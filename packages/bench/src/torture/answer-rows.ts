@@ -1,0 +1,89 @@
+import { chat } from './chat.ts'
+import { type Finding, pass, passIf, type Row, type Subject } from './finding.ts'
+import type { BackendKind } from './gateway.ts'
+import { KOBOLD_CONTEXT, type Range } from './range.ts'
+import { readReply } from './read-reply.ts'
+
+const CALLERS = 24
+
+async function crowd(subject: Subject, backend: BackendKind): Promise<Finding> {
+  const { gateway, range } = subject
+  const seen = watchCrowd(range, backend)
+  const ends = await Promise.all(
+    Array.from({ length: CALLERS }, (_, caller) => chat(gateway, { backend, mark: `crowd-${caller}-` })),
+  )
+  seen.stop()
+  const answered = ends.filter((end) => readReply(end).as === 'answer').length
+  const told = `${answered} of ${CALLERS} answered, at most ${seen.most()} at once at the server`
+  return passIf(answered === CALLERS && seen.most() <= 1, told)
+}
+
+/** The simulators ask whoever waits whenever something has happened; nobody is ever content here until it stops. */
+function watchCrowd({ openai, kobold }: Range, backend: BackendKind) {
+  let most = 0
+  let isOver = false
+  const count = () => (backend === 'openai' ? openai.running : (kobold.generating ? 1 : 0) + kobold.waiting)
+  const watch = () => {
+    if (!isOver) most = Math.max(most, count())
+    return isOver
+  }
+  const watching = backend === 'openai' ? openai.waitFor(watch, LIMIT) : kobold.waitFor(watch, LIMIT)
+  // It is there for the numbers it sees: a row that takes longer than its time fails by itself.
+  watching.catch(() => undefined)
+  return {
+    most: () => most,
+    stop() {
+      isOver = true
+    },
+  }
+}
+
+const LIMIT = { timeoutMs: 60_000 }
+
+async function cutPrompt({ gateway }: Subject): Promise<Finding> {
+  const prompt = 'This is what matters: the answer is no. '.repeat((KOBOLD_CONTEXT * 8) / 40)
+  const chatted = await chat(gateway, { backend: 'kobold', mark: 'cut-prompt', prompt })
+  const tokens = `${Math.ceil(prompt.length / 4)} tokens for a context of ${KOBOLD_CONTEXT}`
+  if (chatted.status >= 400 && chatted.status < 500) return pass(`${tokens}: refused with ${chatted.status}`)
+  const isSaid = /truncated/i.test(chatted.text)
+  return passIf(isSaid, `${tokens}: status ${chatted.status}, ${isSaid ? 'and said so' : 'without a word'}`)
+}
+
+const SCHEMA = {
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+  additionalProperties: false,
+}
+
+async function ignoredSchema({ gateway }: Subject): Promise<Finding> {
+  const json_schema = { name: 'place', strict: true, schema: SCHEMA }
+  const fields = { response_format: { type: 'json_schema', json_schema } }
+  const chatted = await chat(gateway, { backend: 'openai', mark: 'schema', fields, maxTokens: 40 })
+  const end = readReply(chatted)
+  if (end.as !== 'answer') return pass(`the server answers prose; refused with status ${chatted.status}`)
+  return passIf(
+    isPlace(end.text),
+    `the server answers prose; handed on as an answer: "${end.text.slice(0, 20)}…"`,
+  )
+}
+
+function isPlace(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && 'city' in value
+  } catch {
+    return false
+  }
+}
+
+export const ANSWER_ROWS: readonly Row[] = [
+  {
+    name: '24 callers, an OpenAI-like server with one slot',
+    backend: 'openai',
+    run: (s) => crowd(s, 'openai'),
+  },
+  { name: '24 callers, a KoboldCPP', backend: 'kobold', run: (s) => crowd(s, 'kobold') },
+  { name: 'a prompt that would be cut is noticed', backend: 'kobold', run: cutPrompt },
+  { name: 'an answer that ignores its schema is noticed', backend: 'openai', run: ignoredSchema },
+]

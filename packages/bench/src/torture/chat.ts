@@ -1,0 +1,58 @@
+import { Agent } from 'undici'
+import type { BackendKind, Gateway } from './gateway.ts'
+
+export interface ChatOptions {
+  readonly backend: BackendKind
+  /** By which the backend knows the call again. */
+  readonly mark: string
+  readonly maxTokens?: number
+  readonly stream?: boolean
+  /** More fields of the body. */
+  readonly fields?: object
+  readonly prompt?: string
+  readonly signal?: AbortSignal
+}
+
+/** What a caller of a gateway has seen. */
+export interface Chatted {
+  /** 0: no reply at all. */
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly text: string
+  /** The connection broke before the reply ended. */
+  readonly isCut: boolean
+}
+
+// A caller without time limits of its own: only those of the gateway shall show.
+const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
+
+/** Asks a gateway, and never rejects; after an abort it resolves with what has come. */
+export async function chat(gateway: Gateway, options: ChatOptions): Promise<Chatted> {
+  const { backend, mark, maxTokens = 8, stream = false, fields = {}, prompt = 'Go on.', signal } = options
+  const target = gateway.target(backend)
+  if (target === undefined) throw new Error(`${gateway.name} is not set up for ${backend}`)
+  const messages = [{ role: 'user', content: `${mark}: ${prompt}` }]
+  const body = { model: target.model, messages, max_tokens: maxTokens, stream, ...fields }
+  const url = new URL(gateway.url)
+  const seen = { status: 0, headers: {}, text: '', isCut: false }
+  try {
+    const reply = await dispatcher.request({
+      origin: url.origin,
+      path: `${url.pathname.replace(/\/+$/, '')}/v1/chat/completions`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer none', ...target.headers },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    })
+    seen.status = reply.statusCode
+    seen.headers = reply.headers
+    reply.body.setEncoding('utf8')
+    for await (const piece of reply.body) seen.text += piece
+  } catch {
+    seen.isCut = true
+  }
+  return seen
+}
+
+/** Whether the mark stands in the body that a backend got. */
+export const holdsMark = (body: unknown, mark: string): boolean => JSON.stringify(body ?? '').includes(mark)

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { readReply } from './read-reply.ts'
+
+const stream = { status: 200, headers: { 'content-type': 'text/event-stream' }, isCut: false }
+const delta = (content: string) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`
+
+test('a whole answer, and one in pieces', () => {
+  const text = JSON.stringify({ choices: [{ message: { content: 'Yes.' } }] })
+  const whole = { status: 200, headers: { 'content-type': 'application/json' }, isCut: false, text }
+  expect(readReply(whole)).toEqual({ as: 'answer', text: 'Yes.' })
+  const pieces = `${delta('Ye')}: ping\n\n${delta('s.')}data: [DONE]\n\n`
+  expect(readReply({ ...stream, text: pieces })).toEqual({ as: 'answer', text: 'Yes.' })
+})
+
+test('a status, an error in the stream and a cut connection are no answers', () => {
+  expect(readReply({ ...stream, status: 503, text: '' })).toEqual({ as: 'error', what: 'status 503' })
+  const failed = `${delta('Ye')}data: {"error":{"message":"gone"}}\n\n`
+  expect(readReply({ ...stream, text: failed })).toMatchObject({ as: 'error' })
+  expect(readReply({ ...stream, text: delta('Ye'), isCut: true })).toEqual({ as: 'cut' })
+})
+
+test('a stream that just stops looks like an answer to those who read it', () => {
+  expect(readReply({ ...stream, text: delta('Ye') })).toEqual({ as: 'answer', text: 'Ye' })
+})

@@ -1,0 +1,43 @@
+import type { Chatted } from './chat.ts'
+
+/** How a reply in OpenAI's dialect ended, seen by a client that reads it as they do. */
+export type ReplyEnd =
+  | { readonly as: 'answer'; readonly text: string }
+  /** Said so: a status, or an error within the stream. */
+  | { readonly as: 'error'; readonly what: string }
+  | { readonly as: 'cut' }
+
+export function readReply({ status, text, isCut, headers }: Chatted): ReplyEnd {
+  if (isCut) return { as: 'cut' }
+  if (status >= 400) return { as: 'error', what: `status ${status}` }
+  const isStream = /event-stream/.test(String(headers['content-type']))
+  const objects = isStream ? dataOf(text) : [parse(text)]
+  const failed = objects.find((object) => isObject(object) && object.error !== undefined)
+  if (failed !== undefined) return { as: 'error', what: 'an error in the stream' }
+  // The official clients do not ask for [DONE] nor for a finish reason: a stream that ends has ended well to them.
+  return { as: 'answer', text: objects.map(textOf).join('') }
+}
+
+/** The data of each event, parsed; those that are no JSON are left out. */
+const dataOf = (text: string): unknown[] =>
+  [...text.matchAll(/^data: ?(.*)$/gm)]
+    .map(([, data = '']) => parse(data))
+    .filter((data) => data !== undefined)
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
+function textOf(object: unknown): string {
+  if (!isObject(object) || !Array.isArray(object.choices)) return ''
+  const [choice] = object.choices
+  const holder = choice?.delta ?? choice?.message
+  return typeof holder?.content === 'string' ? holder.content : ''
+}
