@@ -1,6 +1,7 @@
 // A file of events, one JSON object a line, a few at a time: node examples/batch-jsonl.ts events.jsonl > outcomes.jsonl
 // Every line ends in one line of output: the outcome, with the number of the line it came from. One bad line costs the
-// others nothing. It asks the KoboldCPP that KOBOLDCPP_API_URL names, or a simulator that it starts itself.
+// others nothing. This is how a program of your own does it; `ai-ticket batch` is the same as a command, and goes on after a
+// kill where it stopped. It asks the KoboldCPP that KOBOLDCPP_API_URL names, or a simulator that it starts itself.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'

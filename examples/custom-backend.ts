@@ -5,20 +5,28 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type Backend, BackendError, createDispatcher, type GenerationRequest } from '@ai-ticket/core'
+import { backendConformance } from '@ai-ticket/testkit/conformance'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
 /** A server that takes `POST /complete` and answers with JSON lines: `{ text }`…, then `{ reason, tokens }`. */
 export function createLinesBackend({ url, name = 'lines' }: { url: string; name?: string }): Backend {
+  const closing = new AbortController()
+  const until = (signal: AbortSignal) => AbortSignal.any([signal, closing.signal])
   return {
     name,
     // One text goes in: no turns, no images, no tools, and nothing that forces a schema on the answer.
     endpoints: [{ name: 'complete', turns: false, images: false, tools: false, schema: false }],
 
     async *generate(_endpoint, request, { signal, stream }) {
-      const reply = await open(`${url}/complete`, { name, signal, body: bodyOf(request) })
+      const call: Call = { name, signal, until: until(signal) }
+      const reply = await open(`${url}/complete`, {
+        ...call,
+        body: bodyOf(request),
+        headers: request.headers,
+      })
       let text = ''
-      for await (const line of readLines(reply, { name, signal })) {
+      for await (const line of readLines(reply, call)) {
         if (typeof line.text === 'string') {
           text += line.text
           if (stream) yield { type: 'delta', text: line.text }
@@ -38,15 +46,18 @@ export function createLinesBackend({ url, name = 'lines' }: { url: string; name?
     },
 
     async probe(signal) {
-      const reply = await open(`${url}/status`, { name, signal })
-      for await (const { model, idle } of readLines(reply, { name, signal })) {
+      const call: Call = { name, signal, until: until(signal) }
+      const reply = await open(`${url}/status`, call)
+      for await (const { model, idle } of readLines(reply, call)) {
         return { models: [String(model)], idle: idle === true }
       }
       throw new BackendError('wrong_shape', `${name} said nothing about its state.`)
     },
 
     // Every call has a connection of its own, which ends with the call.
-    async close() {},
+    async close() {
+      closing.abort()
+    },
   }
 }
 
@@ -65,16 +76,25 @@ const finishReason = (reason: string) => (reason === 'limit' ? 'length' : 'stop'
 
 interface Call {
   name: string
+  /** The caller's. */
   signal: AbortSignal
+  /** The caller's, or that the backend is closed. */
+  until: AbortSignal
+}
+
+interface Question extends Call {
   body?: string
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** Sends a request. Node's `fetch` would give up after five minutes of silence, which a long prompt can take. */
-function open(address: string, { name, signal, body }: Call): Promise<IncomingMessage> {
+function open(address: string, question: Question): Promise<IncomingMessage> {
+  const { name, signal, until, body, headers = {} } = question
   return new Promise((resolve, reject) => {
     let isConnected = false
     const method = body === undefined ? 'GET' : 'POST'
-    const request = httpRequest(address, { method, signal, agent: false, timeout: CONNECT_TIMEOUT_MS })
+    const how = { method, headers, signal: until, agent: false, timeout: CONNECT_TIMEOUT_MS }
+    const request = httpRequest(address, how)
     request.once('timeout', () => request.destroy(new Error('no connection in time')))
     request.once('socket', (socket) =>
       socket.once('connect', () => {
@@ -127,15 +147,25 @@ function parseLine(line: string, name: string): Record<string, unknown> {
   throw new BackendError('wrong_shape', `${name} sent a line that is no object.`)
 }
 
+interface Broken extends Pick<Call, 'name' | 'signal'> {
+  cause: unknown
+  isConnected: boolean
+}
+
 /** The kind decides what the desk does next; the message holds no prompt, key or body. */
-function brokenOff({ name, signal, cause, isConnected }: Call & { cause: unknown; isConnected: boolean }) {
-  if (signal.aborted) return new BackendError('aborted', `The call of ${name} was aborted.`, { cause })
+function brokenOff({ name, signal, cause, isConnected }: Broken): BackendError {
+  if (signal.aborted) {
+    const stopped = isConnected ? 'ended' : 'not_sent'
+    return new BackendError('aborted', `The call of ${name} was aborted.`, { cause, stopped })
+  }
   if (!isConnected) return new BackendError('connect', `${name} could not be reached.`, { cause })
   return new BackendError('disconnected', `${name} broke the connection.`, { cause })
 }
 
 // What follows tries it.
 
+let running = 0
+let lastPrompt = ''
 const server = createServer((request, reply) => {
   if (request.url === '/status') return reply.end('{"model":"parrot","idle":true}\n')
   if (server.listenerCount('locked') > 0) return reply.writeHead(401).end()
@@ -144,21 +174,47 @@ const server = createServer((request, reply) => {
     body += piece
   })
   request.on('end', () => {
-    const words = [...String(JSON.parse(body).prompt).split(' '), 'indeed']
+    const { prompt, max_tokens, stop = [] } = JSON.parse(body)
+    lastPrompt = prompt
+    const words = [...String(prompt).split(' '), 'indeed']
+    let left = max_tokens
+    const isLast = (word = '') => word === '' || left === 0 || stop.includes(word)
+    running += 1
     const timer = setInterval(() => {
-      const word = words.shift()
-      if (word !== undefined) return reply.write(`${JSON.stringify({ text: ` ${word}` })}\n`)
-      clearInterval(timer)
-      reply.end('{"reason":"stop"}\n')
-    }, 5)
+      const [word] = words
+      if (isLast(word)) return reply.end(`{"reason":"${left === 0 ? 'limit' : 'stop'}"}\n`)
+      words.shift()
+      left -= 1
+      reply.write(`${JSON.stringify({ text: ` ${word}` })}\n`)
+    }, 1)
     reply.once('close', () => {
       clearInterval(timer)
-      if (words.length > 0) server.emit('hangup')
+      running -= 1
+      if (!reply.writableFinished) server.emit('hangup')
     })
   })
 })
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+// First each duty of a backend by itself.
+const cases = backendConformance({
+  open: async () => ({
+    backend: createLinesBackend({ url }),
+    lastPrompt: () => lastPrompt,
+    isQuiet: () => running === 0,
+  }),
+  openDead: async () => ({ backend: createLinesBackend({ url: 'http://127.0.0.1:9' }) }),
+  // Answered with a hundred words or more.
+  prompt: Array.from({ length: 120 }, (_, index) => `word${index}`).join(' '),
+})
+for (const { name, run } of cases) {
+  await run().catch((cause) => {
+    throw new Error(`Not kept: ${name}.`, { cause })
+  })
+}
+
+// Then through a desk, which decides what its failures become.
 const dispatcher = createDispatcher({ backends: [createLinesBackend({ url })], backoffBaseMs: 10 })
 
 const whole = await dispatcher.onEvent({ content: 'parrots can talk' })
@@ -191,4 +247,6 @@ assert.ok('error' in away)
 assert.equal(away.attempts[0]?.result, 'api_connection_error')
 
 await dispatcher.close()
-process.stdout.write('whole, with a system turn, streamed, hung up on, locked, away: as it should be\n')
+process.stdout.write(
+  `${cases.length} duties kept; whole, streamed, hung up on, locked, away: as it should be\n`,
+)

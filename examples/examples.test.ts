@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
@@ -19,8 +20,9 @@ const programs = readdirSync(import.meta.dirname).filter(
   (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
 )
 
-async function run(name: string, ...args: string[]) {
-  const { KOBOLDCPP_API_URL, ...env } = process.env
+async function run(name: string, args: readonly string[] = [], more: Readonly<Record<string, string>> = {}) {
+  const { KOBOLDCPP_API_URL, ...own } = process.env
+  const env = { ...own, ...more }
   const child = spawn(process.execPath, [name, ...args], { cwd: import.meta.dirname, env })
   const [out, err, exitCode] = await Promise.all([
     text(child.stdout),
@@ -44,7 +46,7 @@ describe.concurrent('runs', () => {
 })
 
 test('the batch answers each line of the file once', async () => {
-  const { out, err } = await run('batch-jsonl.ts', 'events/sample.jsonl')
+  const { out, err } = await run('batch-jsonl.ts', ['events/sample.jsonl'])
   const outcomes = out
     .trim()
     .split('\n')
@@ -62,7 +64,7 @@ test('the batch answers each line of the file once', async () => {
 })
 
 test('the mails become one line of data each', async () => {
-  const { out } = await run('mails-to-jsonl.ts', 'mails')
+  const { out } = await run('mails-to-jsonl.ts', ['mails'])
   const data = out
     .trim()
     .split('\n')
@@ -74,6 +76,31 @@ test('the mails become one line of data each', async () => {
     { file: 'printer.txt', sender: 'carla@example.org', wants_answer: true, order: null },
   ])
 })
+
+const postgres = process.env.AI_TICKET_TEST_POSTGRES_URL
+if (!postgres) {
+  test.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to run the two servers', () => {})
+} else {
+  test('two servers share their tickets, and one finishes what the other leaves', {
+    timeout: 60_000,
+  }, async () => {
+    const name = `test_${randomBytes(8).toString('hex')}`
+    const psql = (sql: string) => execFileSync('psql', [postgres, '-qc', sql], { stdio: 'ignore' })
+    const url = new URL(postgres)
+    url.pathname = `/${name}`
+    psql(`CREATE DATABASE ${name}`)
+    try {
+      const { out, err, exitCode } = await run('two-servers/two-servers.ts', [], { DATABASE_URL: url.href })
+      expect({ out, err, exitCode }).toEqual({
+        out: '20 of 20 completed, by both servers\n',
+        err: '',
+        exitCode: 0,
+      })
+    } finally {
+      psql(`DROP DATABASE ${name} WITH (FORCE)`)
+    }
+  })
+}
 
 test('a backend that is not there makes an example fail', async () => {
   const env = { ...process.env, KOBOLDCPP_API_URL: 'http://127.0.0.1:9' }
