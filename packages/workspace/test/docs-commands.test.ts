@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/server'
@@ -29,9 +30,14 @@ const VARIABLES: readonly string[] = [
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   'ai-ticket-server': ['packages/ai-ticket-server/dist/serve.js'],
   'ai-ticket ask': ['packages/ai-ticket-server/dist/cli.js', 'ask'],
+  'ai-ticket batch': ['packages/ai-ticket-server/dist/cli.js', 'batch'],
+  'ai-ticket tickets': ['packages/ai-ticket-server/dist/cli.js', 'tickets'],
   'ai-ticket health': ['packages/ai-ticket-server/dist/cli.js', 'health'],
   'ai-ticket config': ['packages/ai-ticket-server/dist/cli.js', 'config'],
   'kobold-simulator': ['packages/testkit/dist/bin.js'],
+  'pnpm load': ['packages/bench/src/load.ts'],
+  'pnpm soak': ['packages/bench/src/soak.ts'],
+  'pnpm torture': ['packages/bench/src/torture.ts'],
 }
 
 const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts)
@@ -88,15 +94,36 @@ test('scripts and files exist, and no command is of a kind that nobody checks', 
     if (name in PROGRAMS || `${name} ${first}` in PROGRAMS) return false
     if (name === 'npm')
       return !(scripts.includes(first === 'run' ? (args[1] ?? '') : first) || first === 'install')
+    if (name === 'pnpm')
+      return !(scripts.includes(first) || existsSync(join(ROOT, 'node_modules/.bin', first)))
     if (name.includes('/')) return !existsSync(join(ROOT, name))
     if (name === 'node') return !existsSync(join(ROOT, first))
     if (name === 'docker')
       return args.includes('-f') && !existsSync(join(ROOT, args[args.indexOf('-f') + 1] ?? ''))
     if (name === 'cp') return !existsSync(join(ROOT, first))
-    return !['curl', 'git', 'cd', 'jq', 'pnpm', 'cat'].includes(name)
+    return !['curl', 'git', 'cd', 'jq', 'cat'].includes(name)
   })
   expect(wrong).toEqual([])
 })
+
+const batches = shell.filter(({ marks }) => marks.includes('batch'))
+
+test.each(batches.map((block) => [placeOf(block), block] as const))(
+  '%s runs, and says what the page says',
+  async (_place, block) => {
+    await using simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
+    const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-'))
+    const [words = []] = commandsOf(block.code)
+    const { name, args } = programOf({ place: '', words })
+    const inFolder = args.map((word) => (word === 'answers.jsonl' ? join(folder, word) : word))
+    const { err, exitCode } = await runProgram([PROGRAMS[`${name} batch`]?.[0] ?? '', ...inFolder], {
+      KOBOLDCPP_API_URL: simulator.url,
+    })
+    expect(exitCode).toBe(65)
+    const output = outputOf(block)
+    expectOutput(err.replaceAll(`${folder}/`, ''), output?.code ?? '', 'text')
+  },
+)
 
 const curls = shell.filter(({ code }) => commandsOf(code).some(([name]) => name === 'curl'))
 
@@ -109,6 +136,7 @@ describe.concurrent('curl gets what the page says', () => {
     const server = createServer({ dispatcher, metrics, version: '0.1.0' })
     const store = await createSqliteStore({ directory: ':memory:' })
     const desk = createTicketDesk({ store, dispatcher })
+    await desk.start()
     server.register(ticketRoutes, { store, desk })
     const base = await server.listen({ host: '127.0.0.1', port: 0 })
     try {

@@ -1,14 +1,28 @@
-import { DEFAULTS, FAILURE_CODES, FAILURES, type FailureCode, type Tuning } from '@ai-ticket/core'
+import {
+  DEFAULTS,
+  FAILURE_CODES,
+  FAILURES,
+  type FailureCode,
+  type OpenAIBackendOptions,
+  type Tuning,
+} from '@ai-ticket/core'
+
+import type { LlamaBackendOptions } from '@ai-ticket/llama'
 import { HTTP_STATUS } from '@ai-ticket/server'
 import { expect, test } from 'vitest'
 import { KEY_VARIABLE, URL_FLAG, URL_VARIABLE } from '../../ai-ticket-server/src/backend-config.ts'
+import { LlamaBackendSchema } from '../../ai-ticket-server/src/backend-schema.ts'
 import { CONFIG_FLAG, CONFIG_VARIABLE } from '../../ai-ticket-server/src/config.ts'
+import { ConfigFileSchema } from '../../ai-ticket-server/src/config-schema.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../../ai-ticket-server/src/exit-codes.ts'
 import { SETTINGS, type Setting } from '../../ai-ticket-server/src/settings.ts'
 import { TUNING_PATHS } from '../../ai-ticket-server/src/tuning-schema.ts'
+import { ROWS } from '../../bench/src/torture/run-torture.ts'
 import { resolveKoboldOptions } from '../../core/src/kobold/kobold-options.ts'
+import { resolveOpenAIOptions } from '../../core/src/openai/openai-options.ts'
 import { resolveServerOptions } from '../../server/src/options.ts'
-import { plain, type Row, tableRows } from './markdown.ts'
+import { DELIVERY_ERRORS } from '../../tickets/src/callbacks/delivery.ts'
+import { plain, type Row, readPage, tableRows } from './markdown.ts'
 
 // Each test compares whole lists, so that it fails for a row too many as well as for one too few.
 
@@ -80,7 +94,7 @@ const settings: Known[] = [
   ...Object.values(SETTINGS).map((setting: Setting<unknown>) => ({
     variable: setting.environment ?? '',
     flag: setting.flag ?? '',
-    file: setting.secret ? '' : setting.key,
+    file: setting.key in ConfigFileSchema.entries ? setting.key : '',
     default: COMPUTED[setting.key] ?? shown(setting.fallback),
   })),
 ]
@@ -147,6 +161,52 @@ const TIME_KEYS = {
   abortIntervalMs: 'abort_interval_ms',
 }
 
+test('the table of OpenAI-compatible backends has every option, and the times with their defaults', () => {
+  const head = ['option of `createOpenAIBackend`', 'default', 'what it sets']
+  const rows = tableRows('docs/backends.md', head)
+  const options: Record<keyof OpenAIBackendOptions, true> = {
+    url: true,
+    name: true,
+    apiKey: true,
+    model: true,
+    models: true,
+    template: true,
+    connectTimeoutMs: true,
+    tokenTimeoutMs: true,
+    clock: true,
+    fetch: true,
+  }
+  const written = rows.map((row) => [plain(row['option of `createOpenAIBackend`']), plain(row.default)])
+  expect(written.map(([name]) => name)).toEqual(Object.keys(options))
+  const { name, connectTimeoutMs, tokenTimeoutMs } = resolveOpenAIOptions({ url: 'http://localhost' })
+  expect(Object.fromEntries(written)).toMatchObject({
+    name,
+    connectTimeoutMs: shown(connectTimeoutMs),
+    tokenTimeoutMs: shown(tokenTimeoutMs),
+  })
+})
+
+test('the table of a model in this process has every option with its place in the file', () => {
+  const head = ['option of `createLlamaBackend`', 'in the file', 'default', 'what it sets']
+  const rows = tableRows('docs/configuration.md', head)
+  const options: Record<keyof LlamaBackendOptions, string> = {
+    modelPath: 'model_path',
+    name: 'name',
+    model: 'model',
+    contextSize: 'context_size',
+    concurrency: 'concurrency',
+    gpu: 'gpu',
+    threads: 'threads',
+    chatTemplate: 'chat_template',
+    template: 'template',
+  }
+  expect(
+    rows.map((row) => [plain(row['option of `createLlamaBackend`']), plain(row['in the file'])]),
+  ).toEqual(Object.entries(options))
+  const { type, aliases, ...entries } = LlamaBackendSchema.entries
+  expect(Object.values(options).toSorted()).toEqual(Object.keys(entries).toSorted())
+})
+
 test('the table of the server has every option with its default', () => {
   const rows = tableRows('docs/configuration.md', ['option of `createServer`', 'default', 'what it sets'])
   const { dispatcher, logger, ready, clock, ...plainOptions } = resolveServerOptions({
@@ -166,9 +226,32 @@ test('the table of the server has every option with its default', () => {
   ).toEqual(objects.toSorted())
 })
 
+test('the page on batches knows how the command ends', () => {
+  const rows = tableRows('docs/batch.md', ['exit code of `batch`', 'what happened'])
+  const written = rows.flatMap((row) => (row['exit code of `batch`'] ?? '').split(', ').map(Number))
+  const { cannotListen, ...ofTheBatch } = EXIT
+  expect(written).toEqual(Object.values(ofTheBatch).toSorted((one, other) => one - other))
+})
+
+test('the table of callbacks has every way in which an attempt fails', () => {
+  const rows = tableRows('docs/tickets.md', ['`error` of an attempt', 'what happened'])
+  expect(rows.map((row) => plain(row['`error` of an attempt']))).toEqual([...DELIVERY_ERRORS])
+})
+
 test('the page on deployment knows how the server ends', () => {
   const rows = tableRows('docs/deployment.md', ['exit code', 'what happened'])
   const written = rows.flatMap((row) => (row['exit code'] ?? '').split(', ').map(Number))
-  const { badInput, unavailable, temporary, noPermission, ...ofTheServer } = EXIT
+  const { someFailed, badInput, noInput, unavailable, temporary, noPermission, ...ofTheServer } = EXIT
   expect(written).toEqual(Object.values(ofTheServer).toSorted((one, other) => one - other))
+})
+
+test('the table of what hurts has every row of the torture, and ours passes all of them', () => {
+  const page = 'docs/performance.md'
+  const [ours = '', ...others] = (/^\| row +\|(.*)\|$/m.exec(readPage(page))?.[1] ?? '')
+    .split('|')
+    .map((name) => name.trim())
+  const rows = tableRows(page, ['row', ours, ...others])
+  expect(rows.map(({ row }) => row)).toEqual(ROWS.map(({ name }) => name))
+  expect(ours).toMatch(/^ai-ticket-server \d/)
+  expect(rows.filter((row) => row[ours] !== 'pass')).toEqual([])
 })
