@@ -58,10 +58,12 @@ function prepareToolchain() {
   const { node, pnpm } = toolPackages()
   const tools = isNodeRecent() ? [pnpm] : [pnpm, node]
   const stamp = join(toolchain, 'stamp')
-  const wanted = tools.map((tool) => tool.specifier).join('\n')
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-    fetchTools(tools.map((tool) => tool.specifier))
-    writeFileSync(stamp, wanted)
+  const there = existsSync(stamp) ? readFileSync(stamp, 'utf8').split('\n') : []
+  const wanted = tools.map((tool) => tool.specifier)
+  // More may be there: npm would take away the Node that runs this when a program of the workspace calls it again.
+  if (!wanted.every((specifier) => there.includes(specifier))) {
+    fetchTools(wanted)
+    writeFileSync(stamp, wanted.join('\n'))
   }
   const path = [join(root, 'node_modules', '.bin'), ...tools.map((tool) => tool.folder), process.env.PATH]
   return {
