@@ -1,4 +1,4 @@
-import type { GenerationEnd } from './backend.ts'
+import type { GenerationEnd, GenerationRequest } from './backend.ts'
 import { type CallResult, callEndpoint } from './call-endpoint.ts'
 import { type CallFailure, classify, foundByDesk } from './classify.ts'
 import type { Collector } from './collect-text.ts'
@@ -59,7 +59,7 @@ export async function callOnce(
     onDelta: text.onDelta,
   })
   if (run.shape) text.endCall()
-  const plain = toCalled(result)
+  const plain = toCalled(result, request)
   const called = run.shape ? await checkSchema(run, plain, run.shape) : plain
   record.duration_ms = Math.round(clock.now() - startedAt)
   describeCall(record, called, run)
@@ -83,9 +83,9 @@ const NOT_ANNOUNCED: Failure = {
   details: 'The call could not be written down before it was to be sent; see the log of the store.',
 }
 
-function toCalled(result: CallResult): Called {
+function toCalled(result: CallResult, request: GenerationRequest): Called {
   if (result.type === 'failed') return { type: 'failed', failure: classify(result.error) }
-  if (result.type === 'answered' && isEmpty(result.end)) {
+  if (result.type === 'answered' && isEmpty(result.end, request)) {
     return { type: 'failed', failure: EMPTY_ANSWER }
   }
   return result
@@ -99,10 +99,15 @@ async function checkSchema(run: Run, called: Called, shape: Shape): Promise<Call
   return 'ok' in held ? { ...called, matching: held } : { type: 'failed', failure: held }
 }
 
-/** How a server without a model answers: 200, no text, no tokens. */
-function isEmpty({ text, tool_calls, reasoning, usage, raw_finish_reason }: GenerationEnd): boolean {
+/**
+ * How a server without a model answers: 200, no text, no tokens. Where the server does not count, a stop string that
+ * was asked for may have been the first word.
+ */
+function isEmpty(end: GenerationEnd, { parameters }: GenerationRequest): boolean {
+  const { text, tool_calls, reasoning, usage, raw_finish_reason } = end
   if (text !== '' || reasoning || (tool_calls && tool_calls.length > 0)) return false
-  return usage ? usage.completion_tokens === 0 : raw_finish_reason !== 'stop'
+  if (usage) return usage.completion_tokens === 0
+  return raw_finish_reason !== 'stop' && !parameters.stop?.length
 }
 
 const EMPTY_ANSWER = foundByDesk({

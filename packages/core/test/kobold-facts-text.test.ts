@@ -2,6 +2,7 @@ import { createKoboldBackend } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { ask, failureOf, replayed, requestOf, startRawServer, system, user } from './ask-kobold.ts'
+import { deskOn } from './desk-on.ts'
 
 // Facts 32 to 49: limits, text, streams, start and stop, passwords. See kobold-facts.test.ts.
 
@@ -97,6 +98,17 @@ test('fact 35: a transcript stops where the next user turn would begin', async (
   expect(native?.stop_sequence).toEqual(['\n### Instruction:'])
   expect(text?.prompt).toBe('\n### Instruction:\nBe brief.\n### Instruction:\nhi\n### Response:\n')
 })
+
+test.each(['1.76', '1.115.1'] as const)(
+  'fact 35: a text that begins with a stop string is an answer without a word, not a server without a model [%s]',
+  async (version) => {
+    const simulator = await startKoboldSimulator({ ...fast, version, answer: () => 'Once upon a time' })
+    await using desk = deskOn(simulator, createKoboldBackend({ url: simulator.url }))
+    const outcome = await desk.dispatcher.onEvent({ content: 'Go on.', parameters: { stop: 'Once' } })
+    expect(outcome).toMatchObject({ completion: '', finish_reason: 'stop' })
+    expect(simulator.calls).toHaveLength(1)
+  },
+)
 
 test('fact 36: a grammar goes to every endpoint', async () => {
   const grammar = 'root ::= "yes" | "no"'

@@ -24,14 +24,16 @@ function lastTokens(text: string, tokens: number): string {
   return text.slice(start)
 }
 
-function cutAtStop(text: string, { stops, trimStop }: GenerationRequest): string | undefined {
+/** What was generated up to the stop string, and what of it is shown. */
+function cutAtStop(text: string, { stops, trimStop }: GenerationRequest) {
   let first: { at: number; stop: string } | undefined
   for (const stop of stops) {
     const at = text.indexOf(stop)
     if (at >= 0 && (first === undefined || at < first.at)) first = { at, stop }
   }
   if (first === undefined) return undefined
-  return text.slice(0, first.at + (trimStop ? 0 : first.stop.length))
+  const generated = text.slice(0, first.at + first.stop.length)
+  return { generated, shown: trimStop ? text.slice(0, first.at) : generated }
 }
 
 function jsonAnswer(schema: unknown, answerJson: unknown): string {
@@ -58,6 +60,8 @@ function askAnswer(
 
 interface Ending {
   readonly text: string
+  /** Those of a stop string count, though it is cut off. */
+  readonly tokens: number
   readonly finishReason: string
   readonly stopReason: number
 }
@@ -66,11 +70,15 @@ interface Ending {
 function endingOf(full: string, maxTokens: number, request: GenerationRequest): Ending {
   const limited = firstTokens(full, Math.max(0, maxTokens))
   const stopped = cutAtStop(limited, request)
-  if (stopped !== undefined) return { text: stopped, finishReason: 'length', stopReason: 2 }
-  if (limited.length < full.length || maxTokens <= 0) {
-    return { text: limited, finishReason: 'length', stopReason: 0 }
+  if (stopped !== undefined) {
+    const tokens = countTokens(stopped.generated)
+    return { text: stopped.shown, tokens, finishReason: 'length', stopReason: 2 }
   }
-  return { text: full, finishReason: 'stop', stopReason: 1 }
+  const tokens = countTokens(limited)
+  if (limited.length < full.length || maxTokens <= 0) {
+    return { text: limited, tokens, finishReason: 'length', stopReason: 0 }
+  }
+  return { text: full, tokens, finishReason: 'stop', stopReason: 1 }
 }
 
 /** Decides the whole answer to a request. `keepTokens` cuts the prompt further than the context does. */
@@ -95,7 +103,7 @@ export function planGeneration(
   return {
     text: ending.text,
     promptTokens: Math.min(tokens, room) + 1,
-    completionTokens: countTokens(ending.text),
+    completionTokens: ending.tokens,
     finishReason,
     stopReason: ending.stopReason,
     ...(calls === undefined ? {} : { toolCalls: calls }),

@@ -57,6 +57,12 @@ test.for([
   expect(JSON.parse(text).results[0]).toMatchObject({ text: expected, finish_reason: 'length' })
 })
 
+test('the tokens of a stop string count, though it is cut off', async () => {
+  await using simulator = await startKoboldSimulator({ ...atOnce, answer: () => 'one two three' })
+  const { text } = await clientOf(simulator).generate({ stop_sequence: ['one'] })
+  expect(JSON.parse(text).results[0]).toMatchObject({ text: '', completion_tokens: 1 })
+})
+
 test('tool calls end a chat with tool_calls and no content', async () => {
   const toolCalls = [{ id: 'call_1', type: 'function', function: { name: 'now', arguments: '{}' } }]
   const choice = await chatOnce({ answer: () => ({ text: '', toolCalls }) }, {})
