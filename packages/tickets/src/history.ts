@@ -40,14 +40,17 @@ export interface History extends AsyncDisposable {
 /** More outcomes than this in one interval, or a store that fails so long: the newest are not recorded. */
 const BUFFERED = 2_000
 const WRITE_INTERVAL_MS = 250
-/** The event loop stands still while rows are written: a few at a time. */
+/**
+ * The event loop stands still while rows are written: a few at a time. As soon as so many are there they are written:
+ * what is held for long survives collections of garbage and makes them dear.
+ */
 const ROWS_AT_ONCE = 50
 const PRUNE_INTERVAL_MS = 600_000
 const DAY_MS = 86_400_000
 
 /**
  * Records events that are answered without a ticket, in the background: an event neither waits for its record nor fails
- * with it. Up to 250 ms of records are lost when the process is killed. Removes what is older than it shall be kept.
+ * with it. Up to 250 ms of records are lost when the process is killed, with SQLite more in a power cut. Removes what is older than it shall be kept.
  */
 export function createHistory(options: HistoryOptions): History {
   const { store, mode = 'full', keep, logger = silentLogger, clock = systemClock } = options
@@ -57,6 +60,13 @@ export function createHistory(options: HistoryOptions): History {
   let timer: Timer | undefined
   let writing: Promise<void> = Promise.resolve()
   let isClosed = false
+
+  function writeAfter(delayMs: number): void {
+    timer?.cancel()
+    timer = clock.setTimer(() => {
+      writing = writing.then(write)
+    }, delayMs)
+  }
 
   async function write(): Promise<void> {
     timer = undefined
@@ -101,9 +111,8 @@ export function createHistory(options: HistoryOptions): History {
       }
       const finishedAt = Math.trunc(clock.wallTime())
       buffer.push(entryOf(outcome, { event, caller, finishedAt, isFull: mode === 'full' }))
-      timer ??= clock.setTimer(() => {
-        writing = writing.then(write)
-      }, WRITE_INTERVAL_MS)
+      if (buffer.length === 1) writeAfter(WRITE_INTERVAL_MS)
+      else if (buffer.length === ROWS_AT_ONCE) writeAfter(0)
     },
     async close() {
       if (isClosed) return await writing

@@ -31,7 +31,8 @@ export function createTicketColumns({ write, read }: TextColumns) {
     crashes: ticket.crashes,
     started_at: ticket.startedAt ?? null,
     partial: textOrNull(ticket.partial),
-    attempts: JSON.stringify(ticket.attempts),
+    // Those of a recorded event stand in its outcome.
+    attempts: ticket.kind === 'event' ? '[]' : JSON.stringify(ticket.attempts),
     last_error: ticket.lastFailure?.error ?? null,
     last_details: textOrNull(ticket.lastFailure?.details),
     ...waiting(ticket),
@@ -98,7 +99,7 @@ export function createTicketColumns({ write, read }: TextColumns) {
       runs: Number(row.runs),
       retries: Number(row.retries),
       crashes: Number(row.crashes),
-      attempts: JSON.parse(String(row.attempts)) as AttemptRecord[],
+      attempts: row.kind === 'event' ? (outcome?.attempts ?? []) : readAttempts(row.attempts),
       ...(row.partial === null ? {} : { partial: read(row.partial) }),
       ...(lastError === null ? {} : { lastFailure: { error: lastError, details: read(row.last_details) } }),
       state: stateOf(row, outcome),
@@ -135,6 +136,8 @@ export function createTicketColumns({ write, read }: TextColumns) {
 
   return { changing, lasting, wantedBackend, ticketOf }
 }
+
+const readAttempts = (stored: unknown) => JSON.parse(String(stored)) as AttemptRecord[]
 
 /** A retry stands behind those who became due before it; whoever was interrupted keeps its place. */
 function waiting({ state, createdAt, priority }: Ticket) {

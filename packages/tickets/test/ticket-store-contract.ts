@@ -1,4 +1,4 @@
-import type { Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
+import type { AttemptRecord, Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { describe, expect, it } from 'vitest'
 import type { HistoryEntry, NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
@@ -336,6 +336,40 @@ export function describeTicketStore(
         'evt_2000',
       ])
       expect(await order({ statuses: ['completed', 'queued'], limit: 2 })).toEqual(['evt_now', 'evt_1000'])
+    })
+
+    it('gives recorded events back whole, with all their attempts', async () => {
+      await using at = await openStore()
+      const attempt: AttemptRecord = {
+        backend: 'gpu1',
+        endpoint: 'chat',
+        number: 1,
+        started_at: new Date(START).toISOString(),
+        duration_ms: 12,
+        waited_ms: 0,
+        result: 'api_timeout',
+        details: 'It said nothing.',
+      }
+      const failed = {
+        error: 'api_timeout',
+        details: 'It said nothing.',
+        id: 'evt_bad',
+        duration_ms: 12,
+      } as const
+      await at.store.record([
+        { ...recordOf('evt_bad', START), caller: 'ci', outcome: { ...failed, attempts: [attempt] } },
+      ])
+      expect((await at.store.list({})).tickets).toMatchObject([
+        {
+          eventId: 'evt_bad',
+          caller: 'ci',
+          event: { content: 'Hay.' },
+          startedAt: START,
+          attempts: [attempt],
+          state: { status: 'failed', finishedAt: START, outcome: { ...failed, attempts: [attempt] } },
+        },
+      ])
+      expect((await at.store.list({ backend: 'gpu1', error: 'api_timeout' })).tickets).toHaveLength(1)
     })
 
     it('looks through so many a page, and further back with the cursor', async () => {

@@ -6,15 +6,22 @@ function open() {
   const database = new DatabaseSync(':memory:')
   database.exec('CREATE TABLE numbers (number INTEGER PRIMARY KEY)')
   const steps: string[] = []
+  const waits: boolean[] = []
   const commits = createGroupCommit({
     database,
     explain: (error) => error,
-    onStep: (step) => steps.push(step),
+    onStep(step) {
+      steps.push(step)
+      // 2 is FULL, the default; 1 is NORMAL.
+      if (step === 'commit') waits.push(database.prepare('PRAGMA synchronous').get()?.synchronous === 2)
+    },
   })
-  const add = (number: number) =>
-    commits.write(() => database.prepare('INSERT INTO numbers VALUES (?)').run(number).changes)
+  const insert = (number: number) => () =>
+    database.prepare('INSERT INTO numbers VALUES (?)').run(number).changes
+  const add = (number: number) => commits.write(insert(number))
+  const addLazily = (number: number) => commits.writeLazily(insert(number))
   const count = () => database.prepare('SELECT count(*) AS number FROM numbers').get()?.number
-  return { commits, add, count, steps }
+  return { commits, add, addLazily, count, steps, waits }
 }
 
 it('commits all that is asked in one turn at once', async () => {
@@ -29,6 +36,16 @@ it('lets a faulty member of a group fail alone', async () => {
   const results = await Promise.allSettled([add(1), add(1), add(2)])
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect(count()).toBe(2)
+})
+
+it('waits for the disk unless all of a group may be lost', async () => {
+  const { add, addLazily, count, waits } = open()
+  await Promise.all([addLazily(1), addLazily(2)])
+  await Promise.all([addLazily(3), add(4)])
+  await addLazily(5)
+  await add(6)
+  expect(waits).toEqual([false, true, false, true])
+  expect(count()).toBe(6)
 })
 
 it('does what was asked before it was closed', async () => {

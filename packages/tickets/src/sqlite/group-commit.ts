@@ -4,6 +4,8 @@ import { StoreUnavailable } from '../store-unavailable.ts'
 export interface GroupCommit {
   /** Runs the work in a transaction with whatever else is asked in this turn; resolves when it is on disk. */
   write<Value>(work: () => Value): Promise<Value>
+  /** The same without a wait for the disk: a killed process loses none of it, a power cut may take back the last. */
+  writeLazily<Value>(work: () => Value): Promise<Value>
   /** Does what is still asked, then takes no more. */
   close(): void
 }
@@ -19,6 +21,7 @@ export interface GroupCommitOptions {
 export const storeClosed = () => new StoreUnavailable('closed', 'The ticket store is closed.')
 
 interface Job {
+  readonly isLazy: boolean
   run(): void
   settle(): void
   fail(error: unknown): void
@@ -28,6 +31,8 @@ interface Job {
 export function createGroupCommit({ database, explain, onStep }: GroupCommitOptions): GroupCommit {
   let jobs: Job[] = []
   let isClosed = false
+  /** As `openDatabase` has set it: each commit waits for the disk. */
+  let isLazyNow = false
 
   function flush(): void {
     const group = jobs
@@ -41,6 +46,7 @@ export function createGroupCommit({ database, explain, onStep }: GroupCommitOpti
   /** False: nothing of the group was written. A group of one has been told why. */
   function commit(group: readonly Job[]): boolean {
     try {
+      beLazy(group.every((job) => job.isLazy))
       database.exec('BEGIN IMMEDIATE')
       for (const job of group) job.run()
       onStep('commit')
@@ -56,6 +62,13 @@ export function createGroupCommit({ database, explain, onStep }: GroupCommitOpti
     return true
   }
 
+  /** A commit that waits for the disk waits for the whole log, with all that was written lazily before. */
+  function beLazy(lazy: boolean): void {
+    if (lazy === isLazyNow) return
+    database.exec(`PRAGMA synchronous = ${lazy ? 'NORMAL' : 'FULL'}`)
+    isLazyNow = lazy
+  }
+
   function rollBack(): void {
     try {
       if (database.isTransaction) database.exec('ROLLBACK')
@@ -64,23 +77,27 @@ export function createGroupCommit({ database, explain, onStep }: GroupCommitOpti
     }
   }
 
-  return {
-    write<Value>(work: () => Value): Promise<Value> {
-      if (isClosed) return Promise.reject(storeClosed())
-      return new Promise<Value>((resolve, reject) => {
-        let value: { readonly of: Value } | undefined
-        if (jobs.length === 0) setImmediate(flush)
-        jobs.push({
-          run: () => {
-            value = { of: work() }
-          },
-          settle: () => {
-            if (value) resolve(value.of)
-          },
-          fail: reject,
-        })
+  function add<Value>(work: () => Value, isLazy: boolean): Promise<Value> {
+    if (isClosed) return Promise.reject(storeClosed())
+    return new Promise<Value>((resolve, reject) => {
+      let value: { readonly of: Value } | undefined
+      if (jobs.length === 0) setImmediate(flush)
+      jobs.push({
+        isLazy,
+        run: () => {
+          value = { of: work() }
+        },
+        settle: () => {
+          if (value) resolve(value.of)
+        },
+        fail: reject,
       })
-    },
+    })
+  }
+
+  return {
+    write: (work) => add(work, false),
+    writeLazily: (work) => add(work, true),
     close() {
       isClosed = true
       flush()

@@ -4,7 +4,7 @@ import type { Ticket } from '../ticket.ts'
 import { createTicketColumns } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
-type Values = Record<string, SQLInputValue>
+export type Values = Record<string, SQLInputValue>
 
 const columns = createTicketColumns({ write: (text) => text, read: String })
 

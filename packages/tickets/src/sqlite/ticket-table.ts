@@ -5,7 +5,7 @@ import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } fro
 import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../ticket-store.ts'
 import { listTickets } from './list-query.ts'
 import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
-import { changingColumns, lastingColumns, type Row, ticketOf } from './ticket-row.ts'
+import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
 
 export interface KnownKey {
   readonly ticket: Ticket
@@ -23,7 +23,51 @@ const KEY_COLUMNS = [
   'idempotency_until',
 ] as const
 
+const NEW_COLUMNS = [
+  'id',
+  'event_id',
+  'kind',
+  'status',
+  'caller',
+  'priority',
+  'created_at',
+  'not_before',
+  'rank',
+  'event',
+  'backend',
+  'model',
+] as const
+const WAITING_COLUMNS = [...NEW_COLUMNS, 'expires_at', 'replay_of', 'callback_url', 'wanted_backend'] as const
+
+/**
+ * Columns that are as they are by default are left out, for each costs a call into SQLite. `OR FAIL`: a row that meets
+ * a constraint writes nothing, as without it, but SQLite keeps no copy of each page that a row and its trigger touch in
+ * order to take back half of it.
+ */
+const insertion = (names: readonly string[]) => ({
+  names,
+  sql: `INSERT OR FAIL INTO tickets (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+})
+
+const WAITING = insertion(WAITING_COLUMNS)
+const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
+const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome'])
+
+const updateOf = (names: readonly string[]) =>
+  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
+
+const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined): Values =>
+  key
+    ? {
+        idempotency_scope: key.scope,
+        idempotency_key: key.key,
+        idempotency_fingerprint: key.fingerprint,
+        idempotency_until: key.until,
+      }
+    : {}
+
 export function createTicketTable(database: DatabaseSync) {
+  let updateSql: string | undefined
   const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
   const statement = (sql: string) => {
     const known = prepared.get(sql)
@@ -38,21 +82,9 @@ export function createTicketTable(database: DatabaseSync) {
 
   return {
     insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
-      // Each column costs a call into SQLite, and most of a waiting ticket's are null, as they are by default.
-      const columns = Object.entries<SQLInputValue>({
-        ...lastingColumns(ticket),
-        ...changingColumns(ticket),
-        ...(key && {
-          idempotency_scope: key.scope,
-          idempotency_key: key.key,
-          idempotency_fingerprint: key.fingerprint,
-          idempotency_until: key.until,
-        }),
-      }).filter(([, value]) => value !== null)
-      const names = columns.map(([name]) => name).join(', ')
-      const { lastInsertRowid: seq } = statement(
-        `INSERT INTO tickets (${names}) VALUES (${columns.map(() => '?').join(', ')})`,
-      ).run(...columns.map(([, value]) => value))
+      const columns: Values = { ...lastingColumns(ticket), ...changingColumns(ticket), ...keyColumns(key) }
+      const { names, sql } = ticket.kind === 'event' ? RECORDED : key ? WAITING_WITH_KEY : WAITING
+      const { lastInsertRowid: seq } = statement(sql).run(...names.map((name) => columns[name] ?? null))
       for (const [name, value] of metadataOf(ticket.event)) {
         statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
           name,
@@ -64,11 +96,8 @@ export function createTicketTable(database: DatabaseSync) {
     },
     update(ticket: Ticket): void {
       const { id: _id, ...columns } = changingColumns(ticket)
-      const changes = Object.keys(columns).map((name) => `${name} = ?`)
-      statement(`UPDATE tickets SET ${changes.join(', ')} WHERE id = ?`).run(
-        ...Object.values(columns),
-        ticket.id,
-      )
+      updateSql ??= updateOf(Object.keys(columns))
+      statement(updateSql).run(...Object.values(columns), ticket.id)
     },
     find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
     findByKey({ scope, key }: Idempotency): KnownKey | undefined {
