@@ -1,5 +1,5 @@
 import type { Backend, Endpoint, GenerationEnd, GenerationEvent, GenerationRequest } from './backend.ts'
-import { ABORTED, untilAborted } from './until-aborted.ts'
+import { ABORTED, untilSignal } from './until-aborted.ts'
 
 export interface Delta {
   readonly text: string
@@ -31,23 +31,26 @@ export async function callEndpoint({
 }: Call): Promise<CallResult> {
   const stream = onDelta !== undefined
   const events = backend.generate(endpoint, request, { signal, stream })[Symbol.asyncIterator]()
+  const patience = untilSignal(signal)
   let end: GenerationEnd | undefined
   try {
     for (;;) {
       const pending = events.next()
-      const step = await untilAborted(pending, signal)
+      const step = await patience.wait(pending)
       if (step === ABORTED) return { type: 'aborted', settled: settle(events, pending) }
       if (step.done) break
       if (step.value.type === 'end') end = step.value
       else if (onDelta) {
         const taken = onDelta(step.value)
-        if (taken && (await untilAborted(taken, signal)) === ABORTED) {
+        if (taken && (await patience.wait(taken)) === ABORTED) {
           return { type: 'aborted', settled: settle(events) }
         }
       }
     }
   } catch (error) {
     return signal.aborted ? { type: 'aborted', settled: Promise.resolve() } : { type: 'failed', error }
+  } finally {
+    patience.end()
   }
   if (end) return { type: 'answered', end }
   if (signal.aborted) return { type: 'aborted', settled: Promise.resolve() }

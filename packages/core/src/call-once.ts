@@ -5,6 +5,7 @@ import type { Collector } from './collect-text.ts'
 import { type AttemptContext, type Cursor, endpointOf, toRequest } from './cursor.ts'
 import type { AnnouncedCall } from './dispatcher.ts'
 import type { Failure } from './failure.ts'
+import { writes } from './logger.ts'
 import type { AttemptRecord } from './outcome.ts'
 import { endedBecause, type Run } from './run.ts'
 import { holdAgainst, type MatchingAnswer } from './schema/hold-against.ts'
@@ -65,7 +66,9 @@ export async function callOnce(
   describeCall(record, called, run)
   trace?.end(record, called.type === 'answered' ? called.end : undefined)
   context.observer?.attemptEnded(record)
-  context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
+  if (writes(context.logger, 'debug')) {
+    context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
+  }
   return called
 }
 

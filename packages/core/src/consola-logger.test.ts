@@ -43,7 +43,9 @@ test.each([
 ] as const)('at level %s writes %j', (level, expected) => {
   const stream = listStream()
   const logger = createConsolaLogger({ stream, level })
-  for (const method of ['debug', 'info', 'warn', 'error'] as const) logger[method]('line')
+  const levels = ['debug', 'info', 'warn', 'error'] as const
+  for (const method of levels) logger[method]('line')
+  expect(levels.filter((line) => logger.isEnabled?.(line))).toEqual(expected)
   expect(stream.lines.map((line) => JSON.parse(line).level)).toEqual(expected)
 })
 

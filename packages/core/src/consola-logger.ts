@@ -45,6 +45,7 @@ export function createConsolaLogger(options: ConsolaLoggerOptions = {}): Logger 
   })
   const rest = (fields?: LogFields) => (fields === undefined ? [] : [fields])
   return {
+    isEnabled: (line) => CONSOLA_LEVELS[line] <= CONSOLA_LEVELS[level],
     debug: (message, fields) => consola.debug(message, ...rest(fields)),
     info: (message, fields) => consola.info(message, ...rest(fields)),
     warn: (message, fields) => consola.warn(message, ...rest(fields)),

@@ -119,7 +119,7 @@ async function fitTurns(
     contextLength: () => seat.contextLength(),
     count: (some) => countTokens(run, context, { seat, turns: some }),
   })
-  const fit = await untilAborted(fitting, run.control.signal)
+  const fit = fitting instanceof Promise ? await untilAborted(fitting, run.control.signal) : fitting
   if (fit === ABORTED) return failure(endedBecause(run))
   if (!fit.ok) return fit
   cursor.fit = fit.value

@@ -42,14 +42,23 @@ const MAX_ROUNDS = 8
 
 /**
  * Makes the conversation fit the context of one backend. Tokens are counted only where an upper bound (bytes of UTF-8
- * and 64 for each turn) is too long; a backend that cannot count is sent everything.
+ * and 64 for each turn) is too long; a backend that cannot count is sent everything. A promise only where the backend
+ * has to be asked: most prompts are short.
  */
-export async function fitContext(fitting: Fitting): Promise<Result<Fit>> {
+export function fitContext(fitting: Fitting): Result<Fit> | Promise<Result<Fit>> {
   const { turns, maxTokens, defaultMaxTokens, policy } = fitting
   const wanted = maxTokens ?? defaultMaxTokens
-  const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
   const bound = mostTokens(turns)
-  if (policy === 'off' || bound + wanted <= LEAST_CONTEXT) return asItIs
+  if (policy !== 'off' && bound + wanted > LEAST_CONTEXT) return fitByCount(fitting, { wanted, bound })
+  return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
+}
+
+async function fitByCount(
+  fitting: Fitting,
+  { wanted, bound }: { wanted: number; bound: number },
+): Promise<Result<Fit>> {
+  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
+  const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
   const context = await fitting.contextLength()
   if (context === undefined || bound + wanted <= context) return asItIs
   const counted = await fitting.count(turns)

@@ -1,8 +1,12 @@
 /** Fields that make a line findable: `event_id`, `trace_id`, `backend`, `code`, `duration_ms`… */
 export type LogFields = Readonly<Record<string, unknown>>
 
+export type LineLevel = 'debug' | 'info' | 'warn' | 'error'
+
 /** What the library asks of a logger. Prompts, completions and keys are never logged above debug. */
 export interface Logger {
+  /** False: lines of this level are dropped, so that nobody need put their fields together. Absent: none is. */
+  isEnabled?(level: LineLevel): boolean
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -10,3 +14,7 @@ export interface Logger {
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Whether a line of this level goes anywhere. For lines that every event writes. */
+export const writes = (logger: Logger, level: LineLevel): boolean =>
+  logger !== silentLogger && (logger.isEnabled?.(level) ?? true)

@@ -5,6 +5,7 @@ import type { EventOptions } from './dispatcher.ts'
 import { parseEvent, readEventId, type TicketEvent } from './event.ts'
 import { extractPrompt } from './extract-prompt.ts'
 import { type Failure, failure, type Result, success } from './failure.ts'
+import { writes } from './logger.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
@@ -162,7 +163,7 @@ function record(
     metadata: run.metadata,
   }
   const outcome = ended.ok ? respondWithAnswer(story, ended.value) : respondWithFailure(story, ended.failure)
-  logger.info('event ended', describeOutcome(outcome, run))
+  if (writes(logger, 'info')) logger.info('event ended', describeOutcome(outcome, run))
   run.trace?.end(outcome, run.waitedMs)
   observer?.eventEnded(outcome, run)
   try {

@@ -1,4 +1,4 @@
-import { createConsolaLogger, type LogLevel } from '@ai-ticket/core'
+import { createConsolaLogger, type Logger, type LogLevel, silentLogger } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { openDesk } from './open-desk.ts'
 
@@ -76,3 +76,18 @@ test.each<LogLevel>(['info', 'debug'])(
     for (const hidden of ['secret', outcome.completion]) expect(log.lines.join('')).not.toContain(hidden)
   },
 )
+
+test('the fields of a line that nobody writes are not put together', async () => {
+  const asked: string[] = []
+  const lines: string[] = []
+  const logger: Logger = {
+    ...silentLogger,
+    isEnabled: (level) => asked.push(level) > 0 && level === 'info',
+    debug: (message) => lines.push(message),
+    info: (message) => lines.push(message),
+  }
+  await using desk = await openDesk([FAST], { logger })
+  await desk.dispatcher.onEvent({ content: 'Hi' })
+  expect(asked).toEqual(['debug', 'info'])
+  expect(lines).toEqual(['event ended'])
+})

@@ -93,6 +93,27 @@ test('without keys, answers only to names of its own', async () => {
   expect((await server.inject({ url: '/livez', headers: { host: 'evil.example' } })).statusCode).toBe(200)
 })
 
+test('no line is made that the logger would drop', async () => {
+  const lines: string[] = []
+  const write = (message: string) => void lines.push(message)
+  const logger: Logger = {
+    isEnabled: (level) => level === 'warn' || level === 'error',
+    debug: write,
+    info: write,
+    warn: write,
+    error: write,
+  }
+  const onEvent = async () => {
+    throw new Error('bug')
+  }
+  await using server = createServer({ dispatcher: fakeDispatcher({ onEvent }), logger })
+  await server.inject('/livez')
+  await server.inject('/backends')
+  expect(lines).toEqual([])
+  await server.inject(EVENT)
+  expect(lines).toEqual(['request failed', 'request'])
+})
+
 test('a line for every request, with its id, and never a header or a query', async () => {
   const lines: [string, string, LogFields | undefined][] = []
   const method = (level: string) => (message: string, fields?: LogFields) => {

@@ -1,5 +1,5 @@
 import { format } from 'node:util'
-import type { LogFields, Logger } from '@ai-ticket/core'
+import type { LineLevel, LogFields, Logger } from '@ai-ticket/core'
 import type { FastifyBaseLogger } from 'fastify'
 
 type ChildArguments = Parameters<FastifyBaseLogger['child']>
@@ -24,7 +24,8 @@ export class FastifyLogger implements FastifyBaseLogger {
   }
 
   child(bindings: ChildArguments[0], options?: ChildArguments[1]): FastifyLogger {
-    const serializers = { ...this.#serializers, ...(options?.serializers as Serializers | undefined) }
+    const own = options?.serializers as Serializers | undefined
+    const serializers = own ? { ...this.#serializers, ...own } : this.#serializers
     const merged = { ...this.#bindings, ...this.#serialize(bindings) }
     return new FastifyLogger(this.#logger, merged, serializers)
   }
@@ -50,7 +51,7 @@ export class FastifyLogger implements FastifyBaseLogger {
   silent(): void {}
 
   /** pino's order of arguments: `(message, …values)` or `(fields or error, message, …values)`. */
-  #write(level: keyof Logger, [first, ...rest]: unknown[]): void {
+  #write(level: LineLevel, [first, ...rest]: unknown[]): void {
     if (typeof first === 'string') {
       this.#logger[level](rest.length === 0 ? first : format(first, ...rest), this.#bindings)
       return

@@ -8,6 +8,9 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch
 }
 
+/** Ends a request with this error, whether its reply has begun or not. */
+export type HangUp = (reason: Error) => void
+
 export interface HttpCall {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -15,7 +18,8 @@ export interface HttpCall {
   readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
-  readonly onSent?: () => void
+  /** Called when the request is about to be written, with what closes its connection. */
+  readonly onSent?: (hangUp: HangUp) => void
 }
 
 export interface HttpClient {

@@ -1,3 +1,5 @@
+import type { HangUp } from './create-client.ts'
+
 /**
  * What travels beside ky's `Request`, as one option that ky hands on untouched. A body, headers and a signal inside a
  * `Request` cost three times as much (a stream, two copies of the headers, a chain of signals): 54 µs a call instead
@@ -8,7 +10,7 @@ export interface Delivery {
   readonly body?: string
   readonly signal?: AbortSignal
   /** Called when the request is about to be written: until then the server knows nothing of it. */
-  readonly onSent?: () => void
+  readonly onSent?: (hangUp: HangUp) => void
 }
 
 /** Sends a request; never follows a redirect. */

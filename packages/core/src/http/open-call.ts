@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { HttpCall, HttpClient } from './create-client.ts'
+import type { HangUp, HttpCall, HttpClient } from './create-client.ts'
 
 export interface OpenCall {
   readonly response: Promise<Response>
@@ -21,16 +21,21 @@ const HUNG_UP = new Error('The call was closed.')
 const END_MS = 200
 
 export function openCall(client: HttpClient, call: Omit<HttpCall, 'method' | 'signal' | 'onSent'>): OpenCall {
-  const controller = new AbortController()
-  let sent = false
+  let hangUp: HangUp | undefined
+  let isClosed = false
   let ending = false
-  const onSent = () => {
-    sent = true
+  const onSent = (given: HangUp) => {
+    hangUp = given
+    // It waited for a connection until now.
+    if (isClosed) hangUp(HUNG_UP)
   }
-  const close = () => controller.abort(HUNG_UP)
+  const close = () => {
+    isClosed = true
+    hangUp?.(HUNG_UP)
+  }
   return {
-    response: client.send({ ...call, method: 'POST', signal: controller.signal, onSent }),
-    sent: () => sent,
+    response: client.send({ ...call, method: 'POST', onSent }),
+    sent: () => hangUp !== undefined,
     hangUp() {
       if (!ending) close()
     },

@@ -35,13 +35,14 @@ export function openClient({ baseUrl, apiKey, connectTimeoutMs, fetch }: ClientO
 const overFetch =
   (fetch: typeof globalThis.fetch): Transport =>
   (request, { headers, body, signal, onSent }) => {
-    onSent?.()
     const { method, url } = request
+    const control = new AbortController()
+    onSent?.((reason) => control.abort(reason))
     return fetch(url, {
       method,
       headers,
       redirect: 'manual',
+      signal: signal ? AbortSignal.any([signal, control.signal]) : control.signal,
       ...(body !== undefined && { body }),
-      ...(signal && { signal }),
     })
   }

@@ -15,7 +15,9 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
     reply.raw.once('close', () => {
       const url = request.raw.url ?? ''
       const status = reply.raw.writableEnded ? reply.raw.statusCode : HUNG_UP
-      logger[levelOf(url, status)]('request', {
+      const level = levelOf(url, status)
+      if (logger.isEnabled?.(level) === false) return
+      logger[level]('request', {
         request_id: request.id,
         method: request.method,
         path: pathOf(url).slice(0, MAX_PATH_LENGTH),
