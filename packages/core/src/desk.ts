@@ -31,6 +31,12 @@ export interface Desk {
   close(): Promise<void>
 }
 
+interface Stations {
+  readonly allowed: readonly Station[]
+  /** Those of them to use now, best first. */
+  readonly best: readonly Station[]
+}
+
 type DeskWaiter = ForecastWaiter & { grant(station: Station): void }
 
 export function createDesk(options: ResolvedOptions): Desk {
@@ -38,7 +44,6 @@ export function createDesk(options: ResolvedOptions): Desk {
   const line = createLine<DeskWaiter>({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
   const stations = options.backends.map((entry) => createStation(entry, options, serve))
   const byName = new Map(stations.map((station) => [station.name, station]))
-  const routes = new WeakMap<Run, readonly Station[]>()
   const watchers = new Map<Station, Timer>()
   const taken = new Set<TakenSlot>()
   const forecast = createForecast({ line, taken, clock, named: (names) => named(names) })
@@ -103,13 +108,12 @@ export function createDesk(options: ResolvedOptions): Desk {
     })
   }
 
+  /** Where there is no choice any name is taken: most desks have one backend, and need no ranking. */
+  const hasNoChoice = (run: Run) => stations.length === 1 && run.backend === undefined
+  const everybody = success<Stations>({ allowed: stations, best: stations })
+
   /** All backends that the names in the event allow, and those of them to use now, best first. */
-  async function lookUp(
-    run: Run,
-  ): Promise<Result<{ allowed: readonly Station[]; best: readonly Station[] }>> {
-    // Where there is no choice any name is taken: most desks have one backend, and need no ranking.
-    if (stations.length === 1 && run.backend === undefined)
-      return success({ allowed: stations, best: stations })
+  async function lookUp(run: Run): Promise<Result<Stations>> {
     const look = () => route({ backends: stations, event: run, now: clock.now() })
     let routed = look()
     if (routed.ok && routed.value.kind === 'needs_probe') {
@@ -124,16 +128,14 @@ export function createDesk(options: ResolvedOptions): Desk {
     return success({ allowed: named(allowed), best: named(candidates.map(({ name }) => name)) })
   }
 
-  /** The same, without those that cannot carry what the prompt holds. */
-  async function narrow(run: Run): ReturnType<typeof lookUp> {
-    const found = await lookUp(run)
-    if (!found.ok) return found
+  /** Without those that cannot carry what the prompt holds. */
+  function narrow(run: Run, { allowed, best }: Stations): Result<Stations> {
     const isAble = ({ backend }: Station) =>
       backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
-    const allowed = found.value.allowed.filter(isAble)
-    routes.set(run, allowed)
-    if (allowed.length === 0) return failure(CANNOT_CARRY)
-    return success({ allowed, best: found.value.best.filter(isAble) })
+    const able = allowed.filter(isAble)
+    run.allowed = able.map(({ name }) => name)
+    if (able.length === 0) return failure(CANNOT_CARRY)
+    return success({ allowed: able, best: best === allowed ? able : best.filter(isAble) })
   }
 
   const toWaiter = (run: Run, allowed: readonly Station[]) => ({
@@ -191,8 +193,9 @@ export function createDesk(options: ResolvedOptions): Desk {
     report: () => ({ backends: stations.map((station) => station.report()), line: reportLine() }),
     async takeSeat(run, { tried, isReturning }) {
       if (run.control.signal.aborted) return failure(endedBecause(run))
-      const routed = await narrow(run)
+      const found = hasNoChoice(run) ? everybody : await lookUp(run)
       if (run.control.signal.aborted) return failure(endedBecause(run))
+      const routed = found.ok ? narrow(run, found.value) : found
       if (!routed.ok) return routed
       const isLeft = ({ name }: Station) => !tried.has(name)
       const allowed = routed.value.allowed.filter(isLeft)
@@ -214,7 +217,7 @@ export function createDesk(options: ResolvedOptions): Desk {
       return success(sit(station, run))
     },
     others(run, except) {
-      const left = (routes.get(run) ?? []).filter(({ name }) => !except.has(name))
+      const left = named(run.allowed).filter(({ name }) => !except.has(name))
       const usable = left.filter((station) => !(station.isShut() && station.admits() === 'no'))
       return { exist: usable.length > 0, ready: usable.some((station) => isReady(station)) }
     },

@@ -103,6 +103,7 @@ function startRun(
     traceOptions: options.trace,
     logFields: options.logFields,
     trace: undefined,
+    allowed: [],
     startedAt,
     deadlineAt: startedAt + (event?.timeout_ms ?? tuning.timeoutMs),
     control: new AbortController(),

@@ -38,6 +38,8 @@ export interface Run {
   logFields: Readonly<Record<string, unknown>> | undefined
   /** Present where a tracer is registered. */
   trace: EventTrace | undefined
+  /** Names of the backends that may answer it, once that is known. */
+  allowed: readonly string[]
   /** Clock time, not wall time. */
   readonly startedAt: number
   readonly deadlineAt: number

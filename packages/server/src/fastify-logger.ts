@@ -5,6 +5,11 @@ import type { FastifyBaseLogger } from 'fastify'
 type ChildArguments = Parameters<FastifyBaseLogger['child']>
 type Serializers = Readonly<Record<string, (value: never) => unknown>>
 
+interface Origin {
+  readonly parent?: FastifyLogger
+  readonly serializers?: Serializers
+}
+
 /**
  * Our `Logger` in the shape that Fastify and its plugins expect (pino's). One object per request carries the bindings:
  * a new consola for each would cost thirty times as much. The serializers handed over by Fastify are applied, for
@@ -14,20 +19,27 @@ export class FastifyLogger implements FastifyBaseLogger {
   /** Fastify wants one; what is really written is decided by our logger. */
   readonly level = 'info'
   readonly #logger: Logger
-  readonly #bindings: LogFields
+  readonly #own: LogFields
+  readonly #parent: FastifyLogger | undefined
   readonly #serializers: Serializers
 
-  constructor(logger: Logger, bindings: LogFields = {}, serializers: Serializers = {}) {
+  constructor(logger: Logger, bindings: LogFields = {}, { parent, serializers = {} }: Origin = {}) {
     this.#logger = logger
-    this.#bindings = bindings
+    this.#own = bindings
+    this.#parent = parent
     this.#serializers = serializers
   }
 
   child(bindings: ChildArguments[0], options?: ChildArguments[1]): FastifyLogger {
     const own = options?.serializers as Serializers | undefined
     const serializers = own ? { ...this.#serializers, ...own } : this.#serializers
-    const merged = { ...this.#bindings, ...this.#serialize(bindings) }
-    return new FastifyLogger(this.#logger, merged, serializers)
+    return new FastifyLogger(this.#logger, bindings, { parent: this, serializers })
+  }
+
+  /** Put together when a line is written: Fastify makes a child for every request, and hardly any writes. */
+  #bindings(): LogFields {
+    const inherited = this.#parent ? this.#parent.#bindings() : {}
+    return { ...inherited, ...this.#serialize(this.#own) }
   }
 
   trace(...line: unknown[]): void {
@@ -53,13 +65,13 @@ export class FastifyLogger implements FastifyBaseLogger {
   /** pino's order of arguments: `(message, …values)` or `(fields or error, message, …values)`. */
   #write(level: LineLevel, [first, ...rest]: unknown[]): void {
     if (typeof first === 'string') {
-      this.#logger[level](rest.length === 0 ? first : format(first, ...rest), this.#bindings)
+      this.#logger[level](rest.length === 0 ? first : format(first, ...rest), this.#bindings())
       return
     }
     const fields = first instanceof Error ? { err: first } : ((first ?? {}) as LogFields)
     const [message = first instanceof Error ? first.message : '', ...values] = rest
     const text = values.length === 0 ? String(message) : format(message, ...values)
-    this.#logger[level](text, { ...this.#bindings, ...this.#serialize(fields) })
+    this.#logger[level](text, { ...this.#bindings(), ...this.#serialize(fields) })
   }
 
   #serialize(fields: LogFields): LogFields {

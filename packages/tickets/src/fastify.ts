@@ -2,7 +2,7 @@ import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/c
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
 import type { TicketDesk } from './desk.ts'
-import { divertEvent } from './http/divert-event.ts'
+import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
 import { addTicketRoutes } from './http/routes.ts'
 import { createTicketAccess } from './http/ticket-access.ts'
 import type { TicketContext } from './http/ticket-context.ts'
@@ -58,9 +58,10 @@ export const ticketRoutes: FastifyPluginCallback<TicketRoutesOptions> = (instanc
     closing.abort(new Error('The server is closing.'))
     closed()
   })
-  instance.addHook('preHandler', async (request, reply) => {
-    if (request.method !== 'POST' || request.routeOptions.url !== '/event') return
-    if (await divertEvent(context, request, reply)) return reply
+  instance.addHook('preHandler', (request, reply, next) => {
+    if (request.method !== 'POST' || request.routeOptions.url !== '/event') return next()
+    if (!mayBeDiverted(request)) return next()
+    divertEvent(context, request, reply).then((isDiverted) => isDiverted || next(), next)
   })
   addTicketRoutes(instance, context, options.bodyLimitBytes ?? 16 * 1_024 * 1_024)
   if (instance.hasDecorator('openapi')) {

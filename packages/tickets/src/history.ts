@@ -44,7 +44,7 @@ const WRITE_INTERVAL_MS = 250
  * The event loop stands still while rows are written: a few at a time. As soon as so many are there they are written:
  * what is held for long survives collections of garbage and makes them dear.
  */
-const ROWS_AT_ONCE = 50
+const ROWS_AT_ONCE = 100
 const PRUNE_INTERVAL_MS = 600_000
 const DAY_MS = 86_400_000
 

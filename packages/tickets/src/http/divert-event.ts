@@ -15,6 +15,13 @@ import { waitForEnd } from './wait-for-end.ts'
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
 const DEFAULT_TIMEOUT_MS = 600_000
 
+/** Whether a `POST /event` asks for anything that makes it a ticket. Most do not, and pay for a few questions only. */
+export const mayBeDiverted = ({ headers, cloudEvents, body }: FastifyRequest): boolean =>
+  headers.prefer !== undefined ||
+  headers['idempotency-key'] !== undefined ||
+  cloudEvents !== undefined ||
+  hasCallback(body)
+
 /**
  * `POST /event` where it becomes a ticket: with `Prefer: respond-async`, answered 202 or, where `wait=N` was enough, with
  * the outcome; with an `Idempotency-Key`, a `callback_url` or as a CloudEvent, answered like any other event, but a caller that hangs up finds
