@@ -18,7 +18,8 @@ export interface CallbackParts {
 interface CallbackSurroundings {
   readonly store: TicketStore
   readonly logger: Logger
-  readonly observer: CallbackObserver
+  /** Undefined: nothing is counted. */
+  readonly observer: CallbackObserver | undefined
 }
 
 /** Undefined: no callbacks are allowed. What an earlier configuration left to be sent waits. */
@@ -28,6 +29,14 @@ export function composeCallbacks(
 ): CallbackParts | undefined {
   if (allow.length === 0) return undefined
   const policy = createCallbackPolicy({ allow, privateNetworks: callbackPrivate })
-  const sender = createCallbackSender({ store, policy, secrets, content, logger, observer, version: VERSION })
+  const sender = createCallbackSender({
+    store,
+    policy,
+    secrets,
+    content,
+    logger,
+    version: VERSION,
+    ...(observer && { observer }),
+  })
   return { policy, sender }
 }

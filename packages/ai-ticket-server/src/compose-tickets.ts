@@ -36,15 +36,15 @@ export interface TicketParts {
 /** Opens the store. Throws `StoreUnavailable`, with what to do, where it cannot be opened. */
 export async function composeTickets(
   config: Config,
-  { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics },
+  { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics | undefined },
 ): Promise<TicketParts> {
   const store = await openStore(config, logger)
-  metrics.showTickets({
+  metrics?.showTickets({
     stats: () => store.stats(),
     nextDueAt: () => store.nextDueAt(),
     pendingCallbacks: () => store.callbacks.pending(),
   })
-  const callbacks = composeCallbacks(config, { store, logger, observer: metrics.callbackObserver })
+  const callbacks = composeCallbacks(config, { store, logger, observer: metrics?.callbackObserver })
   const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
   return {
     durability: store.durability,

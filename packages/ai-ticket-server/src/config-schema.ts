@@ -34,6 +34,10 @@ export const ConfigFileSchema = closedObject(
       text('a name'),
       'Name of this server among those on one PostgreSQL, the same after a restart. Default: host name and port.',
     ),
+    metrics: setting(
+      v.boolean('true or false'),
+      'Whether events are counted, for GET /metrics. Default true.',
+    ),
     history: setting(
       v.picklist(HISTORY_MODES, 'full, metadata or off'),
       'What is kept of events that are answered at once: full, metadata (no prompts, no answers) or off. Default full.',

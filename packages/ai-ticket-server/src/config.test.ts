@@ -47,6 +47,7 @@ test('nothing given: the documented defaults', () => {
     dataDir: './.ai-ticket',
     databaseUrl: '',
     worker: '',
+    metrics: true,
     history: 'full',
     keepDays: 7,
     keepFailedDays: 30,

@@ -24,11 +24,11 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   })
   for (const warning of warnings) logger.warn(warning)
   const stopTracing = await startTracing(process.env, logger)
-  const metrics = await createMetrics({ version: VERSION })
+  const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
   const tickets = await openTickets(config, { logger, metrics })
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
   const { onOutcome } = tickets
-  const watchers = { observer: metrics.observer, onOutcome }
+  const watchers = { ...(metrics && { observer: metrics.observer }), onOutcome }
   const dispatcher = await composeDispatcher(config, { logger, watchers }).catch(sayProblem)
   if (dispatcher === undefined) {
     await tickets.close()
@@ -41,7 +41,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     allowedHosts: config.allowedHosts,
     rateLimit: parseRateLimit(config.rateLimit),
     bodyLimitBytes: config.bodyLimitBytes,
-    metrics,
+    ...(metrics && { metrics }),
     version: VERSION,
   })
   const desk = tickets.serve(server, dispatcher)
@@ -78,7 +78,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
 /** Undefined: it cannot be opened, and the operator has been told why. */
 async function openTickets(
   config: Config,
-  parts: { readonly logger: Logger; readonly metrics: Metrics },
+  parts: { readonly logger: Logger; readonly metrics: Metrics | undefined },
 ): Promise<TicketParts | undefined> {
   try {
     return await composeTickets(config, parts)

@@ -95,6 +95,13 @@ export const SETTINGS = {
     read: asText,
     fallback: 'full' as 'full' | 'metadata' | 'off',
   }),
+  metrics: define({
+    key: 'metrics',
+    schema: entries.metrics,
+    environment: 'AI_TICKET_METRICS',
+    read: asSwitch,
+    fallback: true,
+  }),
   keepDays: define({
     key: 'keep_days',
     schema: entries.keep_days,

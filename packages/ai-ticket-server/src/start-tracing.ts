@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Logger } from '@ai-ticket/core'
+import { type Logger, systemClock } from '@ai-ticket/core'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -18,7 +18,8 @@ const nothing = async () => {}
 
 /**
  * Starts OpenTelemetry's SDK where its variables ask for it. The SDK is 40 MB and takes 200 ms to load, so it is an optional
- * package; without it the server says so and goes on. Metrics are at `GET /metrics`, so the SDK sends none.
+ * package; without it the server says so and goes on. Of the traces that begin here 100 a second are taken, unless
+ * `OTEL_TRACES_SAMPLER` says otherwise. Metrics are at `GET /metrics`, so the SDK sends none.
  */
 export async function startTracing(environment: Environment, logger: Logger): Promise<StopTracing> {
   if (!wantsTracing(environment)) return nothing
@@ -29,7 +30,9 @@ export async function startTracing(environment: Environment, logger: Logger): Pr
   if (!sdk) return nothing
   const isNamed =
     environment.OTEL_SERVICE_NAME || environment.OTEL_RESOURCE_ATTRIBUTES?.includes('service.name=')
+  const { limitTraces } = await import('./limit-traces.ts')
   const running = new sdk.NodeSDK({
+    ...(environment.OTEL_TRACES_SAMPLER ? {} : { sampler: limitTraces(TRACES_PER_SECOND, systemClock) }),
     ...(isNamed ? {} : { serviceName: 'ai-ticket' }),
     metricReaders: [],
     logRecordProcessors: [],
@@ -42,6 +45,9 @@ export async function startTracing(environment: Environment, logger: Logger): Pr
       .catch((error: unknown) => logger.warn('The last traces were not sent.', { error: String(error) }))
   return () => Promise.race([shutDown(), setTimeout(LAST_SPANS_MS, undefined, { ref: false })])
 }
+
+/** More than the models of one desk answer; a flood of events that are refused or repeated is beyond it. */
+const TRACES_PER_SECOND = 100
 
 /** A collector that is away must not keep the server from ending. */
 const LAST_SPANS_MS = 2_000

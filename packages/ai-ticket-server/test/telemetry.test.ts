@@ -66,6 +66,44 @@ test('where OTEL_* names a collector, it gets the spans of an event, the last on
   })
 })
 
+test('of a flood 100 traces a second are taken, unless OTEL_TRACES_SAMPLER says otherwise', async () => {
+  await using simulator = await startKoboldSimulator(FAST)
+  const tracedOf = async (sampler: Record<string, string>) => {
+    await using collector = await startCollector()
+    await using server = await startServer([], {
+      KOBOLDCPP_API_URL: simulator.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      ...sampler,
+    })
+    const since = performance.now()
+    for (let sent = 0; sent < 300; sent += 50) {
+      await Promise.all(Array.from({ length: 50 }, () => send(server.url)))
+    }
+    const seconds = (performance.now() - since) / 1_000
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toBe(0)
+    const spans = collector.received.flatMap(({ resourceSpans }) =>
+      resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
+    )
+    return { seconds, events: spans.filter(({ name }) => name === 'ai_ticket event').length }
+  }
+  const { seconds, events } = await tracedOf({})
+  expect(events).toBeGreaterThanOrEqual(100)
+  expect(events).toBeLessThanOrEqual(Math.min(300, 100 + 100 * seconds))
+  expect((await tracedOf({ OTEL_TRACES_SAMPLER: 'parentbased_always_on' })).events).toBe(300)
+})
+
+test('without metrics there is no such route', async () => {
+  await using simulator = await startKoboldSimulator(FAST)
+  await using server = await startServer([], {
+    KOBOLDCPP_API_URL: simulator.url,
+    AI_TICKET_METRICS: 'false',
+  })
+  expect((await send(server.url)).status).toBe(200)
+  expect((await fetch(`${server.url}/metrics`)).status).toBe(404)
+})
+
 test('GET /metrics counts the events of the server', async () => {
   await using simulator = await startKoboldSimulator(FAST)
   await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url })

@@ -26,8 +26,10 @@ export function startEventTrace({ id, headers, traceOptions }: TracedEvent): Eve
   const attributes = { ...traceOptions?.attributes, [ATTRIBUTE.eventId]: id }
   const span = tracer.startSpan('ai_ticket event', { attributes }, parent)
   const inside = trace.setSpan(parent, span)
+  const { traceId } = span.spanContext()
+  if (!span.isRecording()) return unrecorded(traceId, inside)
   return {
-    traceId: span.spanContext().traceId,
+    traceId,
     startAttempt: (call) => startAttempt(call, inside),
     end(outcome, waitedMs) {
       const failed = 'error' in outcome ? outcome : undefined
@@ -42,6 +44,21 @@ export function startEventTrace({ id, headers, traceOptions }: TracedEvent): Eve
   }
 }
 
+/** A sampler left it out, and so all that it would hold. The backend is told which trace it belongs to all the same. */
+function unrecorded(traceId: string, inside: Context): EventTrace {
+  return {
+    traceId,
+    startAttempt: ({ request }) => ({ headers: headersInto(request.headers, inside), end() {} }),
+    end() {},
+  }
+}
+
+function headersInto(given: TracedEvent['headers'], place: Context): Record<string, string> {
+  const headers = { ...given }
+  propagation.inject(place, headers)
+  return headers
+}
+
 /** The span of something that runs later; the headers that continue it. */
 export function traceArrival({ name, headers, attributes, follows }: TracedArrival): Record<string, string> {
   const parent = parentOf(headers)
@@ -51,10 +68,8 @@ export function traceArrival({ name, headers, attributes, follows }: TracedArriv
     { kind: SpanKind.PRODUCER, attributes: { ...attributes }, links },
     parent,
   )
-  const continued = { ...headers }
-  propagation.inject(trace.setSpan(parent, span), continued)
   span.end()
-  return continued
+  return headersInto(headers, trace.setSpan(parent, span))
 }
 
 const parentOf = (headers: TracedEvent['headers']): Context =>
@@ -73,10 +88,8 @@ function startAttempt(call: TracedCall, parent: Context): AttemptTrace {
   const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent)
   // A span that a sampler left out is not worth describing.
   if (span.isRecording()) span.setAttributes(descriptionOf(call))
-  const headers = { ...request.headers }
-  propagation.inject(trace.setSpan(parent, span), headers)
   return {
-    headers,
+    headers: headersInto(request.headers, trace.setSpan(parent, span)),
     end(record, end) {
       if (span.isRecording()) describeEnd(span, record, end)
       span.end()

@@ -47,11 +47,12 @@ const BEFORE: readonly (readonly [name: string, before: string])[] = [
   ['the server', 'the desk on Fastify'],
   ['… with metrics', 'the server'],
   ['ai-ticket-server without history', '… with metrics'],
+  ['… without metrics', 'ai-ticket-server without history'],
+  ['… with metrics and traces', '… without metrics'],
   ['… with history: metadata', 'ai-ticket-server without history'],
   ['… with history: full', 'ai-ticket-server without history'],
   ['… logging at info', '… with history: full'],
-  ['… tracing 1 in 10', 'ai-ticket-server without history'],
-  ['… tracing all', 'ai-ticket-server without history'],
+  ['… with metrics and all traces', '… without metrics'],
 ]
 
 function partsOf(collectorUrl: string): Contender[] {
@@ -70,7 +71,6 @@ function partsOf(collectorUrl: string): Contender[] {
   })
   const off = { AI_TICKET_HISTORY: 'off' }
   const traces = { ...off, OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl }
-  const sampled = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' }
   return [
     bareProxy,
     part('… through ky', 'ky'),
@@ -81,8 +81,9 @@ function partsOf(collectorUrl: string): Contender[] {
     bin('… with history: metadata', { AI_TICKET_HISTORY: 'metadata' }),
     bin('… with history: full', {}),
     bin('… logging at info', {}, aiTicketLogging),
-    bin('… tracing 1 in 10', { ...traces, ...sampled }),
-    bin('… tracing all', traces),
+    bin('… without metrics', { ...off, AI_TICKET_METRICS: 'false' }),
+    bin('… with metrics and traces', traces),
+    bin('… with metrics and all traces', { ...traces, OTEL_TRACES_SAMPLER: 'parentbased_always_on' }),
   ]
 }
 
