@@ -1,10 +1,18 @@
-// `pnpm bench [--quick] [--only line|parts] [--json file]`: what AI Ticket costs, in one run beside the backend alone, a bare proxy and
-// another gateway. Absolute numbers belong to the machine; the ratios are what counts.
+// `pnpm bench [--quick] [--only line|parts] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
+// backend alone, a bare proxy, another gateway and, where its folder is given, an earlier checkout of itself. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { aiTicket, aiTicketLogging, bareProxy, direct, portkey } from './contenders.ts'
+import {
+  aiTicket,
+  aiTicketEarlier,
+  aiTicketLogging,
+  aiTicketWithoutHistory,
+  bareProxy,
+  direct,
+  portkey,
+} from './contenders.ts'
 import { installPortkey, PORTKEY_VERSION } from './install-portkey.ts'
 import { benchLine, isLineKept, type LineRun, lineTable } from './line/bench-line.ts'
 import { benchParts, partsTable } from './parts/bench-parts.ts'
@@ -32,7 +40,12 @@ const QUICK: Amount = {
 }
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'string' },
+    only: { type: 'string' },
+    earlier: { type: 'string' },
+  },
 })
 if (values.only !== undefined && values.only !== 'line' && values.only !== 'parts') {
   throw new RangeError(`--only knows "line" and "parts", not "${values.only}".`)
@@ -79,7 +92,9 @@ async function compareWithOthers(line: readonly LineRun[], lineReport: string): 
       direct,
       bareProxy,
       aiTicket,
+      aiTicketWithoutHistory,
       aiTicketLogging,
+      ...(values.earlier === undefined ? [] : [aiTicketEarlier(values.earlier)]),
       ...('startScript' in gateway ? [portkey(gateway.startScript, backendUrl)] : []),
     ],
   })

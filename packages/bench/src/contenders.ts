@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Call, Contender, Program, ProgramPlace } from './contender.ts'
 
@@ -13,6 +13,8 @@ export const DIRECT = 'direct'
 export const BARE_PROXY = 'bare proxy'
 export const AI_TICKET = 'ai-ticket-server'
 export const AI_TICKET_LOGGING = 'ai-ticket-server, log level info'
+export const AI_TICKET_WITHOUT_HISTORY = 'ai-ticket-server, no history'
+export const AI_TICKET_EARLIER = 'ai-ticket-server, earlier'
 export const PORTKEY = '@portkey-ai/gateway'
 
 export const direct: Contender = {
@@ -45,6 +47,20 @@ export const aiTicketLogging: Contender = {
   program: (place) => ({ ...aiTicketServer(place, 'info'), keepsLog: true }),
 }
 
+/** It writes nothing down, like the proxy, and like the server before there were tickets. */
+export const aiTicketWithoutHistory: Contender = {
+  ...aiTicket,
+  name: AI_TICKET_WITHOUT_HISTORY,
+  program: (place) => withEnvironment(aiTicketServer(place, 'warning'), { AI_TICKET_HISTORY: 'off' }),
+}
+
+/** The server of another checkout, installed and built: whether this one has become slower. */
+export const aiTicketEarlier = (folder: string): Contender => ({
+  ...aiTicket,
+  name: AI_TICKET_EARLIER,
+  program: (place) => aiTicketServer(place, 'warning', join(resolve(folder), BIN)),
+})
+
 /**
  * The gateway decides by headers where a request goes. As npm installs it (with @hono/node-server 1.19) it answers
  * every stream with status 500, for it changes headers that cannot be changed.
@@ -61,14 +77,24 @@ export const portkey = (startScript: string, backendUrl: string): Contender => {
 
 /** Of the build, as `npx ai-ticket-server` runs it. */
 export const SERVER_BIN = fileURLToPath(new URL('../../ai-ticket-server/dist/serve.js', import.meta.url))
+const BIN = 'packages/ai-ticket-server/dist/serve.js'
 
-function aiTicketServer({ port, backendUrl, folder }: ProgramPlace, logLevel: string): Program {
+function aiTicketServer(
+  { port, backendUrl, folder }: ProgramPlace,
+  logLevel: string,
+  bin = SERVER_BIN,
+): Program {
   const config = join(folder, 'ai-ticket.json')
   const backend = { name: 'backend', type: 'kobold', url: backendUrl, concurrency: WIDE_OPEN }
   writeFileSync(config, JSON.stringify({ backends: [backend] }))
-  const args = [SERVER_BIN, '--port', String(port), '--config', config, '--log-level', logLevel]
+  const args = [bin, '--port', String(port), '--config', config, '--log-level', logLevel]
   return { args, environment: { AI_TICKET_DATA_DIR: folder } }
 }
+
+export const withEnvironment = (program: Program, environment: Record<string, string>): Program => ({
+  ...program,
+  environment: { ...program.environment, ...environment },
+})
 
 function chat(more: { stream: boolean }, headers: Record<string, string> = {}): Call {
   const messages = [{ role: 'user', content: PROMPT }]

@@ -1,7 +1,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Contender, Program } from '../contender.ts'
-import { aiTicket, aiTicketLogging, BARE_PROXY, bareProxy, sourceFile } from '../contenders.ts'
+import type { Contender, Program, ProgramPlace } from '../contender.ts'
+import {
+  aiTicket,
+  aiTicketLogging,
+  BARE_PROXY,
+  bareProxy,
+  sourceFile,
+  withEnvironment,
+} from '../contenders.ts'
 import { compare, speedRatio } from '../figures.ts'
 import { type Ship, startBackend, startFleet } from '../fleet.ts'
 import { inTurns, type Rounds } from '../in-turns.ts'
@@ -67,7 +74,7 @@ function partsOf(collectorUrl: string): Contender[] {
   const bin = (name: string, environment: Record<string, string>, base = aiTicket): Contender => ({
     ...base,
     name,
-    program: (place) => withEnvironment(base.program?.(place), environment),
+    program: (place) => withEnvironment(programOf(base, place), environment),
   })
   const off = { AI_TICKET_HISTORY: 'off' }
   const traces = { ...off, OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl }
@@ -87,9 +94,9 @@ function partsOf(collectorUrl: string): Contender[] {
   ]
 }
 
-function withEnvironment(program: Program | undefined, environment: Record<string, string>): Program {
+function programOf({ program }: Contender, place: ProgramPlace): Program {
   if (!program) throw new TypeError('It has no program of its own.')
-  return { ...program, environment: { ...program.environment, ...environment } }
+  return program(place)
 }
 
 /** Takes spans and forgets them. */
