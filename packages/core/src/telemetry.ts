@@ -44,7 +44,8 @@ export interface TracedArrival {
 
 /** What `tracing.ts` has: it is loaded by programs that trace. */
 export interface Tracing {
-  startEventTrace(event: TracedEvent): EventTrace
+  /** Undefined: a sampler leaves it out. */
+  startEventTrace(event: TracedEvent): EventTrace | undefined
   traceArrival(arrival: TracedArrival): Headers
 }
 

@@ -19,17 +19,17 @@ const tracer = trace.getTracer('@ai-ticket/core')
 
 /**
  * Starts the span of an event: a child of the trace that its headers name, else of the caller's active span. Prompts and
- * answers are never on a span.
+ * answers are never on a span. Undefined: a sampler leaves it out, and then the event costs as little as where nothing
+ * traces; the backend gets what came with it.
  */
-export function startEventTrace({ id, headers, traceOptions }: TracedEvent): EventTrace {
+export function startEventTrace({ id, headers, traceOptions }: TracedEvent): EventTrace | undefined {
   const parent = parentOf(headers)
   const attributes = { ...traceOptions?.attributes, [ATTRIBUTE.eventId]: id }
   const span = tracer.startSpan('ai_ticket event', { attributes }, parent)
+  if (!span.isRecording()) return undefined
   const inside = trace.setSpan(parent, span)
-  const { traceId } = span.spanContext()
-  if (!span.isRecording()) return unrecorded(traceId, inside)
   return {
-    traceId,
+    traceId: span.spanContext().traceId,
     startAttempt: (call) => startAttempt(call, inside),
     end(outcome, waitedMs) {
       const failed = 'error' in outcome ? outcome : undefined
@@ -41,15 +41,6 @@ export function startEventTrace({ id, headers, traceOptions }: TracedEvent): Eve
       if (failed) markFailed(span, failed.error)
       span.end()
     },
-  }
-}
-
-/** A sampler left it out, and so all that it would hold. The backend is told which trace it belongs to all the same. */
-function unrecorded(traceId: string, inside: Context): EventTrace {
-  return {
-    traceId,
-    startAttempt: ({ request }) => ({ headers: headersInto(request.headers, inside), end() {} }),
-    end() {},
   }
 }
 

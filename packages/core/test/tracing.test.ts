@@ -80,6 +80,14 @@ test('the backend gets the span of its call as the parent', async () => {
   expect(sent?.tracestate).toBe('vendor=1')
 })
 
+test('an event whose caller does not want it recorded is none, and the backend gets what came with it', async () => {
+  await using desk = await openDesk([FAST])
+  const unwanted = { ...headers, traceparent: headers.traceparent.replace(/01$/, '00') }
+  expect(await desk.dispatcher.onEvent({ content: 'Hi' }, { headers: unwanted })).toHaveProperty('completion')
+  expect(spans()).toEqual([])
+  expect(desk.simulators[0]?.calls[0]?.headers).toMatchObject(unwanted)
+})
+
 test('without a traceparent an event is a span of what its caller does', async () => {
   await using desk = await openDesk([FAST])
   await desk.dispatcher.onEvent({ content: 'Hi' })
