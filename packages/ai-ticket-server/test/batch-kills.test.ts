@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
@@ -19,6 +20,27 @@ function createRandom(state: number): () => number {
     return state / 2 ** 32
   }
 }
+
+test('what a killed run has left generating is stopped by the next one', async () => {
+  // The first answer would take 100 s, the others are one token.
+  await using simulator = await startKoboldSimulator({
+    tokensPerSecond: 10,
+    answer: ({ text }) => (text.includes('Number 1') ? 'word'.repeat(1_000) : 'ok'),
+  })
+  const batch = await openBatchFolder(eventLines(3), {
+    KOBOLDCPP_API_URL: simulator.url,
+    LOG_LEVEL: 'silent',
+  })
+  const { child, ended } = batch.start()
+  await simulator.waitFor(() => simulator.calls.length === 1)
+  child.kill('SIGKILL')
+  await ended
+  expect(simulator.calls[0]).toMatchObject({ state: 'running' })
+  await writeFile(batch.input, eventLines(4).replace(/^.*\n/, ''))
+  expect(await batch.run('--overwrite')).toMatchObject({ code: 0 })
+  expect(simulator.calls[0]).toMatchObject({ state: 'aborted' })
+  expect(await batch.answers()).toHaveLength(3)
+})
 
 test.each(['in process', 'through a server'])(
   `killed ${KILLS} times, every line has one result, %s (AI_TICKET_SEED=${seed})`,

@@ -1,6 +1,7 @@
-import type { Dispatcher, FailureCode } from '@ai-ticket/core'
+import type { AnnouncedCall, Dispatcher, FailureCode } from '@ai-ticket/core'
 import { EXIT } from '../exit-codes.ts'
 import type { Answer, Ask } from './answer.ts'
+import type { CallNotes } from './lock-output.ts'
 
 /** Nobody was there to be asked, or had time. */
 const AWAY: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -18,10 +19,16 @@ const TROUBLE: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'api_response_structure_error',
 ])
 
-/** Asks the dispatcher of this process. */
-export function askHere(dispatcher: Dispatcher): Ask {
+/** Asks the dispatcher of this process. What is generated meanwhile is noted, so that the next run can stop it. */
+export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
   return async (event): Promise<Answer> => {
-    const outcome = await dispatcher.onEvent(event, { caller: 'batch' })
+    const calls: AnnouncedCall[] = []
+    const beforeCall = (call: AnnouncedCall) => {
+      calls.push(call)
+      notes.add(call)
+    }
+    const outcome = await dispatcher.onEvent(event, { caller: 'batch', beforeCall })
+    notes.remove(calls)
     if ('completion' in outcome) return { type: 'final', outcome }
     const { error } = outcome
     if (error === 'api_authentication_error') {

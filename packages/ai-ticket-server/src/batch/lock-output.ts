@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
+import type { AnnouncedCall } from '@ai-ticket/core'
 import { EXIT } from '../exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
 
@@ -10,13 +11,27 @@ export interface OutputLock extends Disposable {
   renewKeys(lines: Iterable<number>): void
   /** Gives all lines new keys: the output starts anew. */
   renewAll(): void
+  readonly calls: CallNotes
+}
+
+/**
+ * Generations that were asked for and have not ended: after a kill they are stopped by these keys. A note survives the
+ * process, not a power cut, which ends the GPU's work as well; nobody waits for the disk. Never throws: a full disk costs a
+ * note, and no answer.
+ */
+export interface CallNotes {
+  add(call: AnnouncedCall): void
+  remove(calls: readonly AnnouncedCall[]): void
+  /** Those of earlier runs. */
+  readonly left: readonly AnnouncedCall[]
 }
 
 const BUSY = 5
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS jobs (id TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS retries (line INTEGER PRIMARY KEY, number INTEGER NOT NULL);`
+  CREATE TABLE IF NOT EXISTS retries (line INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, backend TEXT NOT NULL, endpoint TEXT NOT NULL);`
 
 /**
  * Takes an output for this process: a small database beside it, held open. The kernel lets go of it when the process
@@ -28,7 +43,7 @@ export function lockOutput(output: string): OutputLock {
   try {
     database = new DatabaseSync(file, { timeout: 0 })
     // Held from the first write on, over all transactions.
-    database.exec(`PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; ${SCHEMA}`)
+    database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; ${SCHEMA}`)
     database.exec('INSERT INTO jobs SELECT hex(randomblob(12)) WHERE NOT EXISTS (SELECT 1 FROM jobs); COMMIT')
     return keysIn(database)
   } catch (error) {
@@ -59,6 +74,32 @@ function keysIn(database: DatabaseSync): OutputLock {
       database.exec(`BEGIN; DELETE FROM retries; UPDATE jobs SET id = '${randomUUID()}'; COMMIT`)
       job = readJob()
     },
+    calls: notesIn(database),
     [Symbol.dispose]: () => database.close(),
+  }
+}
+
+function notesIn(database: DatabaseSync): CallNotes {
+  const left = database
+    .prepare('SELECT backend, endpoint, key FROM calls')
+    .all() as unknown as AnnouncedCall[]
+  const insert = database.prepare('INSERT OR REPLACE INTO calls (key, backend, endpoint) VALUES (?, ?, ?)')
+  const remove = database.prepare('DELETE FROM calls WHERE key = ?')
+  const lazily = (write: () => void) => {
+    try {
+      database.exec('PRAGMA synchronous = NORMAL')
+      write()
+      database.exec('PRAGMA synchronous = FULL')
+    } catch {
+      // The results say what is wrong with the disk, and stop the batch.
+    }
+  }
+  return {
+    left,
+    add: ({ key, backend, endpoint }) => lazily(() => insert.run(key, backend, endpoint)),
+    remove: (calls) =>
+      lazily(() => {
+        for (const { key } of calls) remove.run(key)
+      }),
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '@ai-ticket/core'
 import { keyWith } from '../api-key-config.ts'
 import { askServer } from '../ask-server.ts'
 import { configFlags } from '../command-line.ts'
@@ -9,6 +10,8 @@ import type { Ask } from './answer.ts'
 import { askHere } from './ask-here.ts'
 import { askThere } from './ask-there.ts'
 import { BatchProblem } from './batch-problem.ts'
+import type { CallNotes } from './lock-output.ts'
+import { stopLeftCalls } from './stop-left-calls.ts'
 
 export interface Asker extends AsyncDisposable {
   readonly ask: Ask
@@ -22,16 +25,24 @@ type Args = Readonly<Record<string, unknown>>
 const UNKNOWN_SLOTS = 2
 
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
-export async function openAsker(args: Args, server: string | undefined): Promise<Asker> {
+export async function openAsker(
+  args: Args,
+  server: string | undefined,
+  { calls, clock }: { readonly calls: CallNotes; readonly clock: Clock },
+): Promise<Asker> {
   if (server !== undefined) return await openServer(args, server)
   const desk = await openDesk(args)
   // It has said what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
+  const stopping = stopLeftCalls(dispatcher, { calls, clock })
   return {
-    ask: askHere(dispatcher),
+    ask: askHere(dispatcher, calls),
     slots: slotsOf(dispatcher.report().backends),
-    [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await stopping
+      await desk[Symbol.asyncDispose]()
+    },
   }
 }
 
