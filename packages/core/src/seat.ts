@@ -65,7 +65,8 @@ export function openSeat({ station, run, clock, tuning, observer }: SeatContext,
     countCall: () => station.budget.recordCall(clock.now()),
     countRepeat: () => void station.budget.tryRepeat(clock.now()),
     async contextLength() {
-      if (!station.probed) await station.look(tuning.probeTimeoutMs)
+      // One that was away when it was looked at may be back: it is asked again, but not by every event.
+      if (!station.seen) await station.look(tuning.probeIntervalMs)
       return station.seen?.contextLength
     },
     modelFor: (model) => modelOn(station, model),

@@ -1,4 +1,4 @@
-import { createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
+import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
 import { type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { deskOn } from './desk-on.ts'
@@ -47,6 +47,19 @@ test('a server that cuts in silence is caught', async () => {
 test('on 1.76, whose counts are constants, nobody can know', async () => {
   await using desk = await openDesk({ version: '1.76', faults: [{ fault: 'prompt_cut', keepTokens: 8 }] })
   expect(await desk.dispatcher.onEvent({ content: story(20) })).not.toHaveProperty('prompt_truncated')
+})
+
+test('a backend that was away at the first look is asked for its context when it is back', async () => {
+  const fast = { tokensPerSecond: Number.POSITIVE_INFINITY, contextLength: 1_024 }
+  const { url, close } = await startKoboldSimulator(fast)
+  await close()
+  const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url })], probeIntervalMs: 1 })
+  expect(await dispatcher.health()).toMatchObject({ status: 'degraded' })
+  const simulator = await startKoboldSimulator({ ...fast, port: Number(new URL(url).port) })
+  const outcome = await dispatcher.onEvent({ content: story(300) })
+  await Promise.all([dispatcher.close(), simulator.close()])
+  expect(outcome).toMatchObject({ error: 'context_length_exceeded' })
+  expect(simulator.calls).toHaveLength(0)
 })
 
 test('a failing count switches the guard off for the event', async () => {
