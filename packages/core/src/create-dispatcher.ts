@@ -9,9 +9,13 @@ import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
 import type { Station } from './station.ts'
 import { streamEvent } from './stream-event.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
 const SETTLE_MS = 3_000
+
+/** How long `abandon` tries, in milliseconds: longer than a backend that is dead takes to be found so. */
+const ABANDON_MS = 20_000
 
 const SHUTTING_DOWN: Failure = {
   code: 'shutting_down',
@@ -89,10 +93,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         free: freeSlotsOf(station),
         concurrency: station.concurrency,
       })),
-    async abandon({ backend, key }, signal = new AbortController().signal) {
+    async abandon({ backend: name, key }, signal) {
       assertNotClosed()
-      const station = desk.stations.find(({ name }) => name === backend)
-      await station?.backend.abandon?.(key, signal)
+      const station = desk.stations.find((one) => one.name === name)
+      const over = new AbortController()
+      const limit = signal ? AbortSignal.any([signal, over.signal]) : over.signal
+      const timer = clock.setTimer(() => over.abort(), ABANDON_MS)
+      try {
+        await untilAborted(Promise.resolve(station?.backend.abandon?.(key, limit)), limit)
+      } finally {
+        timer.cancel()
+      }
+      signal?.throwIfAborted()
     },
     async health(): Promise<Health> {
       assertNotClosed()

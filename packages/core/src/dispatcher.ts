@@ -152,7 +152,8 @@ export interface Dispatcher extends AsyncDisposable {
   freeSlots(): readonly FreeSlots[]
   /**
    * Stops a generation that was announced to `beforeCall` and whose process has died. Resolves when it is known to be
-   * over, or when nothing can be done: the backend is unknown, unreachable, or cannot stop by key.
+   * over, or when nothing can be done: the backend is unknown, unreachable, cannot stop by key, or has not stopped after
+   * 20 s. Rejects with the reason of the signal where that aborts first.
    */
   abandon(call: Pick<AnnouncedCall, 'backend' | 'key'>, signal?: AbortSignal): Promise<void>
   /** Probes every backend (answers are kept for 2 s). Never throws because a backend is away. */

@@ -1,4 +1,11 @@
-import { type AnnouncedCall, inspectEvent } from '@ai-ticket/core'
+import {
+  type AnnouncedCall,
+  type Backend,
+  createDispatcher,
+  createKoboldBackend,
+  inspectEvent,
+} from '@ai-ticket/core'
+import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
 import { openDesk } from './open-desk.ts'
 
@@ -53,6 +60,28 @@ it('has nothing to do for a backend that is unknown or gone', async () => {
   await desk.dispatcher.abandon({ backend: 'b9', key: 'k' })
   await desk.simulators[0].stopListening()
   await desk.dispatcher.abandon({ backend: 'b1', key: 'k' })
+})
+
+it('gives up on a generation that does not stop, after 20 s', async () => {
+  const clock = createVirtualClock()
+  const stuck: Backend = {
+    ...createKoboldBackend({ url: 'http://127.0.0.1:9' }),
+    abandon: () => new Promise(() => {}),
+  }
+  await using dispatcher = createDispatcher({ backends: [stuck], clock })
+  let isOver = false
+  const abandoned = dispatcher.abandon({ backend: stuck.name, key: 'k' }).then(() => {
+    isOver = true
+  })
+  await clock.advance(19_999)
+  expect(isOver).toBe(false)
+  await clock.advance(1)
+  await abandoned
+  expect(clock.pending).toBe(0)
+  const control = new AbortController()
+  const left = dispatcher.abandon({ backend: stuck.name, key: 'k' }, control.signal)
+  control.abort(new Error('closing'))
+  await expect(left).rejects.toThrow('closing')
 })
 
 it('counts the slots that an event would get at once', async () => {

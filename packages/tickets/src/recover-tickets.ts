@@ -1,10 +1,10 @@
-import { type FailureOutcome, sleep } from '@ai-ticket/core'
+import type { FailureOutcome } from '@ai-ticket/core'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { keepTrying } from './keep-trying.ts'
 import type { Ticket } from './ticket.ts'
 
-/** Longer than a backend that is dead takes to be found so. */
-const ABANDON_MS = 20_000
+/** Twice as long as stopping a generation may take. */
+const LEASE_MS = 40_000
 
 /**
  * Takes over what dead processes had in hand: stops each generation on its server, for the GPU may still be working
@@ -14,7 +14,7 @@ export async function recoverTickets(options: ResolvedDeskOptions, signal: Abort
   const { store, owner, leaseMs } = options
   let recovered = 0
   for (;;) {
-    const orphans = await store.adopt({ owner, leaseMs: Math.max(leaseMs, 2 * ABANDON_MS), limit: 100 })
+    const orphans = await store.adopt({ owner, leaseMs: Math.max(leaseMs, LEASE_MS), limit: 100 })
     if (orphans.length === 0) return recovered
     recovered += orphans.length
     await Promise.all(orphans.map((ticket) => recover(ticket, options, signal)))
@@ -38,21 +38,14 @@ async function recover(ticket: Ticket, options: ResolvedDeskOptions, signal: Abo
 async function abandonCall({ id, state }: Ticket, options: ResolvedDeskOptions, signal: AbortSignal) {
   const call = state.status === 'in_progress' ? state.call : undefined
   if (call === undefined) return
-  const over = new AbortController()
-  const limit = AbortSignal.any([signal, over.signal])
   try {
-    await Promise.race([
-      options.dispatcher.abandon(call, limit),
-      sleep(options.clock, ABANDON_MS, limit).catch(() => {}),
-    ])
+    await options.dispatcher.abandon(call, signal)
   } catch (error) {
     options.logger.warn('generation not known to have stopped', {
       ticket_id: id,
       backend: call.backend,
       error,
     })
-  } finally {
-    over.abort()
   }
 }
 

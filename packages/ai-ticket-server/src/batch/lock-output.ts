@@ -28,6 +28,11 @@ export interface CallNotes {
 
 const BUSY = 5
 
+/** What follows waits for the disk. */
+const ON_DISK = 'PRAGMA synchronous = FULL'
+/** What follows is safe from a kill at once, and from a power cut in its own time. */
+const IN_TIME = 'PRAGMA synchronous = NORMAL'
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS jobs (id TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS retries (line INTEGER PRIMARY KEY, number INTEGER NOT NULL);
@@ -66,12 +71,12 @@ function keysIn(database: DatabaseSync): OutputLock {
   return {
     keyOf: (line) => `batch-${job}-${line}-${retries.get(line)?.number ?? 0}`,
     renewKeys(lines) {
-      database.exec('BEGIN')
+      database.exec(`${ON_DISK}; BEGIN`)
       for (const line of lines) retry.run(line)
       database.exec('COMMIT')
     },
     renewAll() {
-      database.exec(`BEGIN; DELETE FROM retries; UPDATE jobs SET id = '${randomUUID()}'; COMMIT`)
+      database.exec(`${ON_DISK}; BEGIN; DELETE FROM retries; UPDATE jobs SET id = '${randomUUID()}'; COMMIT`)
       job = readJob()
     },
     calls: notesIn(database),
@@ -80,22 +85,23 @@ function keysIn(database: DatabaseSync): OutputLock {
 }
 
 function notesIn(database: DatabaseSync): CallNotes {
-  const left = database
-    .prepare('SELECT backend, endpoint, key FROM calls')
-    .all() as unknown as AnnouncedCall[]
+  const rows = database.prepare('SELECT backend, endpoint, key FROM calls').all()
   const insert = database.prepare('INSERT OR REPLACE INTO calls (key, backend, endpoint) VALUES (?, ?, ?)')
   const remove = database.prepare('DELETE FROM calls WHERE key = ?')
   const lazily = (write: () => void) => {
     try {
-      database.exec('PRAGMA synchronous = NORMAL')
+      database.exec(IN_TIME)
       write()
-      database.exec('PRAGMA synchronous = FULL')
     } catch {
       // The results say what is wrong with the disk, and stop the batch.
     }
   }
   return {
-    left,
+    left: rows.map(({ backend, endpoint, key }) => ({
+      backend: String(backend),
+      endpoint: String(endpoint),
+      key: String(key),
+    })),
     add: ({ key, backend, endpoint }) => lazily(() => insert.run(key, backend, endpoint)),
     remove: (calls) =>
       lazily(() => {

@@ -1,4 +1,3 @@
-import type { Clock } from '@ai-ticket/core'
 import { keyWith } from '../api-key-config.ts'
 import { askServer } from '../ask-server.ts'
 import { configFlags } from '../command-line.ts'
@@ -25,17 +24,13 @@ type Args = Readonly<Record<string, unknown>>
 const UNKNOWN_SLOTS = 2
 
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
-export async function openAsker(
-  args: Args,
-  server: string | undefined,
-  { calls, clock }: { readonly calls: CallNotes; readonly clock: Clock },
-): Promise<Asker> {
+export async function openAsker(args: Args, server: string | undefined, calls: CallNotes): Promise<Asker> {
   if (server !== undefined) return await openServer(args, server)
   const desk = await openDesk(args)
   // It has said what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
-  const stopping = stopLeftCalls(dispatcher, { calls, clock })
+  const stopping = stopLeftCalls(dispatcher, calls)
   return {
     ask: askHere(dispatcher, calls),
     slots: slotsOf(dispatcher.report().backends),

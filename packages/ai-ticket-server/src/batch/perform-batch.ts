@@ -28,7 +28,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   const { force, concurrency, maxFailures, patienceMs } = settings
   const survey = input.isFile ? await surveyInput(input.lines(), { ...job, force }) : undefined
   const startedAt = clock.now()
-  await using asker = await openAsker(args, settings.server, { calls: job.lock.calls, clock })
+  await using asker = await openAsker(args, settings.server, job.lock.calls)
   using progress = createProgress({ ...shown(args), clock, total: survey?.lines, ...doneBefore(job, survey) })
   signal.addEventListener('abort', () => progress.say(STOPPING))
   const { end, lines, asked } = await conductBatch({
