@@ -31,6 +31,7 @@ export type {
   StreamEvent,
 } from './dispatcher.ts'
 export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
+export { readRetryAfter } from './http/retry-after.ts'
 export {
   alpacaTemplate,
   type Transcript,

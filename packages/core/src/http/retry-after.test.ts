@@ -20,6 +20,7 @@ test.each([
   [null, 'Server is busy; please try again later.'],
   ['soon', ''],
   ['-5', ''],
+  [undefined, ''],
   ['', ''],
 ])('Retry-After %j with text %j says nothing', (header, text) => {
   expect(readRetryAfter(header, text, noon)).toBeUndefined()

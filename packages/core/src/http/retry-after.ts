@@ -5,7 +5,11 @@ const IN_TEXT = /try again in (\d+(?:\.\d+)?) seconds?/i
  * How long a server asks to wait, in milliseconds: `Retry-After` in seconds or as an HTTP date, else the sentence of
  * KoboldCPP's rate limit. Undefined where it says nothing that can be read.
  */
-export function readRetryAfter(header: string | null, text: string, wallTimeMs: number): number | undefined {
+export function readRetryAfter(
+  header: string | null | undefined,
+  text: string,
+  wallTimeMs: number,
+): number | undefined {
   const value = header?.trim()
   if (value) {
     if (/^\d+(\.\d+)?$/.test(value)) return secondsToMs(value)

@@ -1,10 +1,9 @@
-import type { Clock } from '@ai-ticket/core'
+import { type Clock, readRetryAfter } from '@ai-ticket/core'
 import { type CallbackContent, callbackBody } from './callback-body.ts'
 import type { CallbackPolicy } from './callback-policy.ts'
 import type { ClaimedDelivery } from './callback-store.ts'
 import { type DeliveryAttempt, type DeliveryError, webhookIdOf } from './delivery.ts'
 import { BlockedAddress } from './guarded-lookup.ts'
-import { readRetryAfter } from './next-attempt.ts'
 import type { CallbackPoster, CallbackReply } from './post-callback.ts'
 import { signCallback } from './sign-callback.ts'
 
@@ -61,7 +60,7 @@ export async function attemptDelivery(
   const signal = AbortSignal.any([parts.signal, limit.signal])
   try {
     const reply = await parts.poster.post({ url: checked.url, headers, body, signal })
-    const retryAfterMs = readRetryAfter(reply.retryAfter, clock.wallTime())
+    const retryAfterMs = readRetryAfter(reply.retryAfter, '', clock.wallTime())
     return { attempt: end(endingOf(reply)), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   } catch (error) {
     const late = fault('timeout', `The receiver did not answer within ${parts.timeoutMs / 1_000} s.`)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { CALLBACK_SCHEDULE_MS, nextAttempt, readRetryAfter } from './next-attempt.ts'
+import { CALLBACK_SCHEDULE_MS, nextAttempt } from './next-attempt.ts'
 
 const HOUR = 3_600_000
 const next = (tries: number, more: { random?: number; retryAfterMs?: number } = {}) =>
@@ -29,15 +29,4 @@ it('ends with an answer, and with 410', () => {
   const given = { scheduleMs: CALLBACK_SCHEDULE_MS, random: 0 }
   expect(nextAttempt({ tries: 0 }, {}, given)).toEqual({ status: 'delivered' })
   expect(nextAttempt({ tries: 0 }, { error: 'gone' }, given)).toEqual({ status: 'dead' })
-})
-
-it.each([
-  ['120', 120_000],
-  ['Fri, 15 Jan 2027 08:00:30 GMT', 30_000],
-  ['Thu, 14 Jan 2027 08:00:30 GMT', 0],
-  ['-5', undefined],
-  ['soon', undefined],
-  [undefined, undefined],
-])('reads Retry-After: %s', (header, expected) => {
-  expect(readRetryAfter(header, Date.UTC(2027, 0, 15, 8))).toBe(expected)
 })

@@ -38,12 +38,3 @@ export function nextAttempt(
     retryInMs: Math.round(Math.max(pauseMs, asked) * (1 + JITTER * given.random)),
   }
 }
-
-/** How long a receiver asks to wait: seconds, or an HTTP date. Undefined: it says nothing that can be read. */
-export function readRetryAfter(header: string | undefined, wallTimeMs: number): number | undefined {
-  const value = header?.trim() ?? ''
-  if (/^\d{1,9}$/.test(value)) return Number(value) * SECOND
-  // Only HTTP dates carry letters here.
-  const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - wallTimeMs)
-}
