@@ -1,15 +1,13 @@
-import { canCarry } from './can-carry.ts'
+import { createChooser } from './choose-stations.ts'
 import type { Timer } from './clock.ts'
 import type { DeskReport, LineReport } from './dispatcher.ts'
 import { type Failure, failure, type Result, success } from './failure.ts'
 import { createForecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { createLine } from './line.ts'
 import type { ResolvedOptions } from './options.ts'
-import { route } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
 import { openSeat, type Seat } from './seat.ts'
 import { createStation, type Station } from './station.ts'
-import { untilAborted } from './until-aborted.ts'
 import { etaSeconds } from './waiting-time.ts'
 
 /** Backends, their slots and the line before them. */
@@ -31,12 +29,6 @@ export interface Desk {
   close(): Promise<void>
 }
 
-interface Stations {
-  readonly allowed: readonly Station[]
-  /** Those of them to use now, best first. */
-  readonly best: readonly Station[]
-}
-
 type DeskWaiter = ForecastWaiter & { grant(station: Station): void }
 
 export function createDesk(options: ResolvedOptions): Desk {
@@ -44,6 +36,7 @@ export function createDesk(options: ResolvedOptions): Desk {
   const line = createLine<DeskWaiter>({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
   const stations = options.backends.map((entry) => createStation(entry, options, serve))
   const byName = new Map(stations.map((station) => [station.name, station]))
+  const choose = createChooser({ stations, clock, tuning })
   const watchers = new Map<Station, Timer>()
   const taken = new Set<TakenSlot>()
   const forecast = createForecast({ line, taken, clock, named: (names) => named(names) })
@@ -108,36 +101,6 @@ export function createDesk(options: ResolvedOptions): Desk {
     })
   }
 
-  /** Where there is no choice any name is taken: most desks have one backend, and need no ranking. */
-  const hasNoChoice = (run: Run) => stations.length === 1 && run.backend === undefined
-  const everybody = success<Stations>({ allowed: stations, best: stations })
-
-  /** All backends that the names in the event allow, and those of them to use now, best first. */
-  async function lookUp(run: Run): Promise<Result<Stations>> {
-    const look = () => route({ backends: stations, event: run, now: clock.now() })
-    let routed = look()
-    if (routed.ok && routed.value.kind === 'needs_probe') {
-      const looks = named(routed.value.backends).map((station) => station.look(tuning.probeTimeoutMs))
-      await untilAborted(Promise.all(looks), run.control.signal)
-      if (run.control.signal.aborted) return failure(endedBecause(run))
-      routed = look()
-    }
-    if (!routed.ok) return routed
-    if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
-    const { allowed, candidates } = routed.value
-    return success({ allowed: named(allowed), best: named(candidates.map(({ name }) => name)) })
-  }
-
-  /** Without those that cannot carry what the prompt holds. */
-  function narrow(run: Run, { allowed, best }: Stations): Result<Stations> {
-    const isAble = ({ backend }: Station) =>
-      backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
-    const able = allowed.filter(isAble)
-    run.allowed = able.map(({ name }) => name)
-    if (able.length === 0) return failure(CANNOT_CARRY)
-    return success({ allowed: able, best: best === allowed ? able : best.filter(isAble) })
-  }
-
   const toWaiter = (run: Run, allowed: readonly Station[]) => ({
     run,
     priority: run.priority,
@@ -193,9 +156,9 @@ export function createDesk(options: ResolvedOptions): Desk {
     report: () => ({ backends: stations.map((station) => station.report()), line: reportLine() }),
     async takeSeat(run, { tried, isReturning }) {
       if (run.control.signal.aborted) return failure(endedBecause(run))
-      const found = hasNoChoice(run) ? everybody : await lookUp(run)
+      const choosing = choose(run)
+      const routed = choosing instanceof Promise ? await choosing : choosing
       if (run.control.signal.aborted) return failure(endedBecause(run))
-      const routed = found.ok ? narrow(run, found.value) : found
       if (!routed.ok) return routed
       const isLeft = ({ name }: Station) => !tried.has(name)
       const allowed = routed.value.allowed.filter(isLeft)
@@ -235,12 +198,6 @@ export function createDesk(options: ResolvedOptions): Desk {
 
 /** Not known to be away: one that was never asked is worth a call before a dead one is asked again. */
 const isReady = (station: Station) => ['ready', 'busy', 'unknown'].includes(station.stateName())
-
-const CANNOT_CARRY: Failure = {
-  code: 'api_client_error',
-  details:
-    'No configured backend has an endpoint that carries the images, tools or answer format of this event.',
-}
 
 const NOBODY_LEFT: Failure = {
   code: 'api_connection_error',

@@ -22,7 +22,7 @@ export interface Patience {
   end(): void
 }
 
-/** The same for many promises, one at a time: listening anew to a signal costs more than a token of a stream. */
+/** The same for many promises, one at a time, without listening anew for each of them. */
 export function untilSignal(signal: AbortSignal): Patience {
   let giveUp: (() => void) | undefined
   const onAbort = () => giveUp?.()

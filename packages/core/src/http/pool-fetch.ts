@@ -57,7 +57,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
 
 /**
  * Tells when undici has a connection and starts to write, which `Pool.request` does not. A call that is hung up so needs
- * no signal, which would cost each call a tenth of its own time.
+ * no signal of its own.
  */
 const announceStart: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
   const { onSent } = options as Pick<Delivery, 'onSent'>
