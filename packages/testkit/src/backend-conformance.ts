@@ -1,5 +1,8 @@
-import { answerDuties, type Duty, deadDuties, lifeDuties, stopDuties } from './conformance-cases.ts'
+import { answerDuties } from './answer-duties.ts'
+import type { Duty } from './conformance-duty.ts'
 import type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
+import { deadDuties, lifeDuties } from './life-duties.ts'
+import { stopDuties } from './stop-duties.ts'
 
 export type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
 

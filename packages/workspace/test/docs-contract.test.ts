@@ -5,13 +5,13 @@ import type {
   DispatcherOptions,
   FailureOutcome,
   KoboldBackendOptions,
-  OpenAIBackendOptions,
   Parameters,
   Tuning,
 } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import type { TicketEvent } from '../../core/src/event.ts'
 import { ROOT, readPage, tableRows } from './markdown.ts'
+import { OPENAI_OPTIONS } from './openai-options.ts'
 
 // A field that the contract gains does not compile here until it is named, and does not pass until it is documented.
 
@@ -97,19 +97,6 @@ const KOBOLD: Names<KoboldBackendOptions> = {
   fetch: true,
 }
 
-const OPENAI: Names<OpenAIBackendOptions> = {
-  url: true,
-  name: true,
-  apiKey: true,
-  model: true,
-  models: true,
-  template: true,
-  connectTimeoutMs: true,
-  tokenTimeoutMs: true,
-  clock: true,
-  fetch: true,
-}
-
 /** Every word in backticks. */
 const named = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
 
@@ -134,7 +121,7 @@ test('the field `parameters` lists them all', () => {
 test.each([
   ['Numbers of the desk', Object.keys(DISPATCHER)],
   ['A KoboldCPP backend', Object.keys(KOBOLD)],
-  ['An OpenAI-compatible backend', Object.keys(OPENAI)],
+  ['An OpenAI-compatible backend', Object.keys(OPENAI_OPTIONS)],
 ])('the section "%s" names every option', (title, options) => {
   const [, section = ''] = readPage('docs/configuration.md').split(`\n## ${title}\n`)
   const names = named(section.split('\n## ')[0] ?? '')
