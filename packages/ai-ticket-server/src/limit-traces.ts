@@ -1,4 +1,5 @@
 import type { Clock } from '@ai-ticket/core'
+import { createRateLimiter } from '@ai-ticket/server'
 import { type Context, TraceFlags, trace } from '@opentelemetry/api'
 import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node'
 
@@ -14,22 +15,14 @@ const RECORD_AND_SAMPLED = 2
  * that would be felt, and a hundred traces of its first second say as much as all of them.
  */
 export function limitTraces(perSecond: number, clock: Clock): Sampler {
-  let left = perSecond
-  let filledAt = clock.now()
-
-  function takeOne(): boolean {
-    const now = clock.now()
-    left = Math.min(perSecond, left + ((now - filledAt) / 1_000) * perSecond)
-    filledAt = now
-    if (left < 1) return false
-    left -= 1
-    return true
-  }
-
+  const limiter = createRateLimiter(clock)
+  const limit = { requests: perSecond, windowMs: 1_000 }
   return {
     shouldSample(parent: Context) {
       const above = trace.getSpanContext(parent)
-      const isTaken = above ? (above.traceFlags & TraceFlags.SAMPLED) !== 0 : takeOne()
+      const isTaken = above
+        ? (above.traceFlags & TraceFlags.SAMPLED) !== 0
+        : limiter.take('', limit).isAllowed
       return { decision: isTaken ? RECORD_AND_SAMPLED : NOT_RECORD }
     },
     toString: () => `LimitTraces{${perSecond} a second}`,

@@ -6,6 +6,7 @@ test('exports what the docs explain, and nothing else', () => {
     'HTTP_STATUS',
     'RequestProblem',
     'createMetrics',
+    'createRateLimiter',
     'createServer',
     'eventRoutes',
     'openEventStream',

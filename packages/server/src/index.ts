@@ -10,7 +10,7 @@ export {
 } from './openai/read-openai-request.ts'
 export type { ServerOptions } from './options.ts'
 export { parseJsonBody } from './parse-json-body.ts'
-export type { RateLimit } from './rate-limit.ts'
+export { createRateLimiter, type RateLimit, type RateLimiter, type RateStanding } from './rate-limit.ts'
 export { type HttpReply, replyToFailure, replyToOutcome } from './reply.ts'
 export { RequestProblem } from './request-problem.ts'
 export { type EventRoutesOptions, eventRoutes } from './routes/event.ts'
