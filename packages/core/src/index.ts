@@ -69,4 +69,5 @@ export type {
 export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './prompt.ts'
 export type { DeepPartial } from './schema/deep-partial.ts'
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './schema/standard-schema.ts'
-export { type TracedArrival, traceArrival } from './telemetry.ts'
+export { traceArrival } from './telemetry.ts'
+export type { TracedArrival } from './trace.ts'

@@ -6,7 +6,7 @@ import type { AttemptRecord, SchemaError } from './outcome.ts'
 import type { Prompt } from './prompt.ts'
 import type { Shape } from './schema/shape.ts'
 import type { Work } from './station.ts'
-import type { EventTrace } from './telemetry.ts'
+import type { EventTrace } from './trace.ts'
 
 /** Where the deltas of a streamed event go. */
 export interface Sink {

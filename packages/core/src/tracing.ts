@@ -13,7 +13,7 @@ import {
 import type { GenerationEnd } from './backend.ts'
 import type { AttemptRecord } from './outcome.ts'
 import { ATTRIBUTE } from './span-attributes.ts'
-import type { AttemptTrace, EventTrace, TracedArrival, TracedCall, TracedEvent } from './telemetry.ts'
+import type { AttemptTrace, EventTrace, TracedArrival, TracedCall, TracedEvent } from './trace.ts'
 
 const tracer = trace.getTracer('@ai-ticket/core')
 

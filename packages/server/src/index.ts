@@ -1,7 +1,8 @@
 export type { ApiKey, Scope } from './api-key.ts'
-export { createMetrics, type Metrics, type MetricsOptions } from './create-metrics.ts'
+export { createMetrics } from './create-metrics.ts'
 export { createServer } from './create-server.ts'
 export { HTTP_STATUS } from './http-status.ts'
+export type { Metrics, MetricsOptions } from './metrics/metrics.ts'
 export { type OpenStream, openEventStream } from './open-event-stream.ts'
 export {
   type OpenAiRequest,

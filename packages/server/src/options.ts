@@ -1,6 +1,6 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import { type ApiKey, apiKeyProblems } from './api-key.ts'
-import type { Metrics } from './create-metrics.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import { type RateLimit, rateLimitProblem } from './rate-limit.ts'
 
 export interface ServerOptions {

@@ -1,7 +1,7 @@
-import { jsonReply } from './generation-replies.ts'
 import { pythonJson } from './python-json.ts'
 import { renderMessages } from './read-generation-request.ts'
 import type { WholeReply } from './reply-sink.ts'
+import { jsonReply } from './reply-sink.ts'
 import { countTokens } from './simulated-tokens.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 

@@ -6,17 +6,11 @@ import {
   rateLimited,
   unauthorized,
 } from './error-replies.ts'
-import {
-  doneMark,
-  jsonReply,
-  type ReplyIdentity,
-  textEvents,
-  usageEvent,
-  wholeBody,
-} from './generation-replies.ts'
+import { doneMark, type ReplyIdentity, textEvents, usageEvent, wholeBody } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
 import type { WholeReply } from './reply-sink.ts'
+import { jsonReply } from './reply-sink.ts'
 
 type StatusFault = Extract<KoboldFault, { fault: 'status' }>
 

@@ -1,7 +1,6 @@
 import type { GenerationPlan } from './plan-generation.ts'
 import { pythonJson } from './python-json.ts'
 import type { GenerationEndpoint } from './recorded-call.ts'
-import type { WholeReply } from './reply-sink.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 /** What every reply of one generation shares. */
@@ -23,10 +22,6 @@ export function identityOf(
   serial = serial >= 999_999 ? 100_000 : serial + 1
   const prefix = endpoint === 'chat' ? 'chatcmpl-A' : 'cmpl-A'
   return { endpoint, version, model, id: prefix + (version === '1.76' ? '1' : String(serial)) }
-}
-
-export function jsonReply(body: string, status = 200): WholeReply {
-  return { status, contentType: 'application/json', body, length: status === 200 || status === 400 }
 }
 
 function created(): number {

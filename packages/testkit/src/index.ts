@@ -18,13 +18,13 @@ export {
   type RecordedHttpRequest,
   type RecordedHttpResponse,
 } from './load-fixture.ts'
-export {
-  type OpenAICall,
-  type OpenAISimulator,
-  type ReplyScript,
-  startOpenAISimulator,
-} from './openai-simulator.ts'
-export type { OpenAIFlavour, OpenAISimulatorOptions, ScriptedReply } from './openai-simulator-options.ts'
+export { type OpenAISimulator, type ReplyScript, startOpenAISimulator } from './openai-simulator.ts'
+export type {
+  OpenAICall,
+  OpenAIFlavour,
+  OpenAISimulatorOptions,
+  ScriptedReply,
+} from './openai-simulator-options.ts'
 export type {
   CallState,
   GenerationEndpoint,

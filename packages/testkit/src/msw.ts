@@ -1,8 +1,8 @@
 import { type HttpHandler, HttpResponse, http } from 'msw'
-import { createCollectingSink } from './collecting-sink.ts'
 import { createFaultBook } from './fault-book.ts'
 import { createKoboldEngine } from './kobold-engine.ts'
 import type { KoboldFault } from './kobold-script.ts'
+import { createCollectingSink } from './reply-sink.ts'
 import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
 
 export interface KoboldHandlersOptions extends Omit<KoboldSimulatorOptions, 'faults' | 'loadingMs'> {

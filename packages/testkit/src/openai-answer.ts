@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { promptTokensOf } from './openai-prompt.ts'
-import type { OpenAICall } from './openai-simulator.ts'
-import type { ResolvedOpenAIOptions } from './openai-simulator-options.ts'
+import type { OpenAICall, ResolvedOpenAIOptions } from './openai-simulator-options.ts'
 import { frame } from './send-scripted.ts'
 import { countTokens, firstTokens } from './simulated-tokens.ts'
 import { createTokenRun, type Timers } from './token-run.ts'

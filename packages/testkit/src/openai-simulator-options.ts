@@ -59,3 +59,14 @@ export const resolveOpenAIOptions = (options: OpenAISimulatorOptions): ResolvedO
   refusedFields: options.refusedFields ?? [],
   apiKey: options.apiKey,
 })
+
+/** One call for a generation as the simulator saw it. Live: it changes while the call runs. */
+export interface OpenAICall {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Readonly<Record<string, unknown>>
+  /** `dropped`: the caller closed its connection, and the generation stopped. */
+  state: 'running' | 'finished' | 'dropped'
+  status?: number
+  tokensGenerated: number
+}

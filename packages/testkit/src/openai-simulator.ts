@@ -3,6 +3,7 @@ import { answerOpenAI } from './openai-answer.ts'
 import { infoReply } from './openai-info-replies.ts'
 import { refusal } from './openai-refusals.ts'
 import {
+  type OpenAICall,
   type OpenAISimulatorOptions,
   resolveOpenAIOptions,
   type ScriptedReply,
@@ -11,17 +12,6 @@ import { tokenizerReply } from './openai-tokenizer.ts'
 import { sendScripted } from './send-scripted.ts'
 import { createTimers } from './token-run.ts'
 import { createWatch, type WaitOptions } from './watch.ts'
-
-/** One call for a generation as the simulator saw it. Live: it changes while the call runs. */
-export interface OpenAICall {
-  readonly path: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Readonly<Record<string, unknown>>
-  /** `dropped`: the caller closed its connection, and the generation stopped. */
-  state: 'running' | 'finished' | 'dropped'
-  status?: number
-  tokensGenerated: number
-}
 
 /** What a call is answered with instead of a generation. */
 export type ReplyScript = (call: OpenAICall) => ScriptedReply | undefined

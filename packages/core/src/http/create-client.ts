@@ -1,3 +1,6 @@
+import type { Options } from 'ky'
+import type { Delivery, HangUp, Transport } from './delivery.ts'
+
 export interface ClientOptions {
   /** Address under which the paths lie, without a slash at its end. */
   baseUrl: string
@@ -7,9 +10,6 @@ export interface ClientOptions {
   /** Sends the requests instead of our own pool, for instance `fetch` under msw. */
   fetch?: typeof globalThis.fetch
 }
-
-/** Ends a request with this error, whether its reply has begun or not. */
-export type HangUp = (reason: Error) => void
 
 export interface HttpCall {
   readonly method: 'GET' | 'POST'
@@ -38,8 +38,7 @@ export function createClient(options: ClientOptions): HttpClient {
   let client: HttpClient | undefined
   let isClosed = false
   const open = async () => {
-    const { openClient } = await import('./open-client.ts')
-    client = openClient(options)
+    client = await openClient(options)
     if (isClosed) await client.close()
     return client
   }
@@ -54,3 +53,49 @@ export function createClient(options: ClientOptions): HttpClient {
     },
   }
 }
+
+/** One ky for one backend. It repeats nothing and limits no time: both are decided above it. */
+async function openClient(given: ClientOptions): Promise<HttpClient> {
+  const { baseUrl, apiKey, connectTimeoutMs, fetch } = given
+  const [{ default: ky }, { createPoolFetch }] = await Promise.all([import('ky'), import('./pool-fetch.ts')])
+  const pool = fetch ? undefined : createPoolFetch({ origin: new URL(baseUrl).origin, connectTimeoutMs })
+  const transport = fetch ? overFetch(fetch) : pool?.fetch
+  const client = ky.create({
+    retry: 0,
+    timeout: false,
+    throwHttpErrors: false,
+    fetch: (request, init?: RequestInit & { delivery?: Delivery }) => {
+      if (!transport || !(request instanceof Request)) throw new TypeError('ky sent no Request.')
+      return transport(request, init?.delivery ?? { headers: {} })
+    },
+  })
+  const common = { ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) }
+  const withBody = { ...common, 'content-type': 'application/json' }
+  return {
+    send({ method, path, headers, ...rest }) {
+      const own = rest.body === undefined ? common : withBody
+      const delivery: Delivery = { ...rest, headers: headers ? { ...headers, ...own } : own }
+      const options: Options & { delivery: Delivery } = { method, delivery }
+      return client(baseUrl + path, options)
+    },
+    async close() {
+      await pool?.close()
+    },
+  }
+}
+
+/** A foreign fetch does not tell when it starts to write, so it counts as started. */
+const overFetch =
+  (fetch: typeof globalThis.fetch): Transport =>
+  (request, { headers, body, signal, onSent }) => {
+    const { method, url } = request
+    const control = new AbortController()
+    onSent?.((reason) => control.abort(reason))
+    return fetch(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      signal: signal ? AbortSignal.any([signal, control.signal]) : control.signal,
+      ...(body !== undefined && { body }),
+    })
+  }

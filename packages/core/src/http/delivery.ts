@@ -1,5 +1,3 @@
-import type { HangUp } from './create-client.ts'
-
 /**
  * What travels beside ky's `Request`, as one option that ky hands on untouched. A body, headers and a signal inside a
  * `Request` cost three times as much (a stream, two copies of the headers, a chain of signals): 54 µs a call instead
@@ -15,3 +13,6 @@ export interface Delivery {
 
 /** Sends a request; never follows a redirect. */
 export type Transport = (request: Request, delivery: Delivery) => Promise<Response>
+
+/** Ends a request with this error, whether its reply has begun or not. */
+export type HangUp = (reason: Error) => void

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { HangUp, HttpCall, HttpClient } from './create-client.ts'
+import type { HttpCall, HttpClient } from './create-client.ts'
+import type { HangUp } from './delivery.ts'
 
 export interface OpenCall {
   readonly response: Promise<Response>

@@ -1,10 +1,5 @@
 import { Counter, Histogram, type Registry } from '@prometheus-io/client'
-
-/** One attempt to deliver a callback, as `@ai-ticket/tickets` reports it. */
-export interface CallbackFigures {
-  readonly result: 'delivered' | 'failed' | 'dead'
-  readonly durationMs: number
-}
+import type { CallbackFigures } from './metrics.ts'
 
 /** A receiver has 15 s. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15]

@@ -1,6 +1,6 @@
 import { systemClock } from '@ai-ticket/core'
 import { Registry } from '@prometheus-io/client'
-import type { Metrics, MetricsOptions } from '../create-metrics.ts'
+import type { Metrics, MetricsOptions } from './metrics.ts'
 import { observeCallbacks } from './observe-callbacks.ts'
 import { observeEvents } from './observe-events.ts'
 import { showDesk } from './show-desk.ts'

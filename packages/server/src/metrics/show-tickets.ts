@@ -1,17 +1,5 @@
 import { Gauge, type Registry } from '@prometheus-io/client'
-
-const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
-
-/** What is asked of a ticket store, for instance one of `@ai-ticket/tickets`. */
-export interface TicketFigures {
-  stats(): Promise<{
-    readonly byStatus: Readonly<Record<(typeof STATUSES)[number], number>>
-  }>
-  /** When the first waiting ticket was due, or will be, in milliseconds since 1970; undefined: none waits. */
-  nextDueAt(): Promise<number | undefined>
-  /** How many callbacks are to be delivered yet. */
-  pendingCallbacks(): Promise<number>
-}
+import { STATUSES, type TicketFigures } from './metrics.ts'
 
 /** Gauges of the tickets, read when somebody asks. A store that fails is seen as that, and does not fail the others. */
 export function showTickets(

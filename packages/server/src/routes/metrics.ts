@@ -1,6 +1,6 @@
 import type { Dispatcher } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
-import type { Metrics } from '../create-metrics.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 
 /** `GET /metrics`, in the text format of Prometheus. Asks no backend. */
 export function addMetricsRoute(server: FastifyInstance, metrics: Metrics, dispatcher: Dispatcher): void {

@@ -1,0 +1,43 @@
+import type { Clock, DeskReport, Observer } from '@ai-ticket/core'
+import type { Registry } from '@prometheus-io/client'
+
+export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
+
+export interface MetricsOptions {
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, 'wallTime'>
+  /** Shown in `ai_ticket_build_info`. Default `unknown`. */
+  readonly version?: string
+}
+
+/** What a desk counts, for `GET /metrics`. */
+export interface Metrics {
+  /** For `createDispatcher({ observer })`: without it events are not counted. */
+  readonly observer: Observer
+  /** For the sender of callbacks of `@ai-ticket/tickets`. */
+  readonly callbackObserver: { attemptEnded(report: CallbackFigures): void }
+  /** Adds the metrics of a ticket store, which is asked at each `render`. At most once. */
+  showTickets(source: TicketFigures): void
+  /** Where metrics of your own can be added. */
+  readonly registry: Registry
+  readonly contentType: string
+  /** All metrics in the text format of Prometheus, with the desk as it is now. */
+  render(report: DeskReport): Promise<string>
+}
+
+/** One attempt to deliver a callback, as `@ai-ticket/tickets` reports it. */
+export interface CallbackFigures {
+  readonly result: 'delivered' | 'failed' | 'dead'
+  readonly durationMs: number
+}
+
+/** What is asked of a ticket store, for instance one of `@ai-ticket/tickets`. */
+export interface TicketFigures {
+  stats(): Promise<{
+    readonly byStatus: Readonly<Record<(typeof STATUSES)[number], number>>
+  }>
+  /** When the first waiting ticket was due, or will be, in milliseconds since 1970; undefined: none waits. */
+  nextDueAt(): Promise<number | undefined>
+  /** How many callbacks are to be delivered yet. */
+  pendingCallbacks(): Promise<number>
+}
