@@ -1,9 +1,11 @@
-import type { GenerationEnd } from './backend.ts'
 import { backoffMs } from './backoff.ts'
 import { type Called, callOnce } from './call-once.ts'
 import type { CallFailure } from './classify.ts'
-import { sleep } from './clock.ts'
 import { collectText } from './collect-text.ts'
+import type { GenerationEnd } from './contract/backend.ts'
+import { sleep } from './contract/clock.ts'
+import { type Failure, failure, type Result, success } from './contract/failure.ts'
+import type { SchemaCertificate } from './contract/outcome.ts'
 import {
   type AttemptContext,
   type Cursor,
@@ -13,10 +15,8 @@ import {
   openCursor,
   placeOf,
 } from './cursor.ts'
-import { type Failure, failure, type Result, success } from './failure.ts'
 import { wasTruncated } from './fit-context.ts'
 import { nextStep, type Position, type Step } from './next-step.ts'
-import type { SchemaCertificate } from './outcome.ts'
 import type { Answer } from './respond.ts'
 import { endedBecause, type Run, type RunFailure } from './run.ts'
 import { type MatchingAnswer, reported } from './schema/hold-against.ts'

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BackendError } from './backend.ts'
 import {
   admits,
   type BackendStatus,
@@ -16,7 +15,8 @@ import {
   retryAt,
   stateAt,
 } from './backend-state.ts'
-import type { FailureCode } from './failure.ts'
+import { BackendError } from './contract/backend.ts'
+import type { FailureCode } from './contract/failure.ts'
 
 const free = { inFlight: 0, concurrency: 1 }
 const refused = (status: BackendStatus, now: number) => onCallFailed(status, now, 'connect')

@@ -1,6 +1,6 @@
-import { BackendError, type BackendErrorKind, type BackendState } from './backend.ts'
-import type { BackendHealth } from './dispatcher.ts'
-import type { FailureCode } from './failure.ts'
+import { BackendError, type BackendErrorKind, type BackendState } from './contract/backend.ts'
+import type { BackendHealth } from './contract/dispatcher.ts'
+import type { FailureCode } from './contract/failure.ts'
 
 export type BackendStateName = BackendHealth['state']
 

@@ -1,10 +1,12 @@
-import type { Backend, Endpoint, GenerationEnd, GenerationEvent, GenerationRequest } from './backend.ts'
-import { ABORTED, untilSignal } from './until-aborted.ts'
-
-export interface Delta {
-  readonly text: string
-  readonly reasoning?: string
-}
+import type {
+  Backend,
+  Endpoint,
+  GenerationEnd,
+  GenerationEvent,
+  GenerationRequest,
+} from './contract/backend.ts'
+import type { Delta } from './contract/dispatcher.ts'
+import { ABORTED, untilSignal } from './contract/until-aborted.ts'
 
 export interface Call {
   readonly backend: Backend

@@ -1,16 +1,16 @@
-import type { GenerationEnd, GenerationRequest } from './backend.ts'
 import { type CallResult, callEndpoint } from './call-endpoint.ts'
 import { type CallFailure, classify, foundByDesk } from './classify.ts'
 import type { Collector } from './collect-text.ts'
+import type { GenerationEnd, GenerationRequest } from './contract/backend.ts'
+import type { AnnouncedCall } from './contract/dispatcher.ts'
+import type { Failure } from './contract/failure.ts'
+import { writes } from './contract/logger.ts'
+import type { AttemptRecord } from './contract/outcome.ts'
+import { ABORTED, untilAborted } from './contract/until-aborted.ts'
 import { type AttemptContext, type Cursor, endpointOf, toRequest } from './cursor.ts'
-import type { AnnouncedCall } from './dispatcher.ts'
-import type { Failure } from './failure.ts'
-import { writes } from './logger.ts'
-import type { AttemptRecord } from './outcome.ts'
 import { endedBecause, type Run } from './run.ts'
 import { holdAgainst, type MatchingAnswer } from './schema/hold-against.ts'
 import type { Shape } from './schema/shape.ts'
-import { ABORTED, untilAborted } from './until-aborted.ts'
 
 export type Called =
   | Exclude<CallResult, { type: 'failed' | 'answered' }>

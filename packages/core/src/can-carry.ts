@@ -1,5 +1,5 @@
-import type { Endpoint } from './backend.ts'
-import type { Prompt } from './prompt.ts'
+import type { Endpoint } from './contract/backend.ts'
+import type { Prompt } from './contract/prompt.ts'
 
 /** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
 export function canCarry(endpoint: Endpoint, prompt: Prompt): boolean {

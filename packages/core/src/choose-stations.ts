@@ -1,10 +1,10 @@
 import { canCarry } from './can-carry.ts'
-import { type Failure, failure, type Result, success } from './failure.ts'
-import type { ResolvedOptions } from './options.ts'
+import { type Failure, failure, type Result, success } from './contract/failure.ts'
+import type { ResolvedOptions } from './contract/options.ts'
+import { untilAborted } from './contract/until-aborted.ts'
 import { route } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
 import type { Station } from './station.ts'
-import { untilAborted } from './until-aborted.ts'
 
 /** The backends that may answer an event. */
 export interface Choice {

@@ -1,5 +1,5 @@
-import { BackendError, type BackendErrorKind } from './backend.ts'
-import type { Failure, FailureCode } from './failure.ts'
+import { BackendError, type BackendErrorKind } from './contract/backend.ts'
+import type { Failure, FailureCode } from './contract/failure.ts'
 import type { Problem } from './schema/shape.ts'
 
 /** A failed call: the failure it counts as, and what the attempt loop needs to know beside the code. */

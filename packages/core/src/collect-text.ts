@@ -1,4 +1,4 @@
-import type { Delta } from './call-endpoint.ts'
+import type { Delta } from './contract/dispatcher.ts'
 import type { Run } from './run.ts'
 import type { PartialReader } from './schema/shape.ts'
 

@@ -1,7 +1,7 @@
 // `consola/core` costs 3 ms to import, `consola` with its terminal reporters and prompts 25 ms.
 import { type ConsolaReporter, createConsola, type LogObject } from 'consola/core'
+import type { LogFields, Logger } from './contract/logger.ts'
 import type { LogLevel } from './log-level.ts'
-import type { LogFields, Logger } from './logger.ts'
 import { redact } from './redact.ts'
 
 /** Where lines go: `process.stdout`, a file, a list in a test. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
+import { plainObject } from './contract/plain-object.ts'
 import { ParametersSchema } from './parameters.ts'
-import { plainObject } from './plain-object.ts'
 import { ROLES } from './read-turn.ts'
 
 // What `extractPrompt` takes, in the form that descriptions are generated from. A test holds the two together.

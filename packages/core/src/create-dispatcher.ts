@@ -1,15 +1,15 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from './contract/clock.ts'
+import type { CloseOptions, Dispatcher, EventOptions, Health, StreamEvent } from './contract/dispatcher.ts'
+import type { Failure } from './contract/failure.ts'
+import { type DispatcherOptions, resolveOptions } from './contract/options.ts'
+import type { Outcome } from './contract/outcome.ts'
+import { untilAborted } from './contract/until-aborted.ts'
 import { createCrowd } from './crowd.ts'
 import { createDesk } from './desk.ts'
-import type { CloseOptions, Dispatcher, EventOptions, Health, StreamEvent } from './dispatcher.ts'
-import type { Failure } from './failure.ts'
 import { runEvent } from './on-event.ts'
-import { type DispatcherOptions, resolveOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
 import type { Run } from './run.ts'
 import type { Station } from './station.ts'
 import { streamEvent } from './stream-event.ts'
-import { untilAborted } from './until-aborted.ts'
 
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
 const SETTLE_MS = 3_000

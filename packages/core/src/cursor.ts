@@ -1,15 +1,15 @@
-import type { Endpoint, GenerationRequest } from './backend.ts'
 import { canCarry } from './can-carry.ts'
+import type { Endpoint, GenerationRequest } from './contract/backend.ts'
+import { failure, type Result, success } from './contract/failure.ts'
+import type { ResolvedOptions } from './contract/options.ts'
+import type { ContextPolicy, Turn } from './contract/prompt.ts'
+import { ABORTED, untilAborted } from './contract/until-aborted.ts'
 import { createId } from './create-id.ts'
 import type { Desk } from './desk.ts'
-import { failure, type Result, success } from './failure.ts'
-import { type ContextPolicy, type Fit, fitContext } from './fit-context.ts'
-import type { ResolvedOptions } from './options.ts'
-import type { Turn } from './prompt.ts'
+import { type Fit, fitContext } from './fit-context.ts'
 import { endedBecause, type Run } from './run.ts'
 import type { Shape } from './schema/shape.ts'
 import type { Seat } from './seat.ts'
-import { ABORTED, untilAborted } from './until-aborted.ts'
 
 export interface AttemptContext extends ResolvedOptions {
   readonly desk: Desk

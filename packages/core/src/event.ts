@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { describeIssue, kindOf } from './describe-issue.ts'
-import { failure, type Result, success } from './failure.ts'
-import { CONTEXT_POLICIES, type ContextPolicy } from './fit-context.ts'
+import { failure, type Result, success } from './contract/failure.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from './contract/json-value.ts'
+import { MAX_TIMEOUT_MS } from './contract/options.ts'
+import { plainObject } from './contract/plain-object.ts'
+import { CONTEXT_POLICIES, type ContextPolicy, type Parameters } from './contract/prompt.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
-import { plainObject } from './plain-object.ts'
-import type { Parameters } from './prompt.ts'
 
 /** An event, checked. Unset fields are absent. */
 export interface TicketEvent {
@@ -23,12 +23,7 @@ export interface TicketEvent {
   /** What happens to a prompt longer than the context of the model; overrides the desk's own policy. */
   context_policy?: ContextPolicy
 }
-
-/** The longest time an event may ask for, in milliseconds. */
-export const MAX_TIMEOUT_MS = 3_600_000
 const MAX_ID_LENGTH = 256
-/** Deeper values overflow the stack of JSON.stringify in callers and stores. */
-export const MAX_DEPTH = 64
 
 /** Half a surrogate pair cannot be written in UTF-8: a store or a header would give back another name. */
 const name = v.pipe(
@@ -91,23 +86,6 @@ function toEvent(content: string | object, fields: v.InferOutput<typeof EventFie
     if (value != null) Object.assign(event, { [key]: value })
   }
   return event
-}
-
-/** True when no list or object lies deeper than so many levels. Walks without recursion; cycles count as too deep. */
-export function isWithinDepth(value: unknown, maximum: number): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  let level: object[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= maximum) return false
-    const below: object[] = []
-    for (const item of level) {
-      for (const child of Object.values(item)) {
-        if (typeof child === 'object' && child !== null) below.push(child)
-      }
-    }
-    level = below
-  }
-  return true
 }
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { Parameters, Prompt, Turn } from './contract/prompt.ts'
 import { extractPrompt } from './extract-prompt.ts'
-import type { Parameters, Prompt, Turn } from './prompt.ts'
 
 function extracted(content: string | object, parameters?: Parameters): Prompt {
   const result = extractPrompt(content, parameters)

@@ -1,9 +1,8 @@
 import * as v from 'valibot'
-import { describeIssue, kindOf } from './describe-issue.ts'
-import { isWithinDepth, MAX_DEPTH } from './event.ts'
-import { failure, type Result, success } from './failure.ts'
+import { failure, type Result, success } from './contract/failure.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from './contract/json-value.ts'
+import type { Parameters, Prompt, Turn } from './contract/prompt.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
-import type { Parameters, Prompt, Turn } from './prompt.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**

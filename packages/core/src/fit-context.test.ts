@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { Turn } from './contract/prompt.ts'
 import { type Fitting, fitContext, wasTruncated } from './fit-context.ts'
-import type { Turn } from './prompt.ts'
 
 const user = (content: string): Turn => ({ role: 'user', content })
 const system: Turn = { role: 'system', content: 'Be brief.' }

@@ -1,15 +1,6 @@
-import type { Failure, Result } from './failure.ts'
-import { failure, success } from './failure.ts'
-import type { Turn } from './prompt.ts'
+import { type Failure, failure, type Result, success } from './contract/failure.ts'
+import type { ContextPolicy, Turn } from './contract/prompt.ts'
 import { leastTokens, mostTokens } from './prompt-size.ts'
-
-/**
- * What happens to a prompt that does not fit: `refuse` it (`context_length_exceeded`), `drop_oldest` turns but never a
- * system turn nor the last user turn, or `off`: send it as it is, and let the server cut it.
- */
-export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
-
-export const CONTEXT_POLICIES = ['refuse', 'drop_oldest', 'off'] as const satisfies readonly ContextPolicy[]
 
 /** What is sent, so that prompt and answer fit. */
 export interface Fit {

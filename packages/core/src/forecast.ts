@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts'
-import type { Failure } from './failure.ts'
+import type { Clock } from './contract/clock.ts'
+import type { Failure } from './contract/failure.ts'
 import type { Line, Waiter } from './line.ts'
 import type { Run } from './run.ts'
 import type { Station } from './station.ts'

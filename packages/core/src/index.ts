@@ -1,3 +1,4 @@
+export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './consola-logger.ts'
 export {
   type Backend,
   BackendError,
@@ -10,11 +11,9 @@ export {
   type GenerationEvent,
   type GenerationOptions,
   type GenerationRequest,
-} from './backend.ts'
-export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
-export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './consola-logger.ts'
-export { createDispatcher } from './create-dispatcher.ts'
-export { onEvent } from './default-dispatcher.ts'
+} from './contract/backend.ts'
+export { type Clock, sleep, systemClock, type Timer } from './contract/clock.ts'
+export type { DeepPartial } from './contract/deep-partial.ts'
 export type {
   AnnouncedCall,
   BackendHealth,
@@ -29,23 +28,16 @@ export type {
   LineReport,
   SchemaOptions,
   StreamEvent,
-} from './dispatcher.ts'
-export { FAILURE_CODES, FAILURES, type Failure, type FailureCode, type FailureRule } from './failure.ts'
-export { readRetryAfter } from './http/retry-after.ts'
+} from './contract/dispatcher.ts'
 export {
-  alpacaTemplate,
-  type Transcript,
-  type TranscriptTemplate,
-  writeTranscript,
-} from './http/transcript.ts'
-export { type EventInspection, inspectEvent } from './inspect-event.ts'
-export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
-export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
-export { type LogLevel, parseLogLevel } from './log-level.ts'
-export { type LineLevel, type LogFields, type Logger, silentLogger } from './logger.ts'
-export type { AbandonedCall, EventTiming, Observer } from './observer.ts'
-export { createOpenAIBackend } from './openai/create-openai-backend.ts'
-export type { OpenAIBackendOptions } from './openai/openai-options.ts'
+  FAILURE_CODES,
+  FAILURES,
+  type Failure,
+  type FailureCode,
+  type FailureRule,
+} from './contract/failure.ts'
+export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
+export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {
   type BackendEntry,
   DEFAULTS,
@@ -53,7 +45,7 @@ export {
   type OutcomeContext,
   type OutcomeListener,
   type Tuning,
-} from './options.ts'
+} from './contract/options.ts'
 export type {
   AttemptRecord,
   DataOutcome,
@@ -65,9 +57,23 @@ export type {
   SuccessOutcome,
   ToolCall,
   Usage,
-} from './outcome.ts'
-export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './prompt.ts'
-export type { DeepPartial } from './schema/deep-partial.ts'
-export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './schema/standard-schema.ts'
+} from './contract/outcome.ts'
+export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './contract/prompt.ts'
+export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
+export { createDispatcher } from './create-dispatcher.ts'
+export { onEvent } from './default-dispatcher.ts'
+export { readRetryAfter } from './http/retry-after.ts'
+export {
+  alpacaTemplate,
+  type Transcript,
+  type TranscriptTemplate,
+  writeTranscript,
+} from './http/transcript.ts'
+export { type EventInspection, inspectEvent } from './inspect-event.ts'
+export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
+export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
+export { type LogLevel, parseLogLevel } from './log-level.ts'
+export { createOpenAIBackend } from './openai/create-openai-backend.ts'
+export type { OpenAIBackendOptions } from './openai/openai-options.ts'
 export { traceArrival } from './telemetry.ts'
 export type { TracedArrival } from './trace.ts'

@@ -1,6 +1,6 @@
+import { type Result, success } from './contract/failure.ts'
 import { parseEvent, type TicketEvent } from './event.ts'
 import { extractPrompt } from './extract-prompt.ts'
-import { type Result, success } from './failure.ts'
 
 /** What can be known of an event before it runs. */
 export type EventInspection = Readonly<Pick<TicketEvent, 'id' | 'model' | 'backend' | 'metadata'>> & {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { BackendError, type BackendErrorKind, type BackendErrorOptions } from './backend.ts'
 import { type CallFailure, classify, foundByDesk } from './classify.ts'
+import { BackendError, type BackendErrorKind, type BackendErrorOptions } from './contract/backend.ts'
 import { nextStep, type Position, type Step } from './next-step.ts'
 
 const START: Position = {

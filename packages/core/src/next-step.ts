@@ -1,5 +1,5 @@
 import type { CallFailure } from './classify.ts'
-import { FAILURES } from './failure.ts'
+import { FAILURES } from './contract/failure.ts'
 
 /** Where an event stands when a call has failed. */
 export interface Position {

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { plainObject } from './plain-object.ts'
-import type { Parameters } from './prompt.ts'
+import { plainObject } from './contract/plain-object.ts'
+import type { Parameters } from './contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
   v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum))

@@ -1,4 +1,4 @@
-import type { Turn } from './prompt.ts'
+import type { Turn } from './contract/prompt.ts'
 
 /** Tags, role names and the like, for each turn. */
 const TOKENS_PER_TURN = 64

@@ -1,6 +1,6 @@
-import { kindOf } from './describe-issue.ts'
-import { failure, type Result, success } from './failure.ts'
-import type { ImagePart, Role, TextPart, Turn } from './prompt.ts'
+import { failure, type Result, success } from './contract/failure.ts'
+import { kindOf } from './contract/json-value.ts'
+import type { ImagePart, Role, TextPart, Turn } from './contract/prompt.ts'
 
 /** What callers write, and the role that it is. */
 export const ROLES: Readonly<Record<string, Role>> = {

@@ -1,11 +1,11 @@
-import type { GenerationEnd } from './backend.ts'
+import type { GenerationEnd } from './contract/backend.ts'
 import type {
   AttemptRecord,
   DataOutcome,
   FailureOutcome,
   SchemaCertificate,
   SuccessOutcome,
-} from './outcome.ts'
+} from './contract/outcome.ts'
 import type { RunFailure } from './run.ts'
 
 /** What both kinds of outcome share. */

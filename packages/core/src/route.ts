@@ -1,5 +1,5 @@
 import { type Admission, admits, type BackendStatus, isOnTrial, isOpen, stateAt } from './backend-state.ts'
-import { type Failure, failure, type Result, success } from './failure.ts'
+import { type Failure, failure, type Result, success } from './contract/failure.ts'
 
 /** What routing knows of a backend. */
 export interface RoutableBackend {

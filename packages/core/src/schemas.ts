@@ -6,5 +6,5 @@ import { EventFieldsSchema } from './event.ts'
 export const EventSchema = v.object({ content: ContentSchema, ...EventFieldsSchema.entries })
 
 export { ContentPartSchema, ContentSchema, MessageListSchema, MessageSchema } from './content-schema.ts'
+export { plainObject } from './contract/plain-object.ts'
 export { ParametersSchema } from './parameters.ts'
-export { plainObject } from './plain-object.ts'

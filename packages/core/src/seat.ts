@@ -1,4 +1,3 @@
-import type { Backend } from './backend.ts'
 import {
   type BackendStatus,
   onAnswered,
@@ -10,9 +9,10 @@ import {
   onUnstuck,
 } from './backend-state.ts'
 import type { CallFailure } from './classify.ts'
-import type { Clock } from './clock.ts'
-import type { FailureCode } from './failure.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { Backend } from './contract/backend.ts'
+import type { Clock } from './contract/clock.ts'
+import type { FailureCode } from './contract/failure.ts'
+import type { ResolvedOptions } from './contract/options.ts'
 import { modelOn } from './route.ts'
 import { endedBecause, type Run } from './run.ts'
 import type { CallSample, Station } from './station.ts'

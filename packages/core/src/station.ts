@@ -1,4 +1,3 @@
-import { type Backend, BackendError, type BackendState } from './backend.ts'
 import {
   admits,
   type BackendStateName,
@@ -9,15 +8,16 @@ import {
   onProbe,
   stateAt,
 } from './backend-state.ts'
-import type { BackendHealth, BackendReport } from './dispatcher.ts'
-import type { Logger } from './logger.ts'
-import type { BackendEntry, ResolvedOptions } from './options.ts'
-import type { Usage } from './outcome.ts'
+import { type Backend, BackendError, type BackendState } from './contract/backend.ts'
+import type { BackendHealth, BackendReport } from './contract/dispatcher.ts'
+import type { Logger } from './contract/logger.ts'
+import type { BackendEntry, ResolvedOptions } from './contract/options.ts'
+import type { Usage } from './contract/outcome.ts'
+import { ABORTED, untilAborted } from './contract/until-aborted.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
-import { ABORTED, untilAborted } from './until-aborted.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
 export interface Station extends RoutableBackend {

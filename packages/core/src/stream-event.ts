@@ -1,5 +1,5 @@
-import type { StreamEvent } from './dispatcher.ts'
-import type { Outcome } from './outcome.ts'
+import type { StreamEvent } from './contract/dispatcher.ts'
+import type { Outcome } from './contract/outcome.ts'
 import type { Sink } from './run.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { Backend, Endpoint, GenerationEnd, GenerationRequest } from './backend.ts'
-import type { EventTraceOptions } from './dispatcher.ts'
-import type { AttemptRecord, Outcome } from './outcome.ts'
+import type { Backend, Endpoint, GenerationEnd, GenerationRequest } from './contract/backend.ts'
+import type { EventTraceOptions } from './contract/dispatcher.ts'
+import type { AttemptRecord, Outcome } from './contract/outcome.ts'
 
 /** The span of an event. */
 export interface EventTrace {

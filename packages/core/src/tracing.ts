@@ -10,8 +10,8 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import type { GenerationEnd } from './backend.ts'
-import type { AttemptRecord } from './outcome.ts'
+import type { GenerationEnd } from './contract/backend.ts'
+import type { AttemptRecord } from './contract/outcome.ts'
 import { ATTRIBUTE } from './span-attributes.ts'
 import type { AttemptTrace, EventTrace, TracedArrival, TracedCall, TracedEvent } from './trace.ts'
 

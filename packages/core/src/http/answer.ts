@@ -1,5 +1,5 @@
-import type { GenerationEnd } from '../backend.ts'
-import type { FinishReason, ToolCall, Usage } from '../outcome.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
+import type { FinishReason, ToolCall, Usage } from '../contract/outcome.ts'
 import type { WireToolCall } from './completion-wire.ts'
 
 /** A whole answer as the server gave it, whichever way it came. */

@@ -1,5 +1,5 @@
-import { BackendError, type Endpoint, type GenerationRequest } from '../backend.ts'
-import type { Role, Turn } from '../prompt.ts'
+import { BackendError, type Endpoint, type GenerationRequest } from '../contract/backend.ts'
+import type { Role, Turn } from '../contract/prompt.ts'
 import { at, type ErrorPlace } from './errors.ts'
 
 const ROLES: ReadonlySet<Role> = new Set(['system', 'user', 'assistant', 'tool'])

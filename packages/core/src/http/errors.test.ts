@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BackendError } from '../backend.ts'
+import { BackendError } from '../contract/backend.ts'
 import { connectionError, statusError } from './errors.ts'
 
 const place = { backend: 'box', endpoint: 'chat' }

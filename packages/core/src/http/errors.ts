@@ -1,4 +1,4 @@
-import { BackendError, type BackendErrorOptions } from '../backend.ts'
+import { BackendError, type BackendErrorOptions } from '../contract/backend.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 
 /** Who was asked, for messages: a backend and the endpoint. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../contract/clock.ts'
 
 export interface IdleTimer {
   /** Something came: the time starts anew. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../contract/clock.ts'
 import type { HttpCall, HttpClient } from './create-client.ts'
 import type { HangUp } from './delivery.ts'
 

@@ -1,4 +1,4 @@
-import { BackendError, type GenerationEvent } from '../backend.ts'
+import { BackendError, type GenerationEvent } from '../contract/backend.ts'
 import type { Chunk } from './answer.ts'
 import type { Collector } from './collect-answer.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { Turn } from '../prompt.ts'
+import type { Turn } from '../contract/prompt.ts'
 
 export type RequestBody = Record<string, unknown>
 

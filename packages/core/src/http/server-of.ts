@@ -1,4 +1,4 @@
-import type { BackendServer } from '../backend.ts'
+import type { BackendServer } from '../contract/backend.ts'
 
 /** Host and port of a base URL; a user or a path in it stays out of traces. */
 export function serverOf(provider: string, url: string): BackendServer {

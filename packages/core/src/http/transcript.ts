@@ -1,4 +1,4 @@
-import type { Turn } from '../prompt.ts'
+import type { Turn } from '../contract/prompt.ts'
 
 /** How a conversation is written for an endpoint that takes one text. Each pair goes before and after a turn's text. */
 export interface TranscriptTemplate {

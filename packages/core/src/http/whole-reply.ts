@@ -1,4 +1,4 @@
-import { BackendError } from '../backend.ts'
+import { BackendError } from '../contract/backend.ts'
 import { at, type ErrorPlace } from './errors.ts'
 
 /** A reply whose body has come to its end. */

@@ -1,7 +1,7 @@
-import { BackendError, type GenerationEnd, type GenerationRequest } from '../backend.ts'
+import { BackendError, type GenerationEnd, type GenerationRequest } from '../contract/backend.ts'
+import type { FinishReason, Usage } from '../contract/outcome.ts'
 import { type RawAnswer, toEnd } from '../http/answer.ts'
 import { at, type ErrorPlace } from '../http/errors.ts'
-import type { FinishReason, Usage } from '../outcome.ts'
 
 export interface AnswerContext {
   readonly place: ErrorPlace

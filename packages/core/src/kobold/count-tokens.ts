@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { BackendError, type GenerationRequest } from '../backend.ts'
+import { BackendError, type GenerationRequest } from '../contract/backend.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import { connectionError, statusError } from '../http/errors.ts'
 import { writeBody } from '../http/request-body.ts'

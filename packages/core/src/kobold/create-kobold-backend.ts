@@ -1,4 +1,4 @@
-import { type Backend, BackendError, type Endpoint } from '../backend.ts'
+import { type Backend, BackendError, type Endpoint } from '../contract/backend.ts'
 import { createClient } from '../http/create-client.ts'
 import { serverOf } from '../http/server-of.ts'
 import { countTokens } from './count-tokens.ts'

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Endpoint, GenerationRequest } from '../backend.ts'
+import type { Endpoint, GenerationRequest } from '../contract/backend.ts'
 import type { Chunk, RawAnswer } from '../http/answer.ts'
 import { readChatChunk, readChatReply, readTextChunk, readTextReply } from '../http/read-completion.ts'
 import type { RequestBody } from '../http/request-body.ts'

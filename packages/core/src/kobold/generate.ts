@@ -1,4 +1,4 @@
-import type { GenerationEvent, GenerationOptions, GenerationRequest } from '../backend.ts'
+import type { GenerationEvent, GenerationOptions, GenerationRequest } from '../contract/backend.ts'
 import { checkBodySize, checkRequest } from '../http/check-request.ts'
 import { aborted } from '../http/errors.ts'
 import { guardCall } from '../http/guard-call.ts'

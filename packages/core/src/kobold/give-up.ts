@@ -1,4 +1,4 @@
-import { BackendError } from '../backend.ts'
+import { BackendError } from '../contract/backend.ts'
 import { aborted, at, connectionError, stoppedError } from '../http/errors.ts'
 import type { Step } from '../http/guard-call.ts'
 import type { Run } from './run.ts'

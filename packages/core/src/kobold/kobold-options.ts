@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../contract/clock.ts'
+import { type Logger, silentLogger } from '../contract/logger.ts'
 import { check, checkCommonOptions } from '../http/check-options.ts'
 import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
-import { type Logger, silentLogger } from '../logger.ts'
 import { readBaseUrl } from './base-url.ts'
 
 /** Options of `createKoboldBackend`. A bad value throws a `TypeError` that names it. */

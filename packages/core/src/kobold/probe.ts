@@ -1,5 +1,5 @@
 import type * as v from 'valibot'
-import type { BackendState } from '../backend.ts'
+import type { BackendState } from '../contract/backend.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import { aborted } from '../http/errors.ts'

@@ -1,4 +1,4 @@
-import type { GenerationEnd } from '../backend.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
 import { statusError } from '../http/errors.ts'
 import { parseReply, type WholeReply, wrongShape } from '../http/whole-reply.ts'
 import { finishAnswer } from './answer.ts'

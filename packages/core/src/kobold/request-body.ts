@@ -1,7 +1,7 @@
-import type { GenerationRequest } from '../backend.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
+import type { Parameters } from '../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
-import type { Parameters } from '../prompt.ts'
 import { JSON_OBJECT_GRAMMAR } from './json-object-grammar.ts'
 
 export interface BodyOptions {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../contract/clock.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import { versionReply } from './wire.ts'
 

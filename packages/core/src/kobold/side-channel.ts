@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../contract/clock.ts'
 import type { HttpCall, HttpClient } from '../http/create-client.ts'
 import { isRefused } from '../http/errors.ts'
 import { abortReply, perfReply } from './wire.ts'

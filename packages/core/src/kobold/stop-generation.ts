@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, sleep } from '../contract/clock.ts'
 import type { AbortAnswer, PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
 
 /** How a generation is known to be over: its call ended, the server is idle, or the server is dead. */

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../clock.ts'
+import { type Clock, sleep } from '../contract/clock.ts'
 import { createIdleTimer, type IdleTimer } from '../http/idle-timer.ts'
 import type { PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
 

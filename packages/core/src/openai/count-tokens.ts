@@ -1,5 +1,5 @@
 import type * as v from 'valibot'
-import type { GenerationRequest } from '../backend.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import { defined, type RequestBody, toMessage, writeBody } from '../http/request-body.ts'
 import { renderTurns } from '../http/transcript.ts'

@@ -1,4 +1,4 @@
-import type { Endpoint, GenerationRequest } from '../backend.ts'
+import type { Endpoint, GenerationRequest } from '../contract/backend.ts'
 import type { Chunk, RawAnswer } from '../http/answer.ts'
 import { readChatChunk, readChatReply, readTextChunk, readTextReply } from '../http/read-completion.ts'
 import type { RequestBody } from '../http/request-body.ts'

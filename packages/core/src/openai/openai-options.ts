@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../contract/clock.ts'
 import { check, checkCommonOptions, isText } from '../http/check-options.ts'
 import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
 import { type ApiRoot, readApiRoot } from './api-root.ts'

@@ -1,5 +1,5 @@
 import type * as v from 'valibot'
-import { BackendError, type BackendState } from '../backend.ts'
+import { BackendError, type BackendState } from '../contract/backend.ts'
 import { askFor } from '../http/ask-for.ts'
 import { aborted, statusError } from '../http/errors.ts'
 import { lookAside, type SideView } from './look-aside.ts'

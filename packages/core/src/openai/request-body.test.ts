@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { GenerationRequest } from '../backend.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
 import { alpacaTemplate } from '../http/transcript.ts'
 import { fullDialect } from './dialect.ts'
 import { chatBody, textBody } from './request-body.ts'

@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../backend.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 import type { Dialect } from './dialect.ts'

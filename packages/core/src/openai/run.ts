@@ -1,5 +1,5 @@
-import type { GenerationRequest } from '../backend.ts'
-import type { Clock } from '../clock.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
+import type { Clock } from '../contract/clock.ts'
 import type { HttpClient } from '../http/create-client.ts'
 import type { ErrorPlace } from '../http/errors.ts'
 import type { CallGuard } from '../http/guard-call.ts'

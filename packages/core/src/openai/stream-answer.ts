@@ -1,4 +1,4 @@
-import { BackendError, type GenerationEvent } from '../backend.ts'
+import { BackendError, type GenerationEvent } from '../contract/backend.ts'
 import type { Chunk } from '../http/answer.ts'
 import { collectAnswer } from '../http/collect-answer.ts'
 import { stoppedError } from '../http/errors.ts'

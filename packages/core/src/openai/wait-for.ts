@@ -1,4 +1,4 @@
-import { BackendError } from '../backend.ts'
+import { BackendError } from '../contract/backend.ts'
 import { aborted, at, connectionError } from '../http/errors.ts'
 import type { Interrupt } from '../http/guard-call.ts'
 import type { Run } from './run.ts'

@@ -1,4 +1,4 @@
-import type { GenerationEnd } from '../backend.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
 import { parseReply, readWhole } from '../http/whole-reply.ts'
 import { finishAnswer, isErrorFrame, notAnAnswer } from './answer.ts'
 import type { Run } from './run.ts'

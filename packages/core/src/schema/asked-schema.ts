@@ -1,6 +1,6 @@
+import type { Parameters, Prompt } from '../contract/prompt.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 import type { TicketEvent } from '../event.ts'
-import type { Parameters, Prompt } from '../prompt.ts'
-import type { JsonSchema } from './shape.ts'
 
 /** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
 export function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {

@@ -1,5 +1,5 @@
-import type { GenerationEnd } from '../backend.ts'
-import { isWithinDepth } from '../event.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
+import { isWithinDepth } from '../contract/json-value.ts'
 import { type Candidate, findJson } from './find-json.ts'
 import { ANSWER_LIMITS } from './schema-limits.ts'
 import type { CheckedAnswer, Problem, Validate } from './shape.ts'

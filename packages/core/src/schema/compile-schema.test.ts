@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 import { compileSchema } from './compile-schema.ts'
-import type { JsonSchema } from './shape.ts'
 
 async function rulesOf(schema: JsonSchema, value: unknown): Promise<string[]> {
   const compiled = compileSchema(schema)

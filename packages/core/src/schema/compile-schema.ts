@@ -1,11 +1,12 @@
 import { Ajv2020, type ErrorObject, type Format, type ValidateFunction } from 'ajv/dist/2020.js'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
-import { failure, type Result, success } from '../failure.ts'
+import { failure, type Result, success } from '../contract/failure.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 import { type CheckBudget, createCheckBudget, OverBudget } from './check-budget.ts'
 import { COUNTED, copySchema } from './copy-schema.ts'
 import { createPattern, type Pattern, PatternError } from './pattern.ts'
 import { ANSWER_LIMITS } from './schema-limits.ts'
-import type { JsonSchema, Problem, Validate, Verdict } from './shape.ts'
+import type { Problem, Validate, Verdict } from './shape.ts'
 import { hasUniqueItems } from './unique-items.ts'
 
 /**

@@ -1,7 +1,7 @@
-import { kindOf } from '../describe-issue.ts'
-import { failure, type Result, success } from '../failure.ts'
+import { failure, type Result, success } from '../contract/failure.ts'
+import { kindOf } from '../contract/json-value.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 import { SCHEMA_LIMITS } from './schema-limits.ts'
-import type { JsonSchema } from './shape.ts'
 
 /** Keyword of ours, put beside every reference so that following one is counted. */
 export const COUNTED = 'ai-ticket-counted'

@@ -1,6 +1,6 @@
-import type { GenerationEnd } from '../backend.ts'
 import { type CallFailure, foundByDesk } from '../classify.ts'
-import type { SchemaError } from '../outcome.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
+import type { SchemaError } from '../contract/outcome.ts'
 import type { CheckedAnswer, Problem, Shape } from './shape.ts'
 
 export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>

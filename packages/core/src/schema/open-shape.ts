@@ -1,10 +1,11 @@
-import { type Result, success } from '../failure.ts'
+import { type Result, success } from '../contract/failure.ts'
+import type { JsonSchema, StandardSchema } from '../contract/standard-schema.ts'
 import { checkAnswer } from './check-answer.ts'
 import { readPartial } from './read-partial.ts'
 import { repairTurns } from './repair-turns.ts'
-import type { JsonSchema, Shape, Validate } from './shape.ts'
+import type { Shape, Validate } from './shape.ts'
 import { describeIn, shortForm } from './short-form.ts'
-import { isStandardSchema, type StandardSchema, toJsonSchema, validateBy } from './standard-schema.ts'
+import { isStandardSchema, toJsonSchema, validateBy } from './standard-schema.ts'
 
 /** Schemas of one program are few and come again and again. */
 const MOST_KEPT = 200

@@ -1,4 +1,4 @@
-import type { Turn } from '../prompt.ts'
+import type { Turn } from '../contract/prompt.ts'
 import type { Problem } from './shape.ts'
 
 /** More is no help: the first problems are the cause of the rest. */

@@ -1,8 +1,7 @@
-import type { GenerationEnd } from '../backend.ts'
-import type { SchemaError } from '../outcome.ts'
-import type { Turn } from '../prompt.ts'
-
-export type JsonSchema = Record<string, unknown>
+import type { GenerationEnd } from '../contract/backend.ts'
+import type { SchemaError } from '../contract/outcome.ts'
+import type { Turn } from '../contract/prompt.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 
 /** What a value is worth: the data that a program gets, or what is wrong with it. */
 export type Verdict =

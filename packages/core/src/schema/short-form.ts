@@ -1,5 +1,5 @@
-import type { Turn } from '../prompt.ts'
-import type { JsonSchema } from './shape.ts'
+import type { Turn } from '../contract/prompt.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 
 /** What says nothing to a model about the answer. */
 const SILENT = new Set(['$schema', '$id', '$comment', 'title', 'examples', 'default', '~standard'])

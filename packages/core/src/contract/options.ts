@@ -1,13 +1,14 @@
 import * as v from 'valibot'
 import type { Backend } from './backend.ts'
-import type { Clock } from './clock.ts'
-import { systemClock } from './clock.ts'
-import { describeIssue } from './describe-issue.ts'
-import { MAX_TIMEOUT_MS } from './event.ts'
-import { CONTEXT_POLICIES, type ContextPolicy } from './fit-context.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { describeIssue } from './json-value.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { guardObserver, type Observer } from './observer.ts'
 import type { Outcome } from './outcome.ts'
+import { CONTEXT_POLICIES, type ContextPolicy } from './prompt.ts'
+
+/** The longest time an event may ask for, in milliseconds. */
+export const MAX_TIMEOUT_MS = 3_600_000
 
 /** A backend and how the desk uses it. */
 export interface BackendEntry {

@@ -1,6 +1,6 @@
+import type { DeepPartial } from './deep-partial.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
-import type { DeepPartial } from './schema/deep-partial.ts'
-import type { DataOf, StandardSchema } from './schema/standard-schema.ts'
+import type { DataOf, StandardSchema } from './standard-schema.ts'
 
 /** What a caller may say beside the event itself. */
 export interface EventOptions {
@@ -162,4 +162,9 @@ export interface Dispatcher extends AsyncDisposable {
   report(): DeskReport
   /** Stops accepting, ends what is in hand, closes what the dispatcher opened. May be called twice. */
   close(options?: CloseOptions): Promise<void>
+}
+
+export interface Delta {
+  readonly text: string
+  readonly reasoning?: string
 }

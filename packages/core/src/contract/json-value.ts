@@ -1,5 +1,8 @@
 import type * as v from 'valibot'
 
+/** Deeper values overflow the stack of JSON.stringify in callers and stores. */
+export const MAX_DEPTH = 64
+
 /** `parameters.stop[2]`: the path of the first issue, as a person would write it. */
 export function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {
   let path = root
@@ -66,4 +69,21 @@ const nameType = (expected: string): string => TYPES[expected] ?? 'of another ty
 function describeUnion(expected: string | null): string {
   const names = (expected ?? '').replace(/[()]/g, '').split(' | ').map(nameType)
   return [...new Set(names)].join(' or ')
+}
+
+/** True when no list or object lies deeper than so many levels. Walks without recursion; cycles count as too deep. */
+export function isWithinDepth(value: unknown, maximum: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  let level: object[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= maximum) return false
+    const below: object[] = []
+    for (const item of level) {
+      for (const child of Object.values(item)) {
+        if (typeof child === 'object' && child !== null) below.push(child)
+      }
+    }
+    level = below
+  }
+  return true
 }

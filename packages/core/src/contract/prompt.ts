@@ -1,3 +1,5 @@
+export const CONTEXT_POLICIES = ['refuse', 'drop_oldest', 'off'] as const satisfies readonly ContextPolicy[]
+
 /** A part of a turn that is not text: an image, as a URL or a data URL. */
 export interface ImagePart {
   type: 'image_url'
@@ -49,3 +51,9 @@ export interface Prompt {
   text: string
   parameters: Parameters
 }
+
+/**
+ * What happens to a prompt that does not fit: `refuse` it (`context_length_exceeded`), `drop_oldest` turns but never a
+ * system turn nor the last user turn, or `off`: send it as it is, and let the server cut it.
+ */
+export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
