@@ -1,10 +1,10 @@
-import { createConsolaLogger } from './consola-logger.ts'
+import { createKoboldBackend } from './backends/kobold/create-kobold-backend.ts'
 import type { Dispatcher, EventOptions, SchemaOptions } from './contract/dispatcher.ts'
 import type { DataOutcome, FailureOutcome, Outcome } from './contract/outcome.ts'
 import type { DataOf, StandardSchema } from './contract/standard-schema.ts'
 import { createDispatcher } from './create-dispatcher.ts'
-import { createKoboldBackend } from './kobold/create-kobold-backend.ts'
-import { parseLogLevel } from './log-level.ts'
+import { createConsolaLogger } from './telemetry/consola-logger.ts'
+import { parseLogLevel } from './telemetry/log-level.ts'
 
 const DEFAULT_URL = 'http://localhost:5001/api'
 

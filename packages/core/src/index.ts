@@ -1,4 +1,14 @@
-export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './consola-logger.ts'
+export { readRetryAfter } from './backends/http/retry-after.ts'
+export {
+  alpacaTemplate,
+  type Transcript,
+  type TranscriptTemplate,
+  writeTranscript,
+} from './backends/http/transcript.ts'
+export { createKoboldBackend } from './backends/kobold/create-kobold-backend.ts'
+export type { KoboldBackendOptions } from './backends/kobold/kobold-options.ts'
+export { createOpenAIBackend } from './backends/openai/create-openai-backend.ts'
+export type { OpenAIBackendOptions } from './backends/openai/openai-options.ts'
 export {
   type Backend,
   BackendError,
@@ -62,18 +72,8 @@ export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './cont
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
-export { readRetryAfter } from './http/retry-after.ts'
-export {
-  alpacaTemplate,
-  type Transcript,
-  type TranscriptTemplate,
-  writeTranscript,
-} from './http/transcript.ts'
-export { type EventInspection, inspectEvent } from './inspect-event.ts'
-export { createKoboldBackend } from './kobold/create-kobold-backend.ts'
-export type { KoboldBackendOptions } from './kobold/kobold-options.ts'
-export { type LogLevel, parseLogLevel } from './log-level.ts'
-export { createOpenAIBackend } from './openai/create-openai-backend.ts'
-export type { OpenAIBackendOptions } from './openai/openai-options.ts'
-export { traceArrival } from './telemetry.ts'
-export type { TracedArrival } from './trace.ts'
+export { type EventInspection, inspectEvent } from './event/read-event.ts'
+export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './telemetry/consola-logger.ts'
+export { traceArrival } from './telemetry/load-tracing.ts'
+export { type LogLevel, parseLogLevel } from './telemetry/log-level.ts'
+export type { TracedArrival } from './telemetry/trace.ts'

@@ -1,21 +1,21 @@
-import { attempt } from './attempt.ts'
+import type { Shape } from './answer-schema/answer-schema.ts'
+import { attempt } from './attempt/attempt.ts'
+import { type Answer, respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
 import type { EventOptions } from './contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from './contract/failure.ts'
 import { writes } from './contract/logger.ts'
 import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import type { Prompt } from './contract/prompt.ts'
-import { createId } from './create-id.ts'
-import type { Desk } from './desk.ts'
-import { parseEvent, readEventId, type TicketEvent } from './event.ts'
-import { extractPrompt } from './extract-prompt.ts'
-import { type Answer, respondWithAnswer, respondWithFailure } from './respond.ts'
-import type { Run, RunFailure, Sink } from './run.ts'
-import { askedSchema, withoutFormat } from './schema/asked-schema.ts'
-import type { Shape } from './schema/shape.ts'
-import { likelyTokens } from './speed-estimate.ts'
-import type { Work } from './station.ts'
-import { traceIdOf, tracing } from './telemetry.ts'
+import { askedSchema, withoutFormat } from './event/asked-schema.ts'
+import { createId } from './event/create-id.ts'
+import { parseEvent, readEventId, type TicketEvent } from './event/event.ts'
+import { extractPrompt } from './event/extract-prompt.ts'
+import type { Run, RunFailure, Sink } from './event/run.ts'
+import type { Work } from './scheduler/backend-slots.ts'
+import type { Desk } from './scheduler/scheduler.ts'
+import { likelyTokens } from './scheduler/speed-estimate.ts'
+import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
@@ -72,7 +72,7 @@ const hasSchema = ({ event, prompt }: Asked, { schema }: EventOptions): boolean 
 
 /** What schemas need is loaded at the first event that has one. */
 async function openShape(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
-  const { openJsonShape, openStandardShape } = await import('./schema/open-shape.ts')
+  const { openJsonShape, openStandardShape } = await import('./answer-schema/open-answer-schema.ts')
   const prompt = withoutFormat(asked.prompt)
   if (schema !== undefined) return success({ ...asked, prompt, shape: await openStandardShape(schema) })
   const shape = await openJsonShape(askedSchema(asked.event, asked.prompt) ?? {})

@@ -1,6 +1,6 @@
 import type { StreamEvent } from './contract/dispatcher.ts'
 import type { Outcome } from './contract/outcome.ts'
-import type { Sink } from './run.ts'
+import type { Sink } from './event/run.ts'
 
 /**
  * Runs an event with a sink and yields what comes. One delta is in hand at a time: the backend is read no faster than

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { openJsonShape, openStandardShape } from '../src/schema/open-shape.ts'
-import type { Shape } from '../src/schema/shape.ts'
+import type { Shape } from '../src/answer-schema/answer-schema.ts'
+import { openJsonShape, openStandardShape } from '../src/answer-schema/open-answer-schema.ts'
 import { ticketsAnswer, ticketsJson, ticketsValibot } from './schema-answer.ts'
 
 async function medianMs(shape: Shape, answer: string): Promise<number> {

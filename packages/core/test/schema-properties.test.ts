@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openJsonShape } from '../src/schema/open-shape.ts'
+import { openJsonShape } from '../src/answer-schema/open-answer-schema.ts'
 import { type SchemaPair, schemaPair } from './schema-values.ts'
 
 async function check(schema: Record<string, unknown>, text: string, rawFinishReason = 'stop') {

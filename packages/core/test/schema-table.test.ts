@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openJsonShape } from '../src/schema/open-shape.ts'
+import { openJsonShape } from '../src/answer-schema/open-answer-schema.ts'
 import { BAD_ANSWERS } from './bad-answers.ts'
 import { SCHEMA_CASES } from './schema-cases.ts'
 

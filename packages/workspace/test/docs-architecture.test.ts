@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BackendError, type BackendErrorKind } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { classify } from '../../core/src/classify.ts'
+import { classify } from '../../core/src/attempt/classify.ts'
 import { codeBlocks, markOf, plain, ROOT, tableRows } from './markdown.ts'
 
 const trees = codeBlocks('docs/architecture.md').flatMap((block) => {
@@ -34,7 +34,7 @@ const kindRows = tableRows('docs/backends.md', ['kind', 'when', 'code'])
 const kinds = kindRows.map((row) => plain(row.kind) as BackendErrorKind)
 
 test('the page on backends has every kind of error', () => {
-  const source = readFileSync(join(ROOT, 'packages/core/src/backend.ts'), 'utf8')
+  const source = readFileSync(join(ROOT, 'packages/core/src/contract/backend.ts'), 'utf8')
   const [, union = ''] = /export type BackendErrorKind =\n([\s\S]*?)\n\n/.exec(source) ?? []
   expect(kinds).toEqual([...union.matchAll(/^ {2}\| '(\w+)'$/gm)].map(([, kind]) => kind))
 })

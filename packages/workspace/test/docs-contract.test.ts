@@ -9,7 +9,7 @@ import type {
   Tuning,
 } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import type { TicketEvent } from '../../core/src/event.ts'
+import type { TicketEvent } from '../../core/src/event/event.ts'
 import { ROOT, readPage, tableRows } from './markdown.ts'
 import { OPENAI_OPTIONS } from './openai-options.ts'
 

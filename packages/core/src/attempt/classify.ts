@@ -1,0 +1,85 @@
+import type { Problem } from '../answer-schema/answer-schema.ts'
+import { BackendError, type BackendErrorKind } from '../contract/backend.ts'
+import type { Failure, FailureCode } from '../contract/failure.ts'
+
+/** A failed call: the failure it counts as, and what the attempt loop needs to know beside the code. */
+export interface CallFailure extends Failure {
+  /** The endpoint is not there: no verdict about the event. */
+  readonly endpointMissing: boolean
+  /** The backend does not know the model: another one may. */
+  readonly modelUnknown: boolean
+  readonly status: number | undefined
+  readonly stopped: BackendError['stopped'] | undefined
+  readonly partial: string | undefined
+  /** What the backend itself said; undefined where the desk found the fault. */
+  readonly kind: BackendErrorKind | undefined
+  readonly isBusy: boolean
+  /** What is wrong with an answer that does not match its schema. */
+  readonly problems?: readonly Problem[]
+  /** Asking again would end there, too. */
+  readonly isBeyondRepair?: boolean
+}
+
+const CODE_OF_KIND = {
+  connect: 'api_connection_error',
+  disconnected: 'api_connection_error',
+  dead: 'api_timeout',
+  stalled: 'api_timeout',
+  status: 'api_server_error',
+  endpoint_missing: 'api_client_error',
+  not_json: 'api_response_format_error',
+  wrong_shape: 'api_response_structure_error',
+  lost: 'api_response_structure_error',
+  no_model: 'api_response_structure_error',
+  interrupted: 'api_stream_interrupted',
+  invalid_request: 'api_client_error',
+  aborted: 'cancelled',
+} as const satisfies Record<BackendErrorKind, FailureCode>
+
+/** Turns what a backend threw into a failure. The only place that picks an `api_…` code. */
+export function classify(error: unknown): CallFailure {
+  if (!(error instanceof BackendError)) {
+    const name = error instanceof Error ? error.name : typeof error
+    return foundByDesk({
+      code: 'internal_error',
+      details: `The backend adapter threw ${name}, which is not a BackendError; this is a bug of the adapter.`,
+    })
+  }
+  return {
+    code: codeOf(error),
+    details: error.message,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    endpointMissing: error.kind === 'endpoint_missing',
+    modelUnknown: error.reason === 'model_unknown',
+    status: error.status,
+    stopped: error.stopped,
+    partial: error.partial,
+    kind: error.kind,
+    isBusy: codeOf(error) === 'api_rate_limited',
+  }
+}
+
+/** A fault that the desk itself found in a call that had ended. */
+export const foundByDesk = (failure: Failure): CallFailure => ({
+  ...failure,
+  endpointMissing: false,
+  modelUnknown: false,
+  status: undefined,
+  stopped: undefined,
+  partial: undefined,
+  kind: undefined,
+  isBusy: false,
+})
+
+function codeOf(error: BackendError): FailureCode {
+  return error.kind === 'status' ? codeOfStatus(error) : CODE_OF_KIND[error.kind]
+}
+
+function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {
+  if (reason === 'context_length') return 'context_length_exceeded'
+  if (status === 401 || status === 403) return 'api_authentication_error'
+  if (reason === 'busy' || status === 429) return 'api_rate_limited'
+  // KoboldCPP answers 500 where a request is wrong, and that never gets better.
+  if (reason === 'bad_input' || reason === 'model_unknown') return 'api_client_error'
+  return status >= 500 ? 'api_server_error' : 'api_client_error'
+}

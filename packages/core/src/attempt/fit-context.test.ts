@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import type { Turn } from '../contract/prompt.ts'
+import { type Fitting, fitContext, wasTruncated } from './fit-context.ts'
+
+const user = (content: string): Turn => ({ role: 'user', content })
+const system: Turn = { role: 'system', content: 'Be brief.' }
+
+/** One token for each character of the turns. */
+const countCharacters = async (turns: readonly Turn[]) =>
+  turns.reduce((sum, { content }) => sum + (content?.length ?? 0), 0)
+
+const fitting = (options: Partial<Fitting> & Pick<Fitting, 'turns'>): Fitting => ({
+  maxTokens: undefined,
+  defaultMaxTokens: 512,
+  policy: 'refuse',
+  contextLength: async () => 2_048,
+  count: countCharacters,
+  ...options,
+})
+
+async function fitted(options: Parameters<typeof fitting>[0]) {
+  const result = await fitContext(fitting(options))
+  if (!result.ok) throw new Error(result.failure.details)
+  return result.value
+}
+
+const refuseToCount = async (): Promise<number> => {
+  throw new Error('nobody should count')
+}
+
+test('a short prompt is sent as it is, and nobody is asked anything', async () => {
+  const turns = [user('Hi')]
+  expect(await fitted({ turns, maxTokens: 100, count: refuseToCount, contextLength: refuseToCount })).toEqual(
+    {
+      turns,
+      maxTokens: 100,
+      promptTokens: undefined,
+      dropped: [],
+    },
+  )
+})
+
+test('nothing is counted while an upper bound fits', async () => {
+  const turns = [user('x'.repeat(1_400))]
+  expect(await fitted({ turns, count: refuseToCount })).toMatchObject({ maxTokens: 512 })
+})
+
+test('the default answer takes the room that is left', async () => {
+  expect(await fitted({ turns: [user('x'.repeat(1_948))] })).toMatchObject({
+    maxTokens: 100,
+    promptTokens: 1_948,
+  })
+})
+
+test('a given max_tokens is kept, and a prompt too long beside it refused with the numbers', async () => {
+  const result = await fitContext(fitting({ turns: [user('x'.repeat(1_948))], maxTokens: 101 }))
+  expect(result).toMatchObject({ ok: false, failure: { code: 'context_length_exceeded' } })
+  expect(result).toMatchObject({ failure: { details: expect.stringContaining('1948 tokens') } })
+  expect(result).toMatchObject({
+    failure: { details: expect.stringContaining('needs 101, but the context holds 2048') },
+  })
+})
+
+test('drop_oldest leaves out whole turns, never the system turn nor the last user turn', async () => {
+  const turns = [user('a'.repeat(900)), system, user('b'.repeat(900)), user('c'.repeat(900))]
+  const fit = await fitted({ turns, policy: 'drop_oldest', maxTokens: 200 })
+  expect(fit).toMatchObject({ dropped: [0], turns: [system, turns[2], turns[3]], promptTokens: 1_809 })
+})
+
+test('drop_oldest refuses where even that is too long', async () => {
+  const turns = [user('a'.repeat(900)), system, user('c'.repeat(2_000))]
+  const result = await fitContext(fitting({ turns, policy: 'drop_oldest', maxTokens: 200 }))
+  expect(result).toMatchObject({ ok: false, failure: { code: 'context_length_exceeded' } })
+})
+
+test.each<[string, Partial<Fitting>]>([
+  ['the policy is off', { policy: 'off' }],
+  ['nobody knows the context', { contextLength: async () => undefined }],
+  ['the backend cannot count', { count: async () => undefined }],
+])('where %s everything is sent', async (_name, options) => {
+  const turns = [user('x'.repeat(9_000))]
+  expect(await fitted({ turns, ...options })).toMatchObject({ turns, maxTokens: 512, dropped: [] })
+})
+
+test('a cut prompt is caught by the count, or by its words', () => {
+  const fit = { turns: [user('word '.repeat(100))], maxTokens: 1, dropped: [] }
+  expect(wasTruncated({ ...fit, promptTokens: 1_000 }, 500)).toBe(true)
+  expect(wasTruncated({ ...fit, promptTokens: 1_000 }, 980)).toBe(false)
+  expect(wasTruncated({ ...fit, promptTokens: undefined }, 40)).toBe(true)
+  expect(wasTruncated({ ...fit, promptTokens: undefined }, 100)).toBe(false)
+  expect(wasTruncated({ ...fit, promptTokens: undefined }, undefined)).toBe(false)
+})

@@ -1,0 +1,128 @@
+import { type Failure, failure, type Result, success } from '../contract/failure.ts'
+import type { ContextPolicy, Turn } from '../contract/prompt.ts'
+import { leastTokens, mostTokens } from './prompt-size.ts'
+
+/** What is sent, so that prompt and answer fit. */
+export interface Fit {
+  readonly turns: readonly Turn[]
+  readonly maxTokens: number
+  /** Tokens of the prompt by the backend's own tokenizer, where it was asked. */
+  readonly promptTokens: number | undefined
+  /** Places of the turns that were left out, in the conversation as it came. */
+  readonly dropped: readonly number[]
+}
+
+export interface Fitting {
+  readonly turns: readonly Turn[]
+  /** Given by the caller: it is kept. Undefined: the default, or what room there is. */
+  readonly maxTokens: number | undefined
+  readonly defaultMaxTokens: number
+  readonly policy: ContextPolicy
+  /** Tokens that the backend holds, prompt and answer together; undefined: nobody knows. */
+  contextLength(): Promise<number | undefined>
+  /** Undefined: the backend cannot count, or failed to. */
+  count(turns: readonly Turn[]): Promise<number | undefined>
+}
+
+/** A shorter answer than this is of no use to anybody who did not ask for it. */
+const LEAST_ANSWER = 16
+/** No server that generates text holds less: below this nobody is asked for its context. */
+const LEAST_CONTEXT = 512
+/** Each round drops what the last count showed to be too much; more rounds mean that counting does not converge. */
+const MAX_ROUNDS = 8
+
+/**
+ * Makes the conversation fit the context of one backend. Tokens are counted only where an upper bound (bytes of UTF-8
+ * and 64 for each turn) is too long; a backend that cannot count is sent everything. A promise only where the backend
+ * has to be asked: most prompts are short.
+ */
+export function fitContext(fitting: Fitting): Result<Fit> | Promise<Result<Fit>> {
+  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
+  const wanted = maxTokens ?? defaultMaxTokens
+  const bound = mostTokens(turns)
+  if (policy !== 'off' && bound + wanted > LEAST_CONTEXT) return fitByCount(fitting, { wanted, bound })
+  return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
+}
+
+async function fitByCount(
+  fitting: Fitting,
+  { wanted, bound }: { wanted: number; bound: number },
+): Promise<Result<Fit>> {
+  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
+  const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
+  const context = await fitting.contextLength()
+  if (context === undefined || bound + wanted <= context) return asItIs
+  const counted = await fitting.count(turns)
+  if (counted === undefined) return asItIs
+  const room = context - (maxTokens ?? Math.min(defaultMaxTokens, LEAST_ANSWER))
+  const fit =
+    counted <= room
+      ? { turns, promptTokens: counted, dropped: [] }
+      : await shorten(fitting, { counted, room })
+  if (!fit) return failure(tooLong({ counted, wanted: maxTokens ?? LEAST_ANSWER, context, policy }))
+  return success({ ...fit, maxTokens: maxTokens ?? Math.min(defaultMaxTokens, context - fit.promptTokens) })
+}
+
+interface Shortened {
+  readonly turns: readonly Turn[]
+  readonly promptTokens: number
+  readonly dropped: readonly number[]
+}
+
+async function shorten(
+  { turns, policy, count }: Fitting,
+  { counted, room }: { counted: number; room: number },
+): Promise<Shortened | undefined> {
+  if (policy !== 'drop_oldest') return undefined
+  const lastUser = turns.findLastIndex(({ role }) => role === 'user')
+  const droppable = turns.flatMap(({ role }, index) =>
+    role === 'system' || index >= lastUser ? [] : [index],
+  )
+  const bytesPerToken = mostTokens(turns) / counted
+  const dropped: number[] = []
+  let promptTokens = counted
+  for (let round = 0; round < MAX_ROUNDS && promptTokens > room; round++) {
+    let excess = (promptTokens - room) * bytesPerToken
+    if (droppable.length === 0) return undefined
+    while (excess > 0 && droppable.length > 0) {
+      const index = droppable.shift()
+      if (index === undefined) break
+      dropped.push(index)
+      excess -= mostTokens(turns.slice(index, index + 1))
+    }
+    const left = await count(turns.filter((_, index) => !dropped.includes(index)))
+    if (left === undefined) return undefined
+    promptTokens = left
+  }
+  if (promptTokens > room) return undefined
+  return { turns: turns.filter((_, index) => !dropped.includes(index)), promptTokens, dropped }
+}
+
+function tooLong(size: { counted: number; wanted: number; context: number; policy: ContextPolicy }): Failure {
+  const { counted, wanted, context, policy } = size
+  const remedy =
+    policy === 'drop_oldest'
+      ? 'the system turns and the last user turn alone are too long; shorten them or ask for less'
+      : 'shorten the prompt, ask for fewer `max_tokens`, or set `context_policy` to `drop_oldest`'
+  return {
+    code: 'context_length_exceeded',
+    details: `The prompt has ${counted} tokens and the answer needs ${wanted}, but the context holds ${context}: ${remedy}.`,
+  }
+}
+
+/** Tags and counts differ a little between a tokenizer's answer and a generation. */
+const SLACK_RATIO = 0.1
+const SLACK_TOKENS = 32
+
+/**
+ * Whether the server read less than it was sent. Known where the prompt was counted before, and where fewer tokens
+ * were read than the prompt has half words. A server without real counts cannot be caught.
+ */
+export function wasTruncated(fit: Fit, promptTokens: number | undefined): boolean {
+  if (promptTokens === undefined) return false
+  if (fit.promptTokens !== undefined) {
+    return promptTokens < fit.promptTokens * (1 - SLACK_RATIO) - SLACK_TOKENS
+  }
+  const least = leastTokens(fit.turns)
+  return least !== undefined && promptTokens < least
+}

@@ -1,0 +1,58 @@
+import type { CheckedAnswer, Problem, Shape } from '../answer-schema/answer-schema.ts'
+import type { GenerationEnd } from '../contract/backend.ts'
+import type { SchemaError } from '../contract/outcome.ts'
+import { type CallFailure, foundByDesk } from './classify.ts'
+
+export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>
+
+/** An answer held against the schema: its data, or the failure that it counts as. Never throws. */
+export async function holdAgainst(shape: Shape, end: GenerationEnd): Promise<MatchingAnswer | CallFailure> {
+  try {
+    const checked = await shape.check(end)
+    return checked.ok ? checked : mismatch(end, checked)
+  } catch (error) {
+    const name = error instanceof Error ? error.name : typeof error
+    return foundByDesk({
+      code: 'configuration_error',
+      details: `The schema of the event threw ${name} when it read an answer; this is a bug of the schema.`,
+    })
+  }
+}
+
+function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
+  const { problems, isCutOff } = checked
+  const details = isCutOff ? describeCut(end) : `The answer does not match the schema: ${listed(problems)}.`
+  return {
+    ...foundByDesk({ code: 'output_schema_mismatch', details }),
+    partial: end.text,
+    problems,
+    isBeyondRepair: isCutOff || problems.some(({ rule }) => rule === 'complexity'),
+  }
+}
+
+const describeCut = ({ finish_reason }: GenerationEnd) =>
+  finish_reason === 'length'
+    ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
+    : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
+
+/** So many fit into one line. */
+const MOST_LISTED = 3
+
+function listed(problems: readonly Problem[]): string {
+  const shown = problems.slice(0, MOST_LISTED).map(({ path, rule }) => `${path || 'as a whole'} (${rule})`)
+  const more = problems.length - shown.length
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
+}
+
+/** A wild answer breaks every rule; nobody reads all of that. */
+const MOST_REPORTED = 20
+
+/** What may leave the desk: places and rules, each once, without the values. */
+export function reported(problems: readonly Problem[]): SchemaError[] {
+  const seen = new Map<string, SchemaError>()
+  for (const { path, rule } of problems) {
+    if (seen.size >= MOST_REPORTED) break
+    seen.set(`${path} ${rule}`, { path, rule })
+  }
+  return [...seen.values()]
+}

@@ -1,0 +1,92 @@
+import { FAILURES } from '../contract/failure.ts'
+import type { CallFailure } from './classify.ts'
+
+/** Where an event stands when a call has failed. */
+export interface Position {
+  /** Calls of this endpoint so far for this visit, the failed one included. */
+  readonly calls: number
+  /** The most calls of one endpoint. */
+  readonly maxCalls: number
+  /** More endpoints of this backend can carry the request. */
+  readonly hasNextEndpoint: boolean
+  /** Another backend has not been tried yet and may be asked. */
+  readonly hasOtherBackend: boolean
+  /** That other backend is known to answer. */
+  readonly otherIsReady: boolean
+  /** Its port is closed, and it answered not long ago: it loads a model. */
+  readonly isLoading: boolean
+  /** A delta has been handed on: nothing can be taken back. */
+  readonly handedOn: boolean
+  /** Until the deadline of the event, in milliseconds. */
+  readonly timeLeftMs: number
+  /** The pause before the next repeat, in milliseconds. */
+  readonly backoffMs: number
+  /** False when the retry budget of the backend is spent. */
+  readonly mayRepeat: boolean
+  /** How often the model may still be asked to correct its answer. */
+  readonly repairsLeft: number
+  /** The call asked the backend to enforce a schema. */
+  readonly enforced: boolean
+}
+
+export type Step =
+  | { readonly type: 'repeat'; readonly afterMs: number }
+  /** Once more with the wrong answer and what is wrong with it. */
+  | { readonly type: 'repair' }
+  /** Once more, without asking the backend to enforce the schema. */
+  | { readonly type: 'relax' }
+  | { readonly type: 'next_endpoint' }
+  | { readonly type: 'next_backend' }
+  /** Back to the head of the line, until the backend is seen idle. */
+  | { readonly type: 'wait_in_line' }
+  | { readonly type: 'stop' }
+
+/** The one decision of the attempt loop, by the table of codes. Pure. */
+export function nextStep(failure: CallFailure, position: Position): Step {
+  if (position.handedOn) return { type: 'stop' }
+  if (position.isLoading && !(position.hasOtherBackend && position.otherIsReady))
+    return { type: 'wait_in_line' }
+  if (position.enforced && refusesSchema(failure)) return { type: 'relax' }
+  const repeat = repeatStep(failure, position)
+  if (repeat) return repeat
+  if (failure.endpointMissing) return fromNextEndpoint(position)
+  if (failure.modelUnknown) return fromNextBackend(position)
+  switch (FAILURES[failure.code].next) {
+    case 'next_endpoint':
+      return fromNextEndpoint(position)
+    case 'next_backend':
+      return fromNextBackend(position)
+    case 'wait_in_line':
+      if (position.hasOtherBackend) return { type: 'next_backend' }
+      return isInTime(failure.retryAfterMs ?? 0, position) ? { type: 'wait_in_line' } : { type: 'stop' }
+    case 'stop':
+      return { type: 'stop' }
+  }
+}
+
+/** A server that cannot take a schema refuses the whole request; without it the same request may be taken. */
+function refusesSchema({ code, kind, modelUnknown }: CallFailure): boolean {
+  return code === 'api_client_error' && (kind === 'status' || kind === 'invalid_request') && !modelUnknown
+}
+
+function repeatStep(failure: CallFailure, position: Position): Step | undefined {
+  if (FAILURES[failure.code].repeat === 'repair') {
+    return position.repairsLeft > 0 && !failure.isBeyondRepair ? { type: 'repair' } : undefined
+  }
+  if (failure.endpointMissing || position.calls >= position.maxCalls || !position.mayRepeat) return undefined
+  const rule = FAILURES[failure.code].repeat
+  if (rule === 'when_alone') {
+    if (position.hasOtherBackend && position.otherIsReady) return undefined
+  } else if (rule !== 'paced') return undefined
+  const afterMs = failure.retryAfterMs ?? position.backoffMs
+  // A pause that outlives the event would only end it later.
+  return isInTime(afterMs, position) ? { type: 'repeat', afterMs } : undefined
+}
+
+const isInTime = (afterMs: number, { timeLeftMs }: Position) => afterMs < timeLeftMs
+
+const fromNextEndpoint = (position: Position): Step =>
+  position.hasNextEndpoint ? { type: 'next_endpoint' } : fromNextBackend(position)
+
+const fromNextBackend = (position: Position): Step =>
+  position.hasOtherBackend ? { type: 'next_backend' } : { type: 'stop' }

@@ -1,0 +1,172 @@
+import type { Shape } from '../answer-schema/answer-schema.ts'
+import type { Endpoint, GenerationRequest } from '../contract/backend.ts'
+import { failure, type Result, success } from '../contract/failure.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { ContextPolicy, Turn } from '../contract/prompt.ts'
+import { ABORTED, untilAborted } from '../contract/until-aborted.ts'
+import { createId } from '../event/create-id.ts'
+import { endedBecause, type Run } from '../event/run.ts'
+import { canCarry } from '../scheduler/can-carry.ts'
+import type { Seat } from '../scheduler/lease.ts'
+import type { Desk } from '../scheduler/scheduler.ts'
+import { type Fit, fitContext } from './fit-context.ts'
+
+export interface AttemptContext extends ResolvedOptions {
+  readonly desk: Desk
+}
+
+/** Where the loop stands: one slot of one backend, one of its endpoints, so many calls. */
+export interface Cursor {
+  readonly seat: Seat
+  readonly endpoints: readonly Endpoint[]
+  fit: Fit
+  /** The backend is asked to enforce the schema of the event. */
+  enforced: boolean
+  /** It refused to, at this endpoint. */
+  relaxed: boolean
+  endpointIndex: number
+  calls: number
+  /** Those of the calls that asked for a corrected answer. */
+  repairs: number
+  waitedMs: number
+}
+
+/** Takes its place at a backend, with a conversation that fits there; leaves the slot where none does. */
+export async function openCursor(seat: Seat, run: Run, context: AttemptContext): Promise<Result<Cursor>> {
+  const endpoints = endpointsFor(run, seat)
+  const fit = { turns: run.prompt.turns, maxTokens: 0, promptTokens: undefined, dropped: [] }
+  const start = { endpointIndex: 0, calls: 0, repairs: 0, waitedMs: 0, enforced: false, relaxed: false }
+  const cursor: Cursor = { seat, endpoints, fit, ...start }
+  const fitted = run.shape
+    ? await fitForSchema(run, context, cursor, run.shape)
+    : await fitTurns(run, context, cursor, run.prompt.turns)
+  if (fitted.ok) return success(cursor)
+  seat.leave({ type: 'unused' })
+  return fitted
+}
+
+/** A schema goes before a continuation: an endpoint that obeys it need not take a text. */
+function endpointsFor({ prompt, continues, shape }: Run, { backend }: Seat): Endpoint[] {
+  const able = backend.endpoints.filter((endpoint) => canCarry(endpoint, prompt))
+  if (!continues || shape) return able
+  return [...able.filter(({ turns }) => !turns), ...able.filter(({ turns }) => turns)]
+}
+
+/** The conversation for an endpoint that enforces the schema, or for a model that is told of it. */
+export async function fitForSchema(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  shape: Shape,
+): Promise<Result<void>> {
+  const enforced = await untilAborted(enforces(run, cursor, shape), run.control.signal)
+  if (enforced === ABORTED) return failure(endedBecause(run))
+  cursor.enforced = enforced
+  const { turns } = run.prompt
+  const told = enforced ? turns : shape.describe(turns)
+  const fitted = await fitTurns(run, context, cursor, told)
+  const added = told.length - turns.length
+  if (added > 0) cursor.fit = { ...cursor.fit, dropped: cursor.fit.dropped.map((index) => index - added) }
+  return fitted
+}
+
+async function enforces({ prompt, control }: Run, cursor: Cursor, shape: Shape): Promise<boolean> {
+  const endpoint = endpointOf(cursor)
+  // The caller's own grammar goes before: a server takes one or the other.
+  if (endpoint.schema === false || cursor.relaxed || prompt.parameters.grammar !== undefined) return false
+  const { backend } = cursor.seat
+  if (shape.refusedBy.has(placeOf(cursor))) return false
+  try {
+    return await (backend.enforces?.(endpoint, shape.schema, control.signal) ?? true)
+  } catch {
+    // It must not throw; one that does keeps no event from its answer, and no slot.
+    return false
+  }
+}
+
+/** By this name a schema remembers who refused it. */
+export const placeOf = (cursor: Cursor) => `${cursor.seat.backend.name}/${endpointOf(cursor).name}`
+
+/**
+ * Adds turns to the conversation as it was sent. Nothing is dropped for them: the question itself would go first.
+ */
+export async function extendTurns(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  more: readonly Turn[],
+): Promise<Result<void>> {
+  const { turns, dropped } = cursor.fit
+  const policy = run.contextPolicy === 'off' ? 'off' : 'refuse'
+  const fitted = await fitTurns(run, context, cursor, [...turns, ...more], policy)
+  if (fitted.ok) cursor.fit = { ...cursor.fit, dropped }
+  return fitted
+}
+
+async function fitTurns(
+  run: Run,
+  context: AttemptContext,
+  cursor: Cursor,
+  turns: readonly Turn[],
+  policy: ContextPolicy = run.contextPolicy,
+): Promise<Result<void>> {
+  const { seat } = cursor
+  const fitting = fitContext({
+    turns,
+    maxTokens: run.prompt.parameters.max_tokens,
+    defaultMaxTokens: context.tuning.maxTokens,
+    policy,
+    contextLength: () => seat.contextLength(),
+    count: (some) => countTokens(run, context, { seat, turns: some }),
+  })
+  const fit = fitting instanceof Promise ? await untilAborted(fitting, run.control.signal) : fitting
+  if (fit === ABORTED) return failure(endedBecause(run))
+  if (!fit.ok) return fit
+  cursor.fit = fit.value
+  return success(undefined)
+}
+
+/** A count that nobody gives switches the guard off: the event is worth more than the guard. */
+async function countTokens(
+  run: Run,
+  context: AttemptContext,
+  { seat, turns }: { seat: Seat; turns: readonly Turn[] },
+): Promise<number | undefined> {
+  const { backend } = seat
+  const fit = { turns, maxTokens: 1 }
+  const request = toRequest(run, context, { seat, fit, enforced: false })
+  const fields = { ...run.logFields, event_id: run.id, backend: backend.name }
+  try {
+    const tokens = await backend.countTokens?.(request, run.control.signal)
+    if (tokens === undefined) context.logger.warn(UNCOUNTED, fields)
+    return tokens
+  } catch (error) {
+    if (!run.control.signal.aborted) context.logger.warn(UNCOUNTED, { ...fields, error })
+    return undefined
+  }
+}
+
+const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
+
+export function endpointOf({ endpoints, endpointIndex, seat }: Cursor): Endpoint {
+  const endpoint = endpoints[endpointIndex]
+  if (!endpoint) throw new Error(`no endpoint ${endpointIndex} of ${seat.backend.name}`)
+  return endpoint
+}
+
+export function toRequest(
+  run: Run,
+  { clock, random, tuning }: AttemptContext,
+  { seat, fit, enforced }: { seat: Seat; fit: Pick<Fit, 'turns' | 'maxTokens'>; enforced: boolean },
+): GenerationRequest {
+  const { temperature, topP } = tuning
+  const model = seat.modelFor(run.model)
+  return {
+    key: `gen_${createId(clock.wallTime(), random)}`,
+    turns: fit.turns,
+    parameters: { temperature, top_p: topP, ...run.prompt.parameters, max_tokens: fit.maxTokens },
+    ...(model === undefined ? {} : { model }),
+    ...(run.shape && enforced ? { schema: run.shape.schema } : {}),
+    ...(run.headers ? { headers: run.headers } : {}),
+  }
+}

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import { BackendError } from '../../contract/backend.ts'
+import { connectionError, statusError } from './errors.ts'
+
+const place = { backend: 'box', endpoint: 'chat' }
+
+function fromStatus(status: number, text = '', headers: Record<string, string> = {}) {
+  return statusError(place, { status, text, headers: new Headers(headers), wallTimeMs: 0 })
+}
+
+const openAi = (fields: object) => JSON.stringify({ error: { message: 'my secret prompt', ...fields } })
+const kobold = (type: string) => JSON.stringify({ detail: { msg: 'my secret prompt', type } })
+
+test.each([
+  [404, '', 'endpoint_missing', undefined],
+  [405, '', 'endpoint_missing', undefined],
+  [501, '<html>', 'endpoint_missing', undefined],
+  [404, openAi({ code: 'model_not_found' }), 'status', 'model_unknown'],
+  [400, openAi({ code: 'context_length_exceeded' }), 'status', 'context_length'],
+  [400, openAi({ type: 'exceed_context_size_error' }), 'status', 'context_length'],
+  [400, "This model's maximum context length is 4096 tokens.", 'status', 'context_length'],
+  [400, 'the request exceeds the available context size', 'status', 'context_length'],
+  [400, openAi({ code: 'other' }), 'status', undefined],
+  [500, kobold('bad_input'), 'status', 'bad_input'],
+  [500, 'the context length of my code', 'status', undefined],
+  [503, kobold('service_unavailable'), 'status', 'busy'],
+  [429, '', 'status', 'busy'],
+  [401, kobold('unauthorized'), 'status', 'authentication'],
+  [403, '', 'status', 'authentication'],
+  [302, '', 'status', undefined],
+  [502, '<html>bad gateway</html>', 'status', undefined],
+  [500, '{"detail": null}', 'status', undefined],
+  [500, '{"detail": "text"}', 'status', undefined],
+] as const)('status %s with %j is %s, reason %s', (status, text, kind, reason) => {
+  const error = fromStatus(status, text)
+  expect(error).toMatchObject({ kind, status, reason, stopped: 'ended' })
+  expect(error.message).toContain('box (chat)')
+  expect(error.message).toContain(`${status}`)
+  expect(error.message).not.toContain('secret')
+})
+
+test('Retry-After is read beside the reason', () => {
+  expect(fromStatus(429, '', { 'retry-after': '7' })).toMatchObject({ reason: 'busy', retryAfterMs: 7000 })
+})
+
+const coded = (code: string, message = 'low level') => Object.assign(new Error(message), { code })
+const wrapped = (inner: Error) => new TypeError('fetch failed', { cause: inner })
+
+test.each([
+  ['refused', coded('ECONNREFUSED'), true, 'connect'],
+  ['refused inside fetch', wrapped(coded('ECONNREFUSED')), true, 'connect'],
+  ['an unknown host', coded('ENOTFOUND'), false, 'connect'],
+  ['a connect timeout', coded('UND_ERR_CONNECT_TIMEOUT'), false, 'connect'],
+  ['a reset during the handshake', coded('ECONNRESET'), false, 'connect'],
+  ['a reset after the request', coded('ECONNRESET'), true, 'disconnected'],
+  ['an empty reply', coded('UND_ERR_SOCKET'), true, 'disconnected'],
+  ['something nobody knows', 'a string', true, 'disconnected'],
+  ['a reply without end', coded('UND_ERR_RES_EXCEEDED_MAX_SIZE'), true, 'wrong_shape'],
+])('%s: %s', (_, error, sent, kind) => {
+  const made = connectionError(place, error, sent)
+  expect(made).toMatchObject({ kind, stopped: kind === 'connect' ? 'not_sent' : 'ended', cause: error })
+})
+
+test('an error of ours stays what it is', () => {
+  const error = new BackendError('not_json', 'x')
+  expect(connectionError(place, error, true)).toBe(error)
+})

@@ -1,0 +1,65 @@
+import { type Backend, BackendError, type Endpoint } from '../../contract/backend.ts'
+import { createClient } from '../http/client.ts'
+import { serverOf } from '../http/server-of.ts'
+import { countTokens } from './count-tokens.ts'
+import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
+import { generate } from './generate.ts'
+import type { KoboldContext } from './kobold-call.ts'
+import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
+import { probe } from './probe.ts'
+import { createSchemaGrammars } from './schema-grammars.ts'
+import { createSideChannel } from './side-channel.ts'
+import { stopGeneration } from './stop-generation.ts'
+
+/**
+ * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
+ *
+ * Whole answers use plain calls, streaming callers streams. Every generation carries its own key; one that is
+ * aborted, broke off or is left early is stopped on the server before `generate` settles. Silence is not failure:
+ * there is no limit on the time to the first token, but a server that is idle or dead meanwhile is found out.
+ *
+ * Not covered: with `--parallelrequests` KoboldCPP does not obey an abort, so that a stopped generation settles only
+ * at its own end; a grammar that does not parse is ignored by the server without a word.
+ *
+ * Throws a `TypeError` for a bad option. Behaviour and numbers come from exchanges recorded with 1.76 and 1.115.1.
+ */
+export function createKoboldBackend(options: KoboldBackendOptions): Backend {
+  const { url, apiKey, connectTimeoutMs, fetch, ...settings } = resolveKoboldOptions(options)
+  const { name, clock, template } = settings
+  const client = createClient({
+    baseUrl: url,
+    connectTimeoutMs,
+    ...(apiKey !== undefined && { apiKey }),
+    ...(fetch && { fetch }),
+  })
+  const closing = new AbortController()
+  const side = createSideChannel(client, clock)
+  const grammars = createSchemaGrammars({ client, clock })
+  const context: KoboldContext = { ...settings, client, side, grammars, closed: closing.signal }
+  return {
+    name,
+    server: serverOf('koboldcpp', url),
+    endpoints: koboldEndpoints,
+    generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
+    probe: (signal) => probe({ name, client, signal }),
+    enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
+    countTokens: (request, signal) =>
+      countTokens(request, { name, client, template, signal, wallTimeMs: clock.wallTime() }),
+    async abandon(key, signal) {
+      const { clock, abortIntervalMs: intervalMs, deadAfterMs } = settings
+      const closed = AbortSignal.any([closing.signal, signal])
+      await stopGeneration({ clock, side, key, intervalMs, deadAfterMs, closed })
+      signal.throwIfAborted()
+    },
+    async close() {
+      closing.abort()
+      await client.close()
+    },
+  }
+}
+
+function known(name: string, { name: endpoint }: Endpoint): KoboldEndpoint {
+  const found = koboldEndpoints.find((one) => one.name === endpoint)
+  if (!found) throw new BackendError('invalid_request', `Backend ${name} has no endpoint ${endpoint}.`)
+  return found
+}

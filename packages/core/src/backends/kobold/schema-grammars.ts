@@ -1,0 +1,80 @@
+import * as v from 'valibot'
+import type { Clock } from '../../contract/clock.ts'
+import type { HttpClient } from '../http/client.ts'
+import { versionReply } from './wire.ts'
+
+/** JSON Schemas as grammars, made by the server and kept. */
+export interface SchemaGrammars {
+  /** The grammar of a schema that was asked for before. */
+  kept(schema: object): string | undefined
+  /** Undefined: an older server, a schema that it cannot turn, or no answer in time. */
+  find(schema: Record<string, unknown>, signal: AbortSignal): Promise<string | undefined>
+}
+
+export interface SchemaGrammarOptions {
+  readonly client: HttpClient
+  readonly clock: Clock
+}
+
+const TIMEOUT_MS = 2_000
+/** A server may be replaced by a newer one while we run. */
+const KEEP_NO_MS = 600_000
+
+const grammarReply = v.object({ result: v.string() })
+
+/**
+ * KoboldCPP from 1.90 turns a schema into a grammar and obeys that on all three endpoints, while a schema in
+ * `response_format` is obeyed in chat alone and dropped without a word where it cannot be turned (fact 37).
+ */
+export function createSchemaGrammars({ client, clock }: SchemaGrammarOptions): SchemaGrammars {
+  const grammars = new WeakMap<object, { grammar: string | undefined; until: number }>()
+
+  async function ask(schema: Record<string, unknown>, signal: AbortSignal): Promise<string | undefined> {
+    const version = await read(
+      client.send({ method: 'GET', path: '/api/extra/version', signal }),
+      versionReply,
+    )
+    // An older server answers an unknown path with 503 while it is busy, so it is not asked.
+    if (version?.version && !knowsSchemas(version.version)) return undefined
+    const body = JSON.stringify({ schema })
+    const call = client.send({ method: 'POST', path: '/api/extra/json_to_grammar', body, signal })
+    return (await read(call, grammarReply))?.result || undefined
+  }
+
+  return {
+    kept: (schema) => grammars.get(schema)?.grammar,
+    async find(schema, signal) {
+      const known = grammars.get(schema)
+      if (known && known.until > clock.now()) return known.grammar
+      const timeout = new AbortController()
+      const timer = clock.setTimer(() => timeout.abort(), TIMEOUT_MS)
+      try {
+        const grammar = await ask(schema, AbortSignal.any([signal, timeout.signal]))
+        const until = grammar === undefined ? clock.now() + KEEP_NO_MS : Number.POSITIVE_INFINITY
+        grammars.set(schema, { grammar, until })
+        return grammar
+      } catch {
+        return undefined
+      } finally {
+        timer.cancel()
+      }
+    },
+  }
+}
+
+/** Undefined: another status than 2xx, or not what the schema says. */
+async function read<Schema extends v.GenericSchema>(
+  sent: Promise<Response>,
+  schema: Schema,
+): Promise<v.InferOutput<Schema> | undefined> {
+  const response = await sent
+  const text = await response.text()
+  if (!response.ok) return undefined
+  const { success, output } = v.safeParse(schema, JSON.parse(text))
+  return success ? output : undefined
+}
+
+function knowsSchemas(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 1 || minor >= 90
+}

@@ -1,0 +1,79 @@
+import * as v from 'valibot'
+import type { Clock } from '../../contract/clock.ts'
+import type { HttpCall, HttpClient } from '../http/client.ts'
+import { isRefused } from '../http/errors.ts'
+import { abortReply, perfReply } from './wire.ts'
+
+/** What a question beside a running generation brought. Any HTTP answer is an answer, whatever its status. */
+export type SideAnswer<Value> =
+  | { readonly as: 'answered'; readonly value: Value }
+  | { readonly as: 'refused' }
+  | { readonly as: 'silent' }
+
+export type AbortAnswer =
+  /** It ran and was told to stop, or something waits, perhaps this one, and stops when its turn comes. */
+  | 'found'
+  /** Neither running nor waiting, or not read yet. */
+  | 'not_found'
+  | 'unclear'
+
+export type PerfAnswer = 'idle' | 'busy' | 'unclear'
+
+export interface AskOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** The endpoints of KoboldCPP that never wait behind a generation. */
+export interface SideChannel {
+  abort(key: string, options: AskOptions): Promise<SideAnswer<AbortAnswer>>
+  perf(options: AskOptions): Promise<SideAnswer<PerfAnswer>>
+}
+
+export function createSideChannel(client: HttpClient, clock: Clock): SideChannel {
+  const ask = async <Value>(
+    call: HttpCall,
+    read: (reply: unknown) => Value,
+    { timeoutMs, signal }: AskOptions,
+  ): Promise<SideAnswer<Value>> => {
+    const timeout = new AbortController()
+    const timer = clock.setTimer(() => timeout.abort(), timeoutMs)
+    try {
+      const response = await client.send({ ...call, signal: AbortSignal.any([signal, timeout.signal]) })
+      return { as: 'answered', value: read(parseJson(await response.text())) }
+    } catch (error) {
+      return { as: isRefused(error) ? 'refused' : 'silent' }
+    } finally {
+      timer.cancel()
+    }
+  }
+  return {
+    abort: (key, options) =>
+      ask(
+        { method: 'POST', path: '/api/extra/abort', body: JSON.stringify({ genkey: key }) },
+        readAbort,
+        options,
+      ),
+    perf: (options) => ask({ method: 'GET', path: '/api/extra/perf' }, readPerf, options),
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function readAbort(reply: unknown): AbortAnswer {
+  const { success, output } = v.safeParse(abortReply, reply)
+  if (!success) return 'unclear'
+  return String(output.success) === 'true' ? 'found' : 'not_found'
+}
+
+function readPerf(reply: unknown): PerfAnswer {
+  const { success, output } = v.safeParse(perfReply, reply)
+  if (!success || typeof output.idle !== 'number') return 'unclear'
+  return output.idle === 1 ? 'idle' : 'busy'
+}

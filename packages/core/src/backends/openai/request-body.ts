@@ -1,0 +1,69 @@
+import type { GenerationRequest } from '../../contract/backend.ts'
+import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
+import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
+import type { Dialect } from './dialect.ts'
+
+export interface BodyOptions {
+  readonly dialect: Dialect
+  readonly stream: boolean
+  readonly template: TranscriptTemplate
+  readonly model: string | undefined
+}
+
+/** The body for `/v1/chat/completions`. */
+export function chatBody(request: GenerationRequest, options: BodyOptions): RequestBody {
+  const { tools, tool_choice, stop } = request.parameters
+  return {
+    ...commonFields(request, options),
+    messages: request.turns.map(toMessage),
+    ...defined({ tools, tool_choice, stop }),
+    ...answerFormat(request),
+  }
+}
+
+/** The body for `/v1/completions`. */
+export function textBody(request: GenerationRequest, options: BodyOptions): RequestBody {
+  const { text, stop: added } = writeTranscript(request.turns, options.template)
+  const { stop: own = [], grammar } = request.parameters
+  const stop = [...new Set([...own, ...added])]
+  return {
+    ...commonFields(request, options),
+    prompt: text,
+    ...(stop.length > 0 && { stop }),
+    ...defined({ grammar }),
+  }
+}
+
+function commonFields({ model: wanted, parameters }: GenerationRequest, options: BodyOptions): RequestBody {
+  const { temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty } = parameters
+  const { frequency_penalty, logit_bias, seed, max_tokens } = parameters
+  const { dialect, stream, model } = options
+  return {
+    [dialect.lengthOption]: max_tokens,
+    ...defined({
+      model: model ?? wanted,
+      temperature,
+      top_p,
+      top_k,
+      min_p,
+      // vLLM's name and llama.cpp's; each ignores the other.
+      repetition_penalty,
+      repeat_penalty: repetition_penalty,
+      presence_penalty,
+      frequency_penalty,
+      logit_bias,
+      seed,
+    }),
+    stream,
+    ...(stream && dialect.streamUsage && { stream_options: { include_usage: true } }),
+  }
+}
+
+/** A grammar excludes a schema: llama.cpp refuses both at once. */
+function answerFormat({ parameters, schema }: GenerationRequest): RequestBody {
+  const { grammar, response_format } = parameters
+  if (grammar !== undefined) return { grammar }
+  if (response_format && response_format.type !== 'json_object') return { response_format }
+  if (schema) return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
+  return defined({ response_format })
+}

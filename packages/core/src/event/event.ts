@@ -1,0 +1,91 @@
+import * as v from 'valibot'
+import { failure, type Result, success } from '../contract/failure.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
+import { MAX_TIMEOUT_MS } from '../contract/options.ts'
+import { plainObject } from '../contract/plain-object.ts'
+import { CONTEXT_POLICIES, type ContextPolicy, type Parameters } from '../contract/prompt.ts'
+import { ParametersSchema, toParameters } from './parameters.ts'
+
+/** An event, checked. Unset fields are absent. */
+export interface TicketEvent {
+  content: string | object
+  id?: string
+  model?: string
+  backend?: string
+  parameters: Parameters
+  /** JSON Schema of the answer. */
+  schema?: Record<string, unknown>
+  /** How long the event may take in all, in milliseconds. */
+  timeout_ms?: number
+  /** Higher goes first; from -100 to 100. */
+  priority?: number
+  metadata?: Record<string, unknown>
+  /** What happens to a prompt longer than the context of the model; overrides the desk's own policy. */
+  context_policy?: ContextPolicy
+}
+const MAX_ID_LENGTH = 256
+
+/** Half a surrogate pair cannot be written in UTF-8: a store or a header would give back another name. */
+const name = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(MAX_ID_LENGTH),
+  v.regex(
+    /^(?:[^\uD800-\uDFFF]|[\uD800-\uDBFF][\uDC00-\uDFFF])*$/,
+    'has half of a surrogate pair (\\ud800 to \\udfff)',
+  ),
+)
+
+/** Everything of an event but its `content`, which `extractPrompt` reads. */
+export const EventFieldsSchema = v.object({
+  id: v.nullish(name),
+  model: v.nullish(name),
+  backend: v.nullish(name),
+  parameters: v.nullish(ParametersSchema),
+  schema: v.nullish(plainObject),
+  timeout_ms: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TIMEOUT_MS))),
+  priority: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(-100), v.maxValue(100))),
+  metadata: v.nullish(plainObject),
+  context_policy: v.nullish(v.picklist(CONTEXT_POLICIES)),
+})
+
+/**
+ * Reads any value as an event. Unknown fields are ignored, null means unset.
+ * Failures: `invalid_input_format` (naming the path), `missing_content_field`.
+ */
+export function parseEvent(value: unknown): Result<TicketEvent> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return invalid(`An event is a JSON object with a \`content\`; this one is ${kindOf(value)}.`)
+  }
+  const content = 'content' in value ? value.content : undefined
+  if (content === undefined || content === null) {
+    return failure({
+      code: 'missing_content_field',
+      details: 'The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
+    })
+  }
+  if (typeof content !== 'string' && typeof content !== 'object') {
+    return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
+  }
+  if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
+  const parsed = v.safeParse(EventFieldsSchema, value, { abortEarly: true, abortPipeEarly: true })
+  if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
+  return success(toEvent(content, parsed.output))
+}
+
+/** The caller's id of a value that may be no event at all, so that a refusal can echo it. */
+export function readEventId(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined
+  return v.is(name, value.id) ? value.id : undefined
+}
+
+function toEvent(content: string | object, fields: v.InferOutput<typeof EventFieldsSchema>): TicketEvent {
+  const { parameters, ...rest } = fields
+  const event: TicketEvent = { content, parameters: parameters ? toParameters(parameters) : {} }
+  for (const [key, value] of Object.entries(rest)) {
+    if (value != null) Object.assign(event, { [key]: value })
+  }
+  return event
+}
+
+const invalid = (details: string) => failure({ code: 'invalid_input_format', details })

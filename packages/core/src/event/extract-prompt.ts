@@ -1,0 +1,123 @@
+import * as v from 'valibot'
+import { failure, type Result, success } from '../contract/failure.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
+import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
+import { ParametersSchema, toParameters } from './parameters.ts'
+import { readContentParts, readTurn } from './read-turn.ts'
+
+/**
+ * Finds the prompt in the `content` of an event. `parameters` of the event win over those inside the content.
+ * Failures: `invalid_input_format` (naming the path), `prompt_extraction_failed` (no user text).
+ */
+export function extractPrompt(content: string | object, parameters: Parameters = {}): Result<Prompt> {
+  const read =
+    typeof content === 'string' ? readText(content) : readJson(content, () => JSON.stringify(content))
+  if (!read.ok) return read
+  const text = userText(read.value.turns)
+  if (text.trim() === '') {
+    return failure({
+      code: 'prompt_extraction_failed',
+      details:
+        'The content holds no user text. Put the prompt into `content`, `content.prompt` or a user message.',
+    })
+  }
+  return success({ turns: read.value.turns, text, parameters: { ...read.value.parameters, ...parameters } })
+}
+
+interface Content {
+  turns: Turn[]
+  parameters: Parameters
+}
+
+const oneTurn = (text: string): Result<Content> =>
+  success({ turns: [{ role: 'user', content: text }], parameters: {} })
+
+function readText(text: string): Result<Content> {
+  const json = unfence(text)
+  const value = parseJson(json)
+  if (typeof value === 'string' && json === text.trim()) return oneTurn(value)
+  if (typeof value === 'object' && value !== null)
+    return readJson(value, () => (json === text.trim() ? text : json))
+  return oneTurn(text)
+}
+
+/** A code fence around the whole text, with or without the word `json`, is the wrapping of its content. */
+const FENCE = /^```[a-zA-Z0-9]*[ \t]*\r?\n([\s\S]*?)\r?\n?```$/
+
+function unfence(text: string): string {
+  const trimmed = text.trim()
+  return FENCE.exec(trimmed)?.[1]?.trim() ?? trimmed
+}
+
+function parseJson(text: string): unknown {
+  const first = text[0]
+  if (first !== '{' && first !== '[' && first !== '"') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // a text that only begins like JSON is a prompt
+  }
+}
+
+function readJson(value: object, asWritten: () => string): Result<Content> {
+  if (!isWithinDepth(value, MAX_DEPTH))
+    return invalid(`\`content\` is nested deeper than ${MAX_DEPTH} levels.`)
+  if (Array.isArray(value)) return readList(value, 'content')
+  if ('messages' in value && value.messages != null) {
+    if (!Array.isArray(value.messages)) return wrongType('content.messages', 'a list', value.messages)
+    return withParameters(readList(value.messages, 'content.messages'), value)
+  }
+  if ('prompt' in value && value.prompt != null) {
+    if (typeof value.prompt !== 'string') return wrongType('content.prompt', 'a string', value.prompt)
+    return withParameters(oneTurn(value.prompt), value)
+  }
+  return oneTurn(asWritten())
+}
+
+/** A list holds messages, or strings (one user turn each), or the parts of one user turn; never a mixture. */
+function readList(list: unknown[], path: string): Result<Content> {
+  const strings = list.filter((item) => typeof item === 'string')
+  if (strings.length === list.length) {
+    return success({ turns: strings.map((content): Turn => ({ role: 'user', content })), parameters: {} })
+  }
+  if (strings.length > 0) return invalid(`\`${path}\` mixes strings with messages; send one kind.`)
+  if (list.every(isPart)) return readParts(list, path)
+  const turns: Turn[] = []
+  for (const [index, item] of list.entries()) {
+    const turn = readTurn(item, `${path}[${index}]`)
+    if (!turn.ok) return turn
+    turns.push(turn.value)
+  }
+  return success({ turns, parameters: {} })
+}
+
+const isPart = (item: unknown) =>
+  typeof item === 'object' && item !== null && 'type' in item && !('role' in item)
+
+function readParts(list: unknown[], path: string): Result<Content> {
+  const content = readContentParts(list, path)
+  return content.ok ? success({ turns: [{ role: 'user', content: content.value }], parameters: {} }) : content
+}
+
+function withParameters(content: Result<Content>, value: object): Result<Content> {
+  if (!content.ok) return content
+  const parsed = v.safeParse(ParametersSchema, value, { abortEarly: true, abortPipeEarly: true })
+  if (!parsed.success) return invalid(describeIssue(parsed.issues[0], 'content'))
+  return success({ turns: content.value.turns, parameters: toParameters(parsed.output) })
+}
+
+function userText(turns: Turn[]): string {
+  return turns
+    .filter((turn) => turn.role === 'user')
+    .map((turn) => turnText(turn))
+    .join('\n')
+}
+
+function turnText({ content }: Turn): string {
+  if (typeof content === 'string') return content
+  return (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
+}
+
+const invalid = (details: string) => failure({ code: 'invalid_input_format', details })
+const wrongType = (path: string, expected: string, value: unknown) =>
+  invalid(`\`${path}\` must be ${expected}; it is ${kindOf(value)}.`)

@@ -1,0 +1,62 @@
+import { type Failure, failure, type Result, success } from '../contract/failure.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import { untilAborted } from '../contract/until-aborted.ts'
+import { endedBecause, type Run } from '../event/run.ts'
+import type { Station } from './backend-slots.ts'
+import { canCarry } from './can-carry.ts'
+import { route } from './route.ts'
+
+/** The backends that may answer an event. */
+export interface Choice {
+  readonly allowed: readonly Station[]
+  /** Those of them to use now, best first. */
+  readonly best: readonly Station[]
+}
+
+interface ChooserContext extends Pick<ResolvedOptions, 'clock' | 'tuning'> {
+  readonly stations: readonly Station[]
+}
+
+/**
+ * By the names in an event, and by what its prompt holds; notes on the run what it may use. A promise only where there is a
+ * choice: most desks have one backend, and there any name is taken.
+ */
+export function createChooser({ stations, clock, tuning }: ChooserContext) {
+  const named = (names: readonly string[]) =>
+    names.flatMap((name) => stations.find((station) => station.name === name) ?? [])
+  const everybody: Choice = { allowed: stations, best: stations }
+
+  async function chooseByName(run: Run): Promise<Result<Choice>> {
+    const look = () => route({ backends: stations, event: run, now: clock.now() })
+    let routed = look()
+    if (routed.ok && routed.value.kind === 'needs_probe') {
+      const looks = named(routed.value.backends).map((station) => station.look(tuning.probeTimeoutMs))
+      await untilAborted(Promise.all(looks), run.control.signal)
+      if (run.control.signal.aborted) return failure(endedBecause(run))
+      routed = look()
+    }
+    if (!routed.ok) return routed
+    if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
+    const { allowed, candidates } = routed.value
+    return narrow(run, { allowed: named(allowed), best: named(candidates.map(({ name }) => name)) })
+  }
+
+  return (run: Run): Result<Choice> | Promise<Result<Choice>> =>
+    stations.length === 1 && run.backend === undefined ? narrow(run, everybody) : chooseByName(run)
+}
+
+/** Without those that cannot carry what the prompt holds. */
+function narrow(run: Run, { allowed, best }: Choice): Result<Choice> {
+  const isAble = ({ backend }: Station) =>
+    backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
+  const able = allowed.filter(isAble)
+  run.allowed = able.map(({ name }) => name)
+  if (able.length === 0) return failure(CANNOT_CARRY)
+  return success({ allowed: able, best: best === allowed ? able : best.filter(isAble) })
+}
+
+const CANNOT_CARRY: Failure = {
+  code: 'api_client_error',
+  details:
+    'No configured backend has an endpoint that carries the images, tools or answer format of this event.',
+}

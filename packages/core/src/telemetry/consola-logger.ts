@@ -1,0 +1,88 @@
+// `consola/core` costs 3 ms to import, `consola` with its terminal reporters and prompts 25 ms.
+import { type ConsolaReporter, createConsola, type LogObject } from 'consola/core'
+import type { LogFields, Logger } from '../contract/logger.ts'
+import type { LogLevel } from './log-level.ts'
+import { redact } from './redact.ts'
+
+/** Where lines go: `process.stdout`, a file, a list in a test. */
+export interface LogStream {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  on?(event: 'error', listener: () => void): unknown
+}
+
+export interface ConsolaLoggerOptions {
+  /** Default `info`. See `parseLogLevel` for reading one from a setting. */
+  level?: LogLevel
+  /** One JSON object a line. Default: true unless the stream is a terminal. */
+  json?: boolean
+  /** Default `process.stdout`. */
+  stream?: LogStream
+}
+
+const CONSOLA_LEVELS: Readonly<Record<LogLevel, number>> = {
+  silent: Number.NEGATIVE_INFINITY,
+  error: 0,
+  warn: 1,
+  info: 3,
+  debug: 4,
+}
+
+/**
+ * A logger on consola. As JSON each line is `{ time, level, message, …fields }` with an ISO 8601 time; on a terminal it
+ * is readable text. Secrets under telling keys (`authorization`, `api_key`, `cookie`, `password`, `secret`, `…token`)
+ * are hidden, long texts cut, circles broken. A stream that breaks is written to no more; it never stops the program.
+ */
+export function createConsolaLogger(options: ConsolaLoggerOptions = {}): Logger {
+  const { level = 'info', stream = process.stdout, json = stream.isTTY !== true } = options
+  surviveErrors(stream)
+  const format = json ? jsonLine : readableLine
+  const consola = createConsola({
+    level: CONSOLA_LEVELS[level],
+    // By default consola drops lines that look like the one before, within a second.
+    throttle: 0,
+    reporters: [{ log: (entry) => void stream.write(format(entry)) } satisfies ConsolaReporter],
+  })
+  const rest = (fields?: LogFields) => (fields === undefined ? [] : [fields])
+  return {
+    isEnabled: (line) => CONSOLA_LEVELS[line] <= CONSOLA_LEVELS[level],
+    debug: (message, fields) => consola.debug(message, ...rest(fields)),
+    info: (message, fields) => consola.info(message, ...rest(fields)),
+    warn: (message, fields) => consola.warn(message, ...rest(fields)),
+    error: (message, fields) => consola.error(message, ...rest(fields)),
+  }
+}
+
+const survivors = new WeakSet<LogStream>()
+
+/** `ai-ticket-server | head` closes the pipe; without a listener Node would end the program with EPIPE. */
+function surviveErrors(stream: LogStream): void {
+  if (survivors.has(stream)) return
+  survivors.add(stream)
+  stream.on?.('error', () => {})
+}
+
+function jsonLine({ date, type, args: [message, fields] }: LogObject): string {
+  const head = { time: date.toISOString(), level: type, message: redact(String(message)) }
+  // The head stands first for human eyes and last for the machine: no field can change the level of a line.
+  return `${JSON.stringify({ ...head, ...(redact(fields) as object | undefined), ...head })}\n`
+}
+
+function readableLine({ date, type, args: [message, fields] }: LogObject): string {
+  const time = date.toISOString().slice(11, 23)
+  const pairs = Object.entries((redact(fields) ?? {}) as object).map(
+    ([key, value]) => ` ${key}=${shown(value)}`,
+  )
+  return `${time} ${type.toUpperCase().padEnd(5)} ${printable(String(redact(message)) + pairs.join(''))}\n`
+}
+
+const PLAIN_WORD = /^[\w.:/@-]+$/
+
+const shown = (value: unknown): string =>
+  typeof value === 'string' && PLAIN_WORD.test(value) ? value : (JSON.stringify(value) ?? String(value))
+
+/** Control characters in a text from outside could forge lines or drive the terminal. */
+const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === '\n' ? '\\n' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

@@ -1,0 +1,26 @@
+import { trace } from '@opentelemetry/api'
+import { TracerProvider } from '@opentelemetry/sdk-trace'
+import { afterEach, expect, test } from 'vitest'
+import { traceIdOf, tracing } from './load-tracing.ts'
+
+afterEach(() => trace.disable())
+
+test('nothing is traced and nothing is loaded until a tracer provider is registered', async () => {
+  expect(tracing()).toBeUndefined()
+  trace.setGlobalTracerProvider(new TracerProvider())
+  const loading = tracing()
+  expect(loading).toBeInstanceOf(Promise)
+  const loaded = await loading
+  expect(loaded?.startEventTrace).toBeTypeOf('function')
+  expect(tracing()).toBe(loaded)
+  trace.disable()
+  expect(tracing()).toBeUndefined()
+})
+
+test('the trace of a caller is that of his traceparent', () => {
+  const id = '0af7651916cd43dd8448eb211c80319c'
+  expect(traceIdOf({ traceparent: `00-${id}-b7ad6b7169203331-01` })).toBe(id)
+  expect(traceIdOf({ traceparent: `00-${id.slice(1)}-b7ad6b7169203331-01` })).toBeUndefined()
+  expect(traceIdOf({})).toBeUndefined()
+  expect(traceIdOf(undefined)).toBeUndefined()
+})
