@@ -1,17 +1,17 @@
-export type { ApiKey, Scope } from './api-key.ts'
-export { createMetrics } from './create-metrics.ts'
+export { type OpenStream, openEventStream } from './answer/event-stream.ts'
 export { createServer } from './create-server.ts'
-export { HTTP_STATUS } from './http-status.ts'
+export type { ApiKey, Scope } from './gate/api-key.ts'
+export { createRateLimiter, type RateLimit, type RateLimiter, type RateStanding } from './gate/rate-limit.ts'
+export { HTTP_STATUS } from './http/http-status.ts'
+export { parseJsonBody } from './http/json-body.ts'
+export { type HttpReply, replyToFailure, replyToOutcome } from './http/reply.ts'
+export { RequestProblem } from './http/request-problem.ts'
+export { createMetrics } from './metrics/create-metrics.ts'
 export type { Metrics, MetricsOptions } from './metrics/metrics.ts'
-export { type OpenStream, openEventStream } from './open-event-stream.ts'
 export {
   type OpenAiRequest,
   type OpenAiRequestRead,
   readOpenAiRequest,
 } from './openai/read-openai-request.ts'
 export type { ServerOptions } from './options.ts'
-export { parseJsonBody } from './parse-json-body.ts'
-export { createRateLimiter, type RateLimit, type RateLimiter, type RateStanding } from './rate-limit.ts'
-export { type HttpReply, replyToFailure, replyToOutcome } from './reply.ts'
-export { RequestProblem } from './request-problem.ts'
 export { type EventRoutesOptions, eventRoutes } from './routes/event.ts'

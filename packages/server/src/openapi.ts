@@ -1,5 +1,7 @@
 export { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS } from './openapi/cloud-event-parts.ts'
+export { CloudEventSchema } from './openapi/cloud-event-schemas.ts'
 export { described } from './openapi/described.ts'
+export { EVENT_STREAM, EVENT_WORDS, StreamFailureSchema } from './openapi/event-schemas.ts'
 export type {
   Answer,
   AnswerHeader,
@@ -11,13 +13,11 @@ export type {
   RequestBody,
   Tag,
 } from './openapi/operation.ts'
-export type { OpenApiRegistry, OperationExtension, RegisteredRoute } from './openapi/registry.ts'
-export { CloudEventSchema } from './openapi/schemas/cloud-event.ts'
-export { EVENT_STREAM, EVENT_WORDS, StreamFailureSchema } from './openapi/schemas/event.ts'
 export {
   AttemptSchema,
   FailureCodeSchema,
   FailureOutcomeSchema,
   OUTCOME_SCHEMAS,
   SuccessOutcomeSchema,
-} from './openapi/schemas/outcome.ts'
+} from './openapi/outcome-schemas.ts'
+export type { OpenApiRegistry, OperationExtension, RegisteredRoute } from './openapi/registry.ts'

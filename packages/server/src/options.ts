@@ -1,7 +1,7 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
-import { type ApiKey, apiKeyProblems } from './api-key.ts'
+import { type ApiKey, apiKeyProblems } from './gate/api-key.ts'
+import { type RateLimit, rateLimitProblem } from './gate/rate-limit.ts'
 import type { Metrics } from './metrics/metrics.ts'
-import { type RateLimit, rateLimitProblem } from './rate-limit.ts'
 
 export interface ServerOptions {
   /** The desk behind the server. It is yours: closing the server does not close it. */

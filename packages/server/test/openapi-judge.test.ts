@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { createMetrics } from '../src/create-metrics.ts'
+import { createMetrics } from '../src/metrics/create-metrics.ts'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
 import { createServer } from './judged-server.ts'
 import { checkResponse, judged } from './openapi-judge.ts'

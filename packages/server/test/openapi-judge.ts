@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { afterAll, afterEach } from 'vitest'
-import { HTTP_STATUS } from '../src/http-status.ts'
+import { HTTP_STATUS } from '../src/http/http-status.ts'
 import { type DescribedHeader, type DescribedResponse, describedApi } from './described-api.ts'
 
 /** A response as it went over the wire. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createMetrics } from '../src/create-metrics.ts'
-import { HTTP_STATUS } from '../src/http-status.ts'
+import { HTTP_STATUS } from '../src/http/http-status.ts'
+import { createMetrics } from '../src/metrics/create-metrics.ts'
 import type { OpenApiDocument } from '../src/openapi/openapi-document.ts'
 import type { ServerOptions } from '../src/options.ts'
 import { VERSION } from '../src/version.ts'

@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import type { InjectOptions } from 'fastify'
 import { expect, test } from 'vitest'
-import { createMetrics } from '../src/create-metrics.ts'
+import { createMetrics } from '../src/metrics/create-metrics.ts'
 import type { ServerOptions } from '../src/options.ts'
 import { fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
 import { createServer } from './judged-server.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createMetrics } from '../src/create-metrics.ts'
+import { createMetrics } from '../src/metrics/create-metrics.ts'
 import { fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
 import { createServer } from './judged-server.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isJsonType, refuseEncodedBody } from '../accept-only-json.ts'
-import { parseJsonBody } from '../parse-json-body.ts'
+import { isJsonType, refuseEncodedBody } from '../http/accept-only-json.ts'
+import { parseJsonBody } from '../http/json-body.ts'
 import { contentModeOf } from './content-mode.ts'
 import { readIncoming } from './incoming.ts'
 import { unsupportedType } from './invalid-event.ts'

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SUCCESS } from '../../test/fake-dispatcher.ts'
 import { answerInMode } from './answer-in-mode.ts'
 import { readBinary } from './read-binary.ts'
-import { readStructured } from './read-structured.ts'
+import { readStructured } from './read-cloud-event.ts'
 
 const NAMES = {
   id: 'a-1',

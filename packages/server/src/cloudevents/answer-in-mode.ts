@@ -1,5 +1,5 @@
 import type { Outcome } from '@ai-ticket/core'
-import type { HttpReply } from '../reply.ts'
+import type { HttpReply } from '../http/reply.ts'
 import type { Attributes, CloudEvent } from './cloud-event.ts'
 import { encodeHeaderValue } from './header-value.ts'
 import type { SingleIncoming } from './incoming.ts'

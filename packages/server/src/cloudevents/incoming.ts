@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Failure } from '@ai-ticket/core'
 import type { FastifyRequest } from 'fastify'
-import { checkJson, parseJsonBody, readJson } from '../parse-json-body.ts'
-import { RequestProblem } from '../request-problem.ts'
+import { checkJson, parseJsonBody, readJson } from '../http/json-body.ts'
+import { RequestProblem } from '../http/request-problem.ts'
 import type { CloudEvent } from './cloud-event.ts'
 import { invalidEvent } from './invalid-event.ts'
 import { readBinary } from './read-binary.ts'
-import { readStructured } from './read-structured.ts'
+import { readStructured } from './read-cloud-event.ts'
 import { ticketEventOf } from './ticket-event-of.ts'
 
 /** The CloudEvents of a request, in the mode in which they came. */

@@ -1,4 +1,4 @@
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
 
 /** 400; the details name what is wrong with the CloudEvent. */
 export const invalidEvent = (details: string): RequestProblem =>

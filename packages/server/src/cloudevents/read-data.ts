@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util'
-import { parseJsonBody } from '../parse-json-body.ts'
+import { parseJsonBody } from '../http/json-body.ts'
 import { invalidEvent, unsupportedType } from './invalid-event.ts'
 import { isJson, isText, mediaTypeOf } from './media-type.ts'
 

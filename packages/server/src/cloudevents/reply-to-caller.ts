@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock, Outcome } from '@ai-ticket/core'
 import type { FastifyRequest } from 'fastify'
-import { type HttpReply, replyToOutcome } from '../reply.ts'
+import { type HttpReply, replyToOutcome } from '../http/reply.ts'
 import { answerInMode } from './answer-in-mode.ts'
 import { singleOf } from './incoming.ts'
 

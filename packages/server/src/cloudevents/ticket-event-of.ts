@@ -1,4 +1,4 @@
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
 import type { CloudEvent } from './cloud-event.ts'
 
 /**

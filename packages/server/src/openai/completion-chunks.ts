@@ -1,5 +1,5 @@
 import type { Failure, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
-import type { StreamDialect } from '../stream-dialect.ts'
+import type { StreamDialect } from '../answer/stream-dialect.ts'
 import { type CompletionContext, completionId } from './completion-body.ts'
 import { errorBody, errorReply, outcomeFailure } from './error-reply.ts'
 import { usageOf } from './usage.ts'

@@ -1,5 +1,5 @@
 import type { Failure, FailureCode, FailureOutcome } from '@ai-ticket/core'
-import { type HttpReply, replyToFailure } from '../reply.ts'
+import { type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
 export interface OpenAiFailure extends Failure {

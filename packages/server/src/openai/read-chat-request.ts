@@ -1,5 +1,5 @@
 import type { ReadCompletion } from './asked-completion.ts'
-import { isRecord, type ReadContent, readCompletion } from './read-completion.ts'
+import { isRecord, type ReadContent, readCompletion } from './read-request.ts'
 
 /** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */
 export const readChatRequest = (body: unknown): ReadCompletion => readCompletion(body, readMessages)

@@ -1,5 +1,5 @@
 import type { Outcome } from '@ai-ticket/core'
-import type { HttpReply } from '../reply.ts'
+import type { HttpReply } from '../http/reply.ts'
 import { chatShape } from './chat-shape.ts'
 import { completionBody } from './completion-body.ts'
 import { errorReply, outcomeFailure } from './error-reply.ts'

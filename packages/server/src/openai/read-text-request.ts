@@ -1,5 +1,5 @@
 import type { ReadCompletion } from './asked-completion.ts'
-import { type ReadContent, readCompletion } from './read-completion.ts'
+import { type ReadContent, readCompletion } from './read-request.ts'
 
 /** A body of `POST /v1/completions`. */
 export const readTextRequest = (body: unknown): ReadCompletion => readCompletion(body, readPrompt)

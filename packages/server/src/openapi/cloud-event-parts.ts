@@ -1,6 +1,6 @@
 import * as v from 'valibot'
+import { CloudEventSchema } from './cloud-event-schemas.ts'
 import type { Content, Parameter } from './operation.ts'
-import { CloudEventSchema } from './schemas/cloud-event.ts'
 
 const header = (name: string, description: string): Parameter => ({
   name,

@@ -1,6 +1,7 @@
 import type { GenericSchema } from 'valibot'
 import { COMMON_HEADERS, HEADERS, RATE_HEADERS } from './common-headers.ts'
 import type { DocumentOptions } from './document-options.ts'
+import { FailureSchema, OpenAiErrorSchema } from './failure.ts'
 import { type FailureShape, failureAnswers, failureCodes, isLimited } from './failure-answers.ts'
 import { type JsonSchemas, jsonSchemas } from './json-schemas.ts'
 import type {
@@ -12,8 +13,7 @@ import type {
   Parameter,
   RequestBody,
 } from './operation.ts'
-import { FailureSchema, OpenAiErrorSchema } from './schemas/failure.ts'
-import { FailureOutcomeSchema } from './schemas/outcome.ts'
+import { FailureOutcomeSchema } from './outcome-schemas.ts'
 import { type SharedResponses, sharedResponses } from './shared-responses.ts'
 
 /** An OpenAPI 3.1 document, as JSON. */

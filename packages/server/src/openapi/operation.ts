@@ -1,6 +1,6 @@
 import type { FailureCode } from '@ai-ticket/core'
 import type { GenericSchema } from 'valibot'
-import type { Scope } from '../api-key.ts'
+import type { Scope } from '../gate/api-key.ts'
 
 /**
  * What a route says of itself, for `GET /openapi.json`. Schemas are valibot's: the ones that validate, where something

@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import type { Scope } from '../api-key.ts'
+import type { Scope } from '../gate/api-key.ts'
 import type { DescribedRoute, DescribeOperation, Operation } from './operation.ts'
 
 declare module 'fastify' {

@@ -1,14 +1,14 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
-import { type AnswerOptions, answerInStream, answerWhole } from '../answer-event.ts'
+import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answer-event.ts'
+import type { HttpReply } from '../http/reply.ts'
+import { sendReply } from '../http/send-reply.ts'
 import type { ReadCompletion } from '../openai/asked-completion.ts'
 import { completionBody } from '../openai/completion-body.ts'
 import { completionChunks } from '../openai/completion-chunks.ts'
 import type { CompletionShape } from '../openai/completion-shape.ts'
 import { errorReply, outcomeFailure } from '../openai/error-reply.ts'
 import type { DescribeOperation } from '../openapi/operation.ts'
-import type { HttpReply } from '../reply.ts'
-import { sendReply } from '../send-reply.ts'
 
 export interface CompletionRoute {
   readonly path: string

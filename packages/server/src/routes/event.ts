@@ -1,13 +1,13 @@
 import type { Clock, Dispatcher, Logger } from '@ai-ticket/core'
 import { silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
-import { type AnswerOptions, answerInStream, answerWhole } from '../answer-event.ts'
+import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answer-event.ts'
 import { acceptEvents } from '../cloudevents/accept-events.ts'
 import { replyToCaller } from '../cloudevents/reply-to-caller.ts'
-import { eventDialect } from '../event-dialect.ts'
-import { installErrorHandler } from '../plugins/error-handler.ts'
-import { RequestProblem } from '../request-problem.ts'
-import { wantsEventStream } from '../wants-event-stream.ts'
+import { installErrorHandler } from '../gate/error-handler.ts'
+import { RequestProblem } from '../http/request-problem.ts'
+import { eventDialect } from './event-dialect.ts'
+import { wantsEventStream } from './wants-event-stream.ts'
 
 export interface EventRoutesOptions {
   readonly dispatcher: Dispatcher
@@ -32,7 +32,7 @@ export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance,
   const answerOptions = withDefaults(options)
   acceptEvents(instance)
   installErrorHandler(instance, answerOptions.logger)
-  const openapi = async () => (await import('../openapi/operations/event.ts')).postEvent
+  const openapi = async () => (await import('../openapi/event.ts')).postEvent
   instance.post(
     '/event',
     { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi } },

@@ -1,7 +1,7 @@
 import type { Dispatcher, Health, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { replyToFailure } from '../reply.ts'
-import { sendReply } from '../send-reply.ts'
+import { replyToFailure } from '../http/reply.ts'
+import { sendReply } from '../http/send-reply.ts'
 
 export interface HealthRoutesOptions {
   readonly dispatcher: Dispatcher
@@ -34,7 +34,7 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthRoutesOp
 }
 
 const openapi = (name: 'getHealth' | 'getLivez' | 'getReadyz') => ({
-  openapi: async () => (await import('../openapi/operations/operations.ts'))[name],
+  openapi: async () => (await import('../openapi/operations.ts'))[name],
 })
 
 const NOT_READY = { code: 'shutting_down', details: 'The server takes no new events.' } as const

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { AnswerOptions } from '../answer-event.ts'
+import type { AnswerOptions } from '../answer/answer-event.ts'
+import { sendReply } from '../http/send-reply.ts'
 import { errorReply } from '../openai/error-reply.ts'
-import { findModel, modelList } from '../openai/model-list.ts'
-import { sendReply } from '../send-reply.ts'
+import { findModel, modelList } from './model-list.ts'
 
 /** `GET /v1/models` and `GET /v1/models/:id`: what the backends serve now. */
 export function addModelRoutes(
@@ -33,6 +33,6 @@ export function addModelRoutes(
 const EVENTS = { scopes: ['events'] } as const
 
 const openapi = (name: 'getModels' | 'getModel') => async () =>
-  (await import('../openapi/operations/completions.ts'))[name]
+  (await import('../openapi/completion-operations.ts'))[name]
 
 const UNKNOWN_MODEL = { code: 'not_found', openAiCode: 'model_not_found', param: 'model' } as const

@@ -20,7 +20,7 @@ export function addOpenApiRoute(
     const { openApiDocument } = await import('../openapi/openapi-document.ts')
     return JSON.stringify(openApiDocument(await registry.describe(), { ...options, version }))
   }
-  const openapi = async () => (await import('../openapi/operations/operations.ts')).getOpenApi
+  const openapi = async () => (await import('../openapi/operations.ts')).getOpenApi
   // Whoever may use any of it may read how.
   const config = { scopes: ['events', 'read'], openapi } as const
   server.get('/openapi.json', { config }, async (_request, reply) => {

@@ -1,5 +1,5 @@
 import type { Failure, FailureOutcome, StreamEvent } from '@ai-ticket/core'
-import type { HttpReply } from './reply.ts'
+import type { HttpReply } from '../http/reply.ts'
 
 /** How one kind of caller reads a stream. Made anew for each stream, so it may remember what it has said. */
 export interface StreamDialect {

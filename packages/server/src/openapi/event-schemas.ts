@@ -7,8 +7,8 @@ import {
   ParametersSchema,
 } from '@ai-ticket/core/schemas'
 import * as v from 'valibot'
-import { described } from '../described.ts'
-import { FailureCodeSchema, FailureOutcomeSchema, SuccessOutcomeSchema } from './outcome.ts'
+import { described } from './described.ts'
+import { FailureCodeSchema, FailureOutcomeSchema, SuccessOutcomeSchema } from './outcome-schemas.ts'
 
 /** What the fields of an event are for. */
 export const EVENT_WORDS = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseJsonBody } from './parse-json-body.ts'
+import { parseJsonBody } from './json-body.ts'
 import { RequestProblem } from './request-problem.ts'
 
 const codeOf = (bytes: Buffer): string => {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { parseJsonBody } from './parse-json-body.ts'
+import { parseJsonBody } from './json-body.ts'
 import { RequestProblem } from './request-problem.ts'
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)/i

@@ -1,10 +1,10 @@
 import { FAILURE_CODES, FAILURES } from '@ai-ticket/core'
 import * as v from 'valibot'
-import { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS } from '../cloud-event-parts.ts'
-import type { Operation } from '../operation.ts'
-import { CLOUD_EVENT_SCHEMAS, CloudEventAnswerSchema } from '../schemas/cloud-event.ts'
-import { EVENT_SCHEMAS, EVENT_STREAM, EventBodySchema } from '../schemas/event.ts'
-import { OUTCOME_SCHEMAS, SuccessOutcomeSchema } from '../schemas/outcome.ts'
+import { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS } from './cloud-event-parts.ts'
+import { CLOUD_EVENT_SCHEMAS, CloudEventAnswerSchema } from './cloud-event-schemas.ts'
+import { EVENT_SCHEMAS, EVENT_STREAM, EventBodySchema } from './event-schemas.ts'
+import type { Operation } from './operation.ts'
+import { OUTCOME_SCHEMAS, SuccessOutcomeSchema } from './outcome-schemas.ts'
 
 /** What an event can end in, once it is one. */
 export const EVENT_FAILURES = FAILURE_CODES.filter((code) => FAILURES[code].stage !== 'edge')

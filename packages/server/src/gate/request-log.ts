@@ -1,6 +1,6 @@
 import type { Logger } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
-import { isOpenPath, pathOf } from '../open-paths.ts'
+import { isOpenPath, pathOf } from './open-paths.ts'
 
 const MAX_PATH_LENGTH = 256
 const HUNG_UP = 499

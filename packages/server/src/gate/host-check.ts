@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { hostNameOf, isSafeFromRebinding } from '../host-name.ts'
-import { isOpenPath } from '../open-paths.ts'
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
+import { hostNameOf, isSafeFromRebinding } from './host-name.ts'
+import { isOpenPath } from './open-paths.ts'
 
 /**
  * A listener without keys is open to every page in a browser on this machine that finds a name for it (DNS

@@ -1,6 +1,6 @@
 import type { GenericSchema } from 'valibot'
 import * as v from 'valibot'
-import type { Content, Operation } from '../operation.ts'
+import { ChatRequestSchema, TextRequestSchema } from './completion-request.ts'
 import {
   ChatCompletionChunkSchema,
   ChatCompletionSchema,
@@ -9,12 +9,12 @@ import {
   ModelSchema,
   TextCompletionChunkSchema,
   TextCompletionSchema,
-} from '../schemas/completion.ts'
-import { ChatRequestSchema, TextRequestSchema } from '../schemas/completion-request.ts'
-import { EVENT_SCHEMAS } from '../schemas/event.ts'
-import { OpenAiErrorSchema } from '../schemas/failure.ts'
-import { OUTCOME_SCHEMAS } from '../schemas/outcome.ts'
+} from './completion-schemas.ts'
 import { EVENT_FAILURES } from './event.ts'
+import { EVENT_SCHEMAS } from './event-schemas.ts'
+import { OpenAiErrorSchema } from './failure.ts'
+import type { Content, Operation } from './operation.ts'
+import { OUTCOME_SCHEMAS } from './outcome-schemas.ts'
 
 interface Dialect {
   readonly operationId: string

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
 
 /** Longer than any query of ours needs; Node itself takes addresses up to the limit of all headers, 16 KiB. */
 const MAX_URL_LENGTH = 8 * 1_024

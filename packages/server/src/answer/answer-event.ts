@@ -1,11 +1,11 @@
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { traceHeadersOf } from '../cloudevents/trace-headers-of.ts'
+import { failureOfError } from '../http/failure-of-error.ts'
+import type { HttpReply } from '../http/reply.ts'
+import { sendReply } from '../http/send-reply.ts'
 import { callerSignal } from './caller-signal.ts'
-import { traceHeadersOf } from './cloudevents/trace-headers-of.ts'
 import { replyWithEventStream } from './event-stream-reply.ts'
-import { failureOfError } from './failure-of-error.ts'
-import type { HttpReply } from './reply.ts'
-import { sendReply } from './send-reply.ts'
 import type { StreamDialect } from './stream-dialect.ts'
 
 /** What every route that takes events needs. */

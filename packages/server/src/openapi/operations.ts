@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import type { Answer, Operation } from '../operation.ts'
-import { DESK_SCHEMAS, DeskReportSchema, HealthSchema } from '../schemas/desk.ts'
+import { DESK_SCHEMAS, DeskReportSchema, HealthSchema } from './desk-schemas.ts'
+import type { Answer, Operation } from './operation.ts'
 
 const fresh = { 'cache-control': { description: '`no-store`.', required: true } }
 

@@ -1,7 +1,7 @@
 import type { Failure } from '@ai-ticket/core'
+import { type HttpReply, replyToFailure } from '../http/reply.ts'
+import { errorReply } from '../openai/error-reply.ts'
 import { pathOf } from './open-paths.ts'
-import { errorReply } from './openai/error-reply.ts'
-import { type HttpReply, replyToFailure } from './reply.ts'
 
 /** Under `/v1` callers are OpenAI's clients. */
 export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { failureReply } from '../failure-reply.ts'
-import { pathOf } from '../open-paths.ts'
-import { sendReply } from '../send-reply.ts'
+import { sendReply } from '../http/send-reply.ts'
+import { failureReply } from './failure-reply.ts'
+import { pathOf } from './open-paths.ts'
 
 /**
  * An address that nothing has is `not_found`; one that other methods have is `method_not_allowed` with `Allow`. It is

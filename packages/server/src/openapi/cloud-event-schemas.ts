@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { FailureOutcomeSchema, SuccessOutcomeSchema, timestamp } from './outcome.ts'
+import { FailureOutcomeSchema, SuccessOutcomeSchema, timestamp } from './outcome-schemas.ts'
 
 const text = v.pipe(v.string(), v.minLength(1))
 const maybe = v.nullish(text)

@@ -3,8 +3,8 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Failure } from '@ai-ticket/core'
-import { currentResponse } from '../current-response.ts'
-import { replyToFailure } from '../reply.ts'
+import { replyToFailure } from '../http/reply.ts'
+import { currentResponse } from './current-response.ts'
 
 const FAILURES_OF_NODE: Readonly<Record<string, Failure>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {

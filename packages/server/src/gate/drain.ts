@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import { currentResponse } from '../current-response.ts'
-import { isOpenPath } from '../open-paths.ts'
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
+import { currentResponse } from './current-response.ts'
+import { isOpenPath } from './open-paths.ts'
 
 export interface Drain {
   /** True from the call of `server.close()` on. */

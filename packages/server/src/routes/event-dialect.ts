@@ -1,7 +1,7 @@
 import type { Failure, StreamEvent } from '@ai-ticket/core'
-import { HTTP_STATUS } from './http-status.ts'
-import { replyToOutcome } from './reply.ts'
-import type { StreamDialect } from './stream-dialect.ts'
+import type { StreamDialect } from '../answer/stream-dialect.ts'
+import { HTTP_STATUS } from '../http/http-status.ts'
+import { replyToOutcome } from '../http/reply.ts'
 
 const write = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { FailureCodeSchema } from './outcome.ts'
+import { FailureCodeSchema } from './outcome-schemas.ts'
 
 /** What fails before there is an event. */
 export const FailureSchema = v.pipe(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readStructured } from './read-structured.ts'
+import { readStructured } from './read-cloud-event.ts'
 
 const EVENT = { specversion: '1.0', id: '1', source: '/mycontext', type: 'com.example.someevent' }
 const base64 = (text: string) => Buffer.from(text).toString('base64')

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { count, ToolCallSchema, UsageSchema } from './outcome.ts'
+import { count, ToolCallSchema, UsageSchema } from './outcome-schemas.ts'
 
 const seconds = v.pipe(count, v.description('Unix time in seconds.'))
 const finishReason = v.picklist(['stop', 'length', 'tool_calls'])

@@ -1,7 +1,7 @@
 import { EventSchema, MessageSchema, ParametersSchema } from '@ai-ticket/core/schemas'
 import * as v from 'valibot'
-import { described } from '../described.ts'
-import { EVENT_WORDS } from './event.ts'
+import { described } from './described.ts'
+import { EVENT_WORDS } from './event-schemas.ts'
 
 const one = v.nullish(v.literal(1))
 const no = v.nullish(v.literal(false))

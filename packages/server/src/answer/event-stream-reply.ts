@@ -1,7 +1,7 @@
 import type { Clock, Failure, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
-import { type OpenStream, openEventStream } from './open-event-stream.ts'
-import { sendReply } from './send-reply.ts'
+import { sendReply } from '../http/send-reply.ts'
+import { type OpenStream, openEventStream } from './event-stream.ts'
 import type { StreamDialect } from './stream-dialect.ts'
 
 export interface EventStreamReplyOptions {

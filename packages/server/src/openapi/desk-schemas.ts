@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { count, milliseconds } from './outcome.ts'
+import { count, milliseconds } from './outcome-schemas.ts'
 
 // The types are in core/src/dispatcher.ts; `schemas.test.ts` holds the two together.
 

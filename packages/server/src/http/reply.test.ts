@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failureOutcome, SUCCESS } from '../test/fake-dispatcher.ts'
+import { failureOutcome, SUCCESS } from '../../test/fake-dispatcher.ts'
 import { replyToFailure, replyToOutcome } from './reply.ts'
 
 test('a success is 200 and the outcome itself', () => {

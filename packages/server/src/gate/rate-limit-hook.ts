@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isOpenAiPath } from '../failure-reply.ts'
-import type { KeyHolder } from '../keyring.ts'
-import { isOpenPath } from '../open-paths.ts'
-import { openAiRateHeaders, rateHeaders } from '../rate-headers.ts'
-import type { RateLimit, RateLimiter, RateStanding } from '../rate-limit.ts'
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
+import { isOpenAiPath } from './failure-reply.ts'
+import type { KeyHolder } from './keyring.ts'
+import { isOpenPath } from './open-paths.ts'
+import { openAiRateHeaders, rateHeaders } from './rate-headers.ts'
+import type { RateLimit, RateLimiter, RateStanding } from './rate-limit.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

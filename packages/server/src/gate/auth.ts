@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Scope } from '../api-key.ts'
-import { type Keyring, mayUse } from '../keyring.ts'
-import { isOpenPath } from '../open-paths.ts'
-import { RequestProblem } from '../request-problem.ts'
+import { RequestProblem } from '../http/request-problem.ts'
+import type { Scope } from './api-key.ts'
+import { type Keyring, mayUse } from './keyring.ts'
+import { isOpenPath } from './open-paths.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

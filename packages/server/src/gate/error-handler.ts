@@ -1,8 +1,8 @@
 import type { Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { failureOfError } from '../failure-of-error.ts'
-import { failureReply } from '../failure-reply.ts'
-import { sendReply } from '../send-reply.ts'
+import { failureOfError } from '../http/failure-of-error.ts'
+import { sendReply } from '../http/send-reply.ts'
+import { failureReply } from './failure-reply.ts'
 
 /** Answers what hooks, parsers, handlers and Fastify itself throw, in the shape that callers of the address know. */
 export function installErrorHandler(instance: FastifyInstance, logger: Logger): void {
