@@ -1,12 +1,12 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
-import type { TicketDesk } from './desk.ts'
+import type { TicketDesk } from './desk/ticket-desk.ts'
 import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
-import { addTicketRoutes } from './http/routes.ts'
 import { createTicketAccess } from './http/ticket-access.ts'
 import type { TicketContext } from './http/ticket-context.ts'
-import type { TicketStore } from './ticket-store.ts'
+import { addTicketRoutes } from './http/ticket-routes.ts'
+import type { TicketStore } from './ticket/ticket-store.ts'
 
 export type { TicketBody } from './http/ticket-body.ts'
 

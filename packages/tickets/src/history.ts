@@ -7,9 +7,9 @@ import {
   systemClock,
   type Timer,
 } from '@ai-ticket/core'
-import type { HistoryEntry } from './new-ticket.ts'
-import { isTicketEvent } from './ticket-events.ts'
-import type { PruneRequest, TicketStore } from './ticket-store.ts'
+import type { HistoryEntry } from './ticket/new-ticket.ts'
+import { isTicketEvent } from './ticket/ticket-events.ts'
+import type { PruneRequest, TicketStore } from './ticket/ticket-store.ts'
 
 /** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */
 export type HistoryMode = 'full' | 'metadata' | 'off'

@@ -7,26 +7,26 @@ export {
   createCallbackPolicy,
 } from './callbacks/callback-policy.ts'
 export type { CallbackSenderOptions } from './callbacks/callback-sender-options.ts'
+export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
+export type { TicketDeskOptions } from './desk/desk-options.ts'
+export { createTicketDesk, type TicketDesk } from './desk/ticket-desk.ts'
+export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'
+export { createSqliteStore, type SqliteStoreOptions } from './stores/sqlite/create-sqlite-store.ts'
 export type {
   CallbackStore,
   ClaimedDelivery,
   DeliveryClaim,
   DeliveryFence,
-} from './callbacks/callback-store.ts'
-export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
+} from './ticket/callback-store.ts'
 export type {
   Delivery,
   DeliveryAttempt,
   DeliveryError,
   DeliveryStatus,
   Verdict,
-} from './callbacks/delivery.ts'
-export { createTicketDesk, type TicketDesk } from './desk.ts'
-export type { TicketDeskOptions } from './desk-options.ts'
-export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'
-export type { HistoryEntry, Idempotency, NewTicket } from './new-ticket.ts'
-export { createSqliteStore, type SqliteStoreOptions } from './sqlite/create-sqlite-store.ts'
-export { type StoreProblem, StoreUnavailable } from './store-unavailable.ts'
+} from './ticket/delivery.ts'
+export type { HistoryEntry, Idempotency, NewTicket } from './ticket/new-ticket.ts'
+export { type StoreProblem, StoreUnavailable } from './ticket/store-unavailable.ts'
 export type {
   Fence,
   Progress,
@@ -36,7 +36,7 @@ export type {
   TicketOwner,
   TicketState,
   TicketStatus,
-} from './ticket.ts'
+} from './ticket/ticket.ts'
 export type {
   Accepted,
   ClaimRequest,
@@ -47,4 +47,4 @@ export type {
   TicketQuery,
   TicketStats,
   TicketStore,
-} from './ticket-store.ts'
+} from './ticket/ticket-store.ts'

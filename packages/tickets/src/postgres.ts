@@ -1,1 +1,1 @@
-export { createPostgresStore, type PostgresStoreOptions } from './postgres/create-postgres-store.ts'
+export { createPostgresStore, type PostgresStoreOptions } from './stores/postgres/create-postgres-store.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createTicketDesk, type TicketDeskOptions } from '../src/index.ts'
-import { isFinished } from '../src/ticket.ts'
+import { isFinished } from '../src/ticket/ticket.ts'
 import { openTicketDesk } from './open-ticket-desk.ts'
 
 const LONG = { answer: () => 'one two three four five '.repeat(200), tokensPerSecond: 50 }

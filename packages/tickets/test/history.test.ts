@@ -9,7 +9,7 @@ import {
   type PruneRequest,
   type TicketStore,
 } from '../src/index.ts'
-import { isFinished } from '../src/ticket.ts'
+import { isFinished } from '../src/ticket/ticket.ts'
 import { newTicket } from './new-ticket.ts'
 import { untilTicket } from './open-ticket-desk.ts'
 

@@ -1,6 +1,6 @@
 import type { KoboldSimulator } from '@ai-ticket/testkit'
 import type { Ticket, TicketStore } from '../src/index.ts'
-import { isFinished } from '../src/ticket.ts'
+import { isFinished } from '../src/ticket/ticket.ts'
 import type { Receiver } from './callback-receiver.ts'
 import type { LedgerBook } from './ledger-clients.ts'
 

@@ -1,6 +1,6 @@
 import type { TicketStore } from '../src/index.ts'
-import { openTicket } from '../src/new-ticket.ts'
-import { createTicketId } from '../src/ticket-id.ts'
+import { openTicket } from '../src/ticket/new-ticket.ts'
+import { createTicketId } from '../src/ticket/ticket-id.ts'
 
 /** What the ledger must find when somebody builds it in. */
 export const MISTAKES: Readonly<Record<string, (store: TicketStore) => TicketStore>> = {

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSqliteStore, type TicketStore } from '../src/index.ts'
-import { migrate as migratePostgres } from '../src/postgres/migrations.ts'
-import { createPgDatabase } from '../src/postgres/pg-database.ts'
 import { createPostgresStore } from '../src/postgres.ts'
-import { migrate } from '../src/sqlite/migrations.ts'
+import { migrate as migratePostgres } from '../src/stores/postgres/migrations.ts'
+import { createPgDatabase } from '../src/stores/postgres/pg-database.ts'
+import { migrate } from '../src/stores/sqlite/migrations.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 
 /** What the releases wrote before lists had indexes of their own. */

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite'
 import { fromPglite } from 'pg-boss'
 import type { SqliteStoreOptions, TicketStore } from '../src/index.ts'
-import { createStoreOn } from '../src/postgres/create-postgres-store.ts'
+import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
 import { pgliteDatabase } from './pglite-database.ts'
 import { newSchema } from './real-postgres.ts'
 

@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite'
-import type { Database, Queryable, Row } from '../src/postgres/database.ts'
+import type { Database, Queryable, Row } from '../src/stores/postgres/database.ts'
 
 /** A PostgreSQL in the process behind the port of the real one. It has one connection, so the schema is set each time. */
 export function pgliteDatabase(pglite: PGlite, schema: string): Database {

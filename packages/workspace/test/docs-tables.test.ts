@@ -14,7 +14,7 @@ import { ROWS } from '../../bench/src/torture/run-torture.ts'
 import { resolveKoboldOptions } from '../../core/src/backends/kobold/kobold-options.ts'
 import { resolveOpenAIOptions } from '../../core/src/backends/openai/openai-options.ts'
 import { resolveServerOptions } from '../../server/src/options.ts'
-import { DELIVERY_ERRORS } from '../../tickets/src/callbacks/delivery.ts'
+import { DELIVERY_ERRORS } from '../../tickets/src/ticket/delivery.ts'
 import { plain, type Row, readPage, tableRows } from './markdown.ts'
 import { OPENAI_OPTIONS } from './openai-options.ts'
 

@@ -1,4 +1,4 @@
-import type { Ticket } from '../ticket.ts'
+import type { Ticket } from '../ticket/ticket.ts'
 
 /** `thin`: what has ended and how. `full`: with the whole outcome, prompts excepted. */
 export type CallbackContent = 'thin' | 'full'

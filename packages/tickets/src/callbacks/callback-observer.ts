@@ -1,4 +1,4 @@
-import type { DeliveryError } from './delivery.ts'
+import type { DeliveryError } from '../ticket/delivery.ts'
 
 /** Told of what becomes of callbacks, as it happens: for metrics. Must be quick; what it throws is logged and ignored. */
 export interface CallbackObserver {

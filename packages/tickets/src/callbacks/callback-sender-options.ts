@@ -1,5 +1,5 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
-import type { TicketStore } from '../ticket-store.ts'
+import type { TicketStore } from '../ticket/ticket-store.ts'
 import type { CallbackContent } from './callback-body.ts'
 import type { CallbackObserver } from './callback-observer.ts'
 import type { CallbackPolicy } from './callback-policy.ts'

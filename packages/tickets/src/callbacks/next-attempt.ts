@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryAttempt, Verdict } from './delivery.ts'
+import type { Delivery, DeliveryAttempt, Verdict } from '../ticket/delivery.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND

@@ -1,6 +1,6 @@
-import { type Delivery, type DeliveryError, type DeliveryStatus, webhookIdOf } from '../callbacks/delivery.ts'
-import { isFinished, type Ticket } from '../ticket.ts'
-import type { TicketStore } from '../ticket-store.ts'
+import { type Delivery, type DeliveryError, type DeliveryStatus, webhookIdOf } from '../ticket/delivery.ts'
+import { isFinished, type Ticket } from '../ticket/ticket.ts'
+import type { TicketStore } from '../ticket/ticket-store.ts'
 
 /** What a ticket says of its callback. Times are ISO 8601. */
 export interface CallbackSummary {

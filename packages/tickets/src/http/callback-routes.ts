@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Ticket } from '../ticket.ts'
+import type { Ticket } from '../ticket/ticket.ts'
 import { callbackBody, deliveriesFor } from './callback-body.ts'
 import { checkCallback } from './check-callback.ts'
 import { describedAs } from './described-as.ts'

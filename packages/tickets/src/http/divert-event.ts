@@ -1,6 +1,6 @@
 import { replyToCaller } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFinished, type Ticket } from '../ticket.ts'
+import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, markReplayed, replyAccepted } from './accept-event.ts'
 import { hasCallback } from './check-callback.ts'
@@ -9,8 +9,8 @@ import { type Preferences, readPrefer } from './prefer.ts'
 import { type ReadEvent, readEvent } from './read-event.ts'
 import { originOf, readOrigin } from './read-origin.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
-import { streamTicket } from './ticket-stream.ts'
 import { waitForEnd } from './wait-for-end.ts'
+import { streamTicket } from './watch-ticket.ts'
 
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
 const DEFAULT_TIMEOUT_MS = 600_000

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CloudEvent } from '@ai-ticket/server/cloudevents'
 import type { FastifyRequest } from 'fastify'
-import type { Idempotency } from '../new-ticket.ts'
+import type { Idempotency } from '../ticket/new-ticket.ts'
 import { problem } from './problems.ts'
 import type { TicketContext } from './ticket-context.ts'
 

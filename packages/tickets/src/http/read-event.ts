@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { inspectEvent } from '@ai-ticket/core'
-import type { NewTicket } from '../new-ticket.ts'
+import type { NewTicket } from '../ticket/new-ticket.ts'
 import { problem } from './problems.ts'
 
 /** The event of a request, and when it may run: checked now, for nobody can be told later. */

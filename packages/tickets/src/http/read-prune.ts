@@ -1,4 +1,4 @@
-import type { PruneRequest } from '../ticket-store.ts'
+import type { PruneRequest } from '../ticket/ticket-store.ts'
 import { problem } from './problems.ts'
 import { readTime } from './read-event.ts'
 

@@ -1,5 +1,5 @@
-import { TICKET_STATUSES, type TicketStatus } from '../ticket.ts'
-import type { TicketQuery } from '../ticket-store.ts'
+import { TICKET_STATUSES, type TicketStatus } from '../ticket/ticket.ts'
+import type { TicketQuery } from '../ticket/ticket-store.ts'
 import { problem } from './problems.ts'
 import { readTime } from './read-event.ts'
 

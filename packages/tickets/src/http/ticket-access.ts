@@ -1,6 +1,6 @@
 import type { Scope } from '@ai-ticket/server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Ticket } from '../ticket.ts'
+import type { Ticket } from '../ticket/ticket.ts'
 import { problem, unknownTicket } from './problems.ts'
 
 /** Who may see and cancel which ticket: a key its own, `read` sees all, `admin` does all. */

@@ -1,6 +1,6 @@
 import type { AttemptRecord, FailureCode, Outcome } from '@ai-ticket/core'
-import type { Delivery } from '../callbacks/delivery.ts'
-import type { Ticket, TicketStatus } from '../ticket.ts'
+import type { Delivery } from '../ticket/delivery.ts'
+import type { Ticket, TicketStatus } from '../ticket/ticket.ts'
 import { type CallbackSummary, callbackSummary } from './callback-body.ts'
 
 /** A ticket as callers see it. Times are ISO 8601. */

@@ -1,9 +1,9 @@
 import type { Clock, Logger } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
-import type { TicketDesk } from '../desk.ts'
-import type { Ticket } from '../ticket.ts'
-import type { TicketStore } from '../ticket-store.ts'
+import type { TicketDesk } from '../desk/ticket-desk.ts'
+import type { Ticket } from '../ticket/ticket.ts'
+import type { TicketStore } from '../ticket/ticket-store.ts'
 import type { TicketAccess } from './ticket-access.ts'
 
 /** What all routes share. */

@@ -1,4 +1,4 @@
-import { isFinished, type Ticket } from '../ticket.ts'
+import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { type TicketContext, watchTicket } from './ticket-context.ts'
 
 /** The ticket as soon as it is finished; as it is then when the time is up or nobody waits any more. */

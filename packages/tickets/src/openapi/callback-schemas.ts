@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { DELIVERY_ERRORS } from '../callbacks/delivery.ts'
+import { DELIVERY_ERRORS } from '../ticket/delivery.ts'
 
 // The types are in ../http/callback-body.ts; `ticket-schemas.test.ts` holds the two together.
 

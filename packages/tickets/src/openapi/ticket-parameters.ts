@@ -1,6 +1,6 @@
 import type { Parameter } from '@ai-ticket/server/openapi'
 import * as v from 'valibot'
-import { TICKET_STATUSES } from '../ticket.ts'
+import { TICKET_STATUSES } from '../ticket/ticket.ts'
 
 const text = v.string()
 const query = (name: string, description: string, schema: v.GenericSchema = text): Parameter => ({

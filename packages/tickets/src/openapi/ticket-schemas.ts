@@ -6,7 +6,7 @@ import {
   SuccessOutcomeSchema,
 } from '@ai-ticket/server/openapi'
 import * as v from 'valibot'
-import { TICKET_STATUSES } from '../ticket.ts'
+import { TICKET_STATUSES } from '../ticket/ticket.ts'
 import { CallbackSummarySchema } from './callback-schemas.ts'
 
 // The types are in ../http/ticket-body.ts; `openapi.test.ts` holds the two together.

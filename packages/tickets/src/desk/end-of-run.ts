@@ -1,0 +1,64 @@
+import type { FailureCode, Outcome } from '@ai-ticket/core'
+import type { Release, Ticket } from '../ticket/ticket.ts'
+import { retryDelayMs } from './retry-schedule.ts'
+
+/** What becomes of a ticket after a run. */
+export type EndOfRun =
+  | { readonly type: 'settle'; readonly outcome: Outcome }
+  | { readonly type: 'release'; readonly release: Release }
+
+export interface RunCircumstances {
+  readonly now: number
+  readonly random: number
+  readonly retryDelaysMs: readonly number[]
+  /** Somebody wants the ticket cancelled. */
+  readonly isCancelled: boolean
+}
+
+/** Ours, not the event's fault: they cost it no retry. */
+const INTERRUPTIONS: ReadonlySet<FailureCode> = new Set(['shutting_down', 'cancelled', 'store_unavailable'])
+
+/** What may be different in an hour. A refusal, a wrong key or an answer that does not fit its schema is not. */
+const TRANSIENT: ReadonlySet<FailureCode> = new Set([
+  'api_connection_error',
+  'api_timeout',
+  'api_rate_limited',
+  'api_server_error',
+  'api_stream_interrupted',
+  'api_response_format_error',
+  'api_response_structure_error',
+  'capacity_exceeded',
+])
+
+/** A store or a line that refused gets a moment. */
+const PAUSE_MS = 1_000
+
+export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances): EndOfRun {
+  if ('completion' in outcome) return { type: 'settle', outcome }
+  const { error, details, attempts, partial } = outcome
+  if (at.isCancelled)
+    return { type: 'settle', outcome: { ...outcome, error: 'cancelled', details: CANCELLED } }
+  const story = {
+    attempts,
+    lastFailure: { error, details },
+    ...(partial === undefined ? {} : { partial }),
+  }
+  if (INTERRUPTIONS.has(error)) {
+    const notBefore = error === 'store_unavailable' ? { notBefore: at.now + PAUSE_MS } : {}
+    return { type: 'release', release: { ...story, ...notBefore, reason: 'interrupted' } }
+  }
+  if (!TRANSIENT.has(error)) return { type: 'settle', outcome }
+  const delayMs = retryDelayMs(at.retryDelaysMs, {
+    retries: ticket.retries,
+    random: at.random,
+    atLeastMs: outcome.retry_after_ms,
+  })
+  const notBefore = delayMs === undefined ? undefined : at.now + delayMs
+  // A run that would begin too late is none: the ticket ends with what it has.
+  if (notBefore === undefined || notBefore >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
+    return { type: 'settle', outcome }
+  }
+  return { type: 'release', release: { ...story, notBefore, reason: 'retry' } }
+}
+
+const CANCELLED = 'The ticket was cancelled while it ran.'

@@ -1,0 +1,155 @@
+import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
+import { traceOf } from '../ticket/event-trace.ts'
+import { keepTrying } from '../ticket/keep-trying.ts'
+import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
+import { markTicketEvent } from '../ticket/ticket-events.ts'
+import type { ResolvedDeskOptions } from './desk-options.ts'
+import { endOfRun } from './end-of-run.ts'
+
+/** A ticket that this process runs. */
+export interface Hand {
+  readonly ticket: Ticket
+  readonly fence: Fence
+  /** The text so far. */
+  text: string
+  /** A backend has been called: the ticket has its slot. */
+  hasSlot: boolean
+  /** Monotonic, of the claim. */
+  readonly since: number
+  readonly control: AbortController
+  /** Why it was stopped, where it was. `lost`: another has the ticket, nothing may be recorded. */
+  stopped: 'cancelled' | 'lost' | 'closing' | undefined
+}
+
+export const takeInHand = (ticket: Ticket, since: number): Hand => ({
+  ticket,
+  fence: { id: ticket.id, token: ticket.token },
+  text: '',
+  hasSlot: false,
+  since,
+  control: new AbortController(),
+  stopped: undefined,
+})
+
+export function stop(hand: Hand, why: NonNullable<Hand['stopped']>): void {
+  // Who has lost the ticket has nothing to cancel any more; the first reason of the others counts.
+  if (why === 'lost' || hand.stopped === undefined) hand.stopped = why
+  hand.control.abort(new Error(`The run of the ticket was stopped: ${why}.`))
+}
+
+export interface RunEvents {
+  /** The text has grown. */
+  onText(): void
+  /** The backend is about to be called. */
+  onSlot(): void
+  /** The backend is free again; the outcome is not recorded yet. */
+  onAnswered(): void
+  /** Ends the waiting for a store that fails. */
+  readonly giveUp: AbortSignal
+}
+
+/** Runs one claimed ticket and records how it ended. Never throws. */
+export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<void> {
+  const { store, logger, clock, random, retryDelaysMs } = options
+  const { ticket, fence } = hand
+  const outcome = await answer(hand, options, events)
+  events.onAnswered()
+  if (hand.stopped === 'lost') {
+    logger.warn('ticket lost', { ticket_id: ticket.id, event_id: ticket.eventId })
+    return
+  }
+  const end = endOfRun(ticket, outcome, {
+    now: clock.wallTime(),
+    random: random(),
+    retryDelaysMs,
+    isCancelled: hand.stopped === 'cancelled',
+  })
+  const write = () =>
+    end.type === 'settle' ? store.settle(fence, end.outcome) : store.release(fence, end.release)
+  const written = await keepTrying(write, { clock, logger, signal: events.giveUp })
+  if (written !== true)
+    logger.warn('ticket outcome not recorded', { ticket_id: ticket.id, event_id: ticket.eventId })
+}
+
+async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
+  const { ticket } = hand
+  // Claimed before anybody looked for those whose time is up.
+  if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
+    return expiredOutcome(ticket)
+  const saver = savePartial(hand, options)
+  if (ticket.event) markTicketEvent(ticket.event)
+  try {
+    const headers = traceOf(ticket.event)
+    const stream = options.dispatcher.streamEvent(ticket.event, {
+      signal: hand.control.signal,
+      caller: ticket.caller,
+      logFields: { ticket_id: ticket.id },
+      trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
+      ...(headers && { headers }),
+      beforeCall: (call) => announce(hand, options, events, call),
+    })
+    for await (const event of stream) {
+      if (event.type === 'done' || event.type === 'error') return event.outcome
+      if (event.type === 'delta') hand.text += event.text
+      else if (event.type === 'partial') hand.text = JSON.stringify(event.data) ?? ''
+      else continue
+      events.onText()
+      saver.changed()
+    }
+    throw new Error('The events ended without an outcome.')
+  } catch (error) {
+    return unanswered(hand, options, error)
+  } finally {
+    saver.cancel()
+  }
+}
+
+/** Only a desk that is closing throws; a bug must not lose the ticket either. */
+function unanswered({ ticket, text }: Hand, { logger }: ResolvedDeskOptions, error: unknown): Outcome {
+  logger.warn('ticket interrupted', { ticket_id: ticket.id, event_id: ticket.eventId, error })
+  return {
+    error: 'shutting_down',
+    details: 'The desk closed while the ticket ran.',
+    id: ticket.eventId,
+    duration_ms: 0,
+    attempts: [],
+    ...(text === '' ? {} : { partial: text }),
+  }
+}
+
+/** On disk before the call is sent: after a crash the generation can be stopped by its key. */
+async function announce(
+  hand: Hand,
+  { store, clock }: ResolvedDeskOptions,
+  events: RunEvents,
+  call: AnnouncedCall,
+): Promise<void> {
+  // Another attempt begins: its text is not a continuation.
+  hand.text = ''
+  const startedAt = Math.trunc(clock.wallTime())
+  if (!(await store.saveProgress(hand.fence, { call: { ...call, startedAt } }))) {
+    stop(hand, 'lost')
+    throw new Error('The ticket belongs to another worker.')
+  }
+  hand.hasSlot = true
+  events.onSlot()
+}
+
+/** Saves the text so far, at most once in `progressMs`. A store that fails here costs nothing but the partial text. */
+function savePartial(hand: Hand, { store, clock, progressMs, logger }: ResolvedDeskOptions) {
+  let timer: { cancel(): void } | undefined
+  const save = async () => {
+    timer = undefined
+    try {
+      if (!(await store.saveProgress(hand.fence, { partial: hand.text }))) stop(hand, 'lost')
+    } catch (error) {
+      logger.debug('partial text not saved', { ticket_id: hand.ticket.id, error })
+    }
+  }
+  return {
+    changed() {
+      timer ??= clock.setTimer(() => void save(), progressMs)
+    },
+    cancel: () => timer?.cancel(),
+  }
+}

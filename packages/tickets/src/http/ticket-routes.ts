@@ -1,0 +1,161 @@
+import { acceptEvents } from '@ai-ticket/server/cloudevents'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isFinished, type Ticket } from '../ticket/ticket.ts'
+import { acceptBatch } from './accept-batch.ts'
+import { acceptEvent, replyAccepted } from './accept-event.ts'
+import { deliveriesFor } from './callback-body.ts'
+import { addCallbackRoutes } from './callback-routes.ts'
+import { describedAs } from './described-as.ts'
+import { problem, unknownTicket } from './problems.ts'
+import { readEvent } from './read-event.ts'
+import { originOf, readOrigin } from './read-origin.ts'
+import { readPrune } from './read-prune.ts'
+import { readQuery, readWait } from './read-query.ts'
+import { ticketBody } from './ticket-body.ts'
+import { type TicketContext, textOf, waitSignal } from './ticket-context.ts'
+import { waitForEnd } from './wait-for-end.ts'
+import { streamTicket } from './watch-ticket.ts'
+
+interface Named {
+  readonly Params: { readonly id: string }
+  readonly Querystring: Readonly<Record<string, unknown>>
+}
+
+/** Scopes of the API keys that may ask; what a key may see of it, `access` says. */
+const SEND = ['events'] as const
+const READ = ['read'] as const
+const SEE = ['events', 'read'] as const
+const OPERATE = ['admin'] as const
+
+/** How long a cancellation waits to see the generation stopped. */
+const CANCEL_WAIT_MS = 5_000
+
+export function addTicketRoutes(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
+  const { store, access } = context
+
+  const find = async (request: FastifyRequest<Named>): Promise<Ticket> => {
+    const ticket = await store.get(request.params.id)
+    if (ticket === undefined) throw unknownTicket()
+    access.checkSeen(request, ticket)
+    return ticket
+  }
+
+  const show = async (reply: FastifyReply, ticket: Ticket): Promise<FastifyReply> => {
+    const delivery = (await deliveriesFor(store, [ticket])).get(ticket.id)
+    reply.header('cache-control', 'no-store')
+    if (!isFinished(ticket)) reply.header('retry-after', '2')
+    return reply.send(
+      ticketBody(ticket, {
+        event: true,
+        text: isFinished(ticket) ? '' : textOf(context, ticket),
+        delivery,
+      }),
+    )
+  }
+
+  instance.register((scope, _options, done) => {
+    acceptEvents(scope)
+    scope.post('/tickets', { bodyLimit, config: describedAs('postTicket', SEND) }, async (request, reply) => {
+      const { cloudEvents } = request
+      if (cloudEvents?.mode === 'batched')
+        return acceptBatch(context, { request, reply }, cloudEvents.entries)
+      const origin = originOf(request)
+      const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
+      return replyAccepted(reply, await acceptEvent(context, request, event, origin))
+    })
+    done()
+  })
+
+  instance.get<Named>('/tickets', { config: describedAs('getTickets', READ) }, async (request, reply) => {
+    const { tickets, nextCursor } = await store.list(readQuery(request.query))
+    const deliveries = await deliveriesFor(store, tickets)
+    const data = tickets.map((ticket) =>
+      ticketBody(ticket, { event: true, delivery: deliveries.get(ticket.id) }),
+    )
+    reply.header('cache-control', 'no-store')
+    return reply.send({
+      object: 'list',
+      data,
+      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
+    })
+  })
+
+  instance.post('/tickets/prune', { config: describedAs('postPrune', OPERATE) }, async (request, reply) => {
+    const asked = readPrune(request.body)
+    const removed = await store.prune(asked)
+    return reply.send({ object: 'prune', removed, dry_run: asked.dryRun === true })
+  })
+
+  instance.get('/tickets/stats', { config: describedAs('getTicketStats', READ) }, async (_request, reply) => {
+    const { byStatus, oldestQueuedAt } = await store.stats()
+    const waitedMs = oldestQueuedAt === undefined ? undefined : context.clock.wallTime() - oldestQueuedAt
+    reply.header('cache-control', 'no-store')
+    return reply.send({
+      object: 'ticket_stats',
+      ...byStatus,
+      running_here: context.desk?.running ?? 0,
+      ...(waitedMs === undefined ? {} : { oldest_queued_seconds: Math.max(0, Math.round(waitedMs / 1_000)) }),
+    })
+  })
+
+  instance.get<Named>('/tickets/:id', { config: describedAs('getTicket', SEE) }, async (request, reply) => {
+    const ticket = await find(request)
+    if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+      const lastEventId = request.headers['last-event-id'] ?? request.query.starting_after
+      return streamTicket(context, ticket, { request, reply, lastEventId })
+    }
+    const waitMs = readWait(request.query.wait)
+    if (waitMs === undefined) return show(reply, ticket)
+    return show(reply, await waitForEnd(context, ticket, { waitMs, signal: waitSignal(context, reply) }))
+  })
+
+  instance.delete<Named>(
+    '/tickets/:id',
+    { config: describedAs('deleteTicket', SEND) },
+    async (request, reply) => {
+      const before = await find(request)
+      access.checkCancel(request, before)
+      if (isFinished(before) && before.state.status !== 'cancelled') {
+        throw problem('conflict', `The ticket is ${before.state.status}; there is nothing left to cancel.`)
+      }
+      const ticket = (await store.cancel(before.id)) ?? before
+      const signal = waitSignal(context, reply)
+      const ended = await waitForEnd(context, ticket, { waitMs: CANCEL_WAIT_MS, signal })
+      reply.code(isFinished(ended) ? 200 : 202)
+      return show(reply, ended)
+    },
+  )
+
+  instance.post<Named>(
+    '/tickets/:id/replay',
+    { bodyLimit, config: describedAs('postReplay', OPERATE) },
+    async (request, reply) => {
+      const origin = await find(request)
+      const accepted = await acceptEvent(context, request, {
+        ...readEvent(replayedEvent(origin, request)),
+        replayOf: origin.id,
+      })
+      return replyAccepted(reply, accepted)
+    },
+  )
+
+  addCallbackRoutes(instance, context, find)
+}
+
+/** The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own. */
+function replayedEvent({ event, callbackUrl }: Ticket, { body }: FastifyRequest): unknown {
+  if (event === null) {
+    throw problem(
+      'gone',
+      'The content of this event was not kept (AI_TICKET_HISTORY). Send it as a new event.',
+    )
+  }
+  if (body !== undefined && (typeof body !== 'object' || body === null || Array.isArray(body))) {
+    throw problem(
+      'invalid_input_format',
+      'The body of a replay is empty or an object with the fields to change.',
+    )
+  }
+  const { id: _former, ...rest } = event
+  return { ...rest, callback_url: callbackUrl, ...body }
+}

@@ -1,0 +1,31 @@
+import type { CallbackStore } from '../ticket/callback-store.ts'
+import { type Delivery, isHeldDelivery, recordAttempt, resendDelivery } from '../ticket/delivery.ts'
+import type { Hub } from '../ticket/ticket-changes.ts'
+
+/** Changes a delivery in one transaction; resolves with it as it is then, undefined where there is none. */
+export type ChangeDelivery = (
+  ticketId: string,
+  transition: (delivery: Delivery) => Delivery,
+) => Promise<Delivery | undefined>
+
+/** What both stores do with a delivery that one transition changes. `due` is told of one that has become due. */
+export function createDeliveryChanges(
+  change: ChangeDelivery,
+  { due, now }: { readonly due: Hub; readonly now: () => number },
+): Pick<CallbackStore, 'record' | 'resend'> {
+  return {
+    async record({ ticketId, token }, attempt, verdict) {
+      let isHeld = false
+      await change(ticketId, (delivery) => {
+        isHeld = isHeldDelivery(delivery, token)
+        return recordAttempt(delivery, { token, attempt, verdict, now: now() })
+      })
+      return isHeld
+    },
+    async resend(ticketId) {
+      const after = await change(ticketId, (delivery) => resendDelivery(delivery, now()))
+      if (after) due.tell([ticketId])
+      return after
+    },
+  }
+}

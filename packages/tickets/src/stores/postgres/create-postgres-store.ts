@@ -1,0 +1,125 @@
+import { type Clock, type Logger, silentLogger } from '@ai-ticket/core'
+import { type ConstructorOptions, PgBoss } from 'pg-boss'
+import type { TicketStore } from '../../ticket/ticket-store.ts'
+import type { Database } from './database.ts'
+import { createDatabaseTime, timeOf } from './database-time.ts'
+import { createJobQueue, QUEUE, QUEUE_OPTIONS } from './job-queue.ts'
+import { migrate } from './migrations.ts'
+import { openStore } from './open-store.ts'
+import { createPgDatabase } from './pg-database.ts'
+import { postgresProblem } from './postgres-problem.ts'
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly connectionString: string
+  /** Lower case letters, digits and `_`. pg-boss lives beside it in `<schema>_queue`. Default `ai_ticket`. */
+  readonly schema?: string
+  /** Connections for tickets; one more listens, two more are pg-boss's own. Default 8. */
+  readonly connections?: number
+  /** So many waiting tickets are taken; servers that accept at the same moment may go over it a little. Default 100,000. */
+  readonly capacity?: number
+  /** Hears of connections that broke by themselves. Default: silent. */
+  readonly logger?: Logger
+  /** Default: the clock of the database, so that servers whose clocks disagree agree on leases. */
+  readonly clock?: Clock
+  /** Called at each step of a write, before (`commit`) and after (`committed`) it is durable: a test dies here. */
+  readonly onStep?: (step: 'commit' | 'committed') => void
+}
+
+/**
+ * Tickets in a PostgreSQL (13 or newer) that any number of servers share, with pg-boss as their queue. The row of a ticket
+ * and its job are written in one transaction. Survives whatever that PostgreSQL survives: with its defaults a killed
+ * process and a power cut, with a standby or backups the loss of a disk as well.
+ *
+ * Makes its schemas and brings them to the newest version. Rejects with `StoreUnavailable` where PostgreSQL cannot be
+ * reached or refuses; so does each later call while it is away, and the next one after it is back succeeds. A call whose
+ * connection broke during the commit rejects too, although it may have been written: give an idempotency key where a second
+ * ticket would do harm.
+ */
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<TicketStore> {
+  const { connectionString, schema = 'ai_ticket', connections = 8, logger = silentLogger } = options
+  checkSchema(schema)
+  const onError = (error: Error) => logger.warn('PostgreSQL', { error: error.message })
+  const database = createPgDatabase({ connectionString, schema, connections, onError })
+  return await createStoreOn({
+    ...options,
+    schema,
+    database,
+    boss: { connectionString, max: 2, application_name: 'ai-ticket queue' },
+    onError,
+    durability: `PostgreSQL, schema ${schema}: survives what PostgreSQL survives, by its defaults a killed process and a power cut`,
+  })
+}
+
+/** The same on any PostgreSQL. Closes the database with the store. */
+export async function createStoreOn(
+  options: Omit<PostgresStoreOptions, 'connectionString'> & {
+    readonly schema: string
+    readonly database: Database
+    readonly boss: ConstructorOptions
+    readonly onError: (error: Error) => void
+    readonly durability: string
+  },
+): Promise<TicketStore> {
+  const { schema, database, clock, capacity = 100_000, onStep = () => {}, durability } = options
+  const boss = createBoss(options)
+  const time = clock ? timeOf(clock) : createDatabaseTime()
+  const close = async () => {
+    await boss.stop({ graceful: false, close: true }).catch(options.onError)
+    await database.close()
+  }
+  try {
+    await migrate(database, schema)
+    await boss.start()
+    await boss.createQueue(QUEUE, QUEUE_OPTIONS)
+    // Reads the queue's settings into pg-boss now: inside a transaction it would need a second connection for that.
+    await boss.fetch(QUEUE, { batchSize: 1, minPriority: NEVER })
+    await time.adjust(database)
+    await missJobs(database, queueSchemaOf(schema))
+    return await openStore({
+      database,
+      time,
+      capacity,
+      onStep,
+      durability,
+      queue: createJobQueue(boss),
+      channel: schema,
+      close,
+    })
+  } catch (error) {
+    await close()
+    throw postgresProblem(error)
+  }
+}
+
+/** A priority that no job has. */
+const NEVER = 2_147_483_647
+
+function createBoss({ schema, boss: given, onError }: Parameters<typeof createStoreOn>[0]): PgBoss {
+  const boss = new PgBoss({
+    ...given,
+    schema: queueSchemaOf(schema),
+    schedule: false,
+    maintenanceIntervalSeconds: 600,
+    openTelemetry: { enabled: false },
+  })
+  // Unheard, an error of its background work would end the process.
+  boss.on('error', onError)
+  return boss
+}
+
+const queueSchemaOf = (schema: string) => `${schema}_queue`
+
+/** Waiting tickets whose job somebody has removed, as a restored backup of one schema without the other does. */
+async function missJobs(database: Database, queueSchema: string): Promise<void> {
+  await database.query(
+    `UPDATE tickets SET has_job = false WHERE status = 'queued' AND has_job AND NOT EXISTS (
+      SELECT 1 FROM ${queueSchema}.job WHERE name = $1 AND state < 'active' AND id::text = substr(tickets.id, $2))`,
+    [QUEUE, 'tkt_'.length + 1],
+  )
+}
+
+function checkSchema(schema: string): void {
+  if (/^[a-z_][a-z0-9_]{0,40}$/.test(schema)) return
+  throw new TypeError(`schema: "${schema}" must be lower case letters, digits and "_", at most 41 of them.`)
+}

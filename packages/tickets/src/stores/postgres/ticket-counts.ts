@@ -1,0 +1,36 @@
+import { TICKET_STATUSES, type TicketStatus } from '../../ticket/ticket.ts'
+import type { TicketStats } from '../../ticket/ticket-store.ts'
+import type { Queryable } from './database.ts'
+
+/** So many differences are added up each time; more of them are made one row a status. */
+const MOST_ROWS = 1_000
+
+/** Whoever adds up at the same time takes other rows; a reader sees all rows of before or all of after. */
+const ADD_UP = `WITH gone AS (
+    DELETE FROM counts WHERE ctid = ANY (ARRAY(SELECT ctid FROM counts LIMIT 50000 FOR UPDATE SKIP LOCKED))
+    RETURNING status, number
+  ) INSERT INTO counts SELECT status, sum(number) FROM gone GROUP BY status`
+
+export async function countQueued(at: Queryable): Promise<number> {
+  return (await readCounts(at)).get('queued') ?? 0
+}
+
+export async function readStats(at: Queryable): Promise<TicketStats> {
+  const counted = await readCounts(at)
+  const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+  const [oldest] = await at.query(
+    "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1",
+  )
+  return {
+    byStatus: byStatus as Record<TicketStatus, number>,
+    ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
+  }
+}
+
+async function readCounts(at: Queryable): Promise<ReadonlyMap<unknown, number>> {
+  const rows = await at.query(
+    'SELECT status, sum(number) AS number, count(*) AS rows FROM counts GROUP BY status',
+  )
+  if (rows.reduce((sum, { rows: number }) => sum + Number(number), 0) > MOST_ROWS) await at.query(ADD_UP)
+  return new Map(rows.map(({ status, number }) => [status, Number(number)]))
+}

@@ -1,0 +1,102 @@
+import type { Outcome, SuccessOutcome } from '@ai-ticket/core'
+import type { Ticket } from '../../ticket/ticket.ts'
+import { createTicketColumns } from '../ticket-columns.ts'
+import type { Row } from './database.ts'
+import { restoredText, storableText } from './storable-text.ts'
+
+type Value = string | number | boolean | null
+export type Columns = Readonly<Record<string, Value>>
+
+/** Types of the columns, in which whole lists of them are sent. */
+export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint' | 'boolean' | 'jsonb'>> = {
+  priority: 'integer',
+  created_at: 'bigint',
+  started_at: 'bigint',
+  finished_at: 'bigint',
+  expires_at: 'bigint',
+  not_before: 'bigint',
+  rank: 'bigint',
+  token: 'integer',
+  runs: 'integer',
+  retries: 'integer',
+  crashes: 'integer',
+  lease_until: 'bigint',
+  cancel_requested_at: 'bigint',
+  call_started_at: 'bigint',
+  content_is_json: 'boolean',
+  metadata: 'jsonb',
+  has_job: 'boolean',
+  job_attempt: 'integer',
+  idempotency_until: 'bigint',
+}
+
+const textOf = (value: unknown) => restoredText(String(value))
+
+const columns = createTicketColumns({ write: storableText, read: textOf })
+
+export const { wantedBackend } = columns
+
+/** The columns that a transition may change. */
+export const changingColumns = (ticket: Ticket): Columns => ({
+  ...columns.changing(ticket),
+  ...outcomeColumns(ticket),
+})
+
+/** The columns that stay as they were at the start. */
+export const lastingColumns = (ticket: Ticket): Columns => ({
+  ...columns.lasting(ticket),
+  ...eventColumns(ticket.event),
+})
+
+/** The content stands in a column of its own, so that a search for a text needs to parse nothing. */
+function eventColumns(event: Ticket['event']): Columns {
+  if (event === null) return { event: null, content: null, content_is_json: false, metadata: null }
+  const { content, ...rest } = event
+  const isText = typeof content === 'string'
+  const json: string | undefined = isText ? content : JSON.stringify(content)
+  return {
+    event: JSON.stringify(rest),
+    content: json === undefined ? null : storableText(json),
+    content_is_json: !isText && json !== undefined,
+    metadata: metadataColumn(event.metadata),
+  }
+}
+
+/** Only texts can be asked for. */
+function metadataColumn(metadata: unknown): string | null {
+  if (typeof metadata !== 'object' || metadata === null) return null
+  return storableMetadata(metadata)
+}
+
+export function storableMetadata(metadata: object): string {
+  const texts = Object.entries(metadata).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[storableText(key), storableText(value)]] : [],
+  )
+  return JSON.stringify(Object.fromEntries(texts))
+}
+
+/** The text of an answer stands in a column of its own, too. */
+function outcomeColumns({ state }: Ticket): Columns {
+  if (!('outcome' in state)) return { outcome: null, answer: null }
+  const { outcome } = state
+  if (!('completion' in outcome)) return { outcome: JSON.stringify(outcome), answer: null }
+  const { completion, ...rest } = outcome
+  return { outcome: JSON.stringify(rest), answer: storableText(completion) }
+}
+
+export const ticketOf = (row: Row): Ticket =>
+  columns.ticketOf(row, { event: eventOf(row), outcome: outcomeOf(row) })
+
+function eventOf(row: Row): Ticket['event'] {
+  if (row.event === null) return null
+  const rest = JSON.parse(String(row.event)) as Record<string, unknown>
+  if (row.content === null) return rest
+  const content = textOf(row.content)
+  return { ...rest, content: row.content_is_json === true ? JSON.parse(content) : content }
+}
+
+function outcomeOf(row: Row): Outcome | undefined {
+  if (row.outcome === null) return undefined
+  const outcome = JSON.parse(String(row.outcome)) as Outcome
+  return row.answer === null ? outcome : { ...(outcome as SuccessOutcome), completion: textOf(row.answer) }
+}

@@ -1,0 +1,211 @@
+import type { JobAttempt } from 'pg-boss'
+import type { Idempotency } from '../../ticket/new-ticket.ts'
+import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
+import type { PruneRequest } from '../../ticket/ticket-store.ts'
+import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import type { Queryable, Row } from './database.ts'
+import { jobIdOf, type QueuedTicket } from './job-queue.ts'
+import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
+import { storableText } from './storable-text.ts'
+import { COLUMN_TYPES, type Columns, changingColumns, lastingColumns, ticketOf } from './ticket-row.ts'
+
+/** A ticket with what only the store knows of it. */
+export interface StoredTicket {
+  readonly ticket: Ticket
+  readonly seq: number
+  /** The claim on its job that it runs under; undefined: it does not run. */
+  readonly job?: JobAttempt
+}
+
+export interface KnownKey {
+  readonly ticket: Ticket
+  readonly fingerprint: string
+  readonly until: number
+}
+
+export interface NewRow {
+  readonly ticket: Ticket
+  readonly hasJob: boolean
+  readonly idempotency?: Idempotency & { readonly until: number }
+}
+
+/** What changes beside the ticket itself. */
+export interface RowChange {
+  readonly ticket: Ticket
+  readonly hasJob: boolean
+  readonly attempt?: number
+}
+
+// The statements of the store: rows in, tickets out; what may happen to a ticket is decided elsewhere.
+
+export async function insertTickets(at: Queryable, rows: readonly NewRow[]): Promise<void> {
+  if (rows.length === 0) return
+  const columns = rows.map(
+    ({ ticket, hasJob, idempotency: key }): Columns => ({
+      ...lastingColumns(ticket),
+      ...changingColumns(ticket),
+      has_job: hasJob,
+      idempotency_scope: key === undefined ? null : storableText(key.scope),
+      idempotency_key: key === undefined ? null : storableText(key.key),
+      idempotency_fingerprint: key === undefined ? null : storableText(key.fingerprint),
+      idempotency_until: key?.until ?? null,
+    }),
+  )
+  const { names, lists, values } = asLists(columns)
+  const selected = names.map((name) => (typeOf(name) === 'jsonb' ? `${name}::jsonb` : name))
+  await at.query(
+    `INSERT INTO tickets (${names.join(', ')})
+      SELECT ${selected.join(', ')} FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')})`,
+    values,
+  )
+}
+
+export async function updateTickets(at: Queryable, changes: readonly RowChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const columns = changes.map(
+    ({ ticket, hasJob, attempt }): Columns => ({
+      ...changingColumns(ticket),
+      has_job: hasJob,
+      job_attempt: attempt ?? null,
+    }),
+  )
+  const { names, lists, values } = asLists(columns)
+  const sets = names.filter((name) => name !== 'id').map((name) => `${name} = given.${name}`)
+  await at.query(
+    `UPDATE tickets SET ${sets.join(', ')}
+      FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')}) WHERE tickets.id = given.id`,
+    values,
+  )
+}
+
+export async function findTicket(at: Queryable, id: string): Promise<Ticket | undefined> {
+  const [row] = await at.query('SELECT * FROM tickets WHERE id = $1', [storableText(id)])
+  return row && ticketOf(row)
+}
+
+export async function findTickets(at: Queryable, ids: readonly string[]): Promise<readonly Ticket[]> {
+  if (ids.length === 0) return []
+  return (await at.query('SELECT * FROM tickets WHERE id = ANY($1)', [ids])).map(ticketOf)
+}
+
+/** Nobody else changes these until the transaction ends. */
+export async function lockTickets(at: Queryable, ids: readonly string[]): Promise<readonly StoredTicket[]> {
+  const sql = 'SELECT * FROM tickets WHERE id = ANY($1) ORDER BY seq FOR UPDATE'
+  return (await at.query(sql, [ids.map(storableText)])).map(storedTicketOf)
+}
+
+/** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */
+export async function lockOrphans(
+  at: Queryable,
+  { owner, now, limit }: { owner: TicketOwner; now: number; limit: number },
+): Promise<readonly StoredTicket[]> {
+  const rows = await at.query(
+    `SELECT * FROM tickets WHERE status = 'in_progress'
+      AND (lease_until <= $1 OR (worker = $2 AND session <> $3))
+      ORDER BY rank, seq LIMIT $4 FOR UPDATE SKIP LOCKED`,
+    [now, storableText(owner.worker), storableText(owner.session), limit],
+  )
+  return rows.map(storedTicketOf)
+}
+
+export async function lockExpired(at: Queryable, now: number): Promise<readonly StoredTicket[]> {
+  const rows = await at.query(
+    `SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    [now],
+  )
+  return rows.map(storedTicketOf)
+}
+
+/** Waiting tickets whose time has come and that no job stands for. */
+export async function lockWithoutJob(at: Queryable, now: number): Promise<readonly QueuedTicket[]> {
+  const rows = await at.query(
+    `SELECT id, rank, wanted_backend FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
+      ORDER BY not_before LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    [now],
+  )
+  return rows.map((row) => ({
+    id: String(row.id),
+    rank: Number(row.rank),
+    group: row.wanted_backend === null ? null : String(row.wanted_backend),
+  }))
+}
+
+export async function noteJobs(at: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await at.query('UPDATE tickets SET has_job = true WHERE id = ANY($1)', [ids])
+}
+
+/** pg-boss has begun its count anew for a job whose run goes on. */
+export async function noteAttempt(at: Queryable, id: string, attempt: number): Promise<void> {
+  await at.query('UPDATE tickets SET job_attempt = $2 WHERE id = $1', [id, attempt])
+}
+
+export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
+  if (keys.length === 0) return []
+  const rows = await at.query(
+    `SELECT tickets.* FROM tickets JOIN unnest($1::text[], $2::text[]) AS given (scope, key)
+      ON idempotency_scope = given.scope AND idempotency_key = given.key`,
+    [keys.map(({ scope }) => storableText(scope)), keys.map(({ key }) => storableText(key))],
+  )
+  return rows.map((row) => ({
+    scope: String(row.idempotency_scope),
+    key: String(row.idempotency_key),
+    known: {
+      ticket: ticketOf(row),
+      fingerprint: String(row.idempotency_fingerprint),
+      until: Number(row.idempotency_until),
+    } satisfies KnownKey,
+  }))
+}
+
+export async function forgetKeys(at: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await at.query(
+    `UPDATE tickets SET idempotency_scope = NULL, idempotency_key = NULL, idempotency_fingerprint = NULL,
+      idempotency_until = NULL WHERE id = ANY($1)`,
+    [ids],
+  )
+}
+
+export async function readNextDueAt(at: Queryable): Promise<number | undefined> {
+  const [first] = await at.query("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
+  return first?.due == null ? undefined : Number(first.due)
+}
+
+export async function readPruneLimits(at: Queryable, request: PruneRequest): Promise<PruneLimits> {
+  const [kept] = request.keep ? await at.query(OLDEST_KEPT, [request.keep - 1]) : []
+  return pruneLimits(request, kept && [Number(kept.finished_at), Number(kept.seq)])
+}
+
+export async function removeFinished(at: Queryable, limits: PruneLimits): Promise<number> {
+  return (await at.query(PRUNE, limitValues(limits))).length
+}
+
+export async function countPrunable(at: Queryable, limits: PruneLimits): Promise<number> {
+  return Number((await at.query(COUNT_PRUNABLE, limitValues(limits)))[0]?.number)
+}
+
+export function storedTicketOf(row: Row): StoredTicket {
+  const ticket = ticketOf(row)
+  return {
+    ticket,
+    seq: Number(row.seq),
+    ...(row.job_attempt === null
+      ? {}
+      : { job: { id: jobIdOf(ticket.id), retryCount: Number(row.job_attempt) } }),
+  }
+}
+
+const typeOf = (column: string) => COLUMN_TYPES[column] ?? 'text'
+
+/** One statement for any number of rows: a list for each column. */
+function asLists(rows: readonly Columns[]) {
+  const names = Object.keys(rows[0] ?? {})
+  return {
+    names,
+    lists: names.map((name, index) => {
+      const type = typeOf(name)
+      return `$${index + 1}::${type === 'jsonb' ? 'text' : type}[]`
+    }),
+    values: names.map((name) => rows.map((row) => row[name] ?? null)),
+  }
+}

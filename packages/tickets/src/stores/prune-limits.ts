@@ -1,0 +1,27 @@
+import type { PruneRequest } from '../ticket/ticket-store.ts'
+
+/** Where a ticket stands among those that are finished: by its end, then by its number. */
+export type FinishedPlace = readonly [finishedAt: number, seq: number]
+
+/** The first places that stay. */
+export interface PruneLimits {
+  readonly deadLetters: FinishedPlace
+  /** Everything else that is finished. */
+  readonly others: FinishedPlace
+}
+
+/** `oldestKept`: the last of the newest `keep` that are no dead letters; undefined where there are not so many. */
+export function pruneLimits(
+  { finishedBefore = 0, deadLettersBefore = finishedBefore, keep }: PruneRequest,
+  oldestKept: FinishedPlace | undefined,
+): PruneLimits {
+  const byNumber = keep === 0 ? END : (oldestKept ?? [0, 0])
+  const byAge: FinishedPlace = [finishedBefore, 0]
+  return { deadLetters: [deadLettersBefore, 0], others: byNumber[0] < byAge[0] ? byAge : byNumber }
+}
+
+const END: FinishedPlace = [Number.MAX_SAFE_INTEGER, 0]
+
+/** Stores have an index for each kind, with these words: what is kept of one never lies in the way to the other. */
+export const DEAD_LETTERS = "finished_at IS NOT NULL AND kind = 'ticket' AND status = 'failed'"
+export const NO_DEAD_LETTERS = "finished_at IS NOT NULL AND NOT (kind = 'ticket' AND status = 'failed')"

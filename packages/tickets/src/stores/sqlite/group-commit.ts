@@ -1,0 +1,106 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+
+export interface GroupCommit {
+  /** Runs the work in a transaction with whatever else is asked in this turn; resolves when it is on disk. */
+  write<Value>(work: () => Value): Promise<Value>
+  /** The same without a wait for the disk: a killed process loses none of it, a power cut may take back the last. */
+  writeLazily<Value>(work: () => Value): Promise<Value>
+  /** Does what is still asked, then takes no more. */
+  close(): void
+}
+
+export interface GroupCommitOptions {
+  readonly database: DatabaseSync
+  /** Turns what SQLite throws into what callers get. */
+  readonly explain: (error: unknown) => unknown
+  /** Called before and after each commit; a test ends the process here. */
+  readonly onStep: (step: 'commit' | 'committed') => void
+}
+
+export const storeClosed = () => new StoreUnavailable('closed', 'The ticket store is closed.')
+
+interface Job {
+  readonly isLazy: boolean
+  run(): void
+  settle(): void
+  fail(error: unknown): void
+}
+
+/** One wait for the disk serves all who ask at the same time: 64 callers at once cost one commit, not 64. */
+export function createGroupCommit({ database, explain, onStep }: GroupCommitOptions): GroupCommit {
+  let jobs: Job[] = []
+  let isClosed = false
+  /** As `openDatabase` has set it: each commit waits for the disk. */
+  let isLazyNow = false
+
+  function flush(): void {
+    const group = jobs
+    jobs = []
+    if (group.length === 0) return
+    if (commit(group) || group.length === 1) return
+    // One of them is at fault; alone it takes nobody with it.
+    for (const job of group) commit([job])
+  }
+
+  /** False: nothing of the group was written. A group of one has been told why. */
+  function commit(group: readonly Job[]): boolean {
+    try {
+      beLazy(group.every((job) => job.isLazy))
+      database.exec('BEGIN IMMEDIATE')
+      for (const job of group) job.run()
+      onStep('commit')
+      database.exec('COMMIT')
+      onStep('committed')
+    } catch (error) {
+      rollBack()
+      const [only] = group
+      if (group.length === 1) only?.fail(explain(error))
+      return false
+    }
+    for (const job of group) job.settle()
+    return true
+  }
+
+  /** A commit that waits for the disk waits for the whole log, with all that was written lazily before. */
+  function beLazy(lazy: boolean): void {
+    if (lazy === isLazyNow) return
+    database.exec(`PRAGMA synchronous = ${lazy ? 'NORMAL' : 'FULL'}`)
+    isLazyNow = lazy
+  }
+
+  function rollBack(): void {
+    try {
+      if (database.isTransaction) database.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+    }
+  }
+
+  function add<Value>(work: () => Value, isLazy: boolean): Promise<Value> {
+    if (isClosed) return Promise.reject(storeClosed())
+    return new Promise<Value>((resolve, reject) => {
+      let value: { readonly of: Value } | undefined
+      if (jobs.length === 0) setImmediate(flush)
+      jobs.push({
+        isLazy,
+        run: () => {
+          value = { of: work() }
+        },
+        settle: () => {
+          if (value) resolve(value.of)
+        },
+        fail: reject,
+      })
+    })
+  }
+
+  return {
+    write: (work) => add(work, false),
+    writeLazily: (work) => add(work, true),
+    close() {
+      isClosed = true
+      flush()
+    },
+  }
+}

@@ -1,0 +1,156 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+
+/** One text a version, in order; a published one is never changed, the next one mends it. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE tickets (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    event_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    expires_at INTEGER,
+    not_before INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    replay_of TEXT,
+    token INTEGER NOT NULL DEFAULT 0,
+    runs INTEGER NOT NULL DEFAULT 0,
+    retries INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    worker TEXT,
+    session TEXT,
+    lease_until INTEGER,
+    cancel_requested_at INTEGER,
+    call_backend TEXT,
+    call_endpoint TEXT,
+    call_key TEXT,
+    call_started_at INTEGER,
+    wanted_backend TEXT,
+    backend TEXT,
+    model TEXT,
+    error TEXT,
+    last_error TEXT,
+    last_details TEXT,
+    partial TEXT,
+    attempts TEXT NOT NULL DEFAULT '[]',
+    outcome TEXT,
+    idempotency_scope TEXT,
+    idempotency_key TEXT,
+    idempotency_fingerprint TEXT,
+    idempotency_until INTEGER,
+    event TEXT
+  ) STRICT;
+  CREATE INDEX tickets_waiting ON tickets (rank, seq) WHERE status = 'queued';
+  CREATE INDEX tickets_due ON tickets (not_before) WHERE status = 'queued';
+  CREATE INDEX tickets_expiring ON tickets (expires_at) WHERE status = 'queued' AND expires_at IS NOT NULL;
+  CREATE INDEX tickets_held ON tickets (lease_until) WHERE status = 'in_progress';
+  CREATE UNIQUE INDEX tickets_idempotency ON tickets (idempotency_scope, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+  CREATE INDEX tickets_by_status ON tickets (status, seq);
+  CREATE INDEX tickets_by_backend ON tickets (backend, seq) WHERE backend IS NOT NULL;
+  CREATE INDEX tickets_by_model ON tickets (model, seq) WHERE model IS NOT NULL;
+  CREATE INDEX tickets_by_error ON tickets (error, seq) WHERE error IS NOT NULL;
+  CREATE INDEX tickets_by_event ON tickets (event_id, seq);
+  CREATE INDEX tickets_by_time ON tickets (created_at);
+  CREATE INDEX tickets_by_end ON tickets (finished_at) WHERE finished_at IS NOT NULL;
+  CREATE INDEX tickets_by_origin ON tickets (replay_of, seq) WHERE replay_of IS NOT NULL;
+
+  -- Counting a million rows for every accept and every look at the numbers would take too long.
+  CREATE TABLE counts (status TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO counts VALUES ('queued', 0), ('in_progress', 0), ('completed', 0), ('failed', 0), ('cancelled', 0);
+  CREATE TRIGGER tickets_added AFTER INSERT ON tickets BEGIN
+    UPDATE counts SET number = number + 1 WHERE status = NEW.status;
+  END;
+  CREATE TRIGGER tickets_moved AFTER UPDATE OF status ON tickets WHEN OLD.status <> NEW.status BEGIN
+    UPDATE counts SET number = number - 1 WHERE status = OLD.status;
+    UPDATE counts SET number = number + 1 WHERE status = NEW.status;
+  END;
+  CREATE TRIGGER tickets_removed AFTER DELETE ON tickets BEGIN
+    UPDATE counts SET number = number - 1 WHERE status = OLD.status;
+  END;
+  `,
+  // Dead letters are kept for longer than the rest.
+  `
+  DROP INDEX tickets_by_end;
+  CREATE INDEX tickets_by_end ON tickets (finished_at)
+    WHERE finished_at IS NOT NULL AND NOT (kind = 'ticket' AND status = 'failed');
+  CREATE INDEX tickets_dead ON tickets (finished_at)
+    WHERE finished_at IS NOT NULL AND kind = 'ticket' AND status = 'failed';
+  `,
+  `
+  ALTER TABLE tickets ADD COLUMN callback_url TEXT;
+  CREATE TABLE callbacks (
+    ticket_id TEXT PRIMARY KEY REFERENCES tickets (id) ON DELETE CASCADE,
+    url TEXT NOT NULL,
+    host TEXT NOT NULL,
+    status TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    attempts TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX callbacks_due ON callbacks (due_at) WHERE status = 'pending';
+  `,
+  // Every list is in the order of time, read from the index of what is asked for.
+  `
+  DROP INDEX tickets_by_status;
+  DROP INDEX tickets_by_backend;
+  DROP INDEX tickets_by_model;
+  DROP INDEX tickets_by_error;
+  DROP INDEX tickets_by_event;
+  DROP INDEX tickets_by_origin;
+  DROP INDEX tickets_by_time;
+  CREATE INDEX tickets_by_status ON tickets (status, created_at);
+  CREATE INDEX tickets_by_kind ON tickets (kind, created_at);
+  CREATE INDEX tickets_by_caller ON tickets (caller, created_at) WHERE caller <> '';
+  CREATE INDEX tickets_by_event ON tickets (event_id, created_at);
+  CREATE INDEX tickets_by_backend ON tickets (backend, created_at) WHERE backend IS NOT NULL;
+  CREATE INDEX tickets_by_model ON tickets (model, created_at) WHERE model IS NOT NULL;
+  CREATE INDEX tickets_by_error ON tickets (error, created_at) WHERE error IS NOT NULL;
+  CREATE INDEX tickets_by_origin ON tickets (replay_of, created_at) WHERE replay_of IS NOT NULL;
+  CREATE INDEX tickets_by_key ON tickets (idempotency_key, created_at) WHERE idempotency_key IS NOT NULL;
+
+  CREATE TABLE ticket_metadata (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (name, value, created_at, seq)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO ticket_metadata
+    SELECT key, substr(value, 1, 200), created_at, seq
+    FROM tickets, json_each(tickets.event, '$.metadata') WHERE event IS NOT NULL AND json_each.type = 'text';
+  CREATE TRIGGER tickets_metadata_removed AFTER DELETE ON tickets WHEN OLD.event IS NOT NULL BEGIN
+    DELETE FROM ticket_metadata WHERE (name, value, created_at, seq) IN (
+      SELECT key, substr(value, 1, 200), OLD.created_at, OLD.seq
+      FROM json_each(OLD.event, '$.metadata') WHERE type = 'text');
+  END;
+  `,
+]
+
+/** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */
+export function migrate(database: DatabaseSync, file: string, to = MIGRATIONS.length): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+  if (version > MIGRATIONS.length) {
+    throw new StoreUnavailable(
+      'broken',
+      `${file} was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
+    )
+  }
+  for (let next = version; next < to; next++) {
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      database.exec(`${MIGRATIONS[next]}\nPRAGMA user_version = ${next + 1};`)
+      database.exec('COMMIT')
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}

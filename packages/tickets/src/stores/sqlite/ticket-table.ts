@@ -1,0 +1,175 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Idempotency } from '../../ticket/new-ticket.ts'
+import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../../ticket/ticket.ts'
+import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
+import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { listTickets } from './list-query.ts'
+import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
+import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
+
+export interface KnownKey {
+  readonly ticket: Ticket
+  readonly fingerprint: string
+  readonly until: number
+}
+
+/** The statements of the store. Rows in, tickets out; what may happen to a ticket is decided elsewhere. */
+export type TicketTable = ReturnType<typeof createTicketTable>
+
+const KEY_COLUMNS = [
+  'idempotency_scope',
+  'idempotency_key',
+  'idempotency_fingerprint',
+  'idempotency_until',
+] as const
+
+const NEW_COLUMNS = [
+  'id',
+  'event_id',
+  'kind',
+  'status',
+  'caller',
+  'priority',
+  'created_at',
+  'not_before',
+  'rank',
+  'event',
+  'backend',
+  'model',
+] as const
+const WAITING_COLUMNS = [...NEW_COLUMNS, 'expires_at', 'replay_of', 'callback_url', 'wanted_backend'] as const
+
+/**
+ * Columns that are as they are by default are left out, for each costs a call into SQLite. `OR FAIL`: a row that meets
+ * a constraint writes nothing, as without it, but SQLite keeps no copy of each page that a row and its trigger touch in
+ * order to take back half of it.
+ */
+const insertion = (names: readonly string[]) => ({
+  names,
+  sql: `INSERT OR FAIL INTO tickets (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+})
+
+const WAITING = insertion(WAITING_COLUMNS)
+const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
+const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome'])
+
+const updateOf = (names: readonly string[]) =>
+  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
+
+const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined): Values =>
+  key
+    ? {
+        idempotency_scope: key.scope,
+        idempotency_key: key.key,
+        idempotency_fingerprint: key.fingerprint,
+        idempotency_until: key.until,
+      }
+    : {}
+
+export function createTicketTable(database: DatabaseSync) {
+  let updateSql: string | undefined
+  const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+  const statement = (sql: string) => {
+    const known = prepared.get(sql)
+    if (known) return known
+    const made = database.prepare(sql)
+    // Statements of filters come in many forms; those of the hot path are the first ones.
+    if (prepared.size < 64) prepared.set(sql, made)
+    return made
+  }
+  const all = (sql: string, ...values: readonly SQLInputValue[]): Row[] => statement(sql).all(...values)
+  const tickets = (sql: string, ...values: readonly SQLInputValue[]) => all(sql, ...values).map(ticketOf)
+
+  return {
+    insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
+      const columns: Values = { ...lastingColumns(ticket), ...changingColumns(ticket), ...keyColumns(key) }
+      const { names, sql } = ticket.kind === 'event' ? RECORDED : key ? WAITING_WITH_KEY : WAITING
+      const { lastInsertRowid: seq } = statement(sql).run(...names.map((name) => columns[name] ?? null))
+      for (const [name, value] of metadataOf(ticket.event)) {
+        statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
+          name,
+          value,
+          ticket.createdAt,
+          seq,
+        )
+      }
+    },
+    update(ticket: Ticket): void {
+      const { id: _id, ...columns } = changingColumns(ticket)
+      updateSql ??= updateOf(Object.keys(columns))
+      statement(updateSql).run(...Object.values(columns), ticket.id)
+    },
+    find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
+    findByKey({ scope, key }: Idempotency): KnownKey | undefined {
+      const sql = 'SELECT * FROM tickets WHERE idempotency_scope = ? AND idempotency_key = ?'
+      const [row] = all(sql, scope, key)
+      return (
+        row && {
+          ticket: ticketOf(row),
+          fingerprint: String(row.idempotency_fingerprint),
+          until: Number(row.idempotency_until),
+        }
+      )
+    },
+    forgetKey(id: string): void {
+      statement(
+        `UPDATE tickets SET ${KEY_COLUMNS.map((name) => `${name} = NULL`).join(', ')} WHERE id = ?`,
+      ).run(id)
+    },
+    due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
+      const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
+      const order = 'ORDER BY rank, seq LIMIT ?'
+      if (busyBackends.length === 0) return tickets(`${due} ${order}`, now, limit)
+      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
+      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(busyBackends), limit)
+    },
+    orphans: ({ owner, now, limit }: { owner: TicketOwner; now: number; limit: number }) =>
+      tickets(
+        `SELECT * FROM tickets WHERE status = 'in_progress'
+          AND (lease_until <= ? OR (worker = ? AND session <> ?)) ORDER BY rank, seq LIMIT ?`,
+        now,
+        owner.worker,
+        owner.session,
+        limit,
+      ),
+    expired: (now: number) =>
+      tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
+    list(query: TicketQuery): TicketPage {
+      const { rows, ...more } = listTickets(query, ({ sql, values }) => all(sql, ...values))
+      return { tickets: rows.map(ticketOf), ...more }
+    },
+    count: (status: TicketStatus): number =>
+      Number(all('SELECT number FROM counts WHERE status = ?', status)[0]?.number),
+    stats(): TicketStats {
+      const counted = new Map(
+        all('SELECT * FROM counts').map(({ status, number }) => [status, Number(number)]),
+      )
+      const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+      const [oldest] = all(
+        "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY created_at LIMIT 1",
+      )
+      return {
+        byStatus: byStatus as Record<TicketStatus, number>,
+        ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
+      }
+    },
+    nextDueAt(): number | undefined {
+      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
+      return first?.due == null ? undefined : Number(first.due)
+    },
+    pruneLimits(request: PruneRequest): PruneLimits {
+      const [kept] = request.keep ? all(OLDEST_KEPT, request.keep - 1) : []
+      return pruneLimits(request, kept && [Number(kept.finished_at), Number(kept.seq)])
+    },
+    remove: (limits: PruneLimits): number => Number(statement(PRUNE).run(...limitValues(limits)).changes),
+    countPrunable: (limits: PruneLimits): number =>
+      Number(all(COUNT_PRUNABLE, ...limitValues(limits))[0]?.number),
+  }
+}
+
+/** Only texts can be asked for. */
+function metadataOf(event: Ticket['event']): readonly (readonly [name: string, value: string])[] {
+  const metadata = event?.metadata
+  if (typeof metadata !== 'object' || metadata === null) return []
+  return Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+}

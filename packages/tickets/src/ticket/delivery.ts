@@ -1,0 +1,105 @@
+import { isFinished, type Ticket } from './ticket.ts'
+
+/** `pending`: it is sent, or will be. `dead`: given up; it can be sent again by hand. */
+export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
+
+/** Why an attempt was none; `docs/tickets.md` explains them. */
+export const DELIVERY_ERRORS = [
+  'refused',
+  'redirect',
+  'gone',
+  'timeout',
+  'connection',
+  'blocked',
+  'not_allowed',
+] as const
+
+export type DeliveryError = (typeof DELIVERY_ERRORS)[number]
+
+export interface DeliveryAttempt {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly durationMs: number
+  /** Of the reply, where one came. */
+  readonly status?: number
+  /** Absent: it was delivered. */
+  readonly error?: DeliveryError
+  /** In plain words; never what the receiver said. */
+  readonly details?: string
+}
+
+/** The news that a ticket has ended, on its way to the `callback_url`. A value: transitions give back a new one. */
+export interface Delivery {
+  readonly ticketId: string
+  /** The whole address, secrets in its query included. */
+  readonly url: string
+  readonly status: DeliveryStatus
+  /** Milliseconds since 1970: when it is sent next; while it is being sent, when it counts as abandoned. */
+  readonly dueAt: number
+  /** Grows with every claim; who shows an older one has lost the delivery. */
+  readonly token: number
+  /** Attempts since the ticket ended, or since somebody asked for it to be sent again. */
+  readonly tries: number
+  /** Of all rounds, the newest last; the oldest are dropped. */
+  readonly attempts: readonly DeliveryAttempt[]
+}
+
+/** What becomes of a delivery after an attempt. */
+export type Verdict =
+  | { readonly status: 'delivered' | 'dead' }
+  | { readonly status: 'pending'; readonly retryInMs: number }
+
+/** A hundred attempts are ten whole rounds. */
+const ATTEMPTS_KEPT = 100
+
+/** The same for every attempt, so that a receiver knows what it has had. Without the dot that a signature forbids. */
+export const webhookIdOf = (ticketId: string): string => ticketId.replace(/^tkt_/, 'msg_')
+
+/** The delivery of a ticket that has just ended; undefined: nobody wants to be told. */
+export function openDelivery({ id, callbackUrl, state }: Ticket): Delivery | undefined {
+  if (callbackUrl === undefined || !('finishedAt' in state)) return undefined
+  return {
+    ticketId: id,
+    url: callbackUrl,
+    status: 'pending',
+    dueAt: state.finishedAt,
+    token: 0,
+    tries: 0,
+    attempts: [],
+  }
+}
+
+/** Of tickets that have changed: what the store has to keep beside them, in the same transaction. */
+export const deliveriesOf = (tickets: readonly Ticket[]): Delivery[] =>
+  tickets.filter(isFinished).flatMap((ticket) => openDelivery(ticket) ?? [])
+
+export const isHeldDelivery = ({ status, token: current }: Delivery, token: number): boolean =>
+  status === 'pending' && current === token
+
+/**
+ * The end of an attempt. Whoever has lost the delivery adds to its history and changes nothing else: it was sent, after
+ * all, but what comes next is another's to say.
+ */
+export function recordAttempt(
+  delivery: Delivery,
+  {
+    token,
+    attempt,
+    verdict,
+    now,
+  }: { token: number; attempt: DeliveryAttempt; verdict: Verdict; now: number },
+): Delivery {
+  const attempts = [...delivery.attempts, attempt].slice(-ATTEMPTS_KEPT)
+  if (!isHeldDelivery(delivery, token)) return { ...delivery, attempts }
+  const dueAt = verdict.status === 'pending' ? now + verdict.retryInMs : delivery.dueAt
+  return { ...delivery, attempts, status: verdict.status, dueAt, tries: delivery.tries + 1 }
+}
+
+/** Again, now, with a whole round of attempts; whatever was under way decides nothing any more. */
+export const resendDelivery = (delivery: Delivery, now: number): Delivery => ({
+  ...delivery,
+  status: 'pending',
+  dueAt: now,
+  token: delivery.token + 1,
+  tries: 0,
+})

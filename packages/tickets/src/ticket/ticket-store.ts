@@ -1,0 +1,133 @@
+import type { Outcome } from '@ai-ticket/core'
+import type { CallbackStore } from './callback-store.ts'
+import type { HistoryEntry, NewTicket } from './new-ticket.ts'
+import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from './ticket.ts'
+
+/**
+ * Where tickets live. Every method that changes something resolves only when the change is durable, by the measure
+ * that the store states in `durability`; where it cannot be made durable, it rejects with `StoreUnavailable` and nothing
+ * has changed. All times are milliseconds since 1970.
+ */
+export interface TicketStore extends AsyncDisposable {
+  /** Where it is and what it survives, one sentence for the first lines of a log. */
+  readonly durability: string
+  /** Who is told that tickets have ended. */
+  readonly callbacks: CallbackStore
+  /** Takes a ticket in, once for each key. Concurrent calls share one commit where the store can do that. */
+  accept(ticket: NewTicket): Promise<Accepted>
+  /** Adds events that were answered already, for the history. */
+  record(entries: readonly HistoryEntry[]): Promise<void>
+  /** Gives waiting tickets that are due to a worker, the highest rank first. */
+  claim(request: ClaimRequest): Promise<readonly Ticket[]>
+  /** Takes over what dead processes had in hand; their leases are the caller's from here on. */
+  adopt(request: LeaseRequest & { readonly limit: number }): Promise<readonly Ticket[]>
+  /** Says of each claim whether it still stands, and makes it last `leaseMs` from now. */
+  heartbeat(fences: readonly Fence[], leaseMs: number): Promise<readonly ClaimStanding[]>
+  /** False: the claim is lost; stop the run, its ticket belongs to another. */
+  saveProgress(fence: Fence, progress: Progress): Promise<boolean>
+  /** Records the outcome, exactly once. False: the claim is lost, nothing was recorded. */
+  settle(fence: Fence, outcome: Outcome): Promise<boolean>
+  /** Gives a ticket back to the queue. False: the claim is lost. */
+  release(fence: Fence, release: Release): Promise<boolean>
+  /** Ends a waiting ticket; asks the worker of a running one to stop. The ticket as it is then; undefined: unknown. */
+  cancel(id: string): Promise<Ticket | undefined>
+  /** Ends waiting tickets whose `expiresAt` has passed; says how many. */
+  expire(): Promise<number>
+  get(id: string): Promise<Ticket | undefined>
+  /** Newest first. */
+  list(query: TicketQuery): Promise<TicketPage>
+  stats(): Promise<TicketStats>
+  /** When the next waiting ticket is due; undefined: none waits. In the past: one is due now. */
+  nextDueAt(): Promise<number | undefined>
+  /** Removes finished tickets; says how many. Those that wait or run are never removed. */
+  prune(request: PruneRequest): Promise<number>
+  /** Calls back with the id of every ticket that changed, also one changed by another process where the store can tell. */
+  subscribe(listener: (id: string) => unknown): () => void
+  /** Lets go of files and connections. May be called twice. What was accepted stays. */
+  close(): Promise<void>
+}
+
+export type Accepted =
+  | { readonly type: 'created'; readonly ticket: Ticket }
+  /** The key and the request are known: this is their ticket. */
+  | { readonly type: 'existing'; readonly ticket: Ticket }
+  /** The key was used for another request. */
+  | { readonly type: 'conflict' }
+  /** So many tickets wait that no more are taken. */
+  | { readonly type: 'full'; readonly queued: number }
+
+export interface LeaseRequest {
+  readonly owner: TicketOwner
+  readonly leaseMs: number
+}
+
+export interface ClaimRequest extends LeaseRequest {
+  readonly limit: number
+  /** Tickets that ask for one of these backends by name are left waiting. Default: none. */
+  readonly busyBackends?: readonly string[]
+}
+
+/** `cancelling`: stop the run and settle. `lost`: stop the run and record nothing. */
+export type ClaimStanding = 'held' | 'cancelling' | 'lost'
+
+export interface TicketQuery {
+  readonly statuses?: readonly TicketStatus[]
+  readonly kind?: Ticket['kind']
+  /** Of the answer; of one that has none yet, the backend that its event asks for. */
+  readonly backend?: string
+  /** Of the answer; of one that has none yet, the model that its event asks for. */
+  readonly model?: string
+  readonly error?: string
+  readonly eventId?: string
+  readonly caller?: string
+  readonly idempotencyKey?: string
+  /** First moment that counts. */
+  readonly createdFrom?: number
+  /** First moment that does not count any more. */
+  readonly createdBefore?: number
+  /** In the event or the answer, any case. Stores may look only through the newest tickets that match the rest. */
+  readonly text?: string
+  /** Text values of the event's `metadata`. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Only what was replayed from this ticket. */
+  readonly replayOf?: string
+  /** 1 to 200. Default 50. */
+  readonly limit?: number
+  /** Of the page before. Tickets accepted since do not shift the pages. */
+  readonly cursor?: string
+}
+
+export interface TicketPage {
+  readonly tickets: readonly Ticket[]
+  /** Absent: this is the last page. */
+  readonly nextCursor?: string
+}
+
+export interface TicketStats {
+  readonly byStatus: Readonly<Record<TicketStatus, number>>
+  /** When the ticket was accepted that has waited longest. */
+  readonly oldestQueuedAt?: number
+}
+
+export interface PruneRequest {
+  /** Removes what finished before. */
+  readonly finishedBefore?: number
+  /**
+   * The same for dead letters: tickets that failed for good and wait for somebody to look at them. Default: as
+   * `finishedBefore`; 0: none of them.
+   */
+  readonly deadLettersBefore?: number
+  /** Keeps so many finished tickets, the newest. Dead letters are neither counted nor removed by it. */
+  readonly keep?: number
+  /** Only says how many there are. Default false. */
+  readonly dryRun?: boolean
+}
+
+/** So long a wait is worth one step of priority. */
+export const AGEING_MS = 30_000
+
+/**
+ * Who goes first: the lowest rank. Priority, plus one step for each 30 s of waiting; because all age alike, the order
+ * of two tickets never changes, so that an index can hold it.
+ */
+export const rankOf = (dueAt: number, priority: number): number => dueAt - priority * AGEING_MS
