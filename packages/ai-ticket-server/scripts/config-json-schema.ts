@@ -1,5 +1,5 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
-import { ConfigFileSchema } from '../src/config-schema.ts'
+import { ConfigFileSchema } from '../src/config/config-schema.ts'
 
 /** The JSON Schema that editors use for the configuration file. */
 export function configJsonSchema(): Record<string, unknown> {

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { defineCommand } from 'citty'
-import { suggestion } from './closest-name.ts'
-import { type CliCommand, renderHelp, UsageError, wantsHelp } from './command-line.ts'
-import { EXIT } from './exit-codes.ts'
-import { runAsMain } from './run-as-main.ts'
+import { suggestion } from './config/closest-name.ts'
+import { type CliCommand, renderHelp, UsageError, wantsHelp } from './program/command-line.ts'
+import { EXIT } from './program/exit-codes.ts'
+import { runAsMain } from './program/process.ts'
 import { VERSION } from './version.ts'
 
 /** Loaded only when they are called. */

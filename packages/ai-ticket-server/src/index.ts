@@ -1,1 +1,1 @@
-export type { ConfigFile } from './config-schema.ts'
+export type { ConfigFile } from './config/config-schema.ts'

@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 import { defineCommand, parseArgs } from 'citty'
+import type { ResolvedConfig } from './config/config.ts'
+import { loadConfig } from './config/load-config.ts'
+import { servingProblems } from './config/serving-problems.ts'
+import { firstLine } from './first-line.ts'
 import {
   CONFIG_ARGS,
   checkFlags,
@@ -8,14 +12,10 @@ import {
   UsageError,
   wantsHelp,
   wantsVersion,
-} from './command-line.ts'
-import type { ResolvedConfig } from './config.ts'
-import { EXIT } from './exit-codes.ts'
-import { firstLine } from './first-line.ts'
-import { hideSqliteWarning } from './hide-sqlite-warning.ts'
-import { loadConfig } from './load-config.ts'
-import { runAsMain } from './run-as-main.ts'
-import { servingProblems } from './serving-problems.ts'
+} from './program/command-line.ts'
+import { EXIT } from './program/exit-codes.ts'
+import { hideSqliteWarning } from './program/hide-sqlite-warning.ts'
+import { runAsMain } from './program/process.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
@@ -68,7 +68,7 @@ async function start(resolved: ResolvedConfig): Promise<undefined> {
   // Before anything imports it.
   hideSqliteWarning()
   // Imported after the first line, for Fastify and the backends take a while to load.
-  const { runServer } = await import('./run-server.ts')
+  const { runServer } = await import('./serve/run-server.ts')
   await runServer(resolved)
 }
 

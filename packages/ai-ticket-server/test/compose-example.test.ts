@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { exposureProblems, resolveConfig } from '../src/config.ts'
+import { exposureProblems, resolveConfig } from '../src/config/config.ts'
 
 const FOLDER = resolve(import.meta.dirname, '../../../examples/compose')
 const compose = JSON.stringify(parse(readFileSync(resolve(FOLDER, 'compose.yaml'), 'utf8')))

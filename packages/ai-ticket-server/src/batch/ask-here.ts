@@ -1,5 +1,5 @@
 import type { AnnouncedCall, Dispatcher, FailureCode } from '@ai-ticket/core'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './answer.ts'
 import type { CallNotes } from './lock-output.ts'
 

@@ -1,6 +1,6 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
 import { FAILURE_CODES } from '@ai-ticket/core'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './answer.ts'
 
 export interface AskThereOptions {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { UsageError } from '../command-line.ts'
-import { parseDurationMs } from '../duration.ts'
+import { UsageError } from '../program/command-line.ts'
+import { parseDurationMs } from '../program/duration.ts'
 
 export interface BatchArgs {
   readonly _: readonly string[]

@@ -1,11 +1,11 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { Ask } from './answer.ts'
-import type { Job } from './open-job.ts'
+import type { Job } from './job.ts'
 import { parseLine, type Task } from './parse-line.ts'
 import type { Progress } from './progress.ts'
 import type { InputLine } from './read-lines.ts'
 import { type Result, refusalOf, resultOf } from './result-line.ts'
-import { type BatchEnd, type BatchOptions, runBatch } from './run-batch.ts'
+import { type BatchEnd, type BatchOptions, runBatch } from './run-lines.ts'
 import { createSeenIds } from './seen-ids.ts'
 import { changedInput, stateOf } from './survey-input.ts'
 

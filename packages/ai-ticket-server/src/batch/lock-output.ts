@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import type { AnnouncedCall } from '@ai-ticket/core'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
 
 export interface OutputLock extends Disposable {

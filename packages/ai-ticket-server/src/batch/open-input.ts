@@ -1,6 +1,6 @@
 import { constants, createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
 import { type InputLine, readLines } from './read-lines.ts'
 

@@ -1,4 +1,4 @@
-import { terminalText } from '../terminal-text.ts'
+import { terminalText } from '../program/terminal-text.ts'
 
 export interface ProgressState {
   /** Undefined: not known yet. */

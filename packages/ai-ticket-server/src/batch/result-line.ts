@@ -1,5 +1,5 @@
 import type { FailureCode, Outcome } from '@ai-ticket/core'
-import { EXIT, EXIT_OF_FAILURE } from '../exit-codes.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { type FinishedLine, type LineEnd, MAX_LINES } from './finished-lines.ts'
 import type { Task } from './parse-line.ts'
 

@@ -1,4 +1,4 @@
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem } from './batch-problem.ts'
 import type { FinishedLines } from './finished-lines.ts'
 import type { InputLine } from './read-lines.ts'

@@ -1,13 +1,13 @@
 import { text as textOf } from 'node:stream/consumers'
 import type { Dispatcher, Outcome } from '@ai-ticket/core'
-import { CONFIG_ARGS, cliCommand, UsageError } from '../command-line.ts'
-import { openDesk } from '../desk.ts'
-import { parseDurationMs } from '../duration.ts'
-import { endOnSignals } from '../end-on-signals.ts'
-import { EXIT, EXIT_OF_FAILURE } from '../exit-codes.ts'
-import { printDeltas } from '../print-deltas.ts'
-import { readSchemaFile } from '../read-schema-file.ts'
-import { terminalText } from '../terminal-text.ts'
+import { CONFIG_ARGS, cliCommand, UsageError } from '../program/command-line.ts'
+import { parseDurationMs } from '../program/duration.ts'
+import { endOnSignals } from '../program/end-on-signals.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
+import { openDesk } from '../program/open-dispatcher.ts'
+import { printDeltas } from '../program/print-deltas.ts'
+import { terminalText } from '../program/terminal-text.ts'
+import { readSchemaFile } from './read-schema-file.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"

@@ -1,11 +1,11 @@
 import { systemClock } from '@ai-ticket/core'
 import { type BatchArgs, readBatchArgs } from '../batch/batch-options.ts'
 import { BatchProblem } from '../batch/batch-problem.ts'
-import { resumeCommand } from '../batch/resume-command.ts'
-import { CONFIG_ARGS, cliCommand } from '../command-line.ts'
-import { type EndSignal, EXIT_OF_SIGNAL, endOnSignals } from '../end-on-signals.ts'
-import { EXIT } from '../exit-codes.ts'
-import { hideSqliteWarning } from '../hide-sqlite-warning.ts'
+import { CONFIG_ARGS, cliCommand } from '../program/command-line.ts'
+import { type EndSignal, EXIT_OF_SIGNAL, endOnSignals } from '../program/end-on-signals.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { hideSqliteWarning } from '../program/hide-sqlite-warning.ts'
+import { resumeCommand } from './resume-command.ts'
 
 const EXAMPLES = `
   ai-ticket batch events.jsonl -o answers.jsonl
@@ -74,7 +74,7 @@ export const command = cliCommand(
       })
       // Not before it is wanted: on Node 22 it would warn at every command.
       hideSqliteWarning()
-      const { performBatch } = await import('../batch/perform-batch.ts')
+      const { performBatch } = await import('../batch/batch.ts')
       try {
         const resume = resumeCommand(rawArgs)
         const exitCode = await performBatch({

@@ -1,9 +1,9 @@
 import { DEFAULTS } from '@ai-ticket/core'
-import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../command-line.ts'
-import { EXIT } from '../exit-codes.ts'
-import { loadConfig } from '../load-config.ts'
-import { servingProblems } from '../serving-problems.ts'
-import { configRows } from '../show-config.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { servingProblems } from '../config/serving-problems.ts'
+import { configRows } from '../config/show-config.ts'
+import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../program/command-line.ts'
+import { EXIT } from '../program/exit-codes.ts'
 
 const EXAMPLES = `
   ai-ticket config show

@@ -1,10 +1,10 @@
 import type { BackendHealth } from '@ai-ticket/core'
-import { answers, summary } from '../announce-backends.ts'
-import { addressOf } from '../backend-config.ts'
-import { CONFIG_ARGS, cliCommand } from '../command-line.ts'
-import { openDesk } from '../desk.ts'
-import { EXIT } from '../exit-codes.ts'
-import { terminalText } from '../terminal-text.ts'
+import { addressOf } from '../config/backend-config.ts'
+import { CONFIG_ARGS, cliCommand } from '../program/command-line.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { openDesk } from '../program/open-dispatcher.ts'
+import { terminalText } from '../program/terminal-text.ts'
+import { answers, summary } from '../serve/announce-backends.ts'
 
 const EXAMPLES = `
   ai-ticket health

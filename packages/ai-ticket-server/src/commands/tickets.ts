@@ -1,11 +1,11 @@
 import type { Scope } from '@ai-ticket/server'
-import { keyWith } from '../api-key-config.ts'
-import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../ask-server.ts'
-import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../command-line.ts'
-import { parseDurationMs } from '../duration.ts'
-import { EXIT } from '../exit-codes.ts'
-import { loadConfig } from '../load-config.ts'
-import { terminalText } from '../terminal-text.ts'
+import { keyWith } from '../config/api-keys.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'
+import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../program/command-line.ts'
+import { parseDurationMs } from '../program/duration.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket tickets list --status failed

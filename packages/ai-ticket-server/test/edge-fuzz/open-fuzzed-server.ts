@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import type { Dispatcher, Logger } from '@ai-ticket/core'
 import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
-import { composeDispatcher } from '../../src/compose.ts'
-import { composeTickets } from '../../src/compose-tickets.ts'
-import { resolveConfig } from '../../src/config.ts'
+import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
+import { composeTickets } from '../../src/compose/compose-tickets.ts'
+import { resolveConfig } from '../../src/config/config.ts'
 
 export interface FuzzedServer extends AsyncDisposable {
   readonly port: number

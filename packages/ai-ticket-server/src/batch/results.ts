@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
 import type { FinishedLines } from './finished-lines.ts'
 import { readLines } from './read-lines.ts'

@@ -1,7 +1,7 @@
 import type { Clock, FailureOutcome, Outcome } from '@ai-ticket/core'
 import type { Answer } from './answer.ts'
 import type { Outage } from './outage.ts'
-import { createTurns, type Turn } from './turns.ts'
+import { createTurns, type Turn } from './pacing.ts'
 
 export interface BatchOptions<Line> {
   /** The next line to be asked; undefined: there is none left. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { UsageError } from './command-line.ts'
+import { UsageError } from '../program/command-line.ts'
 
 /** The JSON Schema in a file. Whether it is a good one is the desk's to say. Throws a `UsageError`. */
 export function readSchemaFile(path: string): object {

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 export type ServerReply =
   | { readonly ok: true; readonly body: Record<string, unknown> }

@@ -7,8 +7,8 @@ import {
   createCallbackSender,
   type TicketStore,
 } from '@ai-ticket/tickets'
-import type { Config } from './config.ts'
-import { VERSION } from './version.ts'
+import type { Config } from '../config/config.ts'
+import { VERSION } from '../version.ts'
 
 export interface CallbackParts {
   readonly policy: CallbackPolicy

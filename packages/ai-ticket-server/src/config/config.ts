@@ -1,6 +1,6 @@
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
-import { resolveListedKeys } from './api-key-config.ts'
+import { resolveListedKeys } from './api-keys.ts'
 import {
   type BackendConfig,
   KEY_VARIABLE,

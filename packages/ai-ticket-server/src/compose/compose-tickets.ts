@@ -9,8 +9,8 @@ import {
   type TicketStore,
 } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
+import type { Config } from '../config/config.ts'
 import { composeCallbacks } from './compose-callbacks.ts'
-import type { Config } from './config.ts'
 
 const DAY_MS = 86_400_000
 /** Of a claim in PostgreSQL: with a look at it each third of that, another server takes over within 30 s. */

@@ -1,9 +1,9 @@
 import type { Dispatcher } from '@ai-ticket/core'
-import { sayProblem } from './backend-problem.ts'
+import { sayProblem } from '../compose/backend-problem.ts'
+import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load-config.ts'
 import { configFlags } from './command-line.ts'
-import { composeDispatcher, composeLogger } from './compose.ts'
-import type { Config } from './config.ts'
-import { loadConfig } from './load-config.ts'
 
 export interface Desk extends AsyncDisposable {
   readonly config: Config

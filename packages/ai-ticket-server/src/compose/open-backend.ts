@@ -7,7 +7,7 @@ import {
   type OpenAIBackendOptions,
 } from '@ai-ticket/core'
 import type { LlamaBackendOptions } from '@ai-ticket/llama'
-import type { BackendConfig } from './backend-config.ts'
+import type { BackendConfig } from '../config/backend-config.ts'
 import { type LoadLlama, openLlama } from './open-llama.ts'
 
 export interface OpenOptions {

@@ -1,6 +1,6 @@
 import { createFinishedLines, type FinishedLines } from './finished-lines.ts'
 import { lockOutput, type OutputLock } from './lock-output.ts'
-import { openResultFile, type ResultFile, readResults } from './result-file.ts'
+import { openResultFile, type ResultFile, readResults } from './results.ts'
 
 export interface JobOptions {
   readonly output: string

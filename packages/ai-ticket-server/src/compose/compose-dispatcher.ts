@@ -8,8 +8,8 @@ import {
   type LogStream,
   parseLogLevel,
 } from '@ai-ticket/core'
-import type { BackendConfig } from './backend-config.ts'
-import type { Config } from './config.ts'
+import type { BackendConfig } from '../config/backend-config.ts'
+import type { Config } from '../config/config.ts'
 import { type OpenOptions, openBackend } from './open-backend.ts'
 
 // The one place that puts the parts together.

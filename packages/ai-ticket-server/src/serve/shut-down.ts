@@ -1,7 +1,7 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
 import type { createServer } from '@ai-ticket/server'
 import type { TicketDesk } from '@ai-ticket/tickets'
-import type { TicketParts } from './compose-tickets.ts'
+import type { TicketParts } from '../compose/compose-tickets.ts'
 
 export interface ShutDownParts {
   readonly signal: string

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type ArgDef, type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
-import { suggestion } from './closest-name.ts'
-import { CONFIG_FLAGS } from './config.ts'
+import { suggestion } from '../config/closest-name.ts'
+import { CONFIG_FLAGS } from '../config/config.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** A command line that cannot be meant: exit code 2. */

@@ -1,13 +1,13 @@
 import type { Clock } from '@ai-ticket/core'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import type { BatchArgs, BatchSettings } from './batch-options.ts'
 import { conductBatch } from './conduct-batch.ts'
+import { type Job, openJob } from './job.ts'
 import { openAsker } from './open-asker.ts'
 import { openInput } from './open-input.ts'
-import { type Job, openJob } from './open-job.ts'
 import { createProgress, type Progress, type ProgressOptions } from './progress.ts'
 import { durationText } from './progress-line.ts'
-import type { BatchEnd } from './run-batch.ts'
+import type { BatchEnd } from './run-lines.ts'
 import { surveyInput } from './survey-input.ts'
 
 export interface PerformOptions {

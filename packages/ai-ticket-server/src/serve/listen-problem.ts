@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Why the address cannot be listened on, and what to do. */
 export function listenProblem(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {

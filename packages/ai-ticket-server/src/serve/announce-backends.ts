@@ -1,6 +1,6 @@
 import type { BackendHealth, Logger } from '@ai-ticket/core'
-import { addressOf } from './backend-config.ts'
-import type { Config } from './config.ts'
+import { addressOf } from '../config/backend-config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Says of each backend whether it answers. */
 export function announceBackends(config: Config, backends: readonly BackendHealth[], logger: Logger): void {

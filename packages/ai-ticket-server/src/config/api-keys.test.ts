@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { keyWith, readApiKey } from './api-key-config.ts'
+import { keyWith, readApiKey } from './api-keys.ts'
 import { resolveConfig } from './config.ts'
 
 const DIGEST = 'a'.repeat(64)

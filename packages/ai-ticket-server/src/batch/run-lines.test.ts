@@ -4,7 +4,7 @@ import { createVirtualClock, type VirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import type { Answer } from './answer.ts'
 import type { Outage } from './outage.ts'
-import { type BatchOptions, runBatch } from './run-batch.ts'
+import { type BatchOptions, runBatch } from './run-lines.ts'
 
 const ATTEMPT = {
   backend: 'kobold',

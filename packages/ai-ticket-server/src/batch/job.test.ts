@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openJob } from './open-job.ts'
+import { openJob } from './job.ts'
 
 async function folder() {
   const path = await mkdtemp(join(tmpdir(), 'ai-ticket-'))

@@ -1,7 +1,7 @@
 import type { ApiKey } from '@ai-ticket/server'
 import * as v from 'valibot'
-import { readApiKey } from './api-key-config.ts'
 import { ApiKeysSchema } from './api-key-schema.ts'
+import { readApiKey } from './api-keys.ts'
 import { CallbackSecretSchema } from './callback-schema.ts'
 import { ConfigFileSchema } from './config-schema.ts'
 

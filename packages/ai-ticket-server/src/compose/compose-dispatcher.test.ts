@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { type Dispatcher, silentLogger } from '@ai-ticket/core'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { modelPath, whyNot } from '../../llama/test/model-path.ts'
+import { modelPath, whyNot } from '../../../llama/test/model-path.ts'
+import { type Config, resolveConfig } from '../config/config.ts'
 import { BackendProblem } from './backend-problem.ts'
-import { composeDispatcher } from './compose.ts'
-import { type Config, resolveConfig } from './config.ts'
+import { composeDispatcher } from './compose-dispatcher.ts'
 import type { OpenOptions } from './open-backend.ts'
 
 function configOf(content: unknown, environment: Record<string, string> = {}): Config {
