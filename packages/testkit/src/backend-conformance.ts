@@ -1,10 +1,10 @@
-import { answerDuties } from './answer-duties.ts'
-import type { Duty } from './conformance-duty.ts'
-import type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
-import { deadDuties, lifeDuties } from './life-duties.ts'
-import { stopDuties } from './stop-duties.ts'
+import { answerDuties } from './conformance/answer-duties.ts'
+import type { Duty } from './conformance/conformance-duty.ts'
+import type { ConformanceOptions, ConformanceSubject } from './conformance/conformance-subject.ts'
+import { deadDuties, lifeDuties } from './conformance/life-duties.ts'
+import { stopDuties } from './conformance/stop-duties.ts'
 
-export type { ConformanceOptions, ConformanceSubject } from './conformance-subject.ts'
+export type { ConformanceOptions, ConformanceSubject } from './conformance/conformance-subject.ts'
 
 /** One duty of a backend. `run` throws where it is not kept. */
 export interface ConformanceCase {

@@ -1,5 +1,5 @@
-import { startKoboldSimulator } from './kobold-simulator.ts'
-import { parseSimulatorFlags, simulatorUsage } from './simulator-flags.ts'
+import { startKoboldSimulator } from './kobold/kobold-simulator.ts'
+import { parseSimulatorFlags, simulatorUsage } from './kobold/simulator-flags.ts'
 
 async function serve(): Promise<void> {
   const flags = parseSimulatorFlags(process.argv.slice(2))

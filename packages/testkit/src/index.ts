@@ -1,15 +1,30 @@
+export { createScaledClock } from './clock/scaled-clock.ts'
+export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from './clock/virtual-clock.ts'
 export {
   type FaultEndpoint,
   type FaultReach,
   type KoboldFault,
   type KoboldFaultName,
   koboldFaultNames,
-} from './kobold-script.ts'
+} from './kobold/kobold-script.ts'
 export {
   type KoboldSimulator,
   type StartKoboldSimulatorOptions,
   startKoboldSimulator,
-} from './kobold-simulator.ts'
+} from './kobold/kobold-simulator.ts'
+export type {
+  KoboldSimulatorOptions,
+  KoboldVersion,
+  SimulatedAnswer,
+  SimulatedPrompt,
+} from './kobold/simulator-options.ts'
+export { type OpenAISimulator, type ReplyScript, startOpenAISimulator } from './openai/openai-simulator.ts'
+export type {
+  OpenAICall,
+  OpenAIFlavour,
+  OpenAISimulatorOptions,
+  ScriptedReply,
+} from './openai/openai-simulator-options.ts'
 export {
   listExchanges,
   loadExchange,
@@ -17,33 +32,18 @@ export {
   type RecordedExchange,
   type RecordedHttpRequest,
   type RecordedHttpResponse,
-} from './load-fixture.ts'
-export { type OpenAISimulator, type ReplyScript, startOpenAISimulator } from './openai-simulator.ts'
-export type {
-  OpenAICall,
-  OpenAIFlavour,
-  OpenAISimulatorOptions,
-  ScriptedReply,
-} from './openai-simulator-options.ts'
+} from './recorded/load-fixture.ts'
 export type {
   CallState,
   GenerationEndpoint,
   RecordedAbort,
   RecordedCall,
   RecordedRequest,
-} from './recorded-call.ts'
+} from './recorded/recorded-call.ts'
 export {
   type ReplayedRequest,
   type ReplayServer,
   type ReplayServerOptions,
   startReplayServer,
-} from './replay-server.ts'
-export { createScaledClock } from './scaled-clock.ts'
-export type {
-  KoboldSimulatorOptions,
-  KoboldVersion,
-  SimulatedAnswer,
-  SimulatedPrompt,
-} from './simulator-options.ts'
-export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
-export type { WaitOptions } from './watch.ts'
+} from './recorded/replay-server.ts'
+export type { WaitOptions } from './wire/watch.ts'

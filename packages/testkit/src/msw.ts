@@ -1,9 +1,9 @@
 import { type HttpHandler, HttpResponse, http } from 'msw'
-import { createFaultBook } from './fault-book.ts'
-import { createKoboldEngine } from './kobold-engine.ts'
-import type { KoboldFault } from './kobold-script.ts'
-import { createCollectingSink } from './reply-sink.ts'
-import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
+import { createFaultBook } from './kobold/fault-book.ts'
+import { createKoboldEngine } from './kobold/kobold-engine.ts'
+import type { KoboldFault } from './kobold/kobold-script.ts'
+import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './kobold/simulator-options.ts'
+import { createCollectingSink } from './wire/reply-sink.ts'
 
 export interface KoboldHandlersOptions extends Omit<KoboldSimulatorOptions, 'faults' | 'loadingMs'> {
   /** Base address whose requests are answered, e.g. `http://kobold.test:5001`; with or without `/api`. */

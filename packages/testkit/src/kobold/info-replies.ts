@@ -1,5 +1,5 @@
+import { pythonJson } from '../wire/python-json.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
-import { pythonJson } from './python-json.ts'
 import type { KoboldVersion, ResolvedOptions } from './simulator-options.ts'
 
 function versionBody(version: KoboldVersion, protectedByPassword: boolean, model: string | null) {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import type { KoboldVersion } from './simulator-options.ts'
+import { fixtureFolder } from '../fixture-folder.ts'
+import type { KoboldVersion } from '../kobold/simulator-options.ts'
 
 export interface RecordedHttpRequest {
   readonly method: string
@@ -50,13 +51,9 @@ export interface RecordedExchange {
   }[]
 }
 
-function folder(version: KoboldVersion): URL {
-  return new URL(`../fixtures/koboldcpp-${version}/`, import.meta.url)
-}
-
 /** The names of the recorded exchanges of a version. */
 export function listExchanges(version: KoboldVersion): readonly string[] {
-  return readdirSync(folder(version))
+  return readdirSync(fixtureFolder(version))
     .filter((file) => file.endsWith('.json'))
     .map((file) => file.slice(0, -'.json'.length))
     .sort()
@@ -65,5 +62,5 @@ export function listExchanges(version: KoboldVersion): readonly string[] {
 /** One recorded exchange by its name, e.g. `chat-stream`. Throws if there is none of that name. */
 export function loadExchange(version: KoboldVersion, name: string): RecordedExchange {
   // The files are ours and checked by a test, so they are trusted here.
-  return JSON.parse(readFileSync(new URL(`${name}.json`, folder(version)), 'utf8')) as RecordedExchange
+  return JSON.parse(readFileSync(new URL(`${name}.json`, fixtureFolder(version)), 'utf8')) as RecordedExchange
 }

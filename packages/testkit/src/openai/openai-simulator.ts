@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createTimers } from '../wire/token-run.ts'
+import { createWatch, type WaitOptions } from '../wire/watch.ts'
 import { answerOpenAI } from './openai-answer.ts'
 import { infoReply } from './openai-info-replies.ts'
 import { refusal } from './openai-refusals.ts'
@@ -10,8 +12,6 @@ import {
 } from './openai-simulator-options.ts'
 import { tokenizerReply } from './openai-tokenizer.ts'
 import { sendScripted } from './send-scripted.ts'
-import { createTimers } from './token-run.ts'
-import { createWatch, type WaitOptions } from './watch.ts'
 
 /** What a call is answered with instead of a generation. */
 export type ReplyScript = (call: OpenAICall) => ScriptedReply | undefined

@@ -1,6 +1,6 @@
+import type { RecordedCall } from '../recorded/recorded-call.ts'
 import { type Body, type EngineRequest, field, genkeyOf } from './engine-request.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
-import type { RecordedCall } from './recorded-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 
 export type GenerationKind = Extract<KoboldEndpoint, { kind: 'generation' }>

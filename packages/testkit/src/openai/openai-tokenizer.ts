@@ -1,6 +1,6 @@
+import { countTokens } from '../wire/simulated-tokens.ts'
 import { promptTokensOf, writePrompt } from './openai-prompt.ts'
 import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
-import { countTokens } from './simulated-tokens.ts'
 
 type Body = Readonly<Record<string, unknown>>
 

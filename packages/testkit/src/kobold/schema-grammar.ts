@@ -1,6 +1,6 @@
-import { pythonJson } from './python-json.ts'
-import type { WholeReply } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
+import { pythonJson } from '../wire/python-json.ts'
+import type { WholeReply } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,3 +1,8 @@
+import type { RecordedAbort, RecordedCall, RecordedRequest } from '../recorded/recorded-call.ts'
+import { pythonJson } from '../wire/python-json.ts'
+import type { ReplySink } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
+import { createTimers } from '../wire/token-run.ts'
 import { createCallLog } from './call-log.ts'
 import { countTokensReply } from './count-tokens-reply.ts'
 import { type Body, type EngineRequest, genkeyOf, isAuthorized, parseBody } from './engine-request.ts'
@@ -11,13 +16,8 @@ import { infoBody } from './info-replies.ts'
 import { endpointOf, type KoboldEndpoint } from './kobold-endpoints.ts'
 import { createModelQueue, type Job } from './model-queue.ts'
 import { createPerfNumbers } from './perf-numbers.ts'
-import { pythonJson } from './python-json.ts'
-import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
-import type { ReplySink } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
 import { grammarReply } from './schema-grammar.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
-import { createTimers } from './token-run.ts'
 
 /** The simulated server without its socket: what it answers, when, and what it saw. */
 export interface KoboldEngine {

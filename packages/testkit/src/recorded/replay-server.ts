@@ -1,12 +1,12 @@
 import { createServer, type Socket } from 'node:net'
-import { type HttpRequest, readHttp } from './http-reader.ts'
+import type { KoboldVersion } from '../kobold/simulator-options.ts'
+import { type HttpRequest, readHttp } from '../wire/http-reader.ts'
 import {
   listExchanges,
   loadExchange,
   type RecordedExchange,
   type RecordedHttpResponse,
 } from './load-fixture.ts'
-import type { KoboldVersion } from './simulator-options.ts'
 
 /** A request as the replay server got it. */
 export interface ReplayedRequest {

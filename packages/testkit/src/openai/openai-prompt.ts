@@ -1,4 +1,4 @@
-import { countTokens } from './simulated-tokens.ts'
+import { countTokens } from '../wire/simulated-tokens.ts'
 
 type Body = Readonly<Record<string, unknown>>
 

@@ -1,8 +1,8 @@
-import { pythonJson } from './python-json.ts'
+import { pythonJson } from '../wire/python-json.ts'
+import type { WholeReply } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
+import { countTokens } from '../wire/simulated-tokens.ts'
 import { renderMessages } from './read-generation-request.ts'
-import type { WholeReply } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
-import { countTokens } from './simulated-tokens.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,7 +1,7 @@
+import type { ReplySink } from '../wire/reply-sink.ts'
+import type { Timers } from '../wire/token-run.ts'
 import { doneMark, type ReplyIdentity, textEvents, toolCallEvents, usageEvent } from './generation-replies.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { ReplySink } from './reply-sink.ts'
-import type { Timers } from './token-run.ts'
 
 /** Writes one generation as events, the first of them not before `overheadMs`. */
 export interface StreamWriter {

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
+import { countTokens, firstTokens } from '../wire/simulated-tokens.ts'
+import { createTokenRun, type Timers } from '../wire/token-run.ts'
 import { promptTokensOf } from './openai-prompt.ts'
 import type { OpenAICall, ResolvedOpenAIOptions } from './openai-simulator-options.ts'
 import { frame } from './send-scripted.ts'
-import { countTokens, firstTokens } from './simulated-tokens.ts'
-import { createTokenRun, type Timers } from './token-run.ts'
 
 export interface OpenAIAnswer {
   readonly call: OpenAICall

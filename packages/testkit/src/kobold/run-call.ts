@@ -1,13 +1,13 @@
+import type { RecordedCall } from '../recorded/recorded-call.ts'
+import type { ReplySink } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
+import { countTokens } from '../wire/simulated-tokens.ts'
+import { createTokenRun, limitedText, type Timers } from '../wire/token-run.ts'
 import { type ReplyIdentity, wholeBody } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { RecordedCall } from './recorded-call.ts'
-import type { ReplySink } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
-import { countTokens } from './simulated-tokens.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
-import { createTokenRun, limitedText, type Timers } from './token-run.ts'
 
 /** How a run ended: `complete` and `aborted` were answered, `cut` was not, `lost` goes on hanging without the model. */
 export type RunEnd = 'complete' | 'aborted' | 'cut' | 'lost'

@@ -1,5 +1,5 @@
+import { countTokens, firstTokens, tokenEnd } from '../wire/simulated-tokens.ts'
 import type { GenerationRequest } from './read-generation-request.ts'
-import { countTokens, firstTokens, tokenEnd } from './simulated-tokens.ts'
 import type { ResolvedOptions, SimulatedAnswer } from './simulator-options.ts'
 
 /** All that will be generated, decided before the first token. */

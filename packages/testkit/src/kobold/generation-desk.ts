@@ -1,3 +1,7 @@
+import type { RecordedCall } from '../recorded/recorded-call.ts'
+import type { ReplySink } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
+import type { Timers } from '../wire/token-run.ts'
 import type { CallLog, GenerationKind } from './call-log.ts'
 import { type Body, type EngineRequest, isAuthorized } from './engine-request.ts'
 import { badInput, busy, contextLengthExceeded, unauthorized } from './error-replies.ts'
@@ -10,12 +14,8 @@ import type { Job, ModelQueue } from './model-queue.ts'
 import type { PerfNumbers } from './perf-numbers.ts'
 import { doesNotFit, emptyPlan, type GenerationPlan, planGeneration } from './plan-generation.ts'
 import { type GenerationRequest, readGenerationRequest } from './read-generation-request.ts'
-import type { RecordedCall } from './recorded-call.ts'
-import type { ReplySink } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
 import { type CallRun, createCallRun, type RunEnd } from './run-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
-import type { Timers } from './token-run.ts'
 
 /** Takes calls for a generation from their arrival to their end: fault, queue, checks, run. */
 export interface GenerationDesk {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
+import { type HttpReader, readHttp } from '../wire/http-reader.ts'
 import { payloadTooBig } from './error-replies.ts'
-import { type HttpReader, readHttp } from './http-reader.ts'
 import type { KoboldEngine } from './kobold-engine.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 import { createSocketSink } from './socket-sink.ts'

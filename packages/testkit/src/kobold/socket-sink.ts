@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ReplySink, WholeReply } from './reply-sink.ts'
+import type { ReplySink, WholeReply } from '../wire/reply-sink.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 const statusTexts: Readonly<Record<number, string>> = {

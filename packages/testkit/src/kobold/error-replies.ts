@@ -1,6 +1,6 @@
-import { pythonJson } from './python-json.ts'
-import type { WholeReply } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
+import { pythonJson } from '../wire/python-json.ts'
+import type { WholeReply } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 function detail(status: number, type: string, msg: string): WholeReply {

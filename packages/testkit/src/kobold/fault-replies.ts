@@ -1,3 +1,5 @@
+import type { WholeReply } from '../wire/reply-sink.ts'
+import { jsonReply } from '../wire/reply-sink.ts'
 import {
   badInput,
   busy,
@@ -9,8 +11,6 @@ import {
 import { doneMark, type ReplyIdentity, textEvents, usageEvent, wholeBody } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { WholeReply } from './reply-sink.ts'
-import { jsonReply } from './reply-sink.ts'
 
 type StatusFault = Extract<KoboldFault, { fault: 'status' }>
 
