@@ -1,9 +1,6 @@
 #!/usr/bin/env node
 import { defineCommand, parseArgs } from 'citty'
-import type { ResolvedConfig } from './config/config.ts'
-import { loadConfig } from './config/load-config.ts'
-import { servingProblems } from './config/serving-problems.ts'
-import { firstLine } from './first-line.ts'
+import { loadConfig, type ResolvedConfig, servingProblems } from './config/config.ts'
 import {
   CONFIG_ARGS,
   checkFlags,
@@ -14,8 +11,7 @@ import {
   wantsVersion,
 } from './program/command-line.ts'
 import { EXIT } from './program/exit-codes.ts'
-import { hideSqliteWarning } from './program/hide-sqlite-warning.ts'
-import { runAsMain } from './program/process.ts'
+import { hideSqliteWarning, runAsMain } from './program/process.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
@@ -72,4 +68,19 @@ async function start(resolved: ResolvedConfig): Promise<undefined> {
   await runServer(resolved)
 }
 
+const QUIET_LEVELS: readonly string[] = ['silent', 'critical', 'fatal', 'error', 'warning', 'warn', 'log']
+
 runAsMain(main)
+
+/**
+ * A sign of life in the shape of the logger's lines, before anything heavy (the logger among it) is loaded. Empty where
+ * the level keeps it quiet.
+ */
+export function firstLine(logLevel: string, isTerminal: boolean): string {
+  if (QUIET_LEVELS.includes(logLevel.toLowerCase())) return ''
+  const time = new Date().toISOString()
+  const message = `AI Ticket ${VERSION} starts`
+  return isTerminal
+    ? `${time.slice(11, 23)} INFO  ${message}\n`
+    : `${JSON.stringify({ time, level: 'info', message })}\n`
+}

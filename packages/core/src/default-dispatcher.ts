@@ -3,8 +3,7 @@ import type { Dispatcher, EventOptions, SchemaOptions } from './contract/dispatc
 import type { DataOutcome, FailureOutcome, Outcome } from './contract/outcome.ts'
 import type { DataOf, StandardSchema } from './contract/standard-schema.ts'
 import { createDispatcher } from './create-dispatcher.ts'
-import { createConsolaLogger } from './telemetry/consola-logger.ts'
-import { parseLogLevel } from './telemetry/log-level.ts'
+import { createConsolaLogger, parseLogLevel } from './telemetry/consola-logger.ts'
 
 const DEFAULT_URL = 'http://localhost:5001/api'
 

@@ -23,12 +23,12 @@ export {
   type GenerationRequest,
 } from './contract/backend.ts'
 export { type Clock, sleep, systemClock, type Timer } from './contract/clock.ts'
-export type { DeepPartial } from './contract/deep-partial.ts'
 export type {
   AnnouncedCall,
   BackendHealth,
   BackendReport,
   CloseOptions,
+  DeepPartial,
   DeskReport,
   Dispatcher,
   EventOptions,
@@ -73,7 +73,12 @@ export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './co
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
 export { type EventInspection, inspectEvent } from './event/read-event.ts'
-export { type ConsolaLoggerOptions, createConsolaLogger, type LogStream } from './telemetry/consola-logger.ts'
+export {
+  type ConsolaLoggerOptions,
+  createConsolaLogger,
+  type LogLevel,
+  type LogStream,
+  parseLogLevel,
+} from './telemetry/consola-logger.ts'
 export { traceArrival } from './telemetry/load-tracing.ts'
-export { type LogLevel, parseLogLevel } from './telemetry/log-level.ts'
 export type { TracedArrival } from './telemetry/trace.ts'

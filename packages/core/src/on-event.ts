@@ -1,18 +1,14 @@
-import type { Shape } from './answer-schema/answer-schema.ts'
 import { attempt } from './attempt/attempt.ts'
 import { type Answer, respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
 import type { EventOptions } from './contract/dispatcher.ts'
-import { type Failure, failure, type Result, success } from './contract/failure.ts'
+import { type Failure, failure, type Result } from './contract/failure.ts'
 import { writes } from './contract/logger.ts'
 import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import type { Prompt } from './contract/prompt.ts'
-import { askedSchema, withoutFormat } from './event/asked-schema.ts'
-import { createId } from './event/create-id.ts'
-import { parseEvent, readEventId, type TicketEvent } from './event/event.ts'
-import { extractPrompt } from './event/extract-prompt.ts'
-import type { Run, RunFailure, Sink } from './event/run.ts'
-import type { Work } from './scheduler/backend-slots.ts'
+import { readEventId } from './event/event.ts'
+import { type Asked, hasSchema, openShape, readAsked } from './event/read-event.ts'
+import { createId, type Run, type RunFailure, type Sink, type Work } from './event/run.ts'
 import type { Desk } from './scheduler/scheduler.ts'
 import { likelyTokens } from './scheduler/speed-estimate.ts'
 import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
@@ -52,31 +48,6 @@ export interface GivenEvent {
   readonly options: EventOptions
   /** Present: deltas are handed on as they come. */
   readonly sink?: Sink
-}
-
-interface Asked {
-  readonly event: TicketEvent
-  readonly prompt: Prompt
-  readonly shape?: Shape
-}
-
-function readAsked(value: unknown): Result<Asked> {
-  const event = parseEvent(value)
-  if (!event.ok) return event
-  const prompt = extractPrompt(event.value.content, event.value.parameters)
-  return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
-}
-
-const hasSchema = ({ event, prompt }: Asked, { schema }: EventOptions): boolean =>
-  schema !== undefined || askedSchema(event, prompt) !== undefined
-
-/** What schemas need is loaded at the first event that has one. */
-async function openShape(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
-  const { openJsonShape, openStandardShape } = await import('./answer-schema/open-answer-schema.ts')
-  const prompt = withoutFormat(asked.prompt)
-  if (schema !== undefined) return success({ ...asked, prompt, shape: await openStandardShape(schema) })
-  const shape = await openJsonShape(askedSchema(asked.event, asked.prompt) ?? {})
-  return shape.ok ? success({ ...asked, prompt, shape: shape.value }) : shape
 }
 
 const NO_PROMPT: Prompt = { turns: [], text: '', parameters: {} }

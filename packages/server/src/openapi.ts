@@ -1,6 +1,4 @@
-export { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS } from './openapi/cloud-event-parts.ts'
-export { CloudEventSchema } from './openapi/cloud-event-schemas.ts'
-export { described } from './openapi/described.ts'
+export { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS, CloudEventSchema } from './openapi/cloud-event-schemas.ts'
 export { EVENT_STREAM, EVENT_WORDS, StreamFailureSchema } from './openapi/event-schemas.ts'
 export type {
   Answer,
@@ -13,6 +11,7 @@ export type {
   RequestBody,
   Tag,
 } from './openapi/operation.ts'
+export { described } from './openapi/operation.ts'
 export {
   AttemptSchema,
   FailureCodeSchema,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CallerGone } from '../src/answer/caller-signal.ts'
+import { CallerGone } from '../src/answer/answer-event.ts'
 import { fakeDispatcher, SUCCESS, untilAborted } from './fake-dispatcher.ts'
 import { openServer, openSocket, postEvent, readUntil } from './open-server.ts'
 

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fas
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
 import type { TicketDesk } from './desk/ticket-desk.ts'
 import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
-import { createTicketAccess } from './http/ticket-access.ts'
 import type { TicketContext } from './http/ticket-context.ts'
+import { createTicketAccess } from './http/ticket-context.ts'
 import { addTicketRoutes } from './http/ticket-routes.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
@@ -66,7 +66,7 @@ export const ticketRoutes: FastifyPluginCallback<TicketRoutesOptions> = (instanc
   addTicketRoutes(instance, context, options.bodyLimitBytes ?? 16 * 1_024 * 1_024)
   if (instance.hasDecorator('openapi')) {
     instance.openapi.extend('POST /event', async (operation) =>
-      (await import('./openapi/event-with-tickets.ts')).eventWithTickets(operation),
+      (await import('./openapi/ticket-operations.ts')).eventWithTickets(operation),
     )
   }
   done()

@@ -8,7 +8,7 @@ import {
   type Timer,
 } from '@ai-ticket/core'
 import type { HistoryEntry } from './ticket/new-ticket.ts'
-import { isTicketEvent } from './ticket/ticket-events.ts'
+import { isTicketEvent } from './ticket/new-ticket.ts'
 import type { PruneRequest, TicketStore } from './ticket/ticket-store.ts'
 
 /** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */

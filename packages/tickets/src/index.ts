@@ -1,12 +1,15 @@
 export type { CallbackContent } from './callbacks/callback-body.ts'
-export type { CallbackObserver, CallbackReport } from './callbacks/callback-observer.ts'
 export {
   type CallbackCheck,
   type CallbackPolicy,
   type CallbackPolicyOptions,
   createCallbackPolicy,
 } from './callbacks/callback-policy.ts'
-export type { CallbackSenderOptions } from './callbacks/callback-sender-options.ts'
+export type {
+  CallbackObserver,
+  CallbackReport,
+  CallbackSenderOptions,
+} from './callbacks/callback-sender-options.ts'
 export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
 export type { TicketDeskOptions } from './desk/desk-options.ts'
 export { createTicketDesk, type TicketDesk } from './desk/ticket-desk.ts'

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { expect, it } from 'vitest'
-import type { Lookup } from '../src/callbacks/guarded-lookup.ts'
+import type { Lookup } from '../src/callbacks/post-callback.ts'
 import type { CallbackPolicyOptions } from '../src/index.ts'
 import { startCallbackReceiver } from './callback-receiver.ts'
 import { openCallbackSender } from './open-callback-sender.ts'

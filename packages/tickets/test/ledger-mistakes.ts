@@ -1,6 +1,5 @@
 import type { TicketStore } from '../src/index.ts'
-import { openTicket } from '../src/ticket/new-ticket.ts'
-import { createTicketId } from '../src/ticket/ticket-id.ts'
+import { createTicketId, openTicket } from '../src/ticket/new-ticket.ts'
 
 /** What the ledger must find when somebody builds it in. */
 export const MISTAKES: Readonly<Record<string, (store: TicketStore) => TicketStore>> = {

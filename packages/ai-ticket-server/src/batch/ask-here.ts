@@ -1,7 +1,6 @@
-import type { AnnouncedCall, Dispatcher, FailureCode } from '@ai-ticket/core'
+import type { AnnouncedCall, Dispatcher, FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
-import type { Answer, Ask } from './answer.ts'
-import type { CallNotes } from './lock-output.ts'
+import type { CallNotes } from './job.ts'
 
 /** Nobody was there to be asked, or had time. */
 const AWAY: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -38,3 +37,14 @@ export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
     return isAway || TROUBLE.has(error) ? { type: 'again', outcome, isAway } : { type: 'final', outcome }
   }
 }
+
+/** What came of asking once. */
+export type Answer =
+  | { readonly type: 'final'; readonly outcome: Outcome }
+  /** It may be different later. `isAway`: nobody was there to be asked, so it says nothing about the line. */
+  | { readonly type: 'again'; readonly outcome: FailureOutcome; readonly isAway: boolean }
+  /** No line will be answered until somebody changes something. */
+  | { readonly type: 'hopeless'; readonly details: string; readonly exitCode: number }
+
+/** Who is asked. Resolves always; `key` is the same whenever the same line is asked. */
+export type Ask = (event: unknown, key: () => string) => Promise<Answer>

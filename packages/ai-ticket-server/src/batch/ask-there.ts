@@ -1,7 +1,7 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
 import { FAILURE_CODES } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
-import type { Answer, Ask } from './answer.ts'
+import type { Answer, Ask } from './ask-here.ts'
 
 export interface AskThereOptions {
   /** Without a slash at the end. */

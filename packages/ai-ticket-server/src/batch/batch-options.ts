@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import { UsageError } from '../program/command-line.ts'
-import { parseDurationMs } from '../program/duration.ts'
+import { parseDurationMs, UsageError } from '../program/command-line.ts'
 
 export interface BatchArgs {
   readonly _: readonly string[]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createFinishedLines } from './finished-lines.ts'
-import { createSeenIds } from './seen-ids.ts'
+import { createSeenIds } from './survey-input.ts'
 
 test('finds what was noted, and counts by how it ended', () => {
   const lines = createFinishedLines()

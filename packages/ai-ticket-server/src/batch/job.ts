@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto'
+import { DatabaseSync } from 'node:sqlite'
+import type { AnnouncedCall } from '@ai-ticket/core'
+import { EXIT } from '../program/exit-codes.ts'
+import { BatchProblem, reasonOf } from './batch-problem.ts'
 import { createFinishedLines, type FinishedLines } from './finished-lines.ts'
-import { lockOutput, type OutputLock } from './lock-output.ts'
 import { openResultFile, type ResultFile, readResults } from './results.ts'
 
 export interface JobOptions {
@@ -50,5 +54,111 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+export interface OutputLock extends Disposable {
+  /** Of this output and line, the same in every run: an Idempotency-Key, without the line's own hash. */
+  keyOf(line: number): string
+  /** Gives these lines new keys: they failed, and are to be asked again. */
+  renewKeys(lines: Iterable<number>): void
+  /** Gives all lines new keys: the output starts anew. */
+  renewAll(): void
+  readonly calls: CallNotes
+}
+
+/**
+ * Generations that were asked for and have not ended: after a kill they are stopped by these keys. A note survives the
+ * process, not a power cut, which ends the GPU's work as well; nobody waits for the disk. Never throws: a full disk costs a
+ * note, and no answer.
+ */
+export interface CallNotes {
+  add(call: AnnouncedCall): void
+  remove(calls: readonly AnnouncedCall[]): void
+  /** Those of earlier runs. */
+  readonly left: readonly AnnouncedCall[]
+}
+
+const BUSY = 5
+
+/** What follows waits for the disk. */
+const ON_DISK = 'PRAGMA synchronous = FULL'
+/** What follows is safe from a kill at once, and from a power cut in its own time. */
+const IN_TIME = 'PRAGMA synchronous = NORMAL'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS jobs (id TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS retries (line INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, backend TEXT NOT NULL, endpoint TEXT NOT NULL);`
+
+/**
+ * Takes an output for this process: a small database beside it, held open. The kernel lets go of it when the process
+ * dies, however it dies. Not covered: network file systems whose locks do not reach other machines.
+ */
+export function lockOutput(output: string): OutputLock {
+  const file = `${output}.job`
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(file, { timeout: 0 })
+    // Held from the first write on, over all transactions.
+    database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; ${SCHEMA}`)
+    database.exec('INSERT INTO jobs SELECT hex(randomblob(12)) WHERE NOT EXISTS (SELECT 1 FROM jobs); COMMIT')
+    return keysIn(database)
+  } catch (error) {
+    database?.close()
+    if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === BUSY) {
+      const message = `Another run writes to ${output}. Wait for it, or name another output.`
+      throw new BatchProblem(message, EXIT.temporary, error)
+    }
+    throw new BatchProblem(`${file} cannot be written (${reasonOf(error)}).`, EXIT.cannotStore, error)
+  }
+}
+
+function keysIn(database: DatabaseSync): OutputLock {
+  const readJob = () => String(database.prepare('SELECT id FROM jobs').get()?.id)
+  const retries = database.prepare('SELECT number FROM retries WHERE line = ?')
+  const retry = database.prepare(
+    'INSERT INTO retries VALUES (?, 1) ON CONFLICT (line) DO UPDATE SET number = number + 1',
+  )
+  let job = readJob()
+  return {
+    keyOf: (line) => `batch-${job}-${line}-${retries.get(line)?.number ?? 0}`,
+    renewKeys(lines) {
+      database.exec(`${ON_DISK}; BEGIN`)
+      for (const line of lines) retry.run(line)
+      database.exec('COMMIT')
+    },
+    renewAll() {
+      database.exec(`${ON_DISK}; BEGIN; DELETE FROM retries; UPDATE jobs SET id = '${randomUUID()}'; COMMIT`)
+      job = readJob()
+    },
+    calls: notesIn(database),
+    [Symbol.dispose]: () => database.close(),
+  }
+}
+
+function notesIn(database: DatabaseSync): CallNotes {
+  const rows = database.prepare('SELECT backend, endpoint, key FROM calls').all()
+  const insert = database.prepare('INSERT OR REPLACE INTO calls (key, backend, endpoint) VALUES (?, ?, ?)')
+  const remove = database.prepare('DELETE FROM calls WHERE key = ?')
+  const lazily = (write: () => void) => {
+    try {
+      database.exec(IN_TIME)
+      write()
+    } catch {
+      // The results say what is wrong with the disk, and stop the batch.
+    }
+  }
+  return {
+    left: rows.map(({ backend, endpoint, key }) => ({
+      backend: String(backend),
+      endpoint: String(endpoint),
+      key: String(key),
+    })),
+    add: ({ key, backend, endpoint }) => lazily(() => insert.run(key, backend, endpoint)),
+    remove: (calls) =>
+      lazily(() => {
+        for (const { key } of calls) remove.run(key)
+      }),
   }
 }

@@ -1,16 +1,15 @@
+import type { Dispatcher } from '@ai-ticket/core'
 import { keyWith } from '../config/api-keys.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { loadConfig } from '../config/config.ts'
 import { askServer } from '../program/ask-server.ts'
 import { configFlags } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
 import { terminalText } from '../program/terminal-text.ts'
-import type { Ask } from './answer.ts'
-import { askHere } from './ask-here.ts'
+import { type Ask, askHere } from './ask-here.ts'
 import { askThere } from './ask-there.ts'
 import { BatchProblem } from './batch-problem.ts'
-import type { CallNotes } from './lock-output.ts'
-import { stopLeftCalls } from './stop-left-calls.ts'
+import type { CallNotes } from './job.ts'
 
 export interface Asker extends AsyncDisposable {
   readonly ask: Ask
@@ -65,3 +64,15 @@ const slotsOf = (backends: readonly { readonly concurrency: number }[]): number 
     1,
     backends.reduce((sum, { concurrency }) => sum + concurrency, 0),
   )
+
+/**
+ * Stops what a killed run has left generating, for nobody waits for it. Resolves when all have stopped, or nobody can say:
+ * what can be done for them has been done then, and the notes are gone.
+ */
+export async function stopLeftCalls(
+  dispatcher: Pick<Dispatcher, 'abandon'>,
+  { left, remove }: CallNotes,
+): Promise<void> {
+  await Promise.allSettled(left.map((call) => dispatcher.abandon(call)))
+  remove(left)
+}

@@ -1,7 +1,6 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { createProgress } from './progress.ts'
-import { progressBar } from './progress-line.ts'
+import { createProgress, progressBar } from './progress.ts'
 
 test('the bar fits its terminal, and a server can move no cursor with it', () => {
   const state = { total: 200, done: 50, failed: 3, perSecond: 0.5, waitingFor: undefined }

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FailureOutcome, Outcome } from '@ai-ticket/core'
 import { createVirtualClock, type VirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import type { Answer } from './answer.ts'
-import type { Outage } from './outage.ts'
+import type { Answer } from './ask-here.ts'
+import type { Outage } from './pacing.ts'
 import { type BatchOptions, runBatch } from './run-lines.ts'
 
 const ATTEMPT = {

@@ -1,6 +1,6 @@
 import type { Clock, FailureOutcome, Outcome } from '@ai-ticket/core'
-import type { Answer } from './answer.ts'
-import type { Outage } from './outage.ts'
+import type { Answer } from './ask-here.ts'
+import type { Outage } from './pacing.ts'
 import { createTurns, type Turn } from './pacing.ts'
 
 export interface BatchOptions<Line> {

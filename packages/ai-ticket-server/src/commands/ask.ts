@@ -1,13 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { text as textOf } from 'node:stream/consumers'
 import type { Dispatcher, Outcome } from '@ai-ticket/core'
-import { CONFIG_ARGS, cliCommand, UsageError } from '../program/command-line.ts'
-import { parseDurationMs } from '../program/duration.ts'
-import { endOnSignals } from '../program/end-on-signals.ts'
+import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
-import { printDeltas } from '../program/print-deltas.ts'
-import { terminalText } from '../program/terminal-text.ts'
-import { readSchemaFile } from './read-schema-file.ts'
+import { endOnSignals } from '../program/process.ts'
+import { printDeltas, terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
@@ -132,3 +130,27 @@ const askForData: Ask = async (dispatcher, event, signal) => {
 
 const askForText: Ask = (dispatcher, event, signal) =>
   printDeltas(dispatcher.streamEvent(event, { signal }), process.stdout, signal)
+
+/** The JSON Schema in a file. Whether it is a good one is the desk's to say. Throws a `UsageError`. */
+export function readSchemaFile(path: string): object {
+  const schema = parse(path, read(path))
+  if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return schema
+  throw new UsageError(`--schema: ${path} must hold a JSON object.`)
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'unreadable'
+    throw new UsageError(`--schema: ${path} cannot be read (${code}).`)
+  }
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`--schema: ${path} holds no valid JSON.`)
+  }
+}

@@ -2,10 +2,8 @@ import { systemClock } from '@ai-ticket/core'
 import { type BatchArgs, readBatchArgs } from '../batch/batch-options.ts'
 import { BatchProblem } from '../batch/batch-problem.ts'
 import { CONFIG_ARGS, cliCommand } from '../program/command-line.ts'
-import { type EndSignal, EXIT_OF_SIGNAL, endOnSignals } from '../program/end-on-signals.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { hideSqliteWarning } from '../program/hide-sqlite-warning.ts'
-import { resumeCommand } from './resume-command.ts'
+import { type EndSignal, EXIT_OF_SIGNAL, endOnSignals, hideSqliteWarning } from '../program/process.ts'
 
 const EXAMPLES = `
   ai-ticket batch events.jsonl -o answers.jsonl
@@ -94,3 +92,10 @@ export const command = cliCommand(
   },
   EXAMPLES,
 )
+
+/** The words of this command again, for a shell. */
+export const resumeCommand = (rawArgs: readonly string[]): string =>
+  ['ai-ticket batch', ...rawArgs.filter((word) => word !== '--overwrite').map(quote)].join(' ')
+
+const quote = (word: string): string =>
+  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

@@ -1,6 +1,5 @@
 import { DEFAULTS } from '@ai-ticket/core'
-import { loadConfig } from '../config/load-config.ts'
-import { servingProblems } from '../config/serving-problems.ts'
+import { loadConfig, servingProblems } from '../config/config.ts'
 import { configRows } from '../config/show-config.ts'
 import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resumeCommand } from './resume-command.ts'
+import { resumeCommand } from './batch.ts'
 
 test('is the same command, quoted for a shell, and forgets nothing', () => {
   const words = ['in put.jsonl', '-o', "it's.jsonl", '--overwrite', '--server=http://desk:5000']

@@ -1,9 +1,8 @@
 import type { Scope } from '@ai-ticket/server'
 import { keyWith } from '../config/api-keys.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { loadConfig } from '../config/config.ts'
 import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'
-import { CONFIG_ARGS, cliCommand, configFlags, UsageError } from '../program/command-line.ts'
-import { parseDurationMs } from '../program/duration.ts'
+import { CONFIG_ARGS, cliCommand, configFlags, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { terminalText } from '../program/terminal-text.ts'
 

@@ -4,9 +4,9 @@ import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { modelPath, whyNot } from '../../../llama/test/model-path.ts'
 import { type Config, resolveConfig } from '../config/config.ts'
-import { BackendProblem } from './backend-problem.ts'
 import { composeDispatcher } from './compose-dispatcher.ts'
 import type { OpenOptions } from './open-backend.ts'
+import { BackendProblem } from './open-backend.ts'
 
 function configOf(content: unknown, environment: Record<string, string> = {}): Config {
   const file = { name: 'desk.json', text: JSON.stringify(content) }

@@ -2,6 +2,11 @@ import { hostname } from 'node:os'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
 import type { createServer, Metrics } from '@ai-ticket/server'
 import {
+  type CallbackObserver,
+  type CallbackPolicy,
+  type CallbackSender,
+  createCallbackPolicy,
+  createCallbackSender,
   createHistory,
   createSqliteStore,
   createTicketDesk,
@@ -10,7 +15,7 @@ import {
 } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import type { Config } from '../config/config.ts'
-import { composeCallbacks } from './compose-callbacks.ts'
+import { VERSION } from '../version.ts'
 
 const DAY_MS = 86_400_000
 /** Of a claim in PostgreSQL: with a look at it each third of that, another server takes over within 30 s. */
@@ -88,4 +93,35 @@ async function openStore({ databaseUrl, dataDir }: Config, logger: Logger): Prom
 function sharing({ databaseUrl, worker, port }: Config) {
   if (databaseUrl === '') return {}
   return { worker: worker || `${hostname()}:${port}`, leaseMs: SHARED_LEASE_MS }
+}
+
+export interface CallbackParts {
+  readonly policy: CallbackPolicy
+  readonly sender: CallbackSender
+}
+
+interface CallbackSurroundings {
+  readonly store: TicketStore
+  readonly logger: Logger
+  /** Undefined: nothing is counted. */
+  readonly observer: CallbackObserver | undefined
+}
+
+/** Undefined: no callbacks are allowed. What an earlier configuration left to be sent waits. */
+export function composeCallbacks(
+  { callbackAllow: allow, callbackPrivate, callbackSecrets: secrets, callbackBody: content }: Config,
+  { store, logger, observer }: CallbackSurroundings,
+): CallbackParts | undefined {
+  if (allow.length === 0) return undefined
+  const policy = createCallbackPolicy({ allow, privateNetworks: callbackPrivate })
+  const sender = createCallbackSender({
+    store,
+    policy,
+    secrets,
+    content,
+    logger,
+    version: VERSION,
+    ...(observer && { observer }),
+  })
+  return { policy, sender }
 }

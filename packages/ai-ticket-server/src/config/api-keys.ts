@@ -1,8 +1,8 @@
-import type { ApiKey, Scope } from '@ai-ticket/server'
+import { hash } from 'node:crypto'
+import type { ApiKey, RateLimit, Scope } from '@ai-ticket/server'
 import * as v from 'valibot'
-import { ApiKeysSchema, type ListedKey } from './api-key-schema.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
-import { parseRateLimit } from './rate-limit-text.ts'
+import { closedObject, describe, setting, text } from './schema-parts.ts'
 
 /**
  * An entry of `AI_TICKET_API_KEYS`: `key`, `name=key` or `name:scope+scope=key`, where the key may be `sha256:` and its
@@ -63,3 +63,108 @@ export const keyWith = (keys: readonly ApiKey[], scope: Scope): string | undefin
   keys.find(({ key, scopes = ['admin'] }) => {
     return !key.startsWith('sha256:') && (scopes.includes(scope) || scopes.includes('admin'))
   })?.key
+
+const SCOPES = ['events', 'read', 'admin'] as const satisfies readonly Scope[]
+
+const KEYS_EXPECTED = 'one or more keys, comma separated: <key>, <name>=<key> or <name>:<scope>+<scope>=<key>'
+const KEY_EXPECTED =
+  'a key of visible ASCII characters, or sha256: and the 64 hexadecimal digits of its digest'
+const NAME_EXPECTED = 'a name of letters, digits, ".", "_" and "-", at most 64'
+const SCOPES_EXPECTED = `one or more of ${SCOPES.join(', ')}`
+
+const KeySchema = v.pipe(
+  v.string(KEY_EXPECTED),
+  v.regex(/^[\x21-\x7e]+$/, KEY_EXPECTED),
+  v.regex(/^(?!sha256:)|^sha256:[0-9a-f]{64}$/i, KEY_EXPECTED),
+)
+const NameSchema = v.pipe(
+  v.string(NAME_EXPECTED),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, NAME_EXPECTED),
+)
+const ScopesSchema = v.pipe(
+  v.array(v.picklist(SCOPES, SCOPES_EXPECTED), SCOPES_EXPECTED),
+  v.minLength(1, SCOPES_EXPECTED),
+)
+
+const digestOf = (key: string): string =>
+  key.startsWith('sha256:') ? key.slice('sha256:'.length).toLowerCase() : hash('sha256', key)
+
+/** Keys as the server takes them. */
+export const ApiKeysSchema = v.pipe(
+  v.array(
+    v.object({ key: KeySchema, name: v.exactOptional(NameSchema), scopes: v.exactOptional(ScopesSchema) }),
+    KEYS_EXPECTED,
+  ),
+  v.minLength(1, KEYS_EXPECTED),
+  v.checkItems(isFirstOfItsKind, 'a key that no other entry has'),
+)
+
+type WithKey = Pick<ApiKey, 'key'>
+
+function isFirstOfItsKind({ key }: WithKey, index: number, all: WithKey[]): boolean {
+  return all.findIndex((other) => digestOf(other.key) === digestOf(key)) === index
+}
+
+const DIGEST_EXPECTED = 'the 64 hexadecimal digits of a SHA-256'
+
+const EXPECTED =
+  'off, or a rate like 60/min, 5/s or 1000/h, with a burst behind it if need be: 60/min burst 10'
+
+const RATE = /^([1-9]\d{0,8})\/(s|min|m|h|d)(?: burst ([1-9]\d{0,8}))?$/
+
+export const RateLimitSchema = v.pipe(
+  v.string(EXPECTED),
+  v.regex(new RegExp(`^off$|${RATE.source}`), EXPECTED),
+)
+
+/** A key as the file describes it: without the key. */
+const ListedKeySchema = closedObject(
+  {
+    name: describe(NameSchema, 'Whose key it is, in logs, in the waiting line and on tickets.'),
+    scopes: setting(
+      ScopesSchema,
+      'What it may do: events, read, admin. Default: admin, which is everything.',
+    ),
+    key_env: setting(
+      text('the name of an environment variable'),
+      'The environment variable that holds the key, or sha256: and its digest.',
+    ),
+    sha256: setting(
+      v.pipe(v.string(DIGEST_EXPECTED), v.regex(/^[0-9a-fA-F]{64}$/, DIGEST_EXPECTED)),
+      'In place of key_env: the SHA-256 of the key, in hexadecimal digits.',
+    ),
+    rate_limit: setting(
+      RateLimitSchema,
+      'How many requests it may send, in place of the general rate_limit.',
+    ),
+  },
+  'an API key, which is an object with name and key_env or sha256',
+)
+
+const LISTED_EXPECTED = 'a list of at least one API key'
+
+export const ListedKeysSchema = v.pipe(
+  v.array(ListedKeySchema, LISTED_EXPECTED),
+  v.minLength(1, LISTED_EXPECTED),
+)
+
+export type ListedKey = v.InferOutput<typeof ListedKeySchema>
+
+const WINDOW_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** Of a text that the schema took. */
+export function parseRateLimit(text: string): RateLimit | false {
+  const [, requests, unit = '', burst] = RATE.exec(text) ?? []
+  if (requests === undefined) return false
+  return {
+    requests: Number(requests),
+    windowMs: WINDOW_MS[unit] ?? 1_000,
+    ...(burst === undefined ? {} : { burst: Number(burst) }),
+  }
+}

@@ -1,6 +1,5 @@
 import * as v from 'valibot'
 import { closedObject, describe, milliseconds, setting, text, wholeNumber } from './schema-parts.ts'
-import { TemplateSchema } from './template-schema.ts'
 
 const URL_EXPECTED = 'an http or https address without user and password, like http://localhost:5001'
 
@@ -17,6 +16,27 @@ const ALIASES_EXPECTED = 'an object of names and models, like { "fast": "tiny-q4
 
 /** Never digits alone: to valibot a list of names would be an object with the keys 0, 1… */
 const AliasSchema = v.pipe(v.string(ALIASES_EXPECTED), v.regex(/\D/, ALIASES_EXPECTED))
+
+const PAIR_EXPECTED = 'a list of two texts: what stands before a turn and after it'
+
+const PairSchema = v.strictTuple([v.string(PAIR_EXPECTED), v.string(PAIR_EXPECTED)], PAIR_EXPECTED)
+
+const STOP_EXPECTED = 'a list of texts that end an answer'
+
+/** All of it or nothing: half a template of somebody's own would be mixed with Alpaca's tags. */
+export const TemplateSchema = closedObject(
+  {
+    system: describe(PairSchema, 'What stands before and after a system turn.'),
+    user: describe(PairSchema, 'The same for a turn of the user.'),
+    assistant: describe(PairSchema, 'The same for an answer; what stands before it also opens the new one.'),
+    tool: describe(PairSchema, 'The same for the result of a tool.'),
+    stop: describe(
+      v.array(v.string(STOP_EXPECTED), STOP_EXPECTED),
+      'Texts that end an answer which goes on with the next turn.',
+    ),
+  },
+  'the object "template"',
+)
 
 const backendEntries = {
   name: describe(
@@ -109,6 +129,7 @@ const OpenAIBackendSchema = closedObject(
 )
 
 const GPU_EXPECTED = '"auto", "metal", "cuda", "vulkan" or false'
+
 const GpuSchema = v.union([v.picklist(['auto', 'metal', 'cuda', 'vulkan']), v.literal(false)], GPU_EXPECTED)
 
 export const LlamaBackendSchema = closedObject(
@@ -136,6 +157,7 @@ export const LlamaBackendSchema = closedObject(
 
 /** One schema per kind of backend; `open-backend.ts` has an opener for each. */
 const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema, LlamaBackendSchema] as const
+
 const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
 
 const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>

@@ -1,8 +1,7 @@
 import * as v from 'valibot'
-import { ListedKeysSchema } from './api-key-schema.ts'
+import { ListedKeysSchema, RateLimitSchema } from './api-keys.ts'
 import { BackendsSchema } from './backend-schema.ts'
 import { CALLBACK_BODIES, CallbackAllowSchema, CallbackPrivateSchema } from './callback-schema.ts'
-import { RateLimitSchema } from './rate-limit-text.ts'
 import { closedObject, milliseconds, setting, text, texts, wholeNumber } from './schema-parts.ts'
 import { TUNING_ENTRIES } from './tuning-schema.ts'
 

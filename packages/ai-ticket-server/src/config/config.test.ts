@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { addressOf } from './backend-config.ts'
-import { type ConfigSources, exposureProblems, resolveConfig } from './config.ts'
+import { type ConfigSources, exposureProblems, resolveConfig, servingProblems } from './config.ts'
 import { ConfigFileSchema } from './config-schema.ts'
-import { servingProblems } from './serving-problems.ts'
 
 const SECRET = 'sk-very-secret'
 

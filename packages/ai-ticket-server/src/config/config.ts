@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
@@ -177,3 +178,39 @@ export const CONFIG_FLAGS: readonly string[] = [
   URL_FLAG,
   ...Object.values(SETTINGS).flatMap(({ flag }) => flag ?? []),
 ]
+
+type Texts = Readonly<Record<string, string | undefined>>
+
+/** Reads the configuration file, where one is named, and resolves everything. */
+export function loadConfig(flags: Texts, environment: Texts): ConfigResult {
+  const fromFlag = flags[CONFIG_FLAG]
+  const name = fromFlag ?? (environment[CONFIG_VARIABLE] || undefined)
+  if (name === undefined) return resolveConfig({ flags, environment })
+  try {
+    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+  } catch (error) {
+    const key = fromFlag === undefined ? CONFIG_VARIABLE : CONFIG_FLAG
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
+    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
+    return { ok: false, problems: [{ key, message }] }
+  }
+}
+
+/** What speaks against serving with this configuration. Commands that do not serve need not ask. */
+export const servingProblems = (config: Config): ConfigProblem[] => [
+  ...exposureProblems(config),
+  ...callbackProblems(config),
+]
+
+/** A receiver could not tell an unsigned callback from anybody else's. */
+function callbackProblems({ callbackAllow, callbackSecrets }: Config): ConfigProblem[] {
+  if (callbackAllow.length === 0 || callbackSecrets.length > 0) return []
+  return [
+    {
+      key: 'callback_secret',
+      message:
+        'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for ' +
+        'example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+    },
+  ]
+}

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { parseRateLimit, RateLimitSchema } from './rate-limit-text.ts'
+import { parseRateLimit, RateLimitSchema } from './api-keys.ts'
 
 test.each([
   ['off', false],

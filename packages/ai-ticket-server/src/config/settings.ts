@@ -1,7 +1,6 @@
 import type { ApiKey } from '@ai-ticket/server'
 import * as v from 'valibot'
-import { ApiKeysSchema } from './api-key-schema.ts'
-import { readApiKey } from './api-keys.ts'
+import { ApiKeysSchema, readApiKey } from './api-keys.ts'
 import { CallbackSecretSchema } from './callback-schema.ts'
 import { ConfigFileSchema } from './config-schema.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseDurationMs } from './duration.ts'
+import { parseDurationMs } from './command-line.ts'
 
 test.each([
   ['90', 90_000],

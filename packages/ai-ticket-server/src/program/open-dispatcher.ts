@@ -1,8 +1,8 @@
 import type { Dispatcher } from '@ai-ticket/core'
-import { sayProblem } from '../compose/backend-problem.ts'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
+import { sayProblem } from '../compose/open-backend.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { loadConfig } from '../config/config.ts'
 import { configFlags } from './command-line.ts'
 
 export interface Desk extends AsyncDisposable {

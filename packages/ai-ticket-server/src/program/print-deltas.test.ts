@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import type { StreamEvent, SuccessOutcome } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { printDeltas } from './print-deltas.ts'
+import { printDeltas } from './terminal-text.ts'
 
 const outcome: SuccessOutcome = {
   completion: '',

@@ -1,6 +1,5 @@
 import { UsageError } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
-import { exitWhenWritten } from './exit-when-written.ts'
 
 /**
  * Runs a program on the command line and exits with the code that it gives; with undefined it goes on and exits by
@@ -20,3 +19,36 @@ export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefine
 }
 
 const describe = (error: unknown): string => String(error instanceof Error ? error.stack : error)
+
+/** Ends the process once what was written is out: writes to pipes are asynchronous, and `process.exit` drops them. */
+export function exitWhenWritten(code: number): void {
+  process.exitCode = code
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
+  )
+  void Promise.allSettled(written).then(() => process.exit(code))
+}
+
+export const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
+
+export type EndSignal = keyof typeof EXIT_OF_SIGNAL
+
+/** The first signal calls back, the second ends the process at once. */
+export function endOnSignals(onFirst: (signal: EndSignal) => unknown): { readonly ending: boolean } {
+  const state = { ending: false }
+  const onSignal = (signal: EndSignal) => {
+    if (state.ending) process.exit(EXIT_OF_SIGNAL[signal])
+    state.ending = true
+    onFirst(signal)
+  }
+  for (const signal of Object.keys(EXIT_OF_SIGNAL) as EndSignal[]) process.on(signal, () => onSignal(signal))
+  return state
+}
+
+/** Node 22 says at every start that `node:sqlite` is experimental; it says so of nothing else that we use. */
+export function hideSqliteWarning(): void {
+  const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void
+  process.emitWarning = (...args: unknown[]) => {
+    if (!/^SQLite is an experimental feature/.test(String(args[0]))) emitWarning(...args)
+  }
+}

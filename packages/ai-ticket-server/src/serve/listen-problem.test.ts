@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { listenProblem } from './listen-problem.ts'
+import { listenProblem } from './run-server.ts'
 
 test.each([
   [

@@ -1,18 +1,16 @@
 import type { Logger } from '@ai-ticket/core'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/server'
 import { StoreUnavailable } from '@ai-ticket/tickets'
-import { sayProblem } from '../compose/backend-problem.ts'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
 import { composeTickets, type TicketParts } from '../compose/compose-tickets.ts'
+import { sayProblem } from '../compose/open-backend.ts'
 import { startTracing } from '../compose/start-tracing.ts'
+import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
-import { parseRateLimit } from '../config/rate-limit-text.ts'
-import { endOnSignals } from '../program/end-on-signals.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { exitWhenWritten } from '../program/exit-when-written.ts'
+import { endOnSignals, exitWhenWritten } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
-import { listenProblem } from './listen-problem.ts'
 import { shutDown } from './shut-down.ts'
 
 /** Listens until a signal comes, and ends the process. */
@@ -87,4 +85,18 @@ async function openTickets(
     process.stderr.write(`${error.message}\n`)
     return undefined
   }
+}
+
+/** Why the address cannot be listened on, and what to do. */
+export function listenProblem(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${host} is taken. Stop the program that has it, or choose another: --port ${port + 1}`
+  }
+  if (code === 'EACCES')
+    return `Port ${port} may not be used by this user. Choose one above 1023: --port 5000`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return `${host} is no address of this machine. Choose one that is: --host 127.0.0.1`
+  }
+  return `Cannot listen on ${host}, port ${port} (${code}). Choose others with --host and --port.`
 }

@@ -1,9 +1,8 @@
 import type { GenerationEnd } from '../contract/backend.ts'
 import { isWithinDepth } from '../contract/json-value.ts'
 import type { CheckedAnswer, Problem, Validate } from './answer-schema.ts'
-import { type Candidate, findJson } from './find-json.ts'
-import { ANSWER_LIMITS } from './schema-limits.ts'
-import { isUnfinished } from './slice-json.ts'
+import { ANSWER_LIMITS } from './answer-schema.ts'
+import { type Candidate, findJson, isUnfinished } from './find-json.ts'
 
 export interface AnswerRules {
   readonly validate: Validate

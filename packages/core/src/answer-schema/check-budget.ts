@@ -1,4 +1,5 @@
-import { ANSWER_LIMITS } from './schema-limits.ts'
+import { RE2JS } from 're2js'
+import { ANSWER_LIMITS } from './answer-schema.ts'
 
 /** Thrown out of a validator that has done enough. */
 export class OverBudget extends Error {}
@@ -28,4 +29,60 @@ export function createCheckBudget(): CheckBudget {
       if (patternSteps > ANSWER_LIMITS.patternSteps) throw new OverBudget()
     },
   }
+}
+
+export interface Pattern {
+  test(text: string): boolean
+  /** Ajv takes patterns with the same text for the same pattern. */
+  toString(): string
+}
+
+/** A pattern that cannot be run in time proportional to the text. */
+export class PatternError extends Error {}
+
+/**
+ * A caller's pattern, run by an engine that never goes back (RE2): no text makes it hang. Look-around and back
+ * references, which cannot be run so, are refused, and so are repetitions of more than 1,000.
+ */
+export function createPattern(source: string, budget: CheckBudget): Pattern {
+  const compiled = compile(source)
+  const size = compiled.programSize()
+  return {
+    test(text) {
+      budget.countPattern((text.length + 1) * size)
+      return compiled.matcher(text).find()
+    },
+    toString: () => source,
+  }
+}
+
+function compile(source: string): RE2JS {
+  try {
+    return RE2JS.compile(RE2JS.translateRegExp(longNames(source)))
+  } catch {
+    throw new PatternError(
+      'one of its patterns is wrong, or uses look-around, a back reference or a repetition of more than 1000',
+    )
+  }
+}
+
+/** JavaScript's long names of character classes; RE2 knows the short ones. */
+const longNames = (source: string) =>
+  source
+    .replace(/\\([pP])\{(?:Script|sc|Script_Extensions|scx)=(\w+)\}/g, '\\$1{$2}')
+    .replace(/\\([pP])\{(?:(?:General_Category|gc)=)?(\w+)\}/g, (whole, p, name) =>
+      name in CLASSES ? `\\${p}{${CLASSES[name]}}` : whole,
+    )
+
+const CLASSES: Readonly<Record<string, string>> = {
+  Letter: 'L',
+  Lowercase_Letter: 'Ll',
+  Uppercase_Letter: 'Lu',
+  Mark: 'M',
+  Number: 'N',
+  Decimal_Number: 'Nd',
+  Punctuation: 'P',
+  Symbol: 'S',
+  Separator: 'Z',
+  Space_Separator: 'Zs',
 }

@@ -2,12 +2,16 @@ import { Ajv2020, type ErrorObject, type Format, type ValidateFunction } from 'a
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import { failure, type Result, success } from '../contract/failure.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
-import type { Problem, Validate, Verdict } from './answer-schema.ts'
-import { type CheckBudget, createCheckBudget, OverBudget } from './check-budget.ts'
+import { ANSWER_LIMITS, type Problem, type Validate, type Verdict } from './answer-schema.ts'
+import {
+  type CheckBudget,
+  createCheckBudget,
+  createPattern,
+  OverBudget,
+  type Pattern,
+  PatternError,
+} from './check-budget.ts'
 import { COUNTED, copySchema } from './copy-schema.ts'
-import { createPattern, type Pattern, PatternError } from './pattern.ts'
-import { ANSWER_LIMITS } from './schema-limits.ts'
-import { hasUniqueItems } from './unique-items.ts'
 
 /**
  * Makes a validator of a caller's JSON Schema (2020-12). Costs some milliseconds; keep it. Fails as
@@ -123,3 +127,13 @@ function describeFault(error: ErrorObject | undefined): string {
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : 'it cannot be compiled')
+
+/** Whether no two items are the same JSON, whatever the order of their keys. Takes time for each item once. */
+export function hasUniqueItems(items: readonly unknown[]): boolean {
+  return new Set(items.map((item) => JSON.stringify(item, withSortedKeys))).size === items.length
+}
+
+function withSortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,7 +1,7 @@
 import { failure, type Result, success } from '../contract/failure.ts'
 import { kindOf } from '../contract/json-value.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
-import { SCHEMA_LIMITS } from './schema-limits.ts'
+import { SCHEMA_LIMITS } from './answer-schema.ts'
 
 /** Keyword of ours, put beside every reference so that following one is counted. */
 export const COUNTED = 'ai-ticket-counted'

@@ -3,8 +3,7 @@ import type { JsonSchema, StandardSchema } from '../contract/standard-schema.ts'
 import type { Shape, Validate } from './answer-schema.ts'
 import { checkAnswer } from './check-answer.ts'
 import { readPartial } from './read-partial.ts'
-import { repairTurns } from './repair-turns.ts'
-import { describeIn, shortForm } from './schema-prompt.ts'
+import { describeIn, repairTurns, shortForm } from './schema-prompt.ts'
 import { isStandardSchema, toJsonSchema, validateBy } from './standard-schema.ts'
 
 /** Schemas of one program are few and come again and again. */

@@ -3,15 +3,14 @@ import type { GenerationEnd } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { SchemaCertificate } from '../contract/outcome.ts'
+import type { CallFailure } from '../event/run.ts'
 import { endedBecause, type Run, type RunFailure } from '../event/run.ts'
 import type { CallSample } from '../scheduler/backend-slots.ts'
-import { backoffMs } from './backoff.ts'
 import { type Called, callOnce } from './call.ts'
-import type { CallFailure } from './classify.ts'
 import { collectText } from './collect-text.ts'
 import { wasTruncated } from './fit-context.ts'
 import { type MatchingAnswer, reported } from './match-answer.ts'
-import { nextStep, type Position, type Step } from './next-step.ts'
+import { backoffMs, nextStep, type Position, type Step } from './next-step.ts'
 import {
   type AttemptContext,
   type Cursor,

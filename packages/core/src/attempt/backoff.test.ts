@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backoffMs } from './backoff.ts'
+import { backoffMs } from './next-step.ts'
 
 test('the upper limit doubles from 500 ms to 8 s and stays there', () => {
   const limits = [1, 2, 3, 4, 5, 6, 60, 5000].map((repeat) => backoffMs({ repeat, random: 1 }))

@@ -1,24 +1,6 @@
-import type { Problem } from '../answer-schema/answer-schema.ts'
 import { BackendError, type BackendErrorKind } from '../contract/backend.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
-
-/** A failed call: the failure it counts as, and what the attempt loop needs to know beside the code. */
-export interface CallFailure extends Failure {
-  /** The endpoint is not there: no verdict about the event. */
-  readonly endpointMissing: boolean
-  /** The backend does not know the model: another one may. */
-  readonly modelUnknown: boolean
-  readonly status: number | undefined
-  readonly stopped: BackendError['stopped'] | undefined
-  readonly partial: string | undefined
-  /** What the backend itself said; undefined where the desk found the fault. */
-  readonly kind: BackendErrorKind | undefined
-  readonly isBusy: boolean
-  /** What is wrong with an answer that does not match its schema. */
-  readonly problems?: readonly Problem[]
-  /** Asking again would end there, too. */
-  readonly isBeyondRepair?: boolean
-}
+import type { CallFailure } from '../event/run.ts'
 
 const CODE_OF_KIND = {
   connect: 'api_connection_error',

@@ -1,7 +1,8 @@
 import type { CheckedAnswer, Problem, Shape } from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
 import type { SchemaError } from '../contract/outcome.ts'
-import { type CallFailure, foundByDesk } from './classify.ts'
+import type { CallFailure } from '../event/run.ts'
+import { foundByDesk } from './classify.ts'
 
 export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>
 

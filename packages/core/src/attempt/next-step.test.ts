@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { BackendError, type BackendErrorKind, type BackendErrorOptions } from '../contract/backend.ts'
-import { type CallFailure, classify, foundByDesk } from './classify.ts'
+import type { CallFailure } from '../event/run.ts'
+import { classify, foundByDesk } from './classify.ts'
 import { nextStep, type Position, type Step } from './next-step.ts'
 
 const START: Position = {

@@ -1,4 +1,3 @@
-import type { DeepPartial } from './deep-partial.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
 import type { DataOf, StandardSchema } from './standard-schema.ts'
 
@@ -168,3 +167,10 @@ export interface Delta {
   readonly text: string
   readonly reasoning?: string
 }
+
+/** The same with everything optional, at any depth: data that is still being written. */
+export type DeepPartial<Data> = Data extends readonly (infer Item)[]
+  ? DeepPartial<Item>[]
+  : Data extends object
+    ? { [Key in keyof Data]?: DeepPartial<Data[Key]> }
+    : Data

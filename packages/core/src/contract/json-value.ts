@@ -1,4 +1,4 @@
-import type * as v from 'valibot'
+import * as v from 'valibot'
 
 /** Deeper values overflow the stack of JSON.stringify in callers and stores. */
 export const MAX_DEPTH = 64
@@ -87,3 +87,8 @@ export function isWithinDepth(value: unknown, maximum: number): boolean {
   }
   return true
 }
+
+/** An object that is no list; valibot's own object and record take lists too. */
+export const plainObject = v.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+)

@@ -1,8 +1,7 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH, plainObject } from '../contract/json-value.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
-import { plainObject } from '../contract/plain-object.ts'
 import { CONTEXT_POLICIES, type ContextPolicy, type Parameters } from '../contract/prompt.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
 

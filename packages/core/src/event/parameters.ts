@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { plainObject } from '../contract/plain-object.ts'
+import { plainObject } from '../contract/json-value.ts'
 import type { Parameters } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>

@@ -1,6 +1,13 @@
+import type { Shape } from '../answer-schema/answer-schema.ts'
+import type { EventOptions } from '../contract/dispatcher.ts'
 import { type Result, success } from '../contract/failure.ts'
+import type { Parameters, Prompt } from '../contract/prompt.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
 import { parseEvent, type TicketEvent } from './event.ts'
 import { extractPrompt } from './extract-prompt.ts'
+
+export const hasSchema = ({ event, prompt }: Asked, { schema }: EventOptions): boolean =>
+  schema !== undefined || askedSchema(event, prompt) !== undefined
 
 /** What can be known of an event before it runs. */
 export type EventInspection = Readonly<Pick<TicketEvent, 'id' | 'model' | 'backend' | 'metadata'>> & {
@@ -24,4 +31,47 @@ export function inspectEvent(value: unknown): Result<EventInspection> {
     ...(backend === undefined ? {} : { backend }),
     ...(metadata === undefined ? {} : { metadata }),
   })
+}
+
+/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
+export function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {
+  return event.schema ?? ofResponseFormat(prompt.parameters)
+}
+
+function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
+  if (response_format?.type !== 'json_schema') return undefined
+  const { json_schema } = response_format
+  if (!isObject(json_schema)) return undefined
+  return isObject(json_schema.schema) ? json_schema.schema : undefined
+}
+
+/** The prompt of an event whose schema the desk looks after: the backend is told of it in the desk's way alone. */
+export function withoutFormat(prompt: Prompt): Prompt {
+  const { response_format, ...parameters } = prompt.parameters
+  return response_format ? { ...prompt, parameters } : prompt
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export interface Asked {
+  readonly event: TicketEvent
+  readonly prompt: Prompt
+  readonly shape?: Shape
+}
+
+export function readAsked(value: unknown): Result<Asked> {
+  const event = parseEvent(value)
+  if (!event.ok) return event
+  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
+}
+
+/** What schemas need is loaded at the first event that has one. */
+export async function openShape(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
+  const { openJsonShape, openStandardShape } = await import('../answer-schema/open-answer-schema.ts')
+  const prompt = withoutFormat(asked.prompt)
+  if (schema !== undefined) return success({ ...asked, prompt, shape: await openStandardShape(schema) })
+  const shape = await openJsonShape(askedSchema(asked.event, asked.prompt) ?? {})
+  return shape.ok ? success({ ...asked, prompt, shape: shape.value }) : shape
 }

@@ -1,9 +1,10 @@
 import { type Backend, BackendError, type BackendState } from '../contract/backend.ts'
+import { ABORTED, untilAborted } from '../contract/clock.ts'
 import type { BackendHealth, BackendReport } from '../contract/dispatcher.ts'
 import type { Logger } from '../contract/logger.ts'
 import type { BackendEntry, ResolvedOptions } from '../contract/options.ts'
 import type { Usage } from '../contract/outcome.ts'
-import { ABORTED, untilAborted } from '../contract/until-aborted.ts'
+import type { Work } from '../event/run.ts'
 import {
   admits,
   type BackendStateName,
@@ -16,7 +17,6 @@ import {
 } from './backend-state.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
-import { createSlots, type Slots } from './slots.ts'
 import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
@@ -49,12 +49,6 @@ export interface CallSample {
   /** Of the call alone, without waiting and earlier attempts. */
   readonly durationMs: number
   readonly firstTokenMs: number | undefined
-  readonly maxTokens: number
-}
-
-/** What an event asks of a model, as far as that can be known before. */
-export interface Work {
-  readonly promptTokens: number
   readonly maxTokens: number
 }
 
@@ -209,5 +203,38 @@ function sayChange(logger: Logger, backend: string, before: BackendStateName, af
     logger.warn(`backend is ${after}`, { backend })
   } else if (before === 'down' || before === 'stuck' || before === 'loading') {
     logger.info(`backend is ${after} again`, { backend })
+  }
+}
+
+/** How many calls one backend has in hand, and that there are never more than it can do. */
+export interface Slots {
+  readonly concurrency: number
+  readonly inFlight: number
+  /** Takes one; false, and nothing taken, where all are taken. */
+  take(): boolean
+  /** Gives one back. Throws where none is taken: that is a bug which would let in one call too many later. */
+  release(): void
+}
+
+/** `concurrency`: how many calls the backend does at once; a whole number from 1. */
+export function createSlots(concurrency: number): Slots {
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`concurrency must be a whole number from 1, not ${concurrency}`)
+  }
+  let inFlight = 0
+  return {
+    concurrency,
+    get inFlight() {
+      return inFlight
+    },
+    take() {
+      if (inFlight >= concurrency) return false
+      inFlight += 1
+      return true
+    },
+    release() {
+      if (inFlight === 0) throw new Error('A slot was released that was not taken.')
+      inFlight -= 1
+    },
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Endpoint } from '../contract/backend.ts'
 import type { Parameters, Turn } from '../contract/prompt.ts'
-import { canCarry } from './can-carry.ts'
+import { canCarry } from './candidates.ts'
 
 const TEXT: Endpoint = { name: 'text', turns: false, images: false, tools: false, schema: false }
 const HI: Turn = { role: 'user', content: 'Hi' }

@@ -1,9 +1,10 @@
+import type { Endpoint } from '../contract/backend.ts'
+import { untilAborted } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import { untilAborted } from '../contract/until-aborted.ts'
+import type { Prompt } from '../contract/prompt.ts'
 import { endedBecause, type Run } from '../event/run.ts'
 import type { Station } from './backend-slots.ts'
-import { canCarry } from './can-carry.ts'
 import { route } from './route.ts'
 
 /** The backends that may answer an event. */
@@ -59,4 +60,20 @@ const CANNOT_CARRY: Failure = {
   code: 'api_client_error',
   details:
     'No configured backend has an endpoint that carries the images, tools or answer format of this event.',
+}
+
+/** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
+export function canCarry(endpoint: Endpoint, prompt: Prompt): boolean {
+  if (!endpoint.images && prompt.turns.some((turn) => Array.isArray(turn.content))) return false
+  if (!endpoint.schema && FORMATS.has(prompt.parameters.response_format?.type)) return false
+  return endpoint.tools || !needsTools(prompt)
+}
+
+/** A schema that the desk looks after is no parameter any more: what is left here nobody else would see to. */
+const FORMATS: ReadonlySet<unknown> = new Set(['json_object', 'json_schema'])
+
+function needsTools({ parameters, turns }: Prompt): boolean {
+  const asks =
+    parameters.tools !== undefined && parameters.tools.length > 0 && parameters.tool_choice !== 'none'
+  return asks || turns.some((turn) => turn.role === 'tool' || turn.tool_calls !== undefined)
 }

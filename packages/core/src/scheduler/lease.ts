@@ -1,8 +1,8 @@
-import type { CallFailure } from '../attempt/classify.ts'
 import type { Backend } from '../contract/backend.ts'
 import type { Clock } from '../contract/clock.ts'
 import type { FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
+import type { CallFailure } from '../event/run.ts'
 import { endedBecause, type Run } from '../event/run.ts'
 import type { CallSample, Station } from './backend-slots.ts'
 import {

@@ -5,10 +5,9 @@ import type { ResolvedOptions } from '../contract/options.ts'
 import { endedBecause, type Run } from '../event/run.ts'
 import { createStation, type Station } from './backend-slots.ts'
 import { createChooser } from './candidates.ts'
-import { createForecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
+import { createForecast, etaSeconds, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { openSeat, type Seat } from './lease.ts'
 import { createLine } from './waiting-line.ts'
-import { etaSeconds } from './waiting-time.ts'
 
 /** Backends, their slots and the line before them. */
 export interface Desk {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createSlots } from './slots.ts'
+import { createSlots } from './backend-slots.ts'
 
 test('no more are taken than there are, and a released one can be taken again', () => {
   const slots = createSlots(2)

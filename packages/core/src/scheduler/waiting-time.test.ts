@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { etaSeconds, fullLineRetryMs, refusalMs, startsInMs } from './waiting-time.ts'
+import { etaSeconds, fullLineRetryMs, refusalMs, startsInMs } from './forecast.ts'
 
 test('a free slot starts at once, a taken one when its work is done', () => {
   expect(startsInMs({ slots: [0, 5000], ahead: [] })).toBe(0)

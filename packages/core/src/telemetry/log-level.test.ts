@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseLogLevel } from './log-level.ts'
+import { parseLogLevel } from './consola-logger.ts'
 
 test.each([
   ['DEBUG', 'debug'],

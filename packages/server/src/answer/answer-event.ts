@@ -1,12 +1,10 @@
+import type { ServerResponse } from 'node:http'
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { traceHeadersOf } from '../cloudevents/trace-headers-of.ts'
-import { failureOfError } from '../http/failure-of-error.ts'
-import type { HttpReply } from '../http/reply.ts'
-import { sendReply } from '../http/send-reply.ts'
-import { callerSignal } from './caller-signal.ts'
-import { replyWithEventStream } from './event-stream-reply.ts'
-import type { StreamDialect } from './stream-dialect.ts'
+import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
+import { type HttpReply, sendReply } from '../http/reply.ts'
+import { failureOfError } from '../http/request-problem.ts'
+import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
 
 /** What every route that takes events needs. */
 export interface AnswerOptions {
@@ -80,4 +78,27 @@ function eventOptionsOf(
     ...(headers && { headers }),
     ...(continues && { continues }),
   }
+}
+
+/** Why an event was cancelled when its caller went away. */
+export class CallerGone extends Error {
+  override readonly name = 'CallerGone'
+
+  constructor() {
+    super('The caller closed the connection before the answer was sent.')
+  }
+}
+
+/**
+ * A signal that aborts when the response closes before it ended: the caller hung up. Fastify's `request.signal` will
+ * not do, it follows the request, which closes as soon as its body is read (fastify pull request 6725).
+ */
+export function callerSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  const onClose = () => {
+    if (!response.writableEnded) controller.abort(new CallerGone())
+  }
+  if (response.destroyed) onClose()
+  else response.once('close', onClose)
+  return controller.signal
 }

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Clock } from '@ai-ticket/core'
+import type { Clock, Failure, FailureOutcome, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
+import { type HttpReply, sendReply } from '../http/reply.ts'
 
 /** A reply as server-sent events, its head out and awake. */
 export interface OpenStream {
@@ -51,4 +52,57 @@ function drained(response: ServerResponse): Promise<boolean> {
     }
     response.once('drain', settle).once('close', settle)
   })
+}
+
+export interface EventStreamReplyOptions {
+  readonly dialect: StreamDialect
+  readonly clock: Clock
+  readonly pingIntervalMs: number
+  /** Aborted when the caller hung up. */
+  readonly signal: AbortSignal
+  /** What to tell the caller, who is still there, when the events break off without `done` or `error`. */
+  readonly explain: (error: unknown) => Failure
+}
+
+/**
+ * Sends events as `text/event-stream`. What fails before the first frame is plain JSON with its status; from then on the
+ * head is out, a comment keeps proxies awake, and the last frame is that of `done` or `error`. The next event is asked
+ * for only when the reader has taken the one before, and a reader who hangs up ends the loop, which cancels the event.
+ */
+export async function replyWithEventStream(
+  reply: FastifyReply,
+  events: AsyncIterable<StreamEvent>,
+  options: EventStreamReplyOptions,
+): Promise<void> {
+  const { dialect } = options
+  let stream: OpenStream | undefined
+  try {
+    for await (const event of events) {
+      if (stream === undefined && event.type === 'error')
+        return void sendReply(reply, dialect.refusal(event.outcome))
+      const frame = dialect.frame(event)
+      if (frame === undefined) continue
+      stream ??= openEventStream(reply, options)
+      if (event.type === 'done' || event.type === 'error') return stream.end(frame)
+      if (!(await stream.write(frame))) return
+    }
+    throw new Error('The events ended without `done` or `error`.')
+  } catch (error) {
+    if (options.signal.aborted) return
+    if (stream === undefined) throw error
+    stream.end(dialect.failureFrame(options.explain(error)))
+  } finally {
+    stream?.release()
+    if (options.signal.aborted) reply.hijack()
+  }
+}
+
+/** How one kind of caller reads a stream. Made anew for each stream, so it may remember what it has said. */
+export interface StreamDialect {
+  /** The bytes of an event. Undefined: nothing yet, not even the head. Empty: no more than the head. */
+  frame(event: StreamEvent): string | undefined
+  /** The last frame of a stream that nobody else ended. */
+  failureFrame(failure: Failure): string
+  /** The whole reply where an event ends in failure before the head was sent. */
+  refusal(outcome: FailureOutcome): HttpReply
 }

@@ -1,9 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isJsonType, refuseEncodedBody } from '../http/accept-only-json.ts'
-import { parseJsonBody } from '../http/json-body.ts'
-import { contentModeOf } from './content-mode.ts'
-import { readIncoming } from './incoming.ts'
-import { unsupportedType } from './invalid-event.ts'
+import { isJsonType, parseJsonBody, refuseEncodedBody } from '../http/json-body.ts'
+import { REQUIRED, unsupportedType } from './cloud-event.ts'
+import { type Incoming, readIncoming } from './incoming.ts'
 
 /**
  * Bodies are events: JSON, or CloudEvents 1.0 in binary, structured or batched mode; for all routes of the instance. What
@@ -49,3 +48,17 @@ const NO_EVENT = unsupportedType(
 const UNKNOWN_FORMAT = unsupportedType(
   'CloudEvents are taken as application/cloudevents+json, as application/cloudevents-batch+json, and in binary mode.',
 )
+
+const FORMATS: Readonly<Record<string, Incoming['mode']>> = {
+  'application/cloudevents+json': 'structured',
+  'application/cloudevents-batch+json': 'batched',
+}
+
+/** How a request says that it brings CloudEvents: by its `Content-Type`, else by `ce-` headers. */
+export function contentModeOf(headers: IncomingHttpHeaders): Incoming['mode'] | 'unknown_format' | undefined {
+  const type = headers['content-type']
+  if (type !== undefined && /^application\/cloudevents/i.test(type)) {
+    return FORMATS[type.split(';', 1)[0]?.trim().toLowerCase() ?? ''] ?? 'unknown_format'
+  }
+  return REQUIRED.some((name) => headers[`ce-${name}`] !== undefined) ? 'binary' : undefined
+}

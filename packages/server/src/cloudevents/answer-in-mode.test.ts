@@ -2,9 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SUCCESS } from '../../test/fake-dispatcher.ts'
-import { answerInMode } from './answer-in-mode.ts'
-import { readBinary } from './read-binary.ts'
-import { readStructured } from './read-cloud-event.ts'
+import { readBinary, readStructured } from './read-cloud-event.ts'
+import { answerInMode } from './reply-to-caller.ts'
 
 const NAMES = {
   id: 'a-1',

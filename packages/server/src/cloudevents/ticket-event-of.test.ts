@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ticketEventOf } from './ticket-event-of.ts'
+import { ticketEventOf } from './incoming.ts'
 
 const carrying = (data: unknown, more: Record<string, string> = {}) =>
   ticketEventOf({ id: 'ce-1', source: '/mail', type: 'com.example.mail', attributes: more, data })

@@ -1,4 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { CloudEvent } from './cloud-event.ts'
+import { singleOf } from './incoming.ts'
 
 /** Trace, span and flags; ids of zeros only are invalid. */
 const IDS = '(?!0{32})[\\da-f]{32}-(?!0{16})[\\da-f]{16}-[\\da-f]{2}'
@@ -17,4 +20,12 @@ export function traceHeaders({
   if (!TRACEPARENT.test(traceparent)) return undefined
   const keepsState = typeof tracestate === 'string' && tracestate.length <= MAX_TRACESTATE_LENGTH
   return keepsState ? { traceparent, tracestate } : { traceparent }
+}
+
+/** The trace that an event belongs to: by the header of its request, which is the hop; else by the extension. */
+export function traceHeadersOf(
+  request: FastifyRequest,
+  cloudEvent: CloudEvent | undefined = singleOf(request)?.cloudEvent,
+): Readonly<Record<string, string>> | undefined {
+  return traceHeaders(request.headers) ?? traceHeaders(cloudEvent?.attributes ?? {})
 }

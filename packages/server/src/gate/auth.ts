@@ -1,8 +1,10 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
-import type { Scope } from './api-key.ts'
-import { type Keyring, mayUse } from './keyring.ts'
-import { isOpenPath } from './open-paths.ts'
+import { type ApiKey, digestOf, type Scope, sha256 } from './api-key.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { isOpenPath } from './request-url.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -38,3 +40,69 @@ export const missingScope = (scopes: readonly Scope[]): RequestProblem =>
     code: 'forbidden',
     details: `This needs an API key with the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
   })
+
+/** Whose key a request shows, and what it may do. */
+export interface KeyHolder {
+  /** Fit for logs. */
+  readonly name: string
+  readonly scopes: ReadonlySet<Scope>
+  /** Instead of the limit of the server; false is none. */
+  readonly rateLimit?: RateLimit | false
+}
+
+/** Who may ask. Keys are kept as SHA-256 digests only. */
+export interface Keyring {
+  /** Undefined if the caller carries none of our keys. */
+  verify(headers: IncomingHttpHeaders): KeyHolder | undefined
+}
+
+interface StoredKey {
+  readonly digest: Buffer
+  readonly holder: KeyHolder
+}
+
+export function createKeyring(apiKeys: readonly ApiKey[]): Keyring {
+  const stored = apiKeys.map(storeKey)
+  // A request is asked about several times: may it pass, whose is it, may it do this.
+  const known = new WeakMap<IncomingHttpHeaders, KeyHolder>()
+  return {
+    verify(headers) {
+      const presented = presentedKey(headers)
+      if (presented === undefined) return undefined
+      const holder = known.get(headers) ?? holderOf(stored, sha256(presented))
+      if (holder !== undefined) known.set(headers, holder)
+      return holder
+    },
+  }
+}
+
+function storeKey({ key, name, scopes = ['admin'], rateLimit }: ApiKey): StoredKey {
+  const digest = digestOf(key)
+  return {
+    digest,
+    holder: {
+      name: name ?? `key_${digest.toString('hex').slice(0, 8)}`,
+      scopes: new Set(scopes),
+      ...(rateLimit === undefined ? {} : { rateLimit }),
+    },
+  }
+}
+
+/** Compares with every key, so that the time says neither which one it was nor how far it matched. */
+function holderOf(stored: readonly StoredKey[], digest: Buffer): KeyHolder | undefined {
+  let holder: KeyHolder | undefined
+  for (const key of stored) {
+    if (timingSafeEqual(key.digest, digest)) holder = key.holder
+  }
+  return holder
+}
+
+/** `admin` may do what every other scope may. */
+export const mayUse = ({ scopes }: KeyHolder, anyOf: readonly Scope[]): boolean =>
+  scopes.has('admin') || anyOf.some((scope) => scopes.has(scope))
+
+/** `Authorization: Bearer …`, or `X-API-Key: …`. */
+function presentedKey({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): string | undefined {
+  const bearer = authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
+  return bearer ?? (typeof apiKey === 'string' ? apiKey : undefined)
+}

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Failure } from '@ai-ticket/core'
 import { replyToFailure } from '../http/reply.ts'
-import { currentResponse } from './current-response.ts'
 
 const FAILURES_OF_NODE: Readonly<Record<string, Failure>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
@@ -67,4 +66,13 @@ function rawReply(failure: Failure): string {
   }
   const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`)
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${text}`
+}
+
+/**
+ * The response a connection is busy with; undefined between requests and while the headers of one still arrive. Node
+ * has no public word for it, and reads this very field in its own handler of client errors.
+ */
+export function currentResponse(socket: Socket): ServerResponse | undefined {
+  const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }
+  return response ?? undefined
 }

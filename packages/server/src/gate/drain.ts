@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
-import { currentResponse } from './current-response.ts'
-import { isOpenPath } from './open-paths.ts'
+import { currentResponse } from './client-error.ts'
+import { isOpenPath } from './request-url.ts'
 
 export interface Drain {
   /** True from the call of `server.close()` on. */

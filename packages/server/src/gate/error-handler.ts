@@ -1,8 +1,9 @@
-import type { Logger } from '@ai-ticket/core'
+import type { Failure, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { failureOfError } from '../http/failure-of-error.ts'
-import { sendReply } from '../http/send-reply.ts'
-import { failureReply } from './failure-reply.ts'
+import { type HttpReply, replyToFailure, sendReply } from '../http/reply.ts'
+import { failureOfError } from '../http/request-problem.ts'
+import { errorReply } from '../openai/error-reply.ts'
+import { pathOf } from './request-url.ts'
 
 /** Answers what hooks, parsers, handlers and Fastify itself throw, in the shape that callers of the address know. */
 export function installErrorHandler(instance: FastifyInstance, logger: Logger): void {
@@ -26,3 +27,40 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
   if (failure.code === 'payload_too_large') reply.removeHeader('connection')
   sendReply(reply, failureReply(request.raw.url ?? '', failure))
 }
+
+/**
+ * An address that nothing has is `not_found`; one that other methods have is `method_not_allowed` with `Allow`. It is
+ * answered before the body is read: what is wrong is the address, whatever the body holds.
+ */
+export function installNotFound(server: FastifyInstance): void {
+  const answer = (request: FastifyRequest, reply: FastifyReply) => {
+    const url = request.raw.url ?? ''
+    const allowed = methodsOf(server, pathOf(url))
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '))
+    return sendReply(reply, failureReply(url, allowed.length > 0 ? wrongMethod(allowed) : NOT_FOUND))
+  }
+  server.setNotFoundHandler(answer)
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) answer(request, reply)
+    else done()
+  })
+}
+
+const NOT_FOUND = {
+  code: 'not_found',
+  details: 'Nothing has this address. Events go to POST /event, OpenAI clients to /v1.',
+} as const
+
+const wrongMethod = (allowed: readonly string[]) =>
+  ({ code: 'method_not_allowed', details: `This address takes ${allowed.join(', ')}.` }) as const
+
+function methodsOf(server: FastifyInstance, url: string): string[] {
+  return server.supportedMethods.filter((method) => server.findRoute({ method, url }) !== null)
+}
+
+/** Under `/v1` callers are OpenAI's clients. */
+export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))
+
+/** What fails at the edge, in the words of the address. */
+export const failureReply = (url: string, failure: Failure): HttpReply =>
+  isOpenAiPath(url) ? errorReply(failure) : replyToFailure(failure)

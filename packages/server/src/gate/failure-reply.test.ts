@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failureReply } from './failure-reply.ts'
+import { failureReply } from './error-handler.ts'
 
 const FAILURE = { code: 'not_found', details: 'Nothing here.' } as const
 

@@ -1,6 +1,6 @@
 import type { LogFields, Logger } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { FastifyLogger } from './fastify-logger.ts'
+import { FastifyLogger } from './request-log.ts'
 
 function listLogger() {
   const lines: [keyof Logger, string, LogFields | undefined][] = []

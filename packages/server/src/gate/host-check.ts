@@ -1,7 +1,7 @@
+import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
-import { hostNameOf, isSafeFromRebinding } from './host-name.ts'
-import { isOpenPath } from './open-paths.ts'
+import { isOpenPath } from './request-url.ts'
 
 /**
  * A listener without keys is open to every page in a browser on this machine that finds a name for it (DNS
@@ -43,3 +43,16 @@ const FOREIGN_HOST = new RequestProblem({
     'This server does not answer to the name in the Host header. Its operator can allow the name (allowedHosts, ' +
     'AI_TICKET_ALLOWED_HOSTS) or set API keys.',
 })
+
+/** The name in a `Host` header, lower case, without port, brackets and final dot. */
+export function hostNameOf(host: string): string {
+  const name = host.startsWith('[') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d*$/, '')
+  return name.toLowerCase().replace(/\.$/, '')
+}
+
+/**
+ * Names that a page from elsewhere cannot be loaded from: `localhost` and what is under it, and addresses. DNS
+ * rebinding needs a *name* that the attacker can point at us; a `Host` that is an address shows there was none.
+ */
+export const isSafeFromRebinding = (name: string): boolean =>
+  name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0

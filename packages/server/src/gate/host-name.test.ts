@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hostNameOf, isSafeFromRebinding } from './host-name.ts'
+import { hostNameOf, isSafeFromRebinding } from './host-check.ts'
 
 test.each([
   ['localhost:5000', 'localhost', true],

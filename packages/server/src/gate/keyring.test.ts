@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createKeyring, mayUse } from './keyring.ts'
+import { createKeyring, mayUse } from './auth.ts'
 
 const DIGEST = hash('sha256', 'third-key', 'hex')
 

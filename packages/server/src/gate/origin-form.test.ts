@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { toOriginForm } from './origin-form.ts'
+import { toOriginForm } from './request-url.ts'
 
 test.each([
   ['/event?a=1', '/event?a=1', 'localhost'],

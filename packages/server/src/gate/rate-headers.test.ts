@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { goDuration, openAiRateHeaders, rateHeaders } from './rate-headers.ts'
+import { goDuration, openAiRateHeaders, rateHeaders } from './rate-limit-hook.ts'
 
 const STANDING = { isAllowed: true, remaining: 4, nextInMs: 400, fullInMs: 96_000 }
 

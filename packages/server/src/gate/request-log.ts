@@ -1,6 +1,7 @@
-import type { Logger } from '@ai-ticket/core'
-import type { FastifyInstance } from 'fastify'
-import { isOpenPath, pathOf } from './open-paths.ts'
+import { format } from 'node:util'
+import type { LineLevel, LogFields, Logger } from '@ai-ticket/core'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { isOpenPath, pathOf } from './request-url.ts'
 
 const MAX_PATH_LENGTH = 256
 const HUNG_UP = 499
@@ -32,4 +33,86 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
 function levelOf(url: string, status: number): 'debug' | 'info' | 'warn' {
   if (status >= 500) return 'warn'
   return isOpenPath(url) ? 'debug' : 'info'
+}
+
+type ChildArguments = Parameters<FastifyBaseLogger['child']>
+type Serializers = Readonly<Record<string, (value: never) => unknown>>
+
+interface Origin {
+  readonly parent?: FastifyLogger
+  readonly serializers?: Serializers
+}
+
+/**
+ * Our `Logger` in the shape that Fastify and its plugins expect (pino's). One object per request carries the bindings:
+ * a new consola for each would cost thirty times as much. The serializers handed over by Fastify are applied, for
+ * without them a line with `req` would print every header, `authorization` included.
+ */
+export class FastifyLogger implements FastifyBaseLogger {
+  /** Fastify wants one; what is really written is decided by our logger. */
+  readonly level = 'info'
+  readonly #logger: Logger
+  readonly #own: LogFields
+  readonly #parent: FastifyLogger | undefined
+  readonly #serializers: Serializers
+
+  constructor(logger: Logger, bindings: LogFields = {}, { parent, serializers = {} }: Origin = {}) {
+    this.#logger = logger
+    this.#own = bindings
+    this.#parent = parent
+    this.#serializers = serializers
+  }
+
+  child(bindings: ChildArguments[0], options?: ChildArguments[1]): FastifyLogger {
+    const own = options?.serializers as Serializers | undefined
+    const serializers = own ? { ...this.#serializers, ...own } : this.#serializers
+    return new FastifyLogger(this.#logger, bindings, { parent: this, serializers })
+  }
+
+  /** Put together when a line is written: Fastify makes a child for every request, and hardly any writes. */
+  #bindings(): LogFields {
+    const inherited = this.#parent ? this.#parent.#bindings() : {}
+    return { ...inherited, ...this.#serialize(this.#own) }
+  }
+
+  trace(...line: unknown[]): void {
+    this.#write('debug', line)
+  }
+  debug(...line: unknown[]): void {
+    this.#write('debug', line)
+  }
+  info(...line: unknown[]): void {
+    this.#write('info', line)
+  }
+  warn(...line: unknown[]): void {
+    this.#write('warn', line)
+  }
+  error(...line: unknown[]): void {
+    this.#write('error', line)
+  }
+  fatal(...line: unknown[]): void {
+    this.#write('error', line)
+  }
+  silent(): void {}
+
+  /** pino's order of arguments: `(message, …values)` or `(fields or error, message, …values)`. */
+  #write(level: LineLevel, [first, ...rest]: unknown[]): void {
+    if (typeof first === 'string') {
+      this.#logger[level](rest.length === 0 ? first : format(first, ...rest), this.#bindings())
+      return
+    }
+    const fields = first instanceof Error ? { err: first } : ((first ?? {}) as LogFields)
+    const [message = first instanceof Error ? first.message : '', ...values] = rest
+    const text = values.length === 0 ? String(message) : format(message, ...values)
+    this.#logger[level](text, { ...this.#bindings(), ...this.#serialize(fields) })
+  }
+
+  #serialize(fields: LogFields): LogFields {
+    const serialized: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(fields)) {
+      const serialize = this.#serializers[key] as ((value: unknown) => unknown) | undefined
+      serialized[key] = serialize === undefined ? value : serialize(value)
+    }
+    return serialized
+  }
 }

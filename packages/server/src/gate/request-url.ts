@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
 
@@ -14,3 +15,29 @@ const TOO_LONG = new RequestProblem({
   code: 'header_too_large',
   details: 'The address is longer than 8 KiB. Put less into the query.',
 })
+
+const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i
+
+/**
+ * The address of a request without a host. Proxies may ask with the whole address; then that names the host, whatever the
+ * header says (RFC 9112, 3.2.2), and is put in its place. So keys, limits and the check of the host meet one form only.
+ */
+export function toOriginForm(request: Pick<IncomingMessage, 'url' | 'headers'>): string {
+  const { url = '/' } = request
+  if (url.startsWith('/')) return url
+  const [, host, path = ''] = ABSOLUTE.exec(url) ?? []
+  if (host === undefined) return url
+  request.headers.host = host
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+/** Answered to anybody, also while the server drains: probes have no key. `/health` keeps its detail to itself. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/livez', '/readyz'])
+
+/** The address without its query, for sets and logs. */
+export function pathOf(url: string): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}
+
+export const isOpenPath = (url: string): boolean => OPEN_PATHS.has(pathOf(url))

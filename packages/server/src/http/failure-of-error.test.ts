@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { failureOfError } from './failure-of-error.ts'
-import { RequestProblem } from './request-problem.ts'
+import { failureOfError, RequestProblem } from './request-problem.ts'
 
 const marked = (marks: object) => Object.assign(new Error('secret words'), marks)
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { FailureCode } from '@ai-ticket/core'
-import { inspectJson, MAX_JSON_DEPTH } from './inspect-json.ts'
+import type { FastifyInstance } from 'fastify'
 import { RequestProblem } from './request-problem.ts'
 
 const problem = (code: FailureCode, details: string) => new RequestProblem({ code, details })
@@ -40,4 +40,69 @@ function parse(text: string, name: string): unknown {
     // The message of the SyntaxError quotes the body.
     throw problem('invalid_request', `${name} is not valid JSON.`)
   }
+}
+
+/** Deeper JSON is refused: `JSON.parse` takes 200,000 levels, and then every recursive reader overflows its stack. */
+export const MAX_JSON_DEPTH = 64
+
+export type JsonVerdict = 'fine' | 'too_deep' | 'poisoned'
+
+/**
+ * Looks once through a value of `JSON.parse`. `poisoned`: a key (`__proto__`, or `constructor` with `prototype`) that
+ * would change the prototype of whatever it is merged into.
+ */
+export function inspectJson(value: unknown, depth = 0): JsonVerdict {
+  if (typeof value !== 'object' || value === null) return 'fine'
+  if (depth >= MAX_JSON_DEPTH) return 'too_deep'
+  return Array.isArray(value) ? inspectList(value, depth) : inspectRecord(value, depth)
+}
+
+function inspectList(list: readonly unknown[], depth: number): JsonVerdict {
+  for (const item of list) {
+    const verdict = inspectJson(item, depth + 1)
+    if (verdict !== 'fine') return verdict
+  }
+  return 'fine'
+}
+
+function inspectRecord(record: object, depth: number): JsonVerdict {
+  for (const key in record) {
+    const item: unknown = (record as Record<string, unknown>)[key]
+    if (poisons(key, item)) return 'poisoned'
+    const verdict = inspectJson(item, depth + 1)
+    if (verdict !== 'fine') return verdict
+  }
+  return 'fine'
+}
+
+const poisons = (key: string, value: unknown): boolean =>
+  key === '__proto__' ||
+  (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
+
+const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)/i
+
+export const isJsonType = (contentType: string): boolean => JSON_TYPE.test(contentType)
+
+/**
+ * Bodies are JSON (`application/json` or `application/…+json`) or are refused with `unsupported_media_type`. A browser
+ * asks permission before it sends that type to a foreign site, so a page elsewhere cannot post events.
+ */
+export function acceptOnlyJson(instance: FastifyInstance): void {
+  instance.removeAllContentTypeParsers()
+  instance.addContentTypeParser<Buffer>(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
+    try {
+      refuseEncodedBody(request.headers['content-encoding'])
+      done(null, parseJsonBody(bytes))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+}
+
+export function refuseEncodedBody(encoding: string | undefined): void {
+  if (encoding === undefined || encoding === 'identity') return
+  throw new RequestProblem({
+    code: 'unsupported_media_type',
+    details: 'Compressed bodies are not taken. Send it without Content-Encoding.',
+  })
 }

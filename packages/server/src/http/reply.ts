@@ -1,4 +1,5 @@
 import type { Failure, FailureCode, Outcome } from '@ai-ticket/core'
+import type { FastifyReply } from 'fastify'
 import { HTTP_STATUS } from './http-status.ts'
 
 /** What goes over the wire; made without touching a socket. */
@@ -42,4 +43,8 @@ function headersOf(code: FailureCode, knownMs: number | undefined): Record<strin
   if (retryAfterMs === undefined) return {}
   // Whole seconds, rounded up: who comes back too early is refused again.
   return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }
+}
+
+export function sendReply(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
+  return reply.code(status).headers(headers).send(body)
 }

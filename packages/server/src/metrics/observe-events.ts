@@ -1,6 +1,5 @@
 import type { AttemptRecord, Observer, Outcome } from '@ai-ticket/core'
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
-import { wastedMs, wasteReason } from './wasted-ms.ts'
 
 /** A generation on a small machine takes minutes: the usual buckets end at 10 s and would show nothing. */
 const MINUTES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 1_800, 3_600]
@@ -107,3 +106,19 @@ export function observeEvents(registry: Registry): Observer {
     eventEnded,
   }
 }
+
+/**
+ * For how long a backend may have worked on a call whose text nobody got, in milliseconds. A call that was answered is no
+ * waste, nor one that never reached the server or that it refused with a status; of the rest nobody knows when the
+ * first token came, so the whole call counts.
+ */
+export function wastedMs({ result, stopped, status, duration_ms }: Readonly<AttemptRecord>): number {
+  const generated = result !== 'completed' && result !== 'endpoint_missing' && stopped !== 'not_sent'
+  return generated && (status === undefined || status < 300) ? duration_ms : 0
+}
+
+/** Ends that come from outside: the caller left, his time was up, the desk closes. */
+const FROM_OUTSIDE: ReadonlySet<string> = new Set(['cancelled', 'deadline_exceeded', 'shutting_down'])
+
+export const wasteReason = ({ result }: Readonly<AttemptRecord>): 'abandoned' | 'failed' =>
+  FROM_OUTSIDE.has(result) ? 'abandoned' : 'failed'

@@ -1,9 +1,7 @@
 import type { SuccessOutcome } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { SUCCESS } from '../../test/fake-dispatcher.ts'
-import { chatShape } from './chat-shape.ts'
-import { completionBody } from './completion-body.ts'
-import { textShape } from './text-shape.ts'
+import { chatShape, completionBody, textShape } from './completion-body.ts'
 
 const CALL = { id: 'call_1', type: 'function', function: { name: 'now', arguments: '{}' } } as const
 const chat = { shape: chatShape, model: 'tiny', created: 1_767_225_600 }

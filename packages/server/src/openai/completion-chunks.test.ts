@@ -1,9 +1,8 @@
 import type { StreamEvent, SuccessOutcome } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome, SUCCESS } from '../../test/fake-dispatcher.ts'
-import { chatShape } from './chat-shape.ts'
+import { chatShape, textShape } from './completion-body.ts'
 import { type ChunksContext, completionChunks } from './completion-chunks.ts'
-import { textShape } from './text-shape.ts'
 
 const ADMITTED: StreamEvent = { type: 'admitted', id: 'evt_1' }
 const CALL = { id: 'call_1', type: 'function', function: { name: 'now', arguments: '{}' } } as const

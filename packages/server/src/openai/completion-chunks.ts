@@ -1,8 +1,7 @@
 import type { Failure, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
-import type { StreamDialect } from '../answer/stream-dialect.ts'
-import { type CompletionContext, completionId } from './completion-body.ts'
+import type { StreamDialect } from '../answer/event-stream.ts'
+import { type CompletionContext, completionId, usageOf } from './completion-body.ts'
 import { errorBody, errorReply, outcomeFailure } from './error-reply.ts'
-import { usageOf } from './usage.ts'
 
 const write = (data: object): string => `data: ${JSON.stringify(data)}\n\n`
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readChatRequest } from './read-chat-request.ts'
+import { readChatRequest } from './read-request.ts'
 
 const HELLO = { messages: [{ role: 'user', content: 'Hi' }] }
 

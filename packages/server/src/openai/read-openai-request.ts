@@ -1,11 +1,8 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { HttpReply } from '../http/reply.ts'
-import { chatShape } from './chat-shape.ts'
-import { completionBody } from './completion-body.ts'
+import { chatShape, completionBody, textShape } from './completion-body.ts'
 import { errorReply, outcomeFailure } from './error-reply.ts'
-import { readChatRequest } from './read-chat-request.ts'
-import { readTextRequest } from './read-text-request.ts'
-import { textShape } from './text-shape.ts'
+import { readChatRequest, readTextRequest } from './read-request.ts'
 
 /** What a request of OpenAI's dialect asks of the desk, and how its outcome is told. */
 export interface OpenAiRequest {

@@ -1,6 +1,4 @@
 import type { Failure } from '@ai-ticket/core'
-import type { ReadCompletion } from './asked-completion.ts'
-import { findUnsupported } from './find-unsupported.ts'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -53,3 +51,96 @@ const refuse = (details: string): ReadCompletion => ({
   ok: false,
   failure: { code: 'invalid_input_format', details },
 })
+
+/** A request in OpenAI's dialect, as the desk understands it. */
+export interface AskedCompletion {
+  /** For the dispatcher, which checks types and ranges. */
+  readonly event: Readonly<Record<string, unknown>>
+  /** The model's name as the caller wrote it; undefined: any. */
+  readonly model: string | undefined
+  readonly stream: boolean
+  /** A stream ends with a chunk that holds the usage. */
+  readonly includeUsage: boolean
+}
+
+export type ReadCompletion =
+  | { readonly ok: true; readonly value: AskedCompletion }
+  | { readonly ok: false; readonly failure: Failure }
+
+interface Option {
+  /** Whether this value may be ignored: it asks for nothing that the answer would lack. */
+  readonly isHarmless: (value: unknown) => boolean
+  readonly instead: string
+}
+
+const isOne = (value: unknown) => value === 1
+const isFalse = (value: unknown) => value === false
+const isEmpty = (value: unknown) => value === '' || (Array.isArray(value) && value.length === 0)
+const never = () => false
+
+const ONE_ANSWER = 'must be 1: an event has one answer. Send several requests.'
+const NO_LOGPROBS = 'is not supported: the desk hands on no log probabilities. Leave it out.'
+
+/**
+ * Options that change what the answer is or holds. An answer without them would be the wrong one, so they are refused;
+ * whatever stands neither here nor among the parameters is ignored.
+ */
+const OPTIONS: Readonly<Record<string, Option>> = {
+  n: { isHarmless: isOne, instead: ONE_ANSWER },
+  best_of: { isHarmless: isOne, instead: ONE_ANSWER },
+  logprobs: { isHarmless: isFalse, instead: NO_LOGPROBS },
+  top_logprobs: { isHarmless: (value) => value === 0, instead: NO_LOGPROBS },
+  echo: { isHarmless: isFalse, instead: 'is not supported: put the prompt before the answer yourself.' },
+  suffix: { isHarmless: isEmpty, instead: 'is not supported: the desk only continues text.' },
+  functions: { isHarmless: isEmpty, instead: 'is deprecated and not supported. Use `tools`.' },
+  function_call: { isHarmless: never, instead: 'is deprecated and not supported. Use `tool_choice`.' },
+  modalities: {
+    isHarmless: (value) => Array.isArray(value) && value.every((one) => one === 'text'),
+    instead: 'must be ["text"]: answers are text.',
+  },
+  audio: { isHarmless: never, instead: 'is not supported: answers are text.' },
+}
+
+/** The first option that the desk cannot honour, as a refusal that names it. Null means unset. */
+export function findUnsupported(body: Body): Failure | undefined {
+  for (const [name, { isHarmless, instead }] of Object.entries(OPTIONS)) {
+    const value = Object.hasOwn(body, name) ? body[name] : undefined
+    if (value == null || isHarmless(value)) continue
+    return { code: 'invalid_input_format', details: `\`${name}\` ${instead}` }
+  }
+  return undefined
+}
+
+/** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */
+export const readChatRequest = (body: unknown): ReadCompletion => readCompletion(body, readMessages)
+
+function readMessages({ messages }: Readonly<Record<string, unknown>>): ReadContent {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    return refuseContent('`messages` must be a list with at least one message.')
+  }
+  // An event's list may also hold strings, or the parts of one turn; OpenAI's may not.
+  const wrong = messages.findIndex((message) => !isRecord(message) || typeof message.role !== 'string')
+  if (wrong !== -1) return refuseContent(`\`messages[${wrong}]\` must be a message with a role.`)
+  return { ok: true, content: { messages } }
+}
+
+const refuseContent = (details: string): ReadContent => ({
+  ok: false,
+  failure: { code: 'invalid_input_format', details },
+})
+
+/** A body of `POST /v1/completions`. */
+export const readTextRequest = (body: unknown): ReadCompletion => readCompletion(body, readPrompt)
+
+function readPrompt({ prompt }: Readonly<Record<string, unknown>>): ReadContent {
+  const text = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt
+  if (typeof text === 'string') return { ok: true, content: { prompt: text } }
+  return { ok: false, failure: { code: 'invalid_input_format', details: `\`prompt\` ${problemOf(prompt)}` } }
+}
+
+function problemOf(prompt: unknown): string {
+  if (!Array.isArray(prompt)) return 'must be a string.'
+  const isList = prompt.length > 1 && prompt.every((one) => typeof one === 'string')
+  if (isList) return 'holds several prompts: an event has one. Send several requests.'
+  return 'must be a string, or a list with one string; token numbers are not supported.'
+}

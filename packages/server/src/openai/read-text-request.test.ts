@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readTextRequest } from './read-text-request.ts'
+import { readTextRequest } from './read-request.ts'
 
 test.each([['Once upon'], [['Once upon']]])('the prompt %j is one prompt', (prompt) => {
   expect(

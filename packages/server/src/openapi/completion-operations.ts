@@ -1,20 +1,20 @@
 import type { GenericSchema } from 'valibot'
 import * as v from 'valibot'
-import { ChatRequestSchema, TextRequestSchema } from './completion-request.ts'
 import {
   ChatCompletionChunkSchema,
   ChatCompletionSchema,
+  ChatRequestSchema,
   DoneSchema,
   ModelListSchema,
   ModelSchema,
   TextCompletionChunkSchema,
   TextCompletionSchema,
+  TextRequestSchema,
 } from './completion-schemas.ts'
-import { EVENT_FAILURES } from './event.ts'
 import { EVENT_SCHEMAS } from './event-schemas.ts'
-import { OpenAiErrorSchema } from './failure.ts'
 import type { Content, Operation } from './operation.ts'
-import { OUTCOME_SCHEMAS } from './outcome-schemas.ts'
+import { EVENT_FAILURES } from './operations.ts'
+import { OpenAiErrorSchema, OUTCOME_SCHEMAS } from './outcome-schemas.ts'
 
 interface Dialect {
   readonly operationId: string

@@ -7,7 +7,7 @@ import {
   ParametersSchema,
 } from '@ai-ticket/core/schemas'
 import * as v from 'valibot'
-import { described } from './described.ts'
+import { described } from './operation.ts'
 import { FailureCodeSchema, FailureOutcomeSchema, SuccessOutcomeSchema } from './outcome-schemas.ts'
 
 /** What the fields of an event are for. */

@@ -2,9 +2,7 @@ import { FAILURES, type FailureCode } from '@ai-ticket/core'
 import { HTTP_STATUS } from '../http/http-status.ts'
 import { replyToFailure } from '../http/reply.ts'
 import { errorReply } from '../openai/error-reply.ts'
-import { COMMON_HEADERS, RATE_HEADERS } from './common-headers.ts'
-import type { DocumentOptions } from './document-options.ts'
-import type { DescribedRoute } from './operation.ts'
+import type { DescribedRoute, DocumentOptions } from './operation.ts'
 
 /** How a route tells failures: in the desk's own words, with the outcome behind them where there is one, or in OpenAI's. */
 export type FailureShape = 'Failure' | 'EventFailure' | 'OpenAiError'
@@ -103,4 +101,31 @@ function schemaOf(codes: readonly FailureCode[], shape: FailureShape): object {
   if (shape === 'OpenAiError') return refTo('OpenAiError')
   const told = shape === 'Failure' ? refTo('Failure') : { anyOf: [refTo('FailureOutcome'), refTo('Failure')] }
   return { allOf: [told, { properties: { error: { enum: codes } } }] }
+}
+
+const text = { type: 'string' }
+
+/** Headers that answers of many routes have. */
+export const HEADERS = {
+  XRequestId: {
+    description: 'The id of this request in the log: yours, or a new one.',
+    required: true,
+    schema: text,
+  },
+  RateLimit: {
+    description: 'What is left of the limit: `"requests";r=59;t=1`.',
+    required: false,
+    schema: text,
+  },
+  RateLimitPolicy: { description: 'The limit: `"requests";q=60;w=60`.', required: false, schema: text },
+}
+
+const headerRef = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` })
+
+export const COMMON_HEADERS = { 'X-Request-Id': headerRef('XRequestId') }
+
+/** Where requests are counted. A key may be without a limit. */
+export const RATE_HEADERS = {
+  RateLimit: headerRef('RateLimit'),
+  'RateLimit-Policy': headerRef('RateLimitPolicy'),
 }

@@ -2,7 +2,7 @@ import { plainObject } from '@ai-ticket/core/schemas'
 import { type ConversionConfig, type JsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
 import type { GenericSchema } from 'valibot'
 import * as v from 'valibot'
-import { wordsOf } from './described.ts'
+import { wordsOf } from './operation.ts'
 
 export interface JsonSchemas {
   /** The named ones. */

@@ -1,20 +1,25 @@
 import type { GenericSchema } from 'valibot'
-import { COMMON_HEADERS, HEADERS, RATE_HEADERS } from './common-headers.ts'
-import type { DocumentOptions } from './document-options.ts'
-import { FailureSchema, OpenAiErrorSchema } from './failure.ts'
-import { type FailureShape, failureAnswers, failureCodes, isLimited } from './failure-answers.ts'
+import {
+  COMMON_HEADERS,
+  type FailureShape,
+  failureAnswers,
+  failureCodes,
+  HEADERS,
+  isLimited,
+  RATE_HEADERS,
+} from './failure-answers.ts'
 import { type JsonSchemas, jsonSchemas } from './json-schemas.ts'
 import type {
   Answer,
   AnswerHeader,
   Content,
   DescribedRoute,
+  DocumentOptions,
   Operation,
   Parameter,
   RequestBody,
 } from './operation.ts'
-import { FailureOutcomeSchema } from './outcome-schemas.ts'
-import { type SharedResponses, sharedResponses } from './shared-responses.ts'
+import { FailureOutcomeSchema, FailureSchema, OpenAiErrorSchema } from './outcome-schemas.ts'
 
 /** An OpenAPI 3.1 document, as JSON. */
 export interface OpenApiDocument extends Readonly<Record<string, unknown>> {
@@ -187,3 +192,37 @@ const mapValues = <Value, Result>(
   change: (value: Value) => Result,
 ): Record<string, Result> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
+
+export interface SharedResponses {
+  /** What `components.responses` holds. */
+  readonly named: Readonly<Record<string, object>>
+  /** References to responses by status; the same response is there once. */
+  share(shape: string, responses: Readonly<Record<number, object>>): Record<string, object>
+}
+
+/** Most routes fail in the same ways. Names are the shape and the status, with a number from the second of them on. */
+export function sharedResponses(): SharedResponses {
+  const named: Record<string, object> = {}
+  const names = new Map<string, string>()
+  const nameOf = (base: string, response: object): string => {
+    const key = `${base} ${JSON.stringify(response)}`
+    let name = names.get(key)
+    for (let number = 1; name === undefined; number++) {
+      const free = number === 1 ? base : `${base}_${number}`
+      if (!Object.hasOwn(named, free)) name = free
+    }
+    names.set(key, name)
+    named[name] = response
+    return name
+  }
+  return {
+    named,
+    share(shape, responses) {
+      const entries = Object.entries(responses).map(([status, response]) => [
+        status,
+        { $ref: `#/components/responses/${nameOf(`${shape}${status}`, response)}` },
+      ])
+      return Object.fromEntries(entries)
+    },
+  }
+}

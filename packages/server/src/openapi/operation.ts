@@ -1,4 +1,5 @@
 import type { FailureCode } from '@ai-ticket/core'
+import type * as v from 'valibot'
 import type { GenericSchema } from 'valibot'
 import type { Scope } from '../gate/api-key.ts'
 
@@ -85,4 +86,31 @@ export interface DescribedRoute {
   readonly scopes: readonly Scope[]
   /** No limit of requests counts it. */
   readonly isUnlimited: boolean
+}
+
+type Words<Entries extends v.ObjectEntries> = Readonly<Partial<Record<keyof Entries & string, string>>>
+
+const WORDS = new WeakMap<object, Readonly<Record<string, string | undefined>>>()
+
+/**
+ * Words for the fields of an object. They stand beside the schema, not in it: what validates on the hot path stays lean,
+ * and a field with a named schema stays a reference.
+ */
+export function described<Schema extends { readonly entries: v.ObjectEntries }>(
+  schema: Schema,
+  words: Words<Schema['entries']>,
+): Schema {
+  WORDS.set(schema, words)
+  return schema
+}
+
+export const wordsOf = (schema: object): Readonly<Record<string, string | undefined>> =>
+  WORDS.get(schema) ?? {}
+
+export interface DocumentOptions {
+  readonly version: string
+  /** Whether callers have to show one. */
+  readonly withKeys: boolean
+  /** Whether there is a limit to how many requests they may send. */
+  readonly withLimits: boolean
 }

@@ -1,13 +1,21 @@
-import type { Clock, Dispatcher, Logger } from '@ai-ticket/core'
-import { silentLogger, systemClock } from '@ai-ticket/core'
+import {
+  type Clock,
+  type Dispatcher,
+  type Failure,
+  type Logger,
+  type StreamEvent,
+  silentLogger,
+  systemClock,
+} from '@ai-ticket/core'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answer-event.ts'
+import type { StreamDialect } from '../answer/event-stream.ts'
 import { acceptEvents } from '../cloudevents/accept-events.ts'
 import { replyToCaller } from '../cloudevents/reply-to-caller.ts'
 import { installErrorHandler } from '../gate/error-handler.ts'
+import { HTTP_STATUS } from '../http/http-status.ts'
+import { replyToOutcome } from '../http/reply.ts'
 import { RequestProblem } from '../http/request-problem.ts'
-import { eventDialect } from './event-dialect.ts'
-import { wantsEventStream } from './wants-event-stream.ts'
 
 export interface EventRoutesOptions {
   readonly dispatcher: Dispatcher
@@ -32,7 +40,7 @@ export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance,
   const answerOptions = withDefaults(options)
   acceptEvents(instance)
   installErrorHandler(instance, answerOptions.logger)
-  const openapi = async () => (await import('../openapi/event.ts')).postEvent
+  const openapi = async () => (await import('../openapi/operations.ts')).postEvent
   instance.post(
     '/event',
     { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi } },
@@ -68,3 +76,55 @@ const NO_BATCHES = new RequestProblem({
   code: 'unsupported_media_type',
   details: 'The events of a batch become tickets, and this server keeps none. Send one CloudEvent at a time.',
 })
+
+const write = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+
+/** One event as the bytes of `text/event-stream`; empty for `admitted`, which is the head of the reply. */
+function eventFrame(event: StreamEvent): string {
+  switch (event.type) {
+    case 'admitted':
+      return ''
+    case 'delta': {
+      const { text, reasoning } = event
+      return write('delta', reasoning === undefined ? { text } : { text, reasoning })
+    }
+    case 'partial':
+      return write('partial', { data: event.data })
+    case 'done':
+      return write('done', event.outcome)
+    case 'error': {
+      const { error, details, ...rest } = event.outcome
+      return write('error', { error, details, status: HTTP_STATUS[error], ...rest })
+    }
+  }
+}
+
+const failureFrame = ({ code, details }: Failure): string =>
+  write('error', { error: code, details, status: HTTP_STATUS[code] })
+
+/** What `POST /event` speaks: named events, the outcome as it is. */
+export const eventDialect: StreamDialect = {
+  frame: eventFrame,
+  failureFrame,
+  refusal: replyToOutcome,
+}
+
+/**
+ * Whether an `Accept` header asks for server-sent events: `text/event-stream` by name, and not less than JSON.
+ * Wildcards mean JSON: nobody should get a stream who did not ask for one.
+ */
+export function wantsEventStream(accept: string | undefined): boolean {
+  if (accept === undefined || !/event-stream/i.test(accept)) return false
+  const stream = qualityOf('text/event-stream', accept)
+  return stream > 0 && stream >= qualityOf('application/json', accept)
+}
+
+function qualityOf(type: string, accept: string): number {
+  for (const range of accept.toLowerCase().split(',')) {
+    const [name, ...parameters] = range.split(';').map((part) => part.trim())
+    if (name !== type) continue
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))
+    return quality === undefined ? 1 : Number(quality.slice(2)) || 0
+  }
+  return 0
+}

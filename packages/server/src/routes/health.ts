@@ -1,7 +1,6 @@
 import type { Dispatcher, Health, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { replyToFailure } from '../http/reply.ts'
-import { sendReply } from '../http/send-reply.ts'
+import { replyToFailure, sendReply } from '../http/reply.ts'
 
 export interface HealthRoutesOptions {
   readonly dispatcher: Dispatcher

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findModel, modelList } from './model-list.ts'
+import { findModel, modelList } from './models.ts'
 
 const list = modelList(
   [

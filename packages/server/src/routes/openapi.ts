@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { DocumentOptions } from '../openapi/document-options.ts'
+import type { DocumentOptions } from '../openapi/operation.ts'
 import type { OpenApiRegistry } from '../openapi/registry.ts'
 import { VERSION } from '../version.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { wantsEventStream } from './wants-event-stream.ts'
+import { wantsEventStream } from './event.ts'
 
 test.each([
   [undefined, false],

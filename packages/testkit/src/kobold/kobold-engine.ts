@@ -2,17 +2,22 @@ import type { RecordedAbort, RecordedCall, RecordedRequest } from '../recorded/r
 import { pythonJson } from '../wire/python-json.ts'
 import type { ReplySink } from '../wire/reply-sink.ts'
 import { jsonReply } from '../wire/reply-sink.ts'
-import { createTimers } from '../wire/token-run.ts'
-import { createCallLog } from './call-log.ts'
-import { countTokensReply } from './count-tokens-reply.ts'
-import { type Body, type EngineRequest, genkeyOf, isAuthorized, parseBody } from './engine-request.ts'
+import { createTimers } from '../wire/simulated-tokens.ts'
+import {
+  type Body,
+  createCallLog,
+  type EngineRequest,
+  genkeyOf,
+  isAuthorized,
+  parseBody,
+} from './call-log.ts'
 import { busy, notFound, unauthorized, unsupportedMethod } from './error-replies.ts'
 import type { FaultBook } from './fault-book.ts'
 import { faultAnswer } from './fault-replies.ts'
 import { createGenerationDesk } from './generation-desk.ts'
 import { identityOf } from './generation-replies.ts'
 import { createGenkeyDesk } from './genkey-desk.ts'
-import { infoBody } from './info-replies.ts'
+import { countTokensReply, infoBody } from './info-replies.ts'
 import { endpointOf, type KoboldEndpoint } from './kobold-endpoints.ts'
 import { createModelQueue, type Job } from './model-queue.ts'
 import { createPerfNumbers } from './perf-numbers.ts'

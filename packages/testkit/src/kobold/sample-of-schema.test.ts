@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sampleOfSchema } from './sample-of-schema.ts'
+import { sampleOfSchema } from './simulator-options.ts'
 
 const text = { type: 'string' }
 

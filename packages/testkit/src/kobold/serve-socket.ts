@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { type HttpReader, readHttp } from '../wire/http-reader.ts'
 import { payloadTooBig } from './error-replies.ts'
 import type { KoboldEngine } from './kobold-engine.ts'
@@ -79,5 +79,31 @@ function decode(body: Buffer): string | undefined {
     return utf8.decode(body)
   } catch {
     return undefined
+  }
+}
+
+/** The port: opened and closed any number of times, always the same number. */
+export function createDoor(host: string, firstPort: number, onSocket: (socket: Socket) => void) {
+  let server: Server | undefined
+  let port = firstPort
+  return {
+    port: () => port,
+    open(): Promise<void> {
+      if (server !== undefined) return Promise.resolve()
+      const opened = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
+      server = opened
+      return new Promise((resolve, reject) => {
+        opened.once('error', reject)
+        opened.listen(port, host, () => {
+          const address = opened.address()
+          if (typeof address === 'object' && address !== null) port = address.port
+          resolve()
+        })
+      })
+    },
+    close(): void {
+      server?.close()
+      server = undefined
+    },
   }
 }

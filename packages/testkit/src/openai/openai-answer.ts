@@ -1,9 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import { countTokens, firstTokens } from '../wire/simulated-tokens.ts'
-import { createTokenRun, type Timers } from '../wire/token-run.ts'
-import { promptTokensOf } from './openai-prompt.ts'
-import type { OpenAICall, ResolvedOpenAIOptions } from './openai-simulator-options.ts'
-import { frame } from './send-scripted.ts'
+import { countTokens, createTokenRun, firstTokens, type Timers } from '../wire/simulated-tokens.ts'
+import type { OpenAICall, ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
+import { promptTokensOf } from './openai-tokenizer.ts'
 
 export interface OpenAIAnswer {
   readonly call: OpenAICall
@@ -80,3 +78,20 @@ function wantsUsage({ stream_options }: Body): boolean {
   if (typeof stream_options !== 'object' || stream_options === null) return false
   return 'include_usage' in stream_options && stream_options.include_usage === true
 }
+
+/** Sends a reply as it stands in a script. */
+export function sendScripted(response: ServerResponse, reply: ScriptedReply): void {
+  const { status = 200, headers = {}, body, events, ending = 'end' } = reply
+  const isText = typeof body === 'string'
+  const contentType = events ? 'text/event-stream' : isText ? 'text/plain' : 'application/json'
+  response.writeHead(status, { 'content-type': contentType, ...headers })
+  if (events) for (const event of events) response.write(frame(event))
+  else if (body !== undefined) response.write(isText ? body : JSON.stringify(body))
+  if (ending === 'end') response.end()
+  else if (ending === 'cut') response.write('', () => response.destroy())
+  else response.flushHeaders()
+}
+
+/** One server-sent event; a text is sent as it is. */
+export const frame = (event: unknown): string =>
+  `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`

@@ -1,9 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createTimers } from '../wire/token-run.ts'
+import { createTimers } from '../wire/simulated-tokens.ts'
 import { createWatch, type WaitOptions } from '../wire/watch.ts'
-import { answerOpenAI } from './openai-answer.ts'
-import { infoReply } from './openai-info-replies.ts'
-import { refusal } from './openai-refusals.ts'
+import { answerOpenAI, sendScripted } from './openai-answer.ts'
+import { infoReply, refusal } from './openai-info-replies.ts'
 import {
   type OpenAICall,
   type OpenAISimulatorOptions,
@@ -11,7 +10,6 @@ import {
   type ScriptedReply,
 } from './openai-simulator-options.ts'
 import { tokenizerReply } from './openai-tokenizer.ts'
-import { sendScripted } from './send-scripted.ts'
 
 /** What a call is answered with instead of a generation. */
 export type ReplyScript = (call: OpenAICall) => ScriptedReply | undefined

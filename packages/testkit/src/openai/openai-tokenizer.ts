@@ -1,5 +1,4 @@
 import { countTokens } from '../wire/simulated-tokens.ts'
-import { promptTokensOf, writePrompt } from './openai-prompt.ts'
 import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -26,3 +25,10 @@ export function tokenizerReply(
 }
 
 const numbered = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+/** The prompt as the simulated model sees it: messages stay the JSON they came as. */
+export const writePrompt = ({ prompt, messages }: Body): string =>
+  typeof prompt === 'string' ? prompt : JSON.stringify(messages ?? '')
+
+/** By the simulator's count. */
+export const promptTokensOf = (body: Body): number => countTokens(writePrompt(body))

@@ -3,8 +3,8 @@ import type { ClaimedDelivery } from '../ticket/callback-store.ts'
 import { type DeliveryAttempt, type DeliveryError, webhookIdOf } from '../ticket/delivery.ts'
 import { type CallbackContent, callbackBody } from './callback-body.ts'
 import type { CallbackPolicy } from './callback-policy.ts'
-import { BlockedAddress } from './guarded-lookup.ts'
 import type { CallbackPoster, CallbackReply } from './post-callback.ts'
+import { BlockedAddress } from './post-callback.ts'
 import { signCallback } from './sign-callback.ts'
 
 export interface AttemptParts {

@@ -1,10 +1,10 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import type { DeliveryError } from '../ticket/delivery.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
 import type { CallbackContent } from './callback-body.ts'
-import type { CallbackObserver } from './callback-observer.ts'
 import type { CallbackPolicy } from './callback-policy.ts'
-import type { Lookup } from './guarded-lookup.ts'
 import { CALLBACK_SCHEDULE_MS } from './next-attempt.ts'
+import type { Lookup } from './post-callback.ts'
 import { keyOfSecret } from './sign-callback.ts'
 
 export interface CallbackSenderOptions {
@@ -73,4 +73,16 @@ export function resolveCallbackOptions(options: CallbackSenderOptions) {
     )
   }
   return resolved
+}
+
+/** Told of what becomes of callbacks, as it happens: for metrics. Must be quick; what it throws is logged and ignored. */
+export interface CallbackObserver {
+  attemptEnded?(report: CallbackReport): void
+}
+
+export interface CallbackReport {
+  /** `failed`: another attempt follows. `dead`: given up. */
+  readonly result: 'delivered' | 'failed' | 'dead'
+  readonly error?: DeliveryError
+  readonly durationMs: number
 }

@@ -2,7 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { TicketOwner } from '../ticket/ticket.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
-import { RETRY_DELAYS_MS } from './retry-schedule.ts'
+import { HOUR, MINUTE, SECOND } from './end-of-run.ts'
+
+/**
+ * Pauses before the second, third… run, in milliseconds. The dispatcher repeats over seconds; this is for a box that is
+ * switched on again in the morning. About eight hours in all.
+ */
+export const RETRY_DELAYS_MS: readonly number[] = [
+  5 * SECOND,
+  30 * SECOND,
+  2 * MINUTE,
+  10 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  4 * HOUR,
+]
 
 export interface TicketDeskOptions {
   /** Yours: closing the desk does not close it. */

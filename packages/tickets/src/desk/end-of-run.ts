@@ -1,6 +1,5 @@
 import type { FailureCode, Outcome } from '@ai-ticket/core'
 import type { Release, Ticket } from '../ticket/ticket.ts'
-import { retryDelayMs } from './retry-schedule.ts'
 
 /** What becomes of a ticket after a run. */
 export type EndOfRun =
@@ -62,3 +61,16 @@ export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances)
 }
 
 const CANCELLED = 'The ticket was cancelled while it ran.'
+
+export const SECOND = 1_000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+
+/** The pause after so many retries; undefined: no more of them. Up to half of it is chance, so that a crowd parts. */
+export function retryDelayMs(
+  delays: readonly number[],
+  { retries, random, atLeastMs = 0 }: { retries: number; random: number; atLeastMs?: number | undefined },
+): number | undefined {
+  const delay = delays[retries]
+  return delay === undefined ? undefined : Math.max(atLeastMs, Math.round(delay * (1 - random / 2)))
+}

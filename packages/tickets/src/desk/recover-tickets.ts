@@ -1,5 +1,5 @@
 import type { FailureOutcome } from '@ai-ticket/core'
-import { keepTrying } from '../ticket/keep-trying.ts'
+import { keepTrying } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 

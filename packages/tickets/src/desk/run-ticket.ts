@@ -1,8 +1,7 @@
 import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
-import { traceOf } from '../ticket/event-trace.ts'
-import { keepTrying } from '../ticket/keep-trying.ts'
+import { markTicketEvent, traceOf } from '../ticket/new-ticket.ts'
+import { keepTrying } from '../ticket/store-unavailable.ts'
 import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
-import { markTicketEvent } from '../ticket/ticket-events.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
 

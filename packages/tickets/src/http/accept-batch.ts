@@ -3,10 +3,10 @@ import { RequestProblem, replyToFailure } from '@ai-ticket/server'
 import type { BatchEntry } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptEvent } from './accept-event.ts'
-import { problem } from './problems.ts'
-import { readOrigin } from './read-origin.ts'
+import { readOrigin } from './read-event.ts'
 import { type TicketBody, ticketBody } from './ticket-body.ts'
 import type { TicketContext } from './ticket-context.ts'
+import { problem } from './ticket-context.ts'
 
 /** What became of one event of a batch. `source` and `id` are null where they cannot be read. */
 interface EntryBody {

@@ -1,15 +1,12 @@
+import { createHash } from 'node:crypto'
 import { traceArrival } from '@ai-ticket/core'
-import { traceHeadersOf } from '@ai-ticket/server/cloudevents'
+import { type CloudEvent, traceHeadersOf } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { traceOf, withTrace } from '../ticket/event-trace.ts'
-import type { NewTicket } from '../ticket/new-ticket.ts'
+import { type Idempotency, type NewTicket, traceOf, withTrace } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
-import { checkCallback } from './check-callback.ts'
-import { type EventOrigin, readIdempotency } from './idempotency.ts'
-import { problem } from './problems.ts'
 import { ticketBody } from './ticket-body.ts'
-import type { TicketContext } from './ticket-context.ts'
+import { problem, type TicketContext } from './ticket-context.ts'
 
 export interface AcceptedEvent {
   readonly ticket: Ticket
@@ -82,3 +79,70 @@ export function replyAccepted(reply: FastifyReply, { ticket, isKnown }: Accepted
 export function markReplayed(reply: FastifyReply, isKnown: boolean): void {
   if (isKnown) reply.header('idempotency-replayed', 'true')
 }
+
+/** A CloudEvent, and the event that it carries. */
+export interface EventOrigin {
+  readonly cloudEvent: CloudEvent
+  readonly event: unknown
+}
+
+/**
+ * By what a request is known again when it is repeated: its `Idempotency-Key`, bare or as the string of a structured field
+ * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for a key that is none.
+ */
+export function readIdempotency(
+  { idempotencyTtlMs: ttlMs, callerOf }: TicketContext,
+  request: FastifyRequest,
+  origin: EventOrigin | undefined,
+): Idempotency | undefined {
+  const scope = callerOf(request)
+  const header = request.headers['idempotency-key']
+  if (header === undefined) return origin && { scope, ...nameOf(origin), ttlMs }
+  const given = [header].flat().join(',').trim()
+  const key = /^"(.*)"$/.exec(given)?.[1] ?? given
+  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
+    throw problem('invalid_request', 'Idempotency-Key must have 1 to 255 printable ASCII characters.')
+  }
+  return { scope, key, fingerprint: fingerprintOf(request), ttlMs }
+}
+
+function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
+  return digestOf(JSON.stringify([method, routeOptions.url, body ?? null]))
+}
+
+/**
+ * It stays the same whatever the mode and the address, and when something on the way has written the JSON anew. The key
+ * is a digest because a source may be longer than an index takes.
+ */
+function nameOf({
+  cloudEvent: { source, id },
+  event,
+}: EventOrigin): Pick<Idempotency, 'key' | 'fingerprint'> {
+  return {
+    key: `cloudevent:${digestOf(JSON.stringify([source, id]))}`,
+    fingerprint: digestOf(JSON.stringify(event, withSortedKeys)),
+  }
+}
+
+function withSortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
+/** Throws a `RequestProblem` where the operator does not want callbacks, or none to this address. */
+export function checkCallback({ callbacks }: Pick<TicketContext, 'callbacks'>, url: string): void {
+  if (callbacks === undefined) {
+    throw problem(
+      'callback_not_allowed',
+      'This server sends no callbacks; its operator allows addresses with AI_TICKET_CALLBACK_ALLOW. Leave `callback_url` out and ask GET /tickets/:id, with ?wait=30s.',
+    )
+  }
+  const checked = callbacks.check(url)
+  if (!checked.ok) throw problem('callback_not_allowed', checked.details)
+}
+
+/** A `POST /event` with one becomes a ticket, so that there is an end to tell of even when the caller has hung up. */
+export const hasCallback = (event: unknown): boolean =>
+  typeof event === 'object' && event !== null && 'callback_url' in event && event.callback_url != null

@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Ticket } from '../ticket/ticket.ts'
-import { callbackBody, deliveriesFor } from './callback-body.ts'
-import { checkCallback } from './check-callback.ts'
-import { describedAs } from './described-as.ts'
-import { problem } from './problems.ts'
+import { checkCallback } from './accept-event.ts'
+import { callbackBody, deliveriesFor } from './ticket-body.ts'
 import type { TicketContext } from './ticket-context.ts'
+import { describedAs, problem } from './ticket-context.ts'
 
 interface Named {
   readonly Params: { readonly id: string }

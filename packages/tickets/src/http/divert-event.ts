@@ -2,15 +2,10 @@ import { replyToCaller } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
-import { acceptEvent, markReplayed, replyAccepted } from './accept-event.ts'
-import { hasCallback } from './check-callback.ts'
-import type { EventOrigin } from './idempotency.ts'
-import { type Preferences, readPrefer } from './prefer.ts'
-import { type ReadEvent, readEvent } from './read-event.ts'
-import { originOf, readOrigin } from './read-origin.ts'
+import { acceptEvent, type EventOrigin, hasCallback, markReplayed, replyAccepted } from './accept-event.ts'
+import { originOf, type ReadEvent, readEvent, readOrigin } from './read-event.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
-import { waitForEnd } from './wait-for-end.ts'
-import { streamTicket } from './watch-ticket.ts'
+import { streamTicket, waitForEnd } from './watch-ticket.ts'
 
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
 const DEFAULT_TIMEOUT_MS = 600_000
@@ -97,4 +92,20 @@ function sendOutcome(
   if (!('outcome' in state)) return
   const { status, headers, body } = replyToCaller(request, state.outcome, { clock, subject: id })
   reply.code(status).headers(headers).send(body)
+}
+
+/** What a caller prefers, RFC 7240. Preferences that nobody knows are ignored. */
+export interface Preferences {
+  readonly respondAsync: boolean
+  readonly waitMs?: number
+}
+
+export function readPrefer(header: string | readonly string[] | undefined): Preferences {
+  const parts = [header ?? []].flat().join(',').split(',')
+  const tokens = parts.map((part) => (part.split(';', 1)[0] ?? '').trim().toLowerCase())
+  const seconds = tokens.map((token) => /^wait\s*=\s*"?(\d{1,6})"?$/.exec(token)?.[1]).find(Boolean)
+  return {
+    respondAsync: tokens.includes('respond-async'),
+    ...(seconds === undefined ? {} : { waitMs: Number(seconds) * 1_000 }),
+  }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readPrefer } from './prefer.ts'
+import { readPrefer } from './divert-event.ts'
 
 it.each([
   [undefined, { respondAsync: false }],

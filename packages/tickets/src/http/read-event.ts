@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { inspectEvent } from '@ai-ticket/core'
+import { singleOf } from '@ai-ticket/server/cloudevents'
+import type { FastifyRequest } from 'fastify'
 import type { NewTicket } from '../ticket/new-ticket.ts'
-import { problem } from './problems.ts'
+import type { EventOrigin } from './accept-event.ts'
+import { problem } from './ticket-context.ts'
 
 /** The event of a request, and when it may run: checked now, for nobody can be told later. */
 export type ReadEvent = Pick<
@@ -48,4 +51,16 @@ export function readTime(name: string, value: unknown): number | undefined {
     throw problem('invalid_input_format', `\`${name}\` must be a time like 2027-01-31T08:00:00Z.`)
   }
   return time
+}
+
+/** The one CloudEvent of a request, where it came as one. */
+export function originOf(request: FastifyRequest): EventOrigin | undefined {
+  const incoming = singleOf(request)
+  return incoming && { cloudEvent: incoming.cloudEvent, event: request.body }
+}
+
+/** The event of a CloudEvent. Its `expirytime` is when it need not begin any more. Throws a `RequestProblem`. */
+export function readOrigin({ cloudEvent, event }: EventOrigin): ReadEvent {
+  const { expires_at, ...rest } = event as Readonly<Record<string, unknown>>
+  return readEvent({ ...rest, expires_at: expires_at ?? cloudEvent.attributes.expirytime })
 }

@@ -1,10 +1,10 @@
-import type { Clock, Logger } from '@ai-ticket/core'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock, Failure, FailureCode, Logger } from '@ai-ticket/core'
+import { RequestProblem, type Scope } from '@ai-ticket/server'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
 import type { TicketDesk } from '../desk/ticket-desk.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
-import type { TicketAccess } from './ticket-access.ts'
 
 /** What all routes share. */
 export interface TicketContext {
@@ -39,3 +39,51 @@ export function waitSignal({ closing }: TicketContext, reply: FastifyReply): Abo
   reply.raw.once('close', () => gone.abort(new Error('The caller hung up.')))
   return AbortSignal.any([closing, gone.signal])
 }
+
+/** Who may see and cancel which ticket: a key its own, `read` sees all, `admin` does all. */
+export interface TicketAccess {
+  /** Throws a `RequestProblem`: a ticket that is not for this caller is one that is not there. */
+  checkSeen(request: FastifyRequest, ticket: Ticket): void
+  /** For a ticket that the caller may see. Throws a `RequestProblem`. */
+  checkCancel(request: FastifyRequest, ticket: Ticket): void
+}
+
+export function createTicketAccess(
+  instance: FastifyInstance,
+  callerOf: (request: FastifyRequest) => string,
+): TicketAccess {
+  const may = (request: FastifyRequest, ticket: Ticket, scope: Scope) =>
+    // On a server that `createServer` did not make, who may ask is that server's business.
+    !instance.hasDecorator('hasScope') ||
+    instance.hasScope(request, scope) ||
+    ticket.caller === callerOf(request)
+  return {
+    checkSeen(request, ticket) {
+      if (!may(request, ticket, 'read')) throw unknownTicket()
+    },
+    checkCancel(request, ticket) {
+      if (!may(request, ticket, 'admin')) throw FOREIGN
+    },
+  }
+}
+
+/** For the error handler of the server, which answers `{ error, details }` with the status of the code. */
+export const problem = (code: FailureCode, details: string, more: Partial<Failure> = {}): RequestProblem =>
+  new RequestProblem({ ...more, code, details })
+
+const FOREIGN = problem(
+  'forbidden',
+  "This ticket is another key's. Cancelling it needs an API key with the scope `admin`.",
+)
+
+export const unknownTicket = (): RequestProblem =>
+  problem('not_found', 'There is no such ticket. It may have been removed when its time to be kept was over.')
+
+/** What a route is, is loaded when somebody asks for the description. */
+export const describedAs = (
+  name: Exclude<keyof typeof import('../openapi/ticket-operations.ts'), 'eventWithTickets'>,
+  scopes: readonly Scope[],
+) => ({
+  scopes,
+  openapi: async () => (await import('../openapi/ticket-operations.ts'))[name],
+})

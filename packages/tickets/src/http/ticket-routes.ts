@@ -3,18 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, replyAccepted } from './accept-event.ts'
-import { deliveriesFor } from './callback-body.ts'
 import { addCallbackRoutes } from './callback-routes.ts'
-import { describedAs } from './described-as.ts'
-import { problem, unknownTicket } from './problems.ts'
-import { readEvent } from './read-event.ts'
-import { originOf, readOrigin } from './read-origin.ts'
-import { readPrune } from './read-prune.ts'
-import { readQuery, readWait } from './read-query.ts'
-import { ticketBody } from './ticket-body.ts'
-import { type TicketContext, textOf, waitSignal } from './ticket-context.ts'
-import { waitForEnd } from './wait-for-end.ts'
-import { streamTicket } from './watch-ticket.ts'
+import { originOf, readEvent, readOrigin } from './read-event.ts'
+import { readPrune, readQuery, readWait } from './read-query.ts'
+import { deliveriesFor, ticketBody } from './ticket-body.ts'
+import {
+  describedAs,
+  problem,
+  type TicketContext,
+  textOf,
+  unknownTicket,
+  waitSignal,
+} from './ticket-context.ts'
+import { streamTicket, waitForEnd } from './watch-ticket.ts'
 
 interface Named {
   readonly Params: { readonly id: string }

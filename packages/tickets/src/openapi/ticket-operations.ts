@@ -2,28 +2,36 @@ import {
   type Answer,
   CLOUD_EVENT_HEADERS,
   CloudEventSchema,
+  EVENT_STREAM,
   type Operation,
   OUTCOME_SCHEMAS,
 } from '@ai-ticket/server/openapi'
 import * as v from 'valibot'
-import { ACCEPT_FAILURES, acceptedTicket, acceptedTickets } from './accepted-ticket.ts'
-import { BatchSchema, CLOUD_EVENTS_CONTENT } from './batch-schema.ts'
-import { CallbackListSchema, CallbackSchema } from './callback-schemas.ts'
 import {
+  ACCEPT_FAILURES,
+  acceptedTicket,
+  acceptedTickets,
   idempotencyKey,
   lastEventId,
   metadataFilter,
+  prefer,
   startingAfter,
   TICKET_FILTERS,
   ticketId,
   wait,
 } from './ticket-parameters.ts'
-import { PruneRequestSchema, ReplayRequestSchema, TicketRequestSchema } from './ticket-requests.ts'
 import {
+  BatchSchema,
+  CallbackListSchema,
+  CallbackSchema,
+  CLOUD_EVENTS_CONTENT,
+  PruneRequestSchema,
   PruneResultSchema,
+  ReplayRequestSchema,
   TICKET_SCHEMAS,
   TICKET_STREAM,
   TicketListSchema,
+  TicketRequestSchema,
   TicketSchema,
   TicketStatsSchema,
 } from './ticket-schemas.ts'
@@ -181,3 +189,31 @@ export const postResend: Operation = {
   failures: ['not_found', 'conflict', 'callback_not_allowed'],
   schemas,
 }
+
+/** `POST /event` takes preferences and keys where there are tickets. */
+export const eventWithTickets = (operation: Operation): Operation => ({
+  ...operation,
+  parameters: [...(operation.parameters ?? []), prefer, idempotencyKey],
+  body: { content: { ...operation.body?.content, ...CLOUD_EVENTS_CONTENT } },
+  answers: {
+    200: {
+      description: 'The outcome.',
+      headers: {
+        location: { description: 'The ticket, with `Prefer: respond-async, wait=…`.' },
+        'idempotency-replayed': { description: '`true`: the answer to an earlier request with this key.' },
+        'preference-applied': { description: '`respond-async`, where that was asked for.' },
+      },
+      content: {
+        ...operation.answers[200]?.content,
+        // With a key, the ticket is watched.
+        'text/event-stream': {
+          schema: v.string(),
+          events: { ...EVENT_STREAM, status: TICKET_STREAM.status },
+        },
+      },
+    },
+    202: acceptedTickets,
+  },
+  failures: [...operation.failures, ...ACCEPT_FAILURES],
+  schemas: { ...operation.schemas, ...TICKET_SCHEMAS, Batch: BatchSchema },
+})

@@ -1,13 +1,10 @@
 import { type InferOutput, is } from 'valibot'
 import { expect, expectTypeOf, test } from 'vitest'
-import type { CallbackBody } from '../http/callback-body.ts'
-import { readPrune } from '../http/read-prune.ts'
-import { KNOWN_FILTERS } from '../http/read-query.ts'
-import type { TicketBody } from '../http/ticket-body.ts'
-import type { CallbackSchema } from './callback-schemas.ts'
+import { KNOWN_FILTERS, readPrune } from '../http/read-query.ts'
+import type { CallbackBody, TicketBody } from '../http/ticket-body.ts'
 import { metadataFilter, TICKET_FILTERS } from './ticket-parameters.ts'
-import { PruneRequestSchema } from './ticket-requests.ts'
-import type { TicketSchema } from './ticket-schemas.ts'
+import type { CallbackSchema, TicketSchema } from './ticket-schemas.ts'
+import { PruneRequestSchema } from './ticket-schemas.ts'
 
 /** The same shape; who may write to it is no matter of JSON. */
 type Json<Type> = Type extends readonly (infer Item)[]

@@ -1,13 +1,20 @@
+import { EventSchema } from '@ai-ticket/core/schemas'
+import { MAX_BATCH_EVENTS } from '@ai-ticket/server/cloudevents'
 import {
   AttemptSchema,
+  CLOUD_EVENT_CONTENT,
+  CloudEventSchema,
+  type Content,
+  described,
+  EVENT_WORDS,
   FailureCodeSchema,
   FailureOutcomeSchema,
   StreamFailureSchema,
   SuccessOutcomeSchema,
 } from '@ai-ticket/server/openapi'
 import * as v from 'valibot'
+import { DELIVERY_ERRORS } from '../ticket/delivery.ts'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'
-import { CallbackSummarySchema } from './callback-schemas.ts'
 
 // The types are in ../http/ticket-body.ts; `openapi.test.ts` holds the two together.
 
@@ -16,6 +23,28 @@ const timestamp = v.pipe(v.string(), v.isoTimestamp())
 const maybe = v.exactOptional(timestamp)
 
 export const TicketStatusSchema = v.picklist(TICKET_STATUSES)
+
+const state = {
+  url: v.pipe(v.string(), v.description('Without its query, which may hold secrets.')),
+  status: v.exactOptional(
+    v.pipe(
+      v.picklist(['pending', 'delivered', 'dead', 'waiting']),
+      v.description('`waiting`: the ticket has not ended. `dead`: given up. Absent: ask the ticket.'),
+    ),
+  ),
+  next_attempt_at: v.exactOptional(timestamp),
+}
+
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const error = v.picklist(DELIVERY_ERRORS)
+
+/** In a ticket. */
+export const CallbackSummarySchema = v.object({
+  ...state,
+  attempts: whole,
+  last_error: v.exactOptional(v.object({ error, details: v.string() })),
+})
 
 export const TicketSchema = v.object({
   id: v.pipe(v.string(), v.startsWith('tkt_')),
@@ -93,3 +122,89 @@ export const TICKET_SCHEMAS = {
   TicketList: TicketListSchema,
   TicketStats: TicketStatsSchema,
 }
+
+export const CallbackSchema = v.object({
+  object: v.literal('callback'),
+  ticket_id: v.string(),
+  webhook_id: v.pipe(v.string(), v.description('The `webhook-id` of every attempt.')),
+  ...state,
+  attempts: v.array(
+    v.object({
+      at: timestamp,
+      duration_ms: whole,
+      status: v.pipe(v.nullable(whole), v.description('Of the reply; null: there was none.')),
+      error: v.exactOptional(error),
+      details: v.exactOptional(v.string()),
+    }),
+  ),
+})
+
+export const CallbackListSchema = v.object({ object: v.literal('list'), data: v.array(CallbackSchema) })
+
+const named = {
+  source: v.nullable(v.string()),
+  id: v.nullable(v.string()),
+  status: v.pipe(
+    v.number(),
+    v.integer(),
+    v.description('What the event alone would have been answered with.'),
+  ),
+}
+
+/** What became of each event of a batch, in their order; the type is in ../http/accept-batch.ts. */
+export const BatchSchema = v.object({
+  object: v.literal('list'),
+  data: v.array(
+    v.union([
+      v.object({ ...named, ticket: TicketSchema }),
+      v.object({ ...named, error: FailureCodeSchema, details: v.string() }),
+    ]),
+  ),
+})
+
+/** Bodies beside JSON, where there are tickets. */
+export const CLOUD_EVENTS_CONTENT: Readonly<Record<string, Content>> = {
+  ...CLOUD_EVENT_CONTENT,
+  'application/cloudevents-batch+json': {
+    schema: v.pipe(v.array(CloudEventSchema), v.maxLength(MAX_BATCH_EVENTS)),
+  },
+}
+
+const time = v.nullish(v.pipe(v.string(), v.isoTimestamp()))
+const callback_url = v.nullish(v.pipe(v.string(), v.url(), v.maxLength(2_048)))
+const further = { not_before: time, expires_at: time, callback_url }
+
+const WORDS = {
+  ...EVENT_WORDS,
+  not_before: 'ISO 8601, with its zone: not to be run earlier.',
+  expires_at: 'ISO 8601, with its zone: what has not begun to run by then, fails.',
+  callback_url: 'Told when the ticket has ended, where the operator allows the address.',
+}
+
+/** What becomes a ticket; `read-event.ts` reads it. */
+export const TicketRequestSchema = v.pipe(
+  described(v.object({ ...EventSchema.entries, ...further }), WORDS),
+  v.description('An event, when it may run, and who is told of its end.'),
+)
+
+/** The body of a replay: what is named takes the place of what the event had. */
+export const ReplayRequestSchema = v.pipe(
+  described(v.object({ ...v.partial(EventSchema).entries, ...further }), WORDS),
+  v.description('Fields to change. The replay is a new event with an id of its own.'),
+)
+
+/** The body of a removal; `read-prune.ts` reads it. */
+export const PruneRequestSchema = described(
+  v.strictObject({
+    finished_before: time,
+    keep: v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    failed: v.nullish(v.boolean()),
+    dry_run: v.nullish(v.boolean()),
+  }),
+  {
+    finished_before: 'ISO 8601, with its zone: what finished before goes. One of this and `keep` is needed.',
+    keep: 'So many finished tickets stay, the newest.',
+    failed: 'Failed tickets from before `finished_before` go, too.',
+    dry_run: 'Only counts.',
+  },
+)

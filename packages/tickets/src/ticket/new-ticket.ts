@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Outcome } from '@ai-ticket/core'
 import type { Ticket, TicketState } from './ticket.ts'
 
@@ -77,3 +78,36 @@ function endOf(outcome: Outcome, finishedAt: number): TicketState {
   if ('completion' in outcome) return { status: 'completed', finishedAt, outcome }
   return { status: outcome.error === 'cancelled' ? 'cancelled' : 'failed', finishedAt, outcome }
 }
+
+/** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and nobody can guess it. */
+export function createTicketId(wallTimeMs: number): string {
+  const time = Math.trunc(wallTimeMs).toString(16).padStart(12, '0')
+  // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.
+  return `tkt_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
+}
+
+type Event = Readonly<Record<string, unknown>>
+type Headers = Readonly<Record<string, string>>
+
+/** The event with the trace that it belongs to, in fields of their own: a run hours later continues it. */
+export function withTrace(
+  { traceparent: _own, tracestate: _ownState, ...event }: Event,
+  trace?: Headers,
+): Event {
+  return { ...event, ...trace }
+}
+
+/** The headers of the trace that `withTrace` has kept. */
+export function traceOf(event: Event | null): Headers | undefined {
+  const { traceparent, tracestate } = event ?? {}
+  if (typeof traceparent !== 'string') return undefined
+  return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent }
+}
+
+/** Events of tickets, known by identity: the history must not record them a second time. */
+const events = new WeakSet<object>()
+
+export const markTicketEvent = (event: object): void => void events.add(event)
+
+export const isTicketEvent = (event: unknown): boolean =>
+  typeof event === 'object' && event !== null && events.has(event)

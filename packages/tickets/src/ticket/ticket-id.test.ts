@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createTicketId } from './ticket-id.ts'
+import { createTicketId } from './new-ticket.ts'
 
 it('is a UUID of version 7 that sorts by its time', () => {
   const early = createTicketId(1_800_000_000_000)

@@ -1,3 +1,4 @@
+import type { BackendServer } from '../../contract/backend.ts'
 import type { Clock } from '../../contract/clock.ts'
 import type { TranscriptTemplate } from './transcript.ts'
 
@@ -48,3 +49,26 @@ function isTemplate(template: TranscriptTemplate): boolean {
 
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string')
+
+/**
+ * A server's address as users write it: the scheme may be missing (then http). Throws a `TypeError` that shows no
+ * credentials; `example` is named in it.
+ */
+export function parseAddress(value: unknown, example: string): URL {
+  const text = typeof value === 'string' ? value.trim() : ''
+  const address = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`
+  const url = text !== '' && URL.canParse(address) ? new URL(address) : undefined
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
+    throw new TypeError(`url must be an http or https address, for instance ${example}`)
+  }
+  if (url.username || url.password) {
+    throw new TypeError('url must not hold a user name or password; give the password as apiKey')
+  }
+  return url
+}
+
+/** Host and port of a base URL; a user or a path in it stays out of traces. */
+export function serverOf(provider: string, url: string): BackendServer {
+  const { hostname, port, protocol } = new URL(url)
+  return { provider, address: hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) }
+}

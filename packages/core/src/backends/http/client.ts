@@ -1,5 +1,5 @@
 import type { Options } from 'ky'
-import type { Delivery, HangUp, Transport } from './delivery.ts'
+import type { Delivery, HangUp, Transport } from './pool-fetch.ts'
 
 export interface ClientOptions {
   /** Address under which the paths lie, without a slash at its end. */

@@ -1,6 +1,6 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { createIdleTimer } from './idle-timer.ts'
+import { createIdleTimer } from './open-call.ts'
 
 function startTimer() {
   const clock = createVirtualClock()

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
-import type { Chunk, RawAnswer } from './answer.ts'
-import { chatChunk, chatReply, textReply, type WireMessage } from './completion-wire.ts'
+import type { GenerationEnd } from '../../contract/backend.ts'
+import type { FinishReason, ToolCall, Usage } from '../../contract/outcome.ts'
+import { chatChunk, chatReply, textReply, type WireMessage, type WireToolCall } from './completion-wire.ts'
 
 interface Named {
   /** The server's own id of the answer. */
@@ -59,3 +60,105 @@ const readCommon = ({ id, model, usage }: Omit<v.InferOutput<typeof textReply>, 
   model: model ?? undefined,
   usage: usage ?? undefined,
 })
+
+/** A whole answer as the server gave it, whichever way it came. */
+export interface RawAnswer {
+  readonly text: string
+  readonly rawFinishReason: string | null
+  readonly usage?: Usage | undefined
+  readonly reasoning?: string | undefined
+  readonly toolCalls?: readonly WireToolCall[] | undefined
+  readonly model?: string | undefined
+}
+
+/** What one event of a stream adds. */
+export interface Chunk extends RawAnswer {}
+
+/** The end of a generation in the contract's words. */
+export function toEnd(answer: RawAnswer, finishReason: FinishReason): GenerationEnd {
+  const { text, rawFinishReason, usage, reasoning, model } = answer
+  const tool_calls = answer.toolCalls?.map(toToolCall)
+  return {
+    type: 'end',
+    text,
+    finish_reason: finishReason,
+    raw_finish_reason: rawFinishReason,
+    ...(usage && { usage }),
+    ...(tool_calls?.length && { tool_calls }),
+    ...(reasoning && { reasoning }),
+    ...(model && { model }),
+  }
+}
+
+function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
+  const given = called?.arguments ?? '{}'
+  return {
+    id: id || `call_${index}`,
+    type: 'function',
+    function: {
+      name: called?.name ?? '',
+      arguments: typeof given === 'string' ? given : JSON.stringify(given),
+    },
+  }
+}
+
+export interface Collector {
+  add(chunk: Chunk): void
+  /** A finish reason has come. */
+  finished(): boolean
+  answer(): RawAnswer
+}
+
+/** Puts the events of a stream together. */
+export function collectAnswer(): Collector {
+  let text = ''
+  let reasoning = ''
+  let last: Chunk = { text: '', rawFinishReason: null }
+  const toolCalls: WireToolCall[] = []
+  return {
+    add(chunk) {
+      text += chunk.text
+      reasoning += chunk.reasoning ?? ''
+      for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
+      last = {
+        ...chunk,
+        rawFinishReason: chunk.rawFinishReason ?? last.rawFinishReason,
+        usage: chunk.usage ?? last.usage,
+        model: chunk.model ?? last.model,
+      }
+    },
+    finished: () => last.rawFinishReason !== null,
+    answer: () => ({
+      text,
+      rawFinishReason: last.rawFinishReason,
+      usage: last.usage,
+      model: last.model,
+      ...(reasoning && { reasoning }),
+      ...(toolCalls.length > 0 && { toolCalls }),
+    }),
+  }
+}
+
+/**
+ * A call comes in parts: its id and name once, its arguments piece by piece, told apart by the index. Ollama gives
+ * every call the index 0 (its issue 15457), so another id is another call.
+ */
+function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
+  const index = part.index ?? calls.length
+  const known = calls.findLast((call) => call.index === index)
+  if (!known || (part.id && known.id && part.id !== known.id)) {
+    calls.push({ ...part, index })
+    return
+  }
+  known.id ||= part.id
+  const { name, arguments: more } = part.function ?? {}
+  known.function = {
+    name: known.function?.name || name,
+    arguments: joinArguments(known.function?.arguments, more),
+  }
+}
+
+type Arguments = NonNullable<WireToolCall['function']>['arguments']
+
+const joinArguments = (before: Arguments, more: Arguments): Arguments =>
+  typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readBaseUrl } from './base-url.ts'
+import { readBaseUrl } from './kobold-options.ts'
 
 test.each([
   ['http://localhost:5001', 'http://localhost:5001'],

@@ -1,6 +1,6 @@
 import { type Backend, BackendError, type Endpoint } from '../../contract/backend.ts'
+import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
-import { serverOf } from '../http/server-of.ts'
 import { countTokens } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
 import { generate } from './generate.ts'

@@ -1,8 +1,7 @@
 import { type Clock, systemClock } from '../../contract/clock.ts'
 import { type Logger, silentLogger } from '../../contract/logger.ts'
-import { check, checkCommonOptions } from '../http/check-options.ts'
+import { check, checkCommonOptions, parseAddress } from '../http/check-options.ts'
 import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
-import { readBaseUrl } from './base-url.ts'
 
 /** Options of `createKoboldBackend`. A bad value throws a `TypeError` that names it. */
 export interface KoboldBackendOptions {
@@ -81,4 +80,23 @@ export function resolveKoboldOptions(options: KoboldBackendOptions): KoboldSetti
     ...(model !== undefined && { model }),
     ...(fetch && { fetch }),
   }
+}
+
+/** Ends of addresses that users copy: the API's roots and the endpoints themselves. */
+const KNOWN_ENDS =
+  /\/(?:api\/v1\/generate|api\/extra\/generate\/stream|(?:v1\/)?chat\/completions|v1\/completions|api\/extra|api\/v1|api|v1)$/
+
+/**
+ * The address under which a KoboldCPP server's paths lie, from any form users write: with or without `/api`, `/v1`,
+ * a trailing slash or the scheme, behind a path prefix, or the address of its web page. Throws a `TypeError`.
+ */
+export function readBaseUrl(value: unknown): string {
+  const url = parseAddress(value, 'http://localhost:5001/api')
+  return url.origin + trimPath(url.pathname)
+}
+
+function trimPath(path: string): string {
+  const trimmed = path.replace(/\/+$/, '')
+  const shorter = trimmed.replace(KNOWN_ENDS, '')
+  return shorter === trimmed ? trimmed : trimPath(shorter)
 }

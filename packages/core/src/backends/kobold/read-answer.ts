@@ -1,7 +1,9 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../../contract/backend.ts'
-import type { FinishReason, Usage } from '../../contract/outcome.ts'
-import { type RawAnswer, toEnd } from '../http/answer.ts'
-import { at, type ErrorPlace } from '../http/errors.ts'
+import type { FinishReason } from '../../contract/outcome.ts'
+import { at, type ErrorPlace, statusError } from '../http/errors.ts'
+import { type RawAnswer, toEnd } from '../http/read-completion.ts'
+import { parseReply, type WholeReply, wrongShape } from '../http/read-reply.ts'
+import type { Run } from './kobold-call.ts'
 
 export interface AnswerContext {
   readonly place: ErrorPlace
@@ -14,14 +16,6 @@ export interface AnswerContext {
 export function finishAnswer(answer: RawAnswer, context: AnswerContext): GenerationEnd {
   refuseEmpty(answer, context)
   return toEnd(answer, finishReason(answer, context))
-}
-
-/** Real counts only: 1.76 says 100, 100 and 200 to everybody, under an id that never changes. */
-export function realUsage(usage: Usage | undefined, id: string | undefined): Usage | undefined {
-  if (!usage) return undefined
-  const { prompt_tokens, completion_tokens } = usage
-  const constant = prompt_tokens === 100 && completion_tokens === 100 && /^(chatcmpl|cmpl)-A1$/.test(id ?? '')
-  return constant ? undefined : usage
 }
 
 /**
@@ -49,4 +43,17 @@ function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): v
   if (usage ? usage.completion_tokens === 0 : rawFinishReason === 'length' && !mayHitStop) {
     throw new BackendError('no_model', `${at(place)} answered without a token; is a model loaded?`)
   }
+}
+
+/** The end of a generation from a plain reply; throws a `BackendError` for every other one. */
+export function readReply(run: Run, { response, text }: WholeReply): GenerationEnd {
+  const { place, context, endpoint } = run
+  if (!response.ok) {
+    const { status, headers } = response
+    throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
+  }
+  const reply = parseReply(place, text)
+  const answer = endpoint.readReply(reply)
+  if (!answer) throw wrongShape(place, reply)
+  return finishAnswer(answer, run)
 }

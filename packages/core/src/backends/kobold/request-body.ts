@@ -2,7 +2,6 @@ import type { GenerationRequest } from '../../contract/backend.ts'
 import type { Parameters } from '../../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
-import { JSON_OBJECT_GRAMMAR } from './json-object-grammar.ts'
 
 export interface BodyOptions {
   readonly template: TranscriptTemplate
@@ -106,3 +105,16 @@ function grammarField({ grammar, response_format }: Parameters, { schemaGrammar 
   if (schemaGrammar !== undefined) return { grammar: schemaGrammar }
   return response_format?.type === 'json_object' ? { grammar: JSON_OBJECT_GRAMMAR } : {}
 }
+
+/**
+ * A JSON object, as GBNF. KoboldCPP turns `response_format: json_object` into a grammar for an *array* (1.115.1) or
+ * ignores it (1.76), while a grammar of the client is obeyed by both on every text endpoint.
+ */
+export const JSON_OBJECT_GRAMMAR = String.raw`root ::= object
+value ::= object | array | string | number | ("true" | "false" | "null") ws
+object ::= "{" ws (string ":" ws value ("," ws string ":" ws value)*)? "}" ws
+array ::= "[" ws (value ("," ws value)*)? "]" ws
+string ::= "\"" ([^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F]))* "\"" ws
+number ::= "-"? ([0-9] | [1-9] [0-9]*) ("." [0-9]+)? ([eE] [-+]? [0-9]+)? ws
+ws ::= | " " | "\n" [ \t]{0,20}
+`

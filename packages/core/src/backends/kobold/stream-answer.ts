@@ -1,14 +1,11 @@
 import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
-import { type Collector, collectAnswer } from '../http/collect-answer.ts'
 import { stoppedError } from '../http/errors.ts'
-import { readEventStream } from '../http/event-stream.ts'
 import { responseChunks } from '../http/pool-response.ts'
-import { cutError, readPart, readParts, streamError } from '../http/read-parts.ts'
-import { readWhole } from '../http/read-reply.ts'
-import { breakOff, giveUp, stop } from './give-up.ts'
+import { type Collector, collectAnswer } from '../http/read-completion.ts'
+import { cutError, readEventStream, readPart, readParts, readWhole, streamError } from '../http/read-reply.ts'
 import type { Run } from './kobold-call.ts'
-import { finishAnswer } from './read-answer.ts'
-import { readReply } from './read-reply.ts'
+import { finishAnswer, readReply } from './read-answer.ts'
+import { breakOff, giveUp, stop } from './stop-generation.ts'
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {

@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../../contract/clock.ts'
-import { createIdleTimer, type IdleTimer } from '../http/idle-timer.ts'
+import { createIdleTimer, type IdleTimer } from '../http/open-call.ts'
 import type { PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
 
 /** `lost`: the server is idle and will never answer. `dead`: it answers nothing at all. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readApiRoot } from './api-root.ts'
+import { readApiRoot } from './openai-options.ts'
 
 test.each([
   ['http://localhost:8080', 'http://localhost:8080', '/v1'],

@@ -1,14 +1,14 @@
 import { type Backend, BackendError, type Endpoint } from '../../contract/backend.ts'
+import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
-import { serverOf } from '../http/server-of.ts'
 import { countTokens } from './count-tokens.ts'
-import { fullDialect } from './dialect.ts'
 import { type OpenAIEndpoint, openAIEndpoints } from './endpoints.ts'
 import { generate } from './generate.ts'
 import { createModelNames } from './model-names.ts'
 import type { OpenAIContext } from './openai-call.ts'
 import { type OpenAIBackendOptions, resolveOpenAIOptions } from './openai-options.ts'
 import { probe } from './probe.ts'
+import { fullDialect } from './request-body.ts'
 
 /**
  * Any OpenAI-compatible server as a backend: llama.cpp, vLLM, Ollama, LM Studio or a hosted service, with the

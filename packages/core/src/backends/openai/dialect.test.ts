@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fullDialect, learnDialect } from './dialect.ts'
+import { fullDialect, learnDialect } from './request-body.ts'
 
 const mistral =
   '{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","stream_options","include_usage"]}]}}'

@@ -1,5 +1,5 @@
 import type { Endpoint, GenerationRequest } from '../../contract/backend.ts'
-import type { Chunk, RawAnswer } from '../http/answer.ts'
+import type { Chunk, RawAnswer } from '../http/read-completion.ts'
 import { readChatChunk, readChatReply, readTextChunk, readTextReply } from '../http/read-completion.ts'
 import type { RequestBody } from '../http/request-body.ts'
 import { type BodyOptions, chatBody, textBody } from './request-body.ts'

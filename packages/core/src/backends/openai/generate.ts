@@ -1,17 +1,15 @@
 import type { GenerationEvent, GenerationOptions, GenerationRequest } from '../../contract/backend.ts'
-import { checkBodySize, checkRequest } from '../http/check-request.ts'
 import { aborted, statusError } from '../http/errors.ts'
-import { guardCall } from '../http/guard-call.ts'
-import { openCall } from '../http/open-call.ts'
+import { guardCall, openCall } from '../http/open-call.ts'
 import { readWhole } from '../http/read-reply.ts'
-import { writeBody } from '../http/request-body.ts'
-import { learnDialect } from './dialect.ts'
+import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import type { OpenAIEndpoint } from './endpoints.ts'
 import type { OpenAIContext, Run } from './openai-call.ts'
+import { waitFor } from './openai-call.ts'
 import { lookForModels } from './probe.ts'
+import { wholeAnswer } from './read-answer.ts'
+import { learnDialect } from './request-body.ts'
 import { streamAnswer } from './stream-answer.ts'
-import { waitFor } from './wait-for.ts'
-import { wholeAnswer } from './whole-answer.ts'
 
 /** One call of one endpoint, by the duties that `Backend` names. Closing the connection stops these servers. */
 export async function* generate(

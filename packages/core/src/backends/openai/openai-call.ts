@@ -1,14 +1,13 @@
-import type { GenerationRequest } from '../../contract/backend.ts'
+import { BackendError, type GenerationRequest } from '../../contract/backend.ts'
 import type { Clock } from '../../contract/clock.ts'
 import type { HttpClient } from '../http/client.ts'
-import type { ErrorPlace } from '../http/errors.ts'
-import type { CallGuard } from '../http/guard-call.ts'
-import type { OpenCall } from '../http/open-call.ts'
+import { aborted, at, connectionError, type ErrorPlace } from '../http/errors.ts'
+import type { CallGuard, Interrupt, OpenCall } from '../http/open-call.ts'
 import type { TranscriptTemplate } from '../http/transcript.ts'
-import type { ApiRoot } from './api-root.ts'
-import type { Dialect } from './dialect.ts'
 import type { OpenAIEndpoint } from './endpoints.ts'
 import type { ModelNames } from './model-names.ts'
+import type { ApiRoot } from './openai-options.ts'
+import type { Dialect } from './request-body.ts'
 
 /** What all generations of one backend share. */
 export interface OpenAIContext {
@@ -37,4 +36,22 @@ export interface Run {
   /** In which its request was written. */
   readonly dialect: Dialect
   readonly guard: CallGuard
+}
+
+/** One step of the call; throws the `BackendError` of whatever came instead. */
+export async function waitFor<Value>(run: Run, promise: Promise<Value>): Promise<Value> {
+  const step = await run.guard.wait(promise)
+  if (step.as === 'value') return step.value
+  if (step.as === 'error') throw connectionError(run.place, step.error, run.call.sent())
+  throw interruptError(run, step.interrupt)
+}
+
+/** The call is closed on the way out, which stops the server. */
+export function interruptError({ call, place }: Run, interrupt: Interrupt, partial?: string): BackendError {
+  const stopped = call.sent() ? 'ended' : 'not_sent'
+  if (interrupt === 'aborted') return aborted(place, stopped, partial)
+  return new BackendError('stalled', `${at(place)} paused for too long between two tokens.`, {
+    stopped,
+    ...(partial && { partial }),
+  })
 }

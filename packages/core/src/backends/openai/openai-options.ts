@@ -1,7 +1,6 @@
 import { type Clock, systemClock } from '../../contract/clock.ts'
-import { check, checkCommonOptions, isText } from '../http/check-options.ts'
+import { check, checkCommonOptions, isText, parseAddress } from '../http/check-options.ts'
 import { alpacaTemplate, type TranscriptTemplate } from '../http/transcript.ts'
-import { type ApiRoot, readApiRoot } from './api-root.ts'
 
 /** Options of `createOpenAIBackend`. A bad value throws a `TypeError` that names it. */
 export interface OpenAIBackendOptions {
@@ -73,4 +72,32 @@ export function resolveOpenAIOptions(options: OpenAIBackendOptions): OpenAISetti
     ...(models && { models: [...models] }),
     ...(fetch && { fetch }),
   }
+}
+
+/** Where the paths of an OpenAI-compatible server lie. */
+export interface ApiRoot {
+  /** Scheme, host, port and path prefix, without a slash at the end: what lies beside the API. */
+  readonly server: string
+  /** What comes before `/chat/completions`; `/v1` nearly everywhere. */
+  readonly api: string
+}
+
+/** The endpoints themselves, as users copy them. */
+const KNOWN_ENDS = /\/(?:chat\/completions|completions|models)$/
+
+/** `/v1`, `/v4`, and what Google calls `/v1beta/openai`. */
+const VERSION = /\/v\d[^/]*(?:\/.*)?$/
+
+/**
+ * Reads the address in any form users write: with or without `/v1`, a trailing slash, the scheme or the endpoint.
+ * A path that names another version is taken as it is; one that names none gets `/v1`. Throws a `TypeError`.
+ */
+export function readApiRoot(value: unknown): ApiRoot {
+  const url = parseAddress(value, 'http://localhost:8080/v1')
+  if (url.search) throw new TypeError('url must not hold a query; give the address up to /v1')
+  const path = url.pathname.replace(/\/+$/, '').replace(KNOWN_ENDS, '')
+  const api = VERSION.exec(path)?.[0]
+  return api === undefined
+    ? { server: url.origin + path, api: '/v1' }
+    : { server: url.origin + path.slice(0, -api.length), api }
 }

@@ -1,8 +1,9 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../../contract/backend.ts'
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
-import { type RawAnswer, toEnd } from '../http/answer.ts'
 import { at, type ErrorPlace, errorDetail, reasonOf } from '../http/errors.ts'
-import { wrongShape } from '../http/read-reply.ts'
+import { type RawAnswer, toEnd } from '../http/read-completion.ts'
+import { parseReply, readWhole, wrongShape } from '../http/read-reply.ts'
+import { type Run, waitFor } from './openai-call.ts'
 
 export interface AnswerContext {
   readonly place: ErrorPlace
@@ -52,4 +53,13 @@ export function isErrorFrame(value: unknown): value is { [name: string]: unknown
   if (typeof value !== 'object' || value === null) return false
   if ('error' in value && value.error !== null && value.error !== undefined) return true
   return 'object' in value && value.object === 'error'
+}
+
+/** The end of a generation from a plain reply with a good status. */
+export async function wholeAnswer(run: Run, response: Response): Promise<GenerationEnd> {
+  const { text } = await waitFor(run, readWhole(response))
+  const reply = parseReply(run.place, text)
+  const answer = isErrorFrame(reply) ? undefined : run.endpoint.readReply(reply)
+  if (!answer) throw notAnAnswer(run.place, reply)
+  return finishAnswer(answer, run)
 }

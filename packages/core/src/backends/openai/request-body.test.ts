@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import type { GenerationRequest } from '../../contract/backend.ts'
 import { alpacaTemplate } from '../http/transcript.ts'
-import { fullDialect } from './dialect.ts'
-import { chatBody, textBody } from './request-body.ts'
+import { chatBody, fullDialect, textBody } from './request-body.ts'
 
 const options = { dialect: fullDialect, stream: false, template: alpacaTemplate, model: 'qwen' }
 

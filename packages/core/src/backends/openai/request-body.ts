@@ -1,7 +1,6 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
-import type { Dialect } from './dialect.ts'
 
 export interface BodyOptions {
   readonly dialect: Dialect
@@ -66,4 +65,27 @@ function answerFormat({ parameters, schema }: GenerationRequest): RequestBody {
   if (response_format && response_format.type !== 'json_object') return { response_format }
   if (schema) return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
   return defined({ response_format })
+}
+
+/** What this server takes of the options that not every server takes. */
+export interface Dialect {
+  /** `stream_options.include_usage`, which older vLLM, Mistral and some gateways refuse. */
+  readonly streamUsage: boolean
+  /** OpenAI's reasoning models refuse `max_tokens` and name the other one. */
+  readonly lengthOption: 'max_tokens' | 'max_completion_tokens'
+}
+
+export const fullDialect: Dialect = { streamUsage: true, lengthOption: 'max_tokens' }
+
+/**
+ * What a refusal says of the dialect: with this change the same request may be taken. Undefined: it was refused for
+ * another reason. Mistral answers 422 where others say 400.
+ */
+export function learnDialect(spoken: Dialect, status: number, text: string): Partial<Dialect> | undefined {
+  if (status !== 400 && status !== 422) return undefined
+  if (spoken.streamUsage && /stream_options|include_usage/.test(text)) return { streamUsage: false }
+  if (spoken.lengthOption === 'max_tokens' && /max_completion_tokens/.test(text)) {
+    return { lengthOption: 'max_completion_tokens' }
+  }
+  return undefined
 }

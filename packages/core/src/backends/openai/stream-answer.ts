@@ -1,15 +1,12 @@
 import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
-import type { Chunk } from '../http/answer.ts'
-import { collectAnswer } from '../http/collect-answer.ts'
 import { stoppedError } from '../http/errors.ts'
-import { readEventStream } from '../http/event-stream.ts'
 import { responseChunks } from '../http/pool-response.ts'
-import { cutError, readParts, streamError } from '../http/read-parts.ts'
-import { parseReply } from '../http/read-reply.ts'
+import type { Chunk } from '../http/read-completion.ts'
+import { collectAnswer } from '../http/read-completion.ts'
+import { cutError, parseReply, readEventStream, readParts, streamError } from '../http/read-reply.ts'
 import type { Run } from './openai-call.ts'
-import { finishAnswer, isErrorFrame, notAnAnswer } from './read-answer.ts'
-import { interruptError } from './wait-for.ts'
-import { wholeAnswer } from './whole-answer.ts'
+import { interruptError } from './openai-call.ts'
+import { finishAnswer, isErrorFrame, notAnAnswer, wholeAnswer } from './read-answer.ts'
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run, response: Response): AsyncGenerator<GenerationEvent> {

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type Idempotency, type NewTicket, openTicket } from '../../ticket/new-ticket.ts'
-import { createTicketId } from '../../ticket/ticket-id.ts'
+import { createTicketId, type Idempotency, type NewTicket, openTicket } from '../../ticket/new-ticket.ts'
 import { type Accepted, rankOf } from '../../ticket/ticket-store.ts'
 import type { Queryable } from './database.ts'
 import type { JobQueue } from './job-queue.ts'
-import { storableText } from './storable-text.ts'
-import { wantedBackend } from './ticket-row.ts'
+import { storableText, wantedBackend } from './ticket-row.ts'
 import { findByKeys, forgetKeys, insertTickets, type KnownKey, type NewRow } from './ticket-table.ts'
 
 export interface AcceptContext {

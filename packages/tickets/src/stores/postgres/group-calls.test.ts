@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { groupCalls } from './group-calls.ts'
+import { groupCalls } from './limit-calls.ts'
 
 it('does what is asked meanwhile in one group', async () => {
   const groups: number[][] = []

@@ -26,3 +26,55 @@ export function createRoom(options: {
     },
   }
 }
+
+/** So many go into one transaction at most. */
+const LARGEST_GROUP = 250
+
+interface Waiting<Item, Result> {
+  readonly item: Item
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+/**
+ * Does one group at a time; who asks meanwhile is in the next one. So many callers share one commit, and one alone waits
+ * for nobody. Where a whole group fails for a fault of one of its members, each is tried alone.
+ */
+export function groupCalls<Item, Result>(options: {
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>
+  /** True: trying its members alone would fail in the same way. */
+  readonly isCommon: (error: unknown) => boolean
+}): (item: Item) => Promise<Result> {
+  const { run, isCommon } = options
+  let waiting: Waiting<Item, Result>[] = []
+  let isRunning = false
+
+  async function runAll(): Promise<void> {
+    isRunning = true
+    while (waiting.length > 0) {
+      const group = waiting.slice(0, LARGEST_GROUP)
+      waiting = waiting.slice(LARGEST_GROUP)
+      await runGroup(group)
+    }
+    isRunning = false
+  }
+
+  async function runGroup(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await run(group.map(({ item }) => item))
+      for (const [index, result] of results.entries()) group[index]?.resolve(result)
+    } catch (error) {
+      if (group.length === 1 || isCommon(error)) {
+        for (const { reject } of group) reject(error)
+      } else {
+        for (const one of group) await runGroup([one])
+      }
+    }
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      if (!isRunning) void runAll()
+    })
+}

@@ -1,4 +1,4 @@
-import { type NewTicket, recordedTicket } from '../../ticket/new-ticket.ts'
+import { createTicketId, type NewTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import {
   adoptTicket,
@@ -10,19 +10,15 @@ import {
   settleTicket,
   type Ticket,
 } from '../../ticket/ticket.ts'
-import { createTicketId } from '../../ticket/ticket-id.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
 import { acceptTickets } from './accept-tickets.ts'
 import { openAnnouncedWrites } from './announced-writes.ts'
-import { claimTickets } from './claim-tickets.ts'
-import type { Database, Queryable } from './database.ts'
-import type { DatabaseTime } from './database-time.ts'
-import { extendLeases } from './extend-leases.ts'
-import { groupCalls } from './group-calls.ts'
+import { createPostgresCallbacks } from './callbacks.ts'
+import { claimTickets, extendLeases } from './claim-tickets.ts'
+import type { Database, DatabaseTime, Queryable } from './database.ts'
 import type { JobQueue } from './job-queue.ts'
-import { createRoom } from './limit-calls.ts'
+import { createRoom, groupCalls } from './limit-calls.ts'
 import { listTickets } from './list-query.ts'
-import { createPostgresCallbacks } from './postgres-callbacks.ts'
 import { postgresProblem } from './postgres-problem.ts'
 import { countQueued, readStats } from './ticket-counts.ts'
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { restoredText, storableText } from './storable-text.ts'
+import { restoredText, storableText } from './ticket-row.ts'
 
 const anyText = fc.string({ unit: fc.constantFrom('\0', '\uE000', '0', '1', 'a', '🙂') })
 

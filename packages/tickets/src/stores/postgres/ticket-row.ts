@@ -2,7 +2,6 @@ import type { Outcome, SuccessOutcome } from '@ai-ticket/core'
 import type { Ticket } from '../../ticket/ticket.ts'
 import { createTicketColumns } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
-import { restoredText, storableText } from './storable-text.ts'
 
 type Value = string | number | boolean | null
 export type Columns = Readonly<Record<string, Value>>
@@ -31,6 +30,8 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
 }
 
 const textOf = (value: unknown) => restoredText(String(value))
+
+const MARK = '\uE000'
 
 const columns = createTicketColumns({ write: storableText, read: textOf })
 
@@ -99,4 +100,18 @@ function outcomeOf(row: Row): Outcome | undefined {
   if (row.outcome === null) return undefined
   const outcome = JSON.parse(String(row.outcome)) as Outcome
   return row.answer === null ? outcome : { ...(outcome as SuccessOutcome), completion: textOf(row.answer) }
+}
+
+/**
+ * PostgreSQL refuses U+0000 in any text. It is written as a mark of the private use area and `0`, the mark itself as the
+ * mark and `1`, so that every text comes back as it was; half a surrogate pair becomes U+FFFD, as in any UTF-8.
+ */
+export function storableText(text: string): string {
+  const wellFormed = text.toWellFormed()
+  if (!wellFormed.includes('\0') && !wellFormed.includes(MARK)) return wellFormed
+  return wellFormed.replaceAll(MARK, `${MARK}1`).replaceAll('\0', `${MARK}0`)
+}
+
+export function restoredText(text: string): string {
+  return text.includes(MARK) ? text.replaceAll(`${MARK}0`, '\0').replaceAll(`${MARK}1`, MARK) : text
 }

@@ -2,12 +2,17 @@ import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest } from '../../ticket/ticket-store.ts'
-import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
-import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
-import { storableText } from './storable-text.ts'
-import { COLUMN_TYPES, type Columns, changingColumns, lastingColumns, ticketOf } from './ticket-row.ts'
+import {
+  COLUMN_TYPES,
+  type Columns,
+  changingColumns,
+  lastingColumns,
+  storableText,
+  ticketOf,
+} from './ticket-row.ts'
 
 /** A ticket with what only the store knows of it. */
 export interface StoredTicket {
@@ -209,3 +214,21 @@ function asLists(rows: readonly Columns[]) {
     values: names.map((name) => rows.map((row) => row[name] ?? null)),
   }
 }
+
+/** So many rows a step, so that no transaction grows long. */
+const STEP = 1_000
+
+const doomed = (end: string) => `(SELECT seq FROM tickets
+    WHERE ${DEAD_LETTERS} AND (finished_at, seq) < ($1::bigint, $2::bigint) ${end})
+  UNION ALL (SELECT seq FROM tickets
+    WHERE ${NO_DEAD_LETTERS} AND (finished_at, seq) < ($3::bigint, $4::bigint) ${end})`
+
+/** Removes some of what lies before the limits; none left: it removes nothing. */
+export const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)}) RETURNING seq`
+
+export const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')}) AS doomed`
+
+export const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
+  ORDER BY finished_at DESC, seq DESC LIMIT 1 OFFSET $1::bigint`
+
+export const limitValues = ({ deadLetters, others }: PruneLimits): number[] => [...deadLetters, ...others]

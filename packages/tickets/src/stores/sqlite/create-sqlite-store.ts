@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@ai-ticket/core'
 import { deliveriesOf } from '../../ticket/delivery.ts'
-import { type NewTicket, openTicket, recordedTicket } from '../../ticket/new-ticket.ts'
+import { createTicketId, type NewTicket, openTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import {
   adoptTicket,
   cancelTicket,
@@ -13,12 +13,10 @@ import {
   type Ticket,
 } from '../../ticket/ticket.ts'
 import { createHub } from '../../ticket/ticket-changes.ts'
-import { createTicketId } from '../../ticket/ticket-id.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
-import { createCallbackTable } from './callbacks.ts'
+import { createCallbackTable, createSqliteCallbacks } from './callbacks.ts'
 import { createGroupCommit, storeClosed } from './group-commit.ts'
 import { openDatabase } from './open-database.ts'
-import { createSqliteCallbacks } from './sqlite-callbacks.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 import { createTicketTable } from './ticket-table.ts'
 

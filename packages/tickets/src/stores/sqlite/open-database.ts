@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { lockDirectory } from './lock-directory.ts'
+import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { migrate } from './migrations.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 
@@ -58,4 +58,30 @@ function configure(database: DatabaseSync): void {
   database.exec('PRAGMA cache_size = -16384')
   // What an insert with a trigger would need to be undone is kept in memory: as a file it is twenty writes a row.
   database.exec('PRAGMA temp_store = MEMORY')
+}
+
+/**
+ * Takes the folder for this process: an exclusive transaction on a database of its own, held open. The kernel lets go
+ * of it when the process dies, however it dies; the tickets' own file stays readable for `sqlite3` meanwhile. Gives
+ * back what releases it. Not covered: network file systems whose locks do not reach other machines.
+ */
+export function lockDirectory(directory: string): () => void {
+  const file = join(directory, 'tickets.lock')
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(file, { timeout: 0 })
+    database.exec('BEGIN EXCLUSIVE')
+    return () => database?.close()
+  } catch (error) {
+    database?.close()
+    const problem = sqliteProblem(error, file)
+    if (problem instanceof StoreUnavailable && problem.problem === 'locked') {
+      throw new StoreUnavailable(
+        'locked',
+        `Another process uses the tickets in ${directory}. Stop it, or give this one a folder of its own (AI_TICKET_DATA_DIR).`,
+        error,
+      )
+    }
+    throw problem
+  }
 }

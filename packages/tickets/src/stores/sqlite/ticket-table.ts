@@ -2,9 +2,8 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../../ticket/ticket.ts'
 import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
-import { type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { listTickets } from './list-query.ts'
-import { COUNT_PRUNABLE, limitValues, OLDEST_KEPT, PRUNE } from './prune-statement.ts'
 import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
 
 export interface KnownKey {
@@ -173,3 +172,28 @@ function metadataOf(event: Ticket['event']): readonly (readonly [name: string, v
   if (typeof metadata !== 'object' || metadata === null) return []
   return Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
 }
+
+/** So many rows a step: the event loop stands still for a few milliseconds at most. */
+const STEP = 250
+
+const BELOW = '(finished_at, seq) < (?, ?)'
+
+const from = (index: string, condition: string, end: string) =>
+  `SELECT * FROM (SELECT seq FROM tickets INDEXED BY ${index} WHERE ${condition} AND ${BELOW} ${end})`
+
+/** The indexes are named: the planner would take that of the states, and walk over all dead letters that are kept. */
+const doomed = (end: string) =>
+  `${from('tickets_dead', DEAD_LETTERS, end)} UNION ALL ${from('tickets_by_end', NO_DEAD_LETTERS, end)}`
+
+/** Removes some of what lies before the limits; none left: it removes nothing. */
+export const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)})`
+
+export const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')})`
+
+export const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
+  ORDER BY finished_at DESC, seq DESC LIMIT 1 OFFSET ?`
+
+export const limitValues = ({ deadLetters, others }: PruneLimits): SQLInputValue[] => [
+  ...deadLetters,
+  ...others,
+]
