@@ -13,6 +13,13 @@ export {
   startKoboldSimulator,
 } from './kobold/kobold-simulator.ts'
 export type {
+  CallState,
+  GenerationEndpoint,
+  RecordedAbort,
+  RecordedCall,
+  RecordedRequest,
+} from './kobold/recorded-call.ts'
+export type {
   KoboldSimulatorOptions,
   KoboldVersion,
   SimulatedAnswer,
@@ -33,13 +40,6 @@ export {
   type RecordedHttpRequest,
   type RecordedHttpResponse,
 } from './recorded/load-fixture.ts'
-export type {
-  CallState,
-  GenerationEndpoint,
-  RecordedAbort,
-  RecordedCall,
-  RecordedRequest,
-} from './recorded/recorded-call.ts'
 export {
   type ReplayedRequest,
   type ReplayServer,

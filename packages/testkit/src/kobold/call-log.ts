@@ -1,5 +1,5 @@
-import type { RecordedCall } from '../recorded/recorded-call.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
+import type { RecordedCall } from './recorded-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 
 export type GenerationKind = Extract<KoboldEndpoint, { kind: 'generation' }>

@@ -1,4 +1,3 @@
-import type { RecordedCall } from '../recorded/recorded-call.ts'
 import type { ReplySink } from '../wire/reply-sink.ts'
 import { jsonReply } from '../wire/reply-sink.ts'
 import type { Timers } from '../wire/simulated-tokens.ts'
@@ -14,6 +13,7 @@ import type { Job, ModelQueue } from './model-queue.ts'
 import type { PerfNumbers } from './perf-numbers.ts'
 import { doesNotFit, emptyPlan, type GenerationPlan, planGeneration } from './plan-generation.ts'
 import { type GenerationRequest, readGenerationRequest } from './read-generation-request.ts'
+import type { RecordedCall } from './recorded-call.ts'
 import { type CallRun, createCallRun, type RunEnd } from './run-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 

@@ -1,6 +1,6 @@
-import type { GenerationEndpoint } from '../recorded/recorded-call.ts'
 import { pythonJson } from '../wire/python-json.ts'
 import type { GenerationPlan } from './plan-generation.ts'
+import type { GenerationEndpoint } from './recorded-call.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 /** What every reply of one generation shares. */

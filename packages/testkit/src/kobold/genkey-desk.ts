@@ -1,5 +1,5 @@
-import type { RecordedAbort } from '../recorded/recorded-call.ts'
 import type { Job, ModelQueue } from './model-queue.ts'
+import type { RecordedAbort } from './recorded-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 
 /** Who may abort and look in: the rules about `genkey`, as recorded. */

@@ -1,4 +1,4 @@
-import type { GenerationEndpoint } from '../recorded/recorded-call.ts'
+import type { GenerationEndpoint } from './recorded-call.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 export type KoboldEndpoint =

@@ -1,4 +1,3 @@
-import type { RecordedAbort, RecordedCall, RecordedRequest } from '../recorded/recorded-call.ts'
 import { pythonJson } from '../wire/python-json.ts'
 import type { ReplySink } from '../wire/reply-sink.ts'
 import { jsonReply } from '../wire/reply-sink.ts'
@@ -21,6 +20,7 @@ import { countTokensReply, infoBody } from './info-replies.ts'
 import { endpointOf, type KoboldEndpoint } from './kobold-endpoints.ts'
 import { createModelQueue, type Job } from './model-queue.ts'
 import { createPerfNumbers } from './perf-numbers.ts'
+import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
 import { grammarReply } from './schema-grammar.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 

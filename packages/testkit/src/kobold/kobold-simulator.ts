@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
-import type { RecordedAbort, RecordedCall, RecordedRequest } from '../recorded/recorded-call.ts'
 import { createWatch, type WaitOptions } from '../wire/watch.ts'
 import { createFaultBook } from './fault-book.ts'
 import { createKoboldEngine } from './kobold-engine.ts'
 import type { KoboldFault } from './kobold-script.ts'
+import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
 import { createDoor, serveSocket } from './serve-socket.ts'
 import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
 

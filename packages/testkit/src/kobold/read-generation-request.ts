@@ -1,4 +1,4 @@
-import type { GenerationEndpoint } from '../recorded/recorded-call.ts'
+import type { GenerationEndpoint } from './recorded-call.ts'
 import { schemaOfGrammar } from './schema-grammar.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 

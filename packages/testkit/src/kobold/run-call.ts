@@ -1,10 +1,10 @@
-import type { RecordedCall } from '../recorded/recorded-call.ts'
 import type { ReplySink } from '../wire/reply-sink.ts'
 import { jsonReply } from '../wire/reply-sink.ts'
 import { countTokens, createTokenRun, limitedText, type Timers } from '../wire/simulated-tokens.ts'
 import { type ReplyIdentity, wholeBody } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
+import type { RecordedCall } from './recorded-call.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
 

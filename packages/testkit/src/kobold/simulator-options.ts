@@ -1,5 +1,5 @@
-import type { RecordedCall } from '../recorded/recorded-call.ts'
 import type { KoboldFault } from './kobold-script.ts'
+import type { RecordedCall } from './recorded-call.ts'
 
 export type KoboldVersion = '1.76' | '1.115.1'
 

@@ -1,4 +1,4 @@
-import type { KoboldFaultName } from '../kobold/kobold-script.ts'
+import type { KoboldFaultName } from './kobold-script.ts'
 
 export type GenerationEndpoint = 'chat' | 'text' | 'native'
 
