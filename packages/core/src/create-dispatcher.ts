@@ -6,9 +6,9 @@ import { type DispatcherOptions, resolveOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import type { Run } from './event/run.ts'
 import { runEvent } from './on-event.ts'
-import type { Station } from './scheduler/backend-slots.ts'
-import { createCrowd } from './scheduler/in-flight.ts'
-import { createDesk } from './scheduler/scheduler.ts'
+import type { BackendSlots } from './scheduler/backend-slots.ts'
+import { createInFlight } from './scheduler/in-flight.ts'
+import { createScheduler } from './scheduler/scheduler.ts'
 import { streamEvent } from './stream-event.ts'
 
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
@@ -30,14 +30,14 @@ const SHUTTING_DOWN: Failure = {
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const resolved = resolveOptions(options)
   const { clock, tuning } = resolved
-  const desk = createDesk(resolved)
-  const runs = createCrowd<Run>()
+  const scheduler = createScheduler(resolved)
+  const runs = createInFlight<Run>()
   let state: 'open' | 'draining' | 'closed' = 'open'
   let closing: Promise<void> | undefined
 
   const context = {
     ...resolved,
-    desk,
+    scheduler,
     admit(run: Run): () => void {
       runs.add(run)
       if (state !== 'open') run.control.abort(SHUTTING_DOWN)
@@ -66,9 +66,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await within(clock, drainMs, runs.empty())
     abortAll()
     await runs.empty()
-    await within(clock, SETTLE_MS, desk.idle())
+    await within(clock, SETTLE_MS, scheduler.idle())
     state = 'closed'
-    await desk.close()
+    await scheduler.close()
   }
 
   function stream(event: unknown, eventOptions: EventOptions = {}): AsyncIterable<StreamEvent> {
@@ -88,19 +88,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onEvent: onEvent as Dispatcher['onEvent'],
     streamEvent: stream as Dispatcher['streamEvent'],
     freeSlots: () =>
-      desk.stations.map((station) => ({
-        backend: station.name,
-        free: freeSlotsOf(station),
-        concurrency: station.concurrency,
+      scheduler.allBackendSlots.map((backendSlots) => ({
+        backend: backendSlots.name,
+        free: freeSlotsOf(backendSlots),
+        concurrency: backendSlots.concurrency,
       })),
     async abandon({ backend: name, key }, signal) {
       assertNotClosed()
-      const station = desk.stations.find((one) => one.name === name)
+      const backendSlots = scheduler.allBackendSlots.find((one) => one.name === name)
       const over = new AbortController()
       const limit = signal ? AbortSignal.any([signal, over.signal]) : over.signal
       const timer = clock.setTimer(() => over.abort(), ABANDON_MS)
       try {
-        await untilAborted(Promise.resolve(station?.backend.abandon?.(key, limit)), limit)
+        await untilAborted(Promise.resolve(backendSlots?.backend.abandon?.(key, limit)), limit)
       } finally {
         timer.cancel()
       }
@@ -108,12 +108,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     async health(): Promise<Health> {
       assertNotClosed()
-      await Promise.all(desk.stations.map((station) => station.look(tuning.probeTimeoutMs)))
-      const backends = desk.stations.map((station) => station.health())
+      await Promise.all(
+        scheduler.allBackendSlots.map((backendSlots) => backendSlots.look(tuning.probeTimeoutMs)),
+      )
+      const backends = scheduler.allBackendSlots.map((backendSlots) => backendSlots.health())
       const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
-      return { status: answers ? 'healthy' : 'degraded', backends, waiting: desk.waiting }
+      return { status: answers ? 'healthy' : 'degraded', backends, waiting: scheduler.waiting }
     },
-    report: () => desk.report(),
+    report: () => scheduler.report(),
     close({ drainMs = 0 }: CloseOptions = {}) {
       if (closing && drainMs === 0) abortAll()
       closing ??= shutDown(drainMs)
@@ -125,9 +127,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** A backend on trial takes one event. */
-function freeSlotsOf(station: Station): number {
-  const { inFlight, concurrency } = station.slots
-  const admission = station.admits()
+function freeSlotsOf(backendSlots: BackendSlots): number {
+  const { inFlight, concurrency } = backendSlots.slots
+  const admission = backendSlots.admits()
   if (admission === 'yes') return concurrency - inFlight
   return admission === 'trial' && inFlight === 0 ? 1 : 0
 }

@@ -7,9 +7,9 @@ import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import type { Prompt } from './contract/prompt.ts'
 import { readEventId } from './event/event.ts'
-import { type Asked, hasSchema, openShape, readAsked } from './event/read-event.ts'
+import { type Asked, hasSchema, openAnswerSchema, readAsked } from './event/read-event.ts'
 import { createId, type Run, type RunFailure, type Sink, type Work } from './event/run.ts'
-import type { Desk } from './scheduler/scheduler.ts'
+import type { Scheduler } from './scheduler/scheduler.ts'
 import { likelyTokens } from './scheduler/speed-estimate.ts'
 import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 
@@ -17,7 +17,7 @@ import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
   const read = readAsked(given.value)
   const asked =
-    read.ok && hasSchema(read.value, given.options) ? await openShape(read.value, given.options) : read
+    read.ok && hasSchema(read.value, given.options) ? await openAnswerSchema(read.value, given.options) : read
   const run = startRun(context, given, asked)
   context.observer?.eventStarted()
   const trace = tracing()
@@ -38,7 +38,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
 
 /** What an event needs of its dispatcher. */
 export interface EventContext extends ResolvedOptions {
-  readonly desk: Desk
+  readonly scheduler: Scheduler
   /** Counts the event as in hand until the returned function is called; ends it at once when the desk is closing. */
   admit(run: Run): () => void
 }
@@ -64,7 +64,7 @@ function startRun(
     prompt: asked.ok ? asked.value.prompt : NO_PROMPT,
     model: event?.model,
     backend: event?.backend,
-    shape: asked.ok ? asked.value.shape : undefined,
+    answerSchema: asked.ok ? asked.value.answerSchema : undefined,
     metadata: event?.metadata,
     contextPolicy: event?.context_policy ?? contextPolicy,
     continues: options.continues ?? false,

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import type { Shape } from '../src/answer-schema/answer-schema.ts'
-import { openJsonShape, openStandardShape } from '../src/answer-schema/open-answer-schema.ts'
+import type { AnswerSchema } from '../src/answer-schema/answer-schema.ts'
+import { openJsonSchema, openStandardSchema } from '../src/answer-schema/open-answer-schema.ts'
 import { ticketsAnswer, ticketsJson, ticketsValibot } from './schema-answer.ts'
 
-async function medianMs(shape: Shape, answer: string): Promise<number> {
+async function medianMs(answerSchema: AnswerSchema, answer: string): Promise<number> {
   const end = { type: 'end', text: answer, finish_reason: 'stop', raw_finish_reason: 'stop' } as const
   const times: number[] = []
   for (let round = 0; round < 300; round++) {
     const startedAt = performance.now()
-    const checked = await shape.check(end)
+    const checked = await answerSchema.check(end)
     times.push(performance.now() - startedAt)
     if (!checked.ok) throw new Error(JSON.stringify(checked.problems))
   }
@@ -20,10 +20,10 @@ async function medianMs(shape: Shape, answer: string): Promise<number> {
 test('finding and validating an answer of 4 KB takes no millisecond', async () => {
   const answer = ticketsAnswer()
   expect(answer.length).toBeGreaterThan(4_000)
-  const opened = await openJsonShape(ticketsJson)
+  const opened = await openJsonSchema(ticketsJson)
   if (!opened.ok) throw new Error(opened.failure.details)
   expect(await medianMs(opened.value, answer)).toBeLessThan(1)
-  expect(await medianMs(await openStandardShape(ticketsValibot), answer)).toBeLessThan(1)
+  expect(await medianMs(await openStandardSchema(ticketsValibot), answer)).toBeLessThan(1)
 })
 
 test('an event without a schema loads nothing of all this', async () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openJsonShape } from '../src/answer-schema/open-answer-schema.ts'
+import { openJsonSchema } from '../src/answer-schema/open-answer-schema.ts'
 import { type SchemaPair, schemaPair } from './schema-values.ts'
 
 async function check(schema: Record<string, unknown>, text: string, rawFinishReason = 'stop') {
-  const opened = await openJsonShape(schema)
+  const opened = await openJsonSchema(schema)
   if (!opened.ok) throw new Error(opened.failure.details)
   return opened.value.check({ type: 'end', text, finish_reason: 'stop', raw_finish_reason: rawFinishReason })
 }

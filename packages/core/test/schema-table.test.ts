@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { openJsonShape } from '../src/answer-schema/open-answer-schema.ts'
+import { openJsonSchema } from '../src/answer-schema/open-answer-schema.ts'
 import { BAD_ANSWERS } from './bad-answers.ts'
 import { SCHEMA_CASES } from './schema-cases.ts'
 
 async function check(schema: Record<string, unknown>, text: string, rawFinishReason = 'stop') {
-  const opened = await openJsonShape(schema)
+  const opened = await openJsonSchema(schema)
   if (!opened.ok) throw new Error(opened.failure.details)
   const checked = await opened.value.check({
     type: 'end',

@@ -35,7 +35,7 @@ export type CheckedAnswer =
     }
 
 /** The schema of an event's answer, ready for use. */
-export interface Shape {
+export interface AnswerSchema {
   readonly schema: JsonSchema
   /** Endpoints (`backend/endpoint`) that refused this schema. */
   readonly refusedBy: Set<string>

@@ -32,25 +32,25 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
   const repairs: RepairLog = { count: 0, problems: [] }
   for (;;) {
     if (!cursor) {
-      const seat = await context.desk.takeSeat(run, { tried, isReturning })
-      if (!seat.ok) return failure(ended(seat.failure, verdict, { repairs }))
-      const opened = await openCursor(seat.value, run, context)
+      const lease = await context.scheduler.takeLease(run, { tried, isReturning })
+      if (!lease.ok) return failure(ended(lease.failure, verdict, { repairs }))
+      const opened = await openCursor(lease.value, run, context)
       if (!opened.ok) return opened
       cursor = opened.value
     }
-    const { seat } = cursor
+    const { lease } = cursor
     const called = await callOnce(run, context, { cursor, text })
     if (called.type === 'aborted') {
-      seat.leave({ type: 'aborted', settled: called.settled })
+      lease.leave({ type: 'aborted', settled: called.settled })
       return failure({ ...endedBecause(run), partial: text.value() })
     }
     if (called.type === 'answered') {
-      seat.leave({ type: 'answered', sample: sampleOf(run, called.end) })
+      lease.leave({ type: 'answered', sample: sampleOf(run, called.end) })
       return success(toAnswer(run, context, { cursor, called, repairs }))
     }
     const failed = called.failure
     if (!failed.endpointMissing) verdict = failed
-    seat.failed(failed)
+    lease.failed(failed)
     const step = nextStep(
       failed,
       positionOf(run, context, { cursor, failed, tried, handedOn: text.isHandedOn(), repairs }),
@@ -58,13 +58,13 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Result
     if (isAtSameBackend(step)) {
       const moved = await moveOn(run, context, { cursor, step, failed, repairs })
       if (moved.ok) continue
-      seat.leave({ type: 'failed', failure: failed })
+      lease.leave({ type: 'failed', failure: failed })
       return moved
     }
-    seat.leave({ type: 'failed', failure: failed })
+    lease.leave({ type: 'failed', failure: failed })
     if (step.type === 'stop')
       return failure(ended(verdict ?? failed, failed, { text: text.value(), repairs }))
-    if (step.type === 'next_backend') tried.add(seat.backend.name)
+    if (step.type === 'next_backend') tried.add(lease.backend.name)
     isReturning = true
     cursor = undefined
   }
@@ -99,7 +99,7 @@ async function moveOn(run: Run, context: AttemptContext, move: Move): Promise<Re
     case 'relax':
       cursor.waitedMs = 0
       cursor.relaxed = true
-      return run.shape ? fitForSchema(run, context, cursor, run.shape) : success(undefined)
+      return run.answerSchema ? fitForSchema(run, context, cursor, run.answerSchema) : success(undefined)
     case 'next_endpoint':
       cursor.endpointIndex += 1
       cursor.calls = 0
@@ -107,7 +107,7 @@ async function moveOn(run: Run, context: AttemptContext, move: Move): Promise<Re
       cursor.waitedMs = 0
       cursor.relaxed = false
       if (run.control.signal.aborted) return failure(endedBecause(run))
-      return run.shape ? fitForSchema(run, context, cursor, run.shape) : success(undefined)
+      return run.answerSchema ? fitForSchema(run, context, cursor, run.answerSchema) : success(undefined)
   }
 }
 
@@ -117,7 +117,7 @@ async function pause(
   cursor: Cursor,
   afterMs: number,
 ): Promise<Result<void, RunFailure>> {
-  cursor.seat.countRepeat()
+  cursor.lease.countRepeat()
   cursor.waitedMs = afterMs
   return sleep(context.clock, afterMs, run.control.signal).then(
     () => success(undefined),
@@ -132,7 +132,7 @@ async function askForRepair(
   { cursor, failed, repairs }: Move,
 ): Promise<Result<void, RunFailure>> {
   const { partial = '', problems = [] } = failed
-  const turns = run.shape?.repairTurns(partial, problems) ?? []
+  const turns = run.answerSchema?.repairTurns(partial, problems) ?? []
   const extended = await extendTurns(run, context, cursor, turns)
   if (run.control.signal.aborted) return failure(endedBecause(run))
   if (!extended.ok) return failure(ended(failed, failed, { repairs }))
@@ -149,7 +149,7 @@ function positionOf(
   at: { cursor: Cursor; failed: CallFailure; tried: Set<string>; handedOn: boolean; repairs: RepairLog },
 ): Position {
   const { cursor, failed, tried } = at
-  const others = context.desk.others(run, new Set([...tried, cursor.seat.backend.name]))
+  const others = context.scheduler.others(run, new Set([...tried, cursor.lease.backend.name]))
   return {
     // A repair is no repeat of a call that failed.
     calls: cursor.calls - cursor.repairs,
@@ -157,14 +157,14 @@ function positionOf(
     hasNextEndpoint: cursor.endpointIndex + 1 < cursor.endpoints.length,
     hasOtherBackend: others.exist,
     otherIsReady: others.ready,
-    isLoading: failed.stopped === 'not_sent' && cursor.seat.isLoading(),
+    isLoading: failed.stopped === 'not_sent' && cursor.lease.isLoading(),
     handedOn: at.handedOn,
     timeLeftMs: run.deadlineAt - context.clock.now(),
     backoffMs: backoffMs(
       { repeat: cursor.calls, random: context.random() },
       { baseMs: context.tuning.backoffBaseMs, capMs: context.tuning.backoffCapMs },
     ),
-    mayRepeat: cursor.seat.mayRepeat(),
+    mayRepeat: cursor.lease.mayRepeat(),
     repairsLeft: context.tuning.repairs - at.repairs.count,
     enforced: cursor.enforced,
   }
@@ -178,13 +178,13 @@ function toAnswer(
   { cursor, called, repairs }: { cursor: Cursor; called: Answered; repairs: RepairLog },
 ): Answer {
   const { end, matching } = called
-  const backend = cursor.seat.backend.name
+  const backend = cursor.lease.backend.name
   const isTruncated = wasTruncated(cursor.fit, end.usage?.prompt_tokens)
   if (isTruncated) {
     context.logger.warn('the backend cut the prompt', { ...run.logFields, event_id: run.id, backend })
   }
   // Refused with the schema and taken without: the same would happen to the next event.
-  if (cursor.relaxed) run.shape?.refusedBy.add(placeOf(cursor))
+  if (cursor.relaxed) run.answerSchema?.refusedBy.add(placeOf(cursor))
   const matched = matching && {
     data: matching.data,
     text: matching.text,

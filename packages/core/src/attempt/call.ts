@@ -1,4 +1,4 @@
-import type { Shape } from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type {
   Backend,
   Endpoint,
@@ -35,14 +35,14 @@ export async function callOnce(
   const endpoint = endpointOf(cursor)
   const request = toRequest(run, context, cursor)
   if (run.beforeCall) {
-    await announce(run, { backend: cursor.seat.backend.name, endpoint: endpoint.name, key: request.key })
+    await announce(run, { backend: cursor.lease.backend.name, endpoint: endpoint.name, key: request.key })
     if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
   }
   cursor.calls += 1
-  cursor.seat.countCall()
+  cursor.lease.countCall()
   const startedAt = clock.now()
   const record: AttemptRecord = {
-    backend: cursor.seat.backend.name,
+    backend: cursor.lease.backend.name,
     endpoint: endpoint.name,
     number: cursor.calls,
     started_at: new Date(clock.wallTime()).toISOString(),
@@ -54,7 +54,7 @@ export async function callOnce(
   text.startCall(() => {
     record.first_token_ms ??= Math.round(clock.now() - startedAt)
   })
-  const { backend } = cursor.seat
+  const { backend } = cursor.lease
   const stream = run.sink !== undefined
   const trace = run.trace?.startAttempt({ backend, endpoint, request, number: record.number, stream })
   const result = await callEndpoint({
@@ -64,9 +64,9 @@ export async function callOnce(
     signal: run.control.signal,
     onDelta: text.onDelta,
   })
-  if (run.shape) text.endCall()
+  if (run.answerSchema) text.endCall()
   const plain = toCalled(result, request)
-  const called = run.shape ? await checkSchema(run, plain, run.shape) : plain
+  const called = run.answerSchema ? await checkSchema(run, plain, run.answerSchema) : plain
   record.duration_ms = Math.round(clock.now() - startedAt)
   describeCall(record, called, run)
   trace?.end(record, called.type === 'answered' ? called.end : undefined)
@@ -100,9 +100,9 @@ function toCalled(result: CallResult, request: GenerationRequest): Called {
 }
 
 /** An answer that calls tools is none to the schema yet. */
-async function checkSchema(run: Run, called: Called, shape: Shape): Promise<Called> {
+async function checkSchema(run: Run, called: Called, answerSchema: AnswerSchema): Promise<Called> {
   if (called.type !== 'answered' || called.end.tool_calls?.length) return called
-  const held = await untilAborted(holdAgainst(shape, called.end), run.control.signal)
+  const held = await untilAborted(holdAgainst(answerSchema, called.end), run.control.signal)
   if (held === ABORTED) return { type: 'aborted', settled: Promise.resolve() }
   return 'ok' in held ? { ...called, matching: held } : { type: 'failed', failure: held }
 }

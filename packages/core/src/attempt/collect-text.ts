@@ -14,7 +14,7 @@ export interface Collector {
  * Hands deltas on and keeps the text, for the `partial` of an answer that breaks off. With a schema what the answer
  * says so far is handed on instead: that may start anew, so an answer can still be repaired or come from elsewhere.
  */
-export function collectText({ sink, shape }: Run): Collector {
+export function collectText({ sink, answerSchema }: Run): Collector {
   let text = ''
   let reader: PartialReader | undefined
   let isHandedOn = false
@@ -31,10 +31,10 @@ export function collectText({ sink, shape }: Run): Collector {
       }),
     startCall(callback) {
       onFirst = callback
-      if (!sink || !shape) return
+      if (!sink || !answerSchema) return
       reader?.close()
       text = ''
-      reader = shape.readPartial((data) => sink.partial(data))
+      reader = answerSchema.readPartial((data) => sink.partial(data))
     },
     endCall: () => reader?.close(),
     isHandedOn: () => isHandedOn,

@@ -1,4 +1,4 @@
-import type { CheckedAnswer, Problem, Shape } from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema, CheckedAnswer, Problem } from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
 import type { SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
@@ -7,9 +7,12 @@ import { foundByDesk } from './classify.ts'
 export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>
 
 /** An answer held against the schema: its data, or the failure that it counts as. Never throws. */
-export async function holdAgainst(shape: Shape, end: GenerationEnd): Promise<MatchingAnswer | CallFailure> {
+export async function holdAgainst(
+  answerSchema: AnswerSchema,
+  end: GenerationEnd,
+): Promise<MatchingAnswer | CallFailure> {
   try {
-    const checked = await shape.check(end)
+    const checked = await answerSchema.check(end)
     return checked.ok ? checked : mismatch(end, checked)
   } catch (error) {
     const name = error instanceof Error ? error.name : typeof error

@@ -1,4 +1,4 @@
-import type { Shape } from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { Endpoint, GenerationRequest } from '../contract/backend.ts'
 import { ABORTED, untilAborted } from '../contract/clock.ts'
 import { failure, type Result, success } from '../contract/failure.ts'
@@ -6,17 +6,17 @@ import type { ResolvedOptions } from '../contract/options.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { createId, endedBecause, type Run } from '../event/run.ts'
 import { canCarry } from '../scheduler/candidates.ts'
-import type { Seat } from '../scheduler/lease.ts'
-import type { Desk } from '../scheduler/scheduler.ts'
+import type { Lease } from '../scheduler/lease.ts'
+import type { Scheduler } from '../scheduler/scheduler.ts'
 import { type Fit, fitContext } from './fit-context.ts'
 
 export interface AttemptContext extends ResolvedOptions {
-  readonly desk: Desk
+  readonly scheduler: Scheduler
 }
 
 /** Where the loop stands: one slot of one backend, one of its endpoints, so many calls. */
 export interface Cursor {
-  readonly seat: Seat
+  readonly lease: Lease
   readonly endpoints: readonly Endpoint[]
   fit: Fit
   /** The backend is asked to enforce the schema of the event. */
@@ -31,23 +31,23 @@ export interface Cursor {
 }
 
 /** Takes its place at a backend, with a conversation that fits there; leaves the slot where none does. */
-export async function openCursor(seat: Seat, run: Run, context: AttemptContext): Promise<Result<Cursor>> {
-  const endpoints = endpointsFor(run, seat)
+export async function openCursor(lease: Lease, run: Run, context: AttemptContext): Promise<Result<Cursor>> {
+  const endpoints = endpointsFor(run, lease)
   const fit = { turns: run.prompt.turns, maxTokens: 0, promptTokens: undefined, dropped: [] }
   const start = { endpointIndex: 0, calls: 0, repairs: 0, waitedMs: 0, enforced: false, relaxed: false }
-  const cursor: Cursor = { seat, endpoints, fit, ...start }
-  const fitted = run.shape
-    ? await fitForSchema(run, context, cursor, run.shape)
+  const cursor: Cursor = { lease, endpoints, fit, ...start }
+  const fitted = run.answerSchema
+    ? await fitForSchema(run, context, cursor, run.answerSchema)
     : await fitTurns(run, context, cursor, run.prompt.turns)
   if (fitted.ok) return success(cursor)
-  seat.leave({ type: 'unused' })
+  lease.leave({ type: 'unused' })
   return fitted
 }
 
 /** A schema goes before a continuation: an endpoint that obeys it need not take a text. */
-function endpointsFor({ prompt, continues, shape }: Run, { backend }: Seat): Endpoint[] {
+function endpointsFor({ prompt, continues, answerSchema }: Run, { backend }: Lease): Endpoint[] {
   const able = backend.endpoints.filter((endpoint) => canCarry(endpoint, prompt))
-  if (!continues || shape) return able
+  if (!continues || answerSchema) return able
   return [...able.filter(({ turns }) => !turns), ...able.filter(({ turns }) => turns)]
 }
 
@@ -56,27 +56,31 @@ export async function fitForSchema(
   run: Run,
   context: AttemptContext,
   cursor: Cursor,
-  shape: Shape,
+  answerSchema: AnswerSchema,
 ): Promise<Result<void>> {
-  const enforced = await untilAborted(enforces(run, cursor, shape), run.control.signal)
+  const enforced = await untilAborted(enforces(run, cursor, answerSchema), run.control.signal)
   if (enforced === ABORTED) return failure(endedBecause(run))
   cursor.enforced = enforced
   const { turns } = run.prompt
-  const told = enforced ? turns : shape.describe(turns)
+  const told = enforced ? turns : answerSchema.describe(turns)
   const fitted = await fitTurns(run, context, cursor, told)
   const added = told.length - turns.length
   if (added > 0) cursor.fit = { ...cursor.fit, dropped: cursor.fit.dropped.map((index) => index - added) }
   return fitted
 }
 
-async function enforces({ prompt, control }: Run, cursor: Cursor, shape: Shape): Promise<boolean> {
+async function enforces(
+  { prompt, control }: Run,
+  cursor: Cursor,
+  answerSchema: AnswerSchema,
+): Promise<boolean> {
   const endpoint = endpointOf(cursor)
   // The caller's own grammar goes before: a server takes one or the other.
   if (endpoint.schema === false || cursor.relaxed || prompt.parameters.grammar !== undefined) return false
-  const { backend } = cursor.seat
-  if (shape.refusedBy.has(placeOf(cursor))) return false
+  const { backend } = cursor.lease
+  if (answerSchema.refusedBy.has(placeOf(cursor))) return false
   try {
-    return await (backend.enforces?.(endpoint, shape.schema, control.signal) ?? true)
+    return await (backend.enforces?.(endpoint, answerSchema.schema, control.signal) ?? true)
   } catch {
     // It must not throw; one that does keeps no event from its answer, and no slot.
     return false
@@ -84,7 +88,7 @@ async function enforces({ prompt, control }: Run, cursor: Cursor, shape: Shape):
 }
 
 /** By this name a schema remembers who refused it. */
-export const placeOf = (cursor: Cursor) => `${cursor.seat.backend.name}/${endpointOf(cursor).name}`
+export const placeOf = (cursor: Cursor) => `${cursor.lease.backend.name}/${endpointOf(cursor).name}`
 
 /**
  * Adds turns to the conversation as it was sent. Nothing is dropped for them: the question itself would go first.
@@ -109,14 +113,14 @@ async function fitTurns(
   turns: readonly Turn[],
   policy: ContextPolicy = run.contextPolicy,
 ): Promise<Result<void>> {
-  const { seat } = cursor
+  const { lease } = cursor
   const fitting = fitContext({
     turns,
     maxTokens: run.prompt.parameters.max_tokens,
     defaultMaxTokens: context.tuning.maxTokens,
     policy,
-    contextLength: () => seat.contextLength(),
-    count: (some) => countTokens(run, context, { seat, turns: some }),
+    contextLength: () => lease.contextLength(),
+    count: (some) => countTokens(run, context, { lease, turns: some }),
   })
   const fit = fitting instanceof Promise ? await untilAborted(fitting, run.control.signal) : fitting
   if (fit === ABORTED) return failure(endedBecause(run))
@@ -129,11 +133,11 @@ async function fitTurns(
 async function countTokens(
   run: Run,
   context: AttemptContext,
-  { seat, turns }: { seat: Seat; turns: readonly Turn[] },
+  { lease, turns }: { lease: Lease; turns: readonly Turn[] },
 ): Promise<number | undefined> {
-  const { backend } = seat
+  const { backend } = lease
   const fit = { turns, maxTokens: 1 }
-  const request = toRequest(run, context, { seat, fit, enforced: false })
+  const request = toRequest(run, context, { lease, fit, enforced: false })
   const fields = { ...run.logFields, event_id: run.id, backend: backend.name }
   try {
     const tokens = await backend.countTokens?.(request, run.control.signal)
@@ -147,25 +151,25 @@ async function countTokens(
 
 const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
 
-export function endpointOf({ endpoints, endpointIndex, seat }: Cursor): Endpoint {
+export function endpointOf({ endpoints, endpointIndex, lease }: Cursor): Endpoint {
   const endpoint = endpoints[endpointIndex]
-  if (!endpoint) throw new Error(`no endpoint ${endpointIndex} of ${seat.backend.name}`)
+  if (!endpoint) throw new Error(`no endpoint ${endpointIndex} of ${lease.backend.name}`)
   return endpoint
 }
 
 export function toRequest(
   run: Run,
   { clock, random, tuning }: AttemptContext,
-  { seat, fit, enforced }: { seat: Seat; fit: Pick<Fit, 'turns' | 'maxTokens'>; enforced: boolean },
+  { lease, fit, enforced }: { lease: Lease; fit: Pick<Fit, 'turns' | 'maxTokens'>; enforced: boolean },
 ): GenerationRequest {
   const { temperature, topP } = tuning
-  const model = seat.modelFor(run.model)
+  const model = lease.modelFor(run.model)
   return {
     key: `gen_${createId(clock.wallTime(), random)}`,
     turns: fit.turns,
     parameters: { temperature, top_p: topP, ...run.prompt.parameters, max_tokens: fit.maxTokens },
     ...(model === undefined ? {} : { model }),
-    ...(run.shape && enforced ? { schema: run.shape.schema } : {}),
+    ...(run.answerSchema && enforced ? { schema: run.answerSchema.schema } : {}),
     ...(run.headers ? { headers: run.headers } : {}),
   }
 }

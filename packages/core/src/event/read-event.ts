@@ -1,4 +1,4 @@
-import type { Shape } from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { EventOptions } from '../contract/dispatcher.ts'
 import { type Result, success } from '../contract/failure.ts'
 import type { Parameters, Prompt } from '../contract/prompt.ts'
@@ -57,7 +57,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 export interface Asked {
   readonly event: TicketEvent
   readonly prompt: Prompt
-  readonly shape?: Shape
+  readonly answerSchema?: AnswerSchema
 }
 
 export function readAsked(value: unknown): Result<Asked> {
@@ -68,10 +68,11 @@ export function readAsked(value: unknown): Result<Asked> {
 }
 
 /** What schemas need is loaded at the first event that has one. */
-export async function openShape(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
-  const { openJsonShape, openStandardShape } = await import('../answer-schema/open-answer-schema.ts')
+export async function openAnswerSchema(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
+  const { openJsonSchema, openStandardSchema } = await import('../answer-schema/open-answer-schema.ts')
   const prompt = withoutFormat(asked.prompt)
-  if (schema !== undefined) return success({ ...asked, prompt, shape: await openStandardShape(schema) })
-  const shape = await openJsonShape(askedSchema(asked.event, asked.prompt) ?? {})
-  return shape.ok ? success({ ...asked, prompt, shape: shape.value }) : shape
+  if (schema !== undefined)
+    return success({ ...asked, prompt, answerSchema: await openStandardSchema(schema) })
+  const answerSchema = await openJsonSchema(askedSchema(asked.event, asked.prompt) ?? {})
+  return answerSchema.ok ? success({ ...asked, prompt, answerSchema: answerSchema.value }) : answerSchema
 }

@@ -1,4 +1,4 @@
-import type { Problem, Shape } from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema, Problem } from '../answer-schema/answer-schema.ts'
 import type { BackendError, BackendErrorKind } from '../contract/backend.ts'
 import type { Delta, EventOptions } from '../contract/dispatcher.ts'
 import type { Failure } from '../contract/failure.ts'
@@ -23,7 +23,7 @@ export interface Run {
   readonly model: string | undefined
   readonly backend: string | undefined
   /** What the answer must match. */
-  readonly shape: Shape | undefined
+  readonly answerSchema: AnswerSchema | undefined
   readonly metadata: Record<string, unknown> | undefined
   readonly contextPolicy: ContextPolicy
   /** The prompt is to be continued, not answered. */

@@ -20,7 +20,7 @@ import type { RoutableBackend } from './route.ts'
 import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
-export interface Station extends RoutableBackend {
+export interface BackendSlots extends RoutableBackend {
   readonly backend: Backend
   readonly slots: Slots
   readonly budget: RetryBudget
@@ -55,11 +55,11 @@ export interface CallSample {
 /** Weight of the newest answer in the average. */
 const LATENCY_WEIGHT = 0.3
 
-export function createStation(
+export function createBackendSlots(
   entry: Required<BackendEntry>,
   { clock, logger, tuning }: ResolvedOptions,
   onChange: () => void,
-): Station {
+): BackendSlots {
   const { backend } = entry
   const slots = createSlots(entry.concurrency)
   const aliases = Object.keys(entry.aliases)
@@ -73,17 +73,17 @@ export function createStation(
     const found = await probe(backend, clock, tuning.probeTimeoutMs)
     lookedAt = clock.now()
     problem = found instanceof BackendError ? found.message : undefined
-    if (!(found instanceof BackendError)) station.seen = found
-    station.change(onProbe(station.status, lookedAt, found))
+    if (!(found instanceof BackendError)) backendSlots.seen = found
+    backendSlots.change(onProbe(backendSlots.status, lookedAt, found))
   }
 
-  const station: Station = {
+  const backendSlots: BackendSlots = {
     backend,
     name: backend.name,
     aliases: entry.aliases,
     slots,
     get models() {
-      return station.seen?.models ?? []
+      return backendSlots.seen?.models ?? []
     },
     get probed() {
       return lookedAt !== Number.NEGATIVE_INFINITY
@@ -109,13 +109,16 @@ export function createStation(
       loadingGraceMs: tuning.loadingGraceMs,
     }),
     seen: undefined,
-    stateName: () => stateAt(station.status, clock.now(), slots),
-    admits: () => admits(station.status, clock.now()),
-    isShut: () => isOpen(station.status) && !isOnTrial(station.status) && station.stateName() !== 'loading',
+    stateName: () => stateAt(backendSlots.status, clock.now(), slots),
+    admits: () => admits(backendSlots.status, clock.now()),
+    isShut: () =>
+      isOpen(backendSlots.status) &&
+      !isOnTrial(backendSlots.status) &&
+      backendSlots.stateName() !== 'loading',
     change(status) {
-      const before = station.stateName()
-      station.status = status
-      sayChange(logger, backend.name, before, station.stateName())
+      const before = backendSlots.stateName()
+      backendSlots.status = status
+      sayChange(logger, backend.name, before, backendSlots.stateName())
       onChange()
     },
     look(maxAgeMs) {
@@ -141,10 +144,10 @@ export function createStation(
     },
     workMs: ({ promptTokens, maxTokens }) => estimateMs(speed, { promptTokens, maxTokens }),
     health() {
-      const { seen } = station
+      const { seen } = backendSlots
       return {
         name: backend.name,
-        state: station.stateName(),
+        state: backendSlots.stateName(),
         models: [...(seen?.models ?? [])],
         ...(aliases.length === 0 ? {} : { aliases }),
         ...(seen?.contextLength === undefined ? {} : { context_length: seen.contextLength }),
@@ -157,9 +160,9 @@ export function createStation(
     report() {
       const speeds = tokenTimes(speed)
       return {
-        ...station.health(),
-        breaker: isOnTrial(station.status) ? 'trial' : isOpen(station.status) ? 'open' : 'closed',
-        repeats_left: station.budget.left(clock.now()),
+        ...backendSlots.health(),
+        breaker: isOnTrial(backendSlots.status) ? 'trial' : isOpen(backendSlots.status) ? 'open' : 'closed',
+        repeats_left: backendSlots.budget.left(clock.now()),
         ...(latencyMs === undefined ? {} : { latency_ms: Math.round(latencyMs) }),
         ...(speeds && {
           prompt_tokens_per_second: perSecond(speeds.readMs),
@@ -168,7 +171,7 @@ export function createStation(
       }
     },
   }
-  return station
+  return backendSlots
 }
 
 const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10

@@ -4,34 +4,36 @@ import { type Failure, failure, type Result, success } from '../contract/failure
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Prompt } from '../contract/prompt.ts'
 import { endedBecause, type Run } from '../event/run.ts'
-import type { Station } from './backend-slots.ts'
+import type { BackendSlots } from './backend-slots.ts'
 import { route } from './route.ts'
 
 /** The backends that may answer an event. */
 export interface Choice {
-  readonly allowed: readonly Station[]
+  readonly allowed: readonly BackendSlots[]
   /** Those of them to use now, best first. */
-  readonly best: readonly Station[]
+  readonly best: readonly BackendSlots[]
 }
 
 interface ChooserContext extends Pick<ResolvedOptions, 'clock' | 'tuning'> {
-  readonly stations: readonly Station[]
+  readonly allBackendSlots: readonly BackendSlots[]
 }
 
 /**
  * By the names in an event, and by what its prompt holds; notes on the run what it may use. A promise only where there is a
  * choice: most desks have one backend, and there any name is taken.
  */
-export function createChooser({ stations, clock, tuning }: ChooserContext) {
+export function createChooser({ allBackendSlots, clock, tuning }: ChooserContext) {
   const named = (names: readonly string[]) =>
-    names.flatMap((name) => stations.find((station) => station.name === name) ?? [])
-  const everybody: Choice = { allowed: stations, best: stations }
+    names.flatMap((name) => allBackendSlots.find((backendSlots) => backendSlots.name === name) ?? [])
+  const everybody: Choice = { allowed: allBackendSlots, best: allBackendSlots }
 
   async function chooseByName(run: Run): Promise<Result<Choice>> {
-    const look = () => route({ backends: stations, event: run, now: clock.now() })
+    const look = () => route({ backends: allBackendSlots, event: run, now: clock.now() })
     let routed = look()
     if (routed.ok && routed.value.kind === 'needs_probe') {
-      const looks = named(routed.value.backends).map((station) => station.look(tuning.probeTimeoutMs))
+      const looks = named(routed.value.backends).map((backendSlots) =>
+        backendSlots.look(tuning.probeTimeoutMs),
+      )
       await untilAborted(Promise.all(looks), run.control.signal)
       if (run.control.signal.aborted) return failure(endedBecause(run))
       routed = look()
@@ -43,12 +45,12 @@ export function createChooser({ stations, clock, tuning }: ChooserContext) {
   }
 
   return (run: Run): Result<Choice> | Promise<Result<Choice>> =>
-    stations.length === 1 && run.backend === undefined ? narrow(run, everybody) : chooseByName(run)
+    allBackendSlots.length === 1 && run.backend === undefined ? narrow(run, everybody) : chooseByName(run)
 }
 
 /** Without those that cannot carry what the prompt holds. */
 function narrow(run: Run, { allowed, best }: Choice): Result<Choice> {
-  const isAble = ({ backend }: Station) =>
+  const isAble = ({ backend }: BackendSlots) =>
     backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
   const able = allowed.filter(isAble)
   run.allowed = able.map(({ name }) => name)

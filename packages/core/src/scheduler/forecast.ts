@@ -1,14 +1,14 @@
 import type { Clock } from '../contract/clock.ts'
 import type { Failure } from '../contract/failure.ts'
 import type { Run } from '../event/run.ts'
-import type { Station } from './backend-slots.ts'
+import type { BackendSlots } from './backend-slots.ts'
 import type { Line, Waiter } from './waiting-line.ts'
 
 export type ForecastWaiter = Waiter & { readonly run: Run }
 
 /** A slot in use. */
 export interface TakenSlot {
-  readonly station: Station
+  readonly backendSlots: BackendSlots
   readonly run: Run
   readonly startedAt: number
 }
@@ -16,31 +16,31 @@ export interface TakenSlot {
 /** Says when a waiter is likely to start, by the speeds learned. Silent before a speed is learned. */
 export interface Forecast {
   /** A deadline that cannot be met is refused at once, instead of costing GPU time in vain. */
-  refusal(waiter: ForecastWaiter, allowed: readonly Station[]): Failure | undefined
+  refusal(waiter: ForecastWaiter, allowed: readonly BackendSlots[]): Failure | undefined
   /** When the waiter is likely to start, in milliseconds from now. */
-  startsInMs(waiter: ForecastWaiter, allowed: readonly Station[]): number | undefined
+  startsInMs(waiter: ForecastWaiter, allowed: readonly BackendSlots[]): number | undefined
   /** When an ordinary event that came now would start, in milliseconds. */
-  newcomerStartsInMs(allowed: readonly Station[]): number | undefined
+  newcomerStartsInMs(allowed: readonly BackendSlots[]): number | undefined
   /** What to tell whom a full line turns away, in milliseconds. */
-  fullLineRetryMs(allowed: readonly Station[]): number
+  fullLineRetryMs(allowed: readonly BackendSlots[]): number
 }
 
-export function createForecast(desk: {
+export function createForecast(scheduler: {
   readonly line: Pick<Line<ForecastWaiter>, 'ahead' | 'waiting'>
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
-  named(names: readonly string[]): readonly Station[]
+  named(names: readonly string[]): readonly BackendSlots[]
 }): Forecast {
-  const { clock } = desk
-  const workMs = (allowed: readonly Station[], { work }: Run) =>
-    shortest(allowed.map((station) => station.workMs(work)))
+  const { clock } = scheduler
+  const workMs = (allowed: readonly BackendSlots[], { work }: Run) =>
+    shortest(allowed.map((backendSlots) => backendSlots.workMs(work)))
 
   /** What is left to do in each slot of these backends; undefined where nobody can tell. */
-  function slotTimes(allowed: readonly Station[]): (number | undefined)[] {
+  function slotTimes(allowed: readonly BackendSlots[]): (number | undefined)[] {
     const times: (number | undefined)[] = []
-    for (const { station, run, startedAt } of desk.taken) {
-      if (!allowed.includes(station)) continue
-      const inAll = station.workMs(run.work)
+    for (const { backendSlots, run, startedAt } of scheduler.taken) {
+      if (!allowed.includes(backendSlots)) continue
+      const inAll = backendSlots.workMs(run.work)
       times.push(inAll === undefined ? undefined : Math.max(0, startedAt + inAll - clock.now()))
     }
     for (const { slots } of allowed) {
@@ -49,14 +49,14 @@ export function createForecast(desk: {
     return times
   }
 
-  const hasFreeSlot = (allowed: readonly Station[]) =>
+  const hasFreeSlot = (allowed: readonly BackendSlots[]) =>
     allowed.some(({ inFlight, concurrency }) => inFlight < concurrency)
 
   const starts: Forecast['startsInMs'] = (waiter, allowed) => {
     if (hasFreeSlot(allowed)) return 0
-    const ahead = desk.line
+    const ahead = scheduler.line
       .ahead(waiter, clock.now())
-      .map(({ backends, run }) => workMs(desk.named(backends), run))
+      .map(({ backends, run }) => workMs(scheduler.named(backends), run))
     return startsInMs({ slots: slotTimes(allowed), ahead })
   }
 
@@ -64,7 +64,9 @@ export function createForecast(desk: {
     startsInMs: starts,
     newcomerStartsInMs(allowed) {
       if (hasFreeSlot(allowed)) return 0
-      const ahead = desk.line.waiting().map(({ backends, run }) => workMs(desk.named(backends), run))
+      const ahead = scheduler.line
+        .waiting()
+        .map(({ backends, run }) => workMs(scheduler.named(backends), run))
       return startsInMs({ slots: slotTimes(allowed), ahead })
     },
     refusal(waiter, allowed) {

@@ -1,12 +1,12 @@
 /** Who is in hand, and a promise for when nobody is. */
-export interface Crowd<Member> extends Iterable<Member> {
+export interface InFlight<Member> extends Iterable<Member> {
   add(member: Member): void
   remove(member: Member): void
   /** Resolves as soon as nobody is left. */
   empty(): Promise<void>
 }
 
-export function createCrowd<Member>(): Crowd<Member> {
+export function createInFlight<Member>(): InFlight<Member> {
   const members = new Set<Member>()
   let listeners: (() => void)[] = []
   return {

@@ -4,7 +4,7 @@ import type { FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { CallFailure } from '../event/run.ts'
 import { endedBecause, type Run } from '../event/run.ts'
-import type { CallSample, Station } from './backend-slots.ts'
+import type { BackendSlots, CallSample } from './backend-slots.ts'
 import {
   type BackendStatus,
   onAnswered,
@@ -27,7 +27,7 @@ export type Leaving =
   | { readonly type: 'aborted'; readonly settled: Promise<void> }
 
 /** A slot of a backend, taken by one event. */
-export interface Seat {
+export interface Lease {
   readonly backend: Backend
   /** The port is closed, and the server answered not long ago. */
   isLoading(): boolean
@@ -43,45 +43,48 @@ export interface Seat {
   modelFor(model: string | undefined): string | undefined
 }
 
-interface SeatContext extends Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'> {
-  readonly station: Station
+interface LeaseContext extends Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'> {
+  readonly backendSlots: BackendSlots
   readonly run: Run
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
-export function openSeat({ station, run, clock, tuning, observer }: SeatContext, onFree: () => void): Seat {
-  const isTrial = station.admits() !== 'yes'
-  station.slots.take()
-  if (isTrial) station.change(onTrialStarted(station.status))
+export function openLease(
+  { backendSlots, run, clock, tuning, observer }: LeaseContext,
+  onFree: () => void,
+): Lease {
+  const isTrial = backendSlots.admits() !== 'yes'
+  backendSlots.slots.take()
+  if (isTrial) backendSlots.change(onTrialStarted(backendSlots.status))
   const free = (code: FailureCode | undefined) => {
-    station.slots.release()
+    backendSlots.slots.release()
     onFree()
-    station.change(onEventEnded(station.status, clock.now(), { code, trial: isTrial }))
+    backendSlots.change(onEventEnded(backendSlots.status, clock.now(), { code, trial: isTrial }))
   }
   return {
-    backend: station.backend,
-    isLoading: () => station.stateName() === 'loading',
-    mayRepeat: () => !station.budget.spent(clock.now()),
-    countCall: () => station.budget.recordCall(clock.now()),
-    countRepeat: () => void station.budget.tryRepeat(clock.now()),
+    backend: backendSlots.backend,
+    isLoading: () => backendSlots.stateName() === 'loading',
+    mayRepeat: () => !backendSlots.budget.spent(clock.now()),
+    countCall: () => backendSlots.budget.recordCall(clock.now()),
+    countRepeat: () => void backendSlots.budget.tryRepeat(clock.now()),
     async contextLength() {
       // One that was away when it was looked at may be back: it is asked again, but not by every event.
-      if (!station.seen) await station.look(tuning.probeIntervalMs)
-      return station.seen?.contextLength
+      if (!backendSlots.seen) await backendSlots.look(tuning.probeIntervalMs)
+      return backendSlots.seen?.contextLength
     },
-    modelFor: (model) => modelOn(station, model),
-    failed: (failed) => station.change(statusAfter(station.status, failed, clock.now())),
+    modelFor: (model) => modelOn(backendSlots, model),
+    failed: (failed) => backendSlots.change(statusAfter(backendSlots.status, failed, clock.now())),
     leave(leaving) {
       if (leaving.type === 'answered') {
-        station.finished(leaving.sample)
+        backendSlots.finished(leaving.sample)
         free(undefined)
       } else if (leaving.type === 'failed') free(leaving.failure.code)
       else if (leaving.type === 'unused') free('cancelled')
       else {
-        const hold = holdUntil({ station, clock, stuckAfterMs: tuning.stuckAfterMs }, leaving.settled)
+        const hold = holdUntil({ backendSlots, clock, stuckAfterMs: tuning.stuckAfterMs }, leaving.settled)
         const since = clock.now()
         void hold.then(() => {
-          observer?.abandonedCallStopped({ backend: station.name, afterMs: clock.now() - since })
+          observer?.abandonedCallStopped({ backend: backendSlots.name, afterMs: clock.now() - since })
           free(endedBecause(run).code)
         })
       }
@@ -91,17 +94,17 @@ export function openSeat({ station, run, clock, tuning, observer }: SeatContext,
 
 /** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
 async function holdUntil(
-  { station, clock, stuckAfterMs }: { station: Station; clock: Clock; stuckAfterMs: number },
+  { backendSlots, clock, stuckAfterMs }: { backendSlots: BackendSlots; clock: Clock; stuckAfterMs: number },
   settled: Promise<void>,
 ): Promise<void> {
   let isStuck = false
   const timer = clock.setTimer(() => {
     isStuck = true
-    station.change(onStuck(station.status))
+    backendSlots.change(onStuck(backendSlots.status))
   }, stuckAfterMs)
   await settled
   timer.cancel()
-  if (isStuck) station.change(onUnstuck(station.status))
+  if (isStuck) backendSlots.change(onUnstuck(backendSlots.status))
 }
 
 function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {

@@ -246,16 +246,16 @@ test('nobody starves, whoever keeps coming', () => {
     fc.property(
       fc.array(arrival, { minLength: 1, maxLength: 20 }),
       fc.integer({ min: 1, max: 20 }),
-      (flood, crowd) => {
+      (flood, inFlight) => {
         const line = createLine({ ageingMs: 100 })
         const tickMs = 10
-        for (let index = 0; index < crowd; index += 1) {
+        for (let index = 0; index < inFlight; index += 1) {
           line.enter({ priority: 3, caller: `crowd ${index}`, enteredAt: 0, backends: ['a'] })
         }
         const victim = { priority: -2, caller: 'victim', enteredAt: 0, backends: ['a'] }
         line.enter(victim)
         // After (3 + 2 + 1) steps of ageing nobody who comes new ranks higher; then those before it go, one a tick.
-        const lastTick = (6 * 100) / tickMs + 3 * (crowd + 1)
+        const lastTick = (6 * 100) / tickMs + 3 * (inFlight + 1)
         for (let tick = 1; tick <= lastTick && line.waiting().includes(victim); tick += 1) {
           const now = tick * tickMs
           const { priority, caller } = flood[tick % flood.length] ?? { priority: 3, caller: 'x' }
