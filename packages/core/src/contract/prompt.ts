@@ -57,3 +57,9 @@ export interface Prompt {
  * system turn nor the last user turn, or `off`: send it as it is, and let the server cut it.
  */
 export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
+
+/** The text parts of a turn, joined by line feeds. Images and tool calls have no text. */
+export function turnText({ content }: Turn): string {
+  if (typeof content === 'string') return content
+  return (content ?? []).flatMap((part) => (part.type === 'text' && part.text ? [part.text] : [])).join('\n')
+}
