@@ -37,7 +37,8 @@ export function measure(name) {
   return {
     name,
     files: files.length,
-    small: files.filter(({ path, lines }) => lines < SMALL_LINES && importersOf.get(path)?.length === 1).length,
+    small: files.filter(({ path, lines }) => lines < SMALL_LINES && importersOf.get(path)?.length === 1)
+      .length,
     top: entriesIn(folder).length,
     fullest: fullestRoom(folder),
     functions: functions.toSorted((one, other) => other.lines - one.lines),
@@ -55,12 +56,20 @@ export function structureTable() {
       `${files} (${BOUNDS[name].files})`,
       small,
       `${top} (${MOST_ENTRIES.top})`,
-      `${X${MOST_ENTRIES.room})`,
+      fullest === undefined ? '–' : `${fullest.entries} in \`${fullest.room}\` (${MOST_ENTRIES.room})`,
       `${longest.lines}, \`${longest.name}\``,
       circles.length,
     ]
   })
-  const head = ['package', 'files', 'small', 'entries of `src`', 'fullest room', 'longest function', 'circles']
+  const head = [
+    'package',
+    'files',
+    'small',
+    'entries of `src`',
+    'fullest room',
+    'longest function',
+    'circles',
+  ]
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
@@ -75,13 +84,16 @@ function entriesIn(folder) {
 }
 
 function fullestRoom(folder) {
-  const rooms = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const rooms = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  )
   return rooms
     .map((room) => {
       const path = join(room.parentPath, room.name)
       return { room: relative(folder, path).split(sep).join('/'), entries: entriesIn(path).length }
     })
-    .reduce((most, room) => (room.entries > most.entries ? room : most), { room: '.', entries: 0 })
+    .toSorted((one, other) => other.entries - one.entries)
+    .at(0)
 }
 
 function readSource(path) {
@@ -106,9 +118,13 @@ function readSource(path) {
       entries.flatMap(({ moduleRequest }) => (moduleRequest ? [moduleRequest.value] : [])),
     ),
     ...module.dynamicImports.map((one) => text.slice(one.moduleRequest.start + 1, one.moduleRequest.end - 1)),
-    ...[...text.matchAll(/typeof import\('(\.[^']+)'\)|import\('(\.[^']+)'\)\./g)].map((found) => found[1] ?? found[2]),
+    ...[...text.matchAll(/typeof import\('(\.[^']+)'\)|import\('(\.[^']+)'\)\./g)].map(
+      (found) => found[1] ?? found[2],
+    ),
   ]
-  const imports = [...new Set(specifiers.filter((one) => one.startsWith('.')).map((one) => join(dirname(path), one)))]
+  const imports = [
+    ...new Set(specifiers.filter((one) => one.startsWith('.')).map((one) => join(dirname(path), one))),
+  ]
   return { path, lines: text.split('\n').length - 1, imports, functions }
 }
 
@@ -116,11 +132,16 @@ function readSource(path) {
 function nameAt(text, node) {
   if (node.id) return node.id.name
   const before = text.slice(Math.max(0, node.start - 200), node.start)
-  return /(\w+)(?:<[^=]*>)?(?::[^=]*)?\s*[=:]\s*(?:async\s+)?$/.exec(before)?.[1] ?? /(\w+)\s*$/.exec(before)?.[1] ?? 'anonymous'
+  return (
+    /(\w+)(?:<[^=]*>)?(?::[^=]*)?\s*[=:]\s*(?:async\s+)?$/.exec(before)?.[1] ??
+    /(\w+)\s*$/.exec(before)?.[1] ??
+    'anonymous'
+  )
 }
 
 /** A long function says why it is one in a comment above it: "Long because …". */
-const hasReason = (text, node) => /Long because/.test(text.slice(Math.max(0, node.start - 600), node.start + 200))
+const hasReason = (text, node) =>
+  /Long because/.test(text.slice(Math.max(0, node.start - 600), node.start + 200))
 
 function lineFinder(text) {
   const starts = [0]
@@ -164,4 +185,5 @@ function circlesIn(files) {
   return circles
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.stdout.write(`${structureTable()}\n`)
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  process.stdout.write(`${structureTable()}\n`)
