@@ -15,6 +15,7 @@ const CODE_OF_KIND = {
   no_model: 'api_response_structure_error',
   interrupted: 'api_stream_interrupted',
   invalid_request: 'api_client_error',
+  unsendable: 'invalid_request',
   aborted: 'cancelled',
 } as const satisfies Record<BackendErrorKind, FailureCode>
 

@@ -45,7 +45,7 @@ const attempt = (rules: Omit<FailureRule, 'stage' | 'summary'>, summary: string)
  * HTTP statuses are the server's business (`@ai-ticket/server`), the rules here are the attempt loop's.
  */
 export const FAILURES = {
-  invalid_request: edge('The request body is not valid JSON.'),
+  invalid_request: edge('The request body is not valid JSON, or holds something that no request can carry.'),
   invalid_input_format: event('A field of the event has the wrong type or range; the details name its path.'),
   missing_content_field: event('The event has no `content`.'),
   unauthorised: edge('The request carries no valid API key.'),

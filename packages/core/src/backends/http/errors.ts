@@ -7,6 +7,24 @@ export interface ErrorPlace {
   readonly endpoint: string
 }
 
+/**
+ * Codes that tell of the network or of the server: errno names, DNS, TLS and certificates, and undici's own names for
+ * them. All other codes of Node and undici blame the request that we made, such as a header that cannot be written.
+ */
+const NETWORK_CODE =
+  /^(?:E[A-Z]+\d*|EAI_[A-Z]+|ERR_(?:SSL|TLS)_\w+|(?:CERT|CRL|UNABLE|SELF_SIGNED|DEPTH_ZERO|HOSTNAME|INVALID_CA|PATH_LENGTH|ERROR_IN)_\w+|UND_ERR_(?:CONNECT_TIMEOUT|HEADERS_TIMEOUT|BODY_TIMEOUT|SOCKET|INFO|CLOSED|DESTROYED|ABORTED|RES_EXCEEDED_MAX_SIZE|RESPONSE|HEADERS_OVERFLOW)|HPE_\w+)$/
+
+/** Codes that blame the request even where some of it was written. */
+const REQUEST_CODE =
+  /^(?:UND_ERR_(?:INVALID_ARG|NOT_SUPPORTED|REQ_\w+)|ERR_(?:HTTP_)?INVALID_\w+|ERR_UNESCAPED_\w+)$/
+
+/** Whether our own request is at fault: the server had no part in it, so its state says nothing of it. */
+function isOurFault(error: unknown, code: string | undefined, sent: boolean): boolean {
+  if (sent) return code !== undefined && REQUEST_CODE.test(code)
+  if (code !== undefined) return !NETWORK_CODE.test(code)
+  return error instanceof TypeError || error instanceof RangeError
+}
+
 /** Codes of Node and undici that mean: no connection, so nothing was sent. */
 const CONNECT_CODES = new Set([
   'ECONNREFUSED',
@@ -41,6 +59,10 @@ export const isRefused = (error: unknown): boolean => errorCode(error) === 'ECON
 export function connectionError(place: ErrorPlace, error: unknown, sent: boolean): BackendError {
   if (error instanceof BackendError) return error
   const code = errorCode(error)
+  if (isOurFault(error, code, sent)) {
+    const message = `${at(place)} was not asked: a header or the body of the request cannot be written (${code ?? 'TypeError'}).`
+    return new BackendError('unsendable', message, { cause: error })
+  }
   if (!sent || (code !== undefined && CONNECT_CODES.has(code))) {
     const reason = (code && REASONS[code]) ?? code ?? 'the connection failed'
     return new BackendError('connect', `${at(place)} cannot be reached: ${reason}.`, { cause: error })
