@@ -33,7 +33,7 @@ export function classify(error: unknown): CallFailure {
     details: error.message,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     endpointMissing: error.kind === 'endpoint_missing',
-    modelUnknown: error.reason === 'model_unknown',
+    modelUnknown: error.reason === 'model_unknown' || error.reason === 'model_gone',
     status: error.status,
     stopped: error.stopped,
     partial: error.partial,
@@ -62,7 +62,11 @@ function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {
   if (reason === 'context_length') return 'context_length_exceeded'
   if (status === 401 || status === 403) return 'api_authentication_error'
   if (reason === 'busy' || status === 429) return 'api_rate_limited'
-  // KoboldCPP answers 500 where a request is wrong, and that never gets better.
-  if (reason === 'bad_input' || reason === 'model_unknown') return 'api_client_error'
+  // KoboldCPP answers 500 where a request is wrong, llama.cpp where its template refuses it; that never gets better.
+  if (reason !== undefined && REFUSALS.has(reason)) return 'api_client_error'
   return status >= 500 ? 'api_server_error' : 'api_client_error'
 }
+
+const REFUSALS: ReadonlySet<BackendError['reason']> = new Set([
+  ...(['bad_input', 'model_unknown', 'model_gone', 'template', 'option'] as const),
+])

@@ -155,7 +155,18 @@ export interface BackendErrorOptions {
   status?: number
   retryAfterMs?: number
   /** What the server itself said of the reason. */
-  reason?: 'bad_input' | 'busy' | 'model_unknown' | 'context_length' | 'authentication'
+  reason?:
+    | 'bad_input'
+    | 'busy'
+    | 'model_unknown'
+    | 'context_length'
+    | 'authentication'
+    /** The chat template refuses the roles of the conversation. */
+    | 'template'
+    /** The model was unloaded, or crashed. */
+    | 'model_gone'
+    /** It does not take one of our options. */
+    | 'option'
   /**
    * How the server is known to have stopped. Default `not_sent` for `connect`, `invalid_request` and `unsendable`, else
    * `ended`.
