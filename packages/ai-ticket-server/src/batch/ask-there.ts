@@ -1,5 +1,5 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
-import { FAILURE_CODES, FAILURES } from '@ai-ticket/core'
+import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, systemClock } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './ask-here.ts'
 
@@ -37,9 +37,11 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
         headers,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       })
-      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+      const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), '', {
+        wallTimeMs: systemClock.wallTime(),
+        longestMs: LONGEST_RETRY_AFTER_MS.backend,
+      })
       const body = (await response.json()) as Reply['body']
-      const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined
       return { status: response.status, retryAfterMs, body }
     } catch {
       return { status: 0, retryAfterMs: undefined, body: {} }

@@ -1,5 +1,6 @@
 import { BackendError, type BackendErrorKind } from '../contract/backend.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
+import { boundRetryAfter, LONGEST_RETRY_AFTER_MS } from '../contract/longest-retry-after.ts'
 import type { CallFailure } from '../event/run.ts'
 
 const CODE_OF_KIND = {
@@ -28,10 +29,12 @@ export function classify(error: unknown): CallFailure {
       details: `The backend adapter threw ${name}, which is not a BackendError; this is a bug of the adapter.`,
     })
   }
+  // An adapter of somebody else's may say anything.
+  const retryAfterMs = boundRetryAfter(error.retryAfterMs, LONGEST_RETRY_AFTER_MS.backend)
   return {
     code: codeOf(error),
     details: error.message,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     endpointMissing: error.kind === 'endpoint_missing',
     modelUnknown: error.reason === 'model_unknown' || error.reason === 'model_gone',
     status: error.status,

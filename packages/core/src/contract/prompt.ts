@@ -1,5 +1,4 @@
 export const CONTEXT_POLICIES = ['refuse', 'drop_oldest', 'off'] as const satisfies readonly ContextPolicy[]
-
 /** A part of a turn that is not text: an image, as a URL or a data URL. */
 export interface ImagePart {
   type: 'image_url'

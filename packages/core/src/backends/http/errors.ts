@@ -1,4 +1,5 @@
 import { BackendError } from '../../contract/backend.ts'
+import { LONGEST_RETRY_AFTER_MS } from '../../contract/longest-retry-after.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 import { MESSAGE_LENGTH, type Reason, reasonInWords } from './server-words.ts'
 
@@ -93,9 +94,10 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   if (NO_MODEL.test(reply.text.slice(0, MESSAGE_LENGTH))) {
     return new BackendError('no_model', `${said}: it has no model loaded.`, { status })
   }
+  const longestMs = LONGEST_RETRY_AFTER_MS.backend
   const retryAfterMs =
-    readRetryAfterMs(reply.headers.get('retry-after-ms')) ??
-    readRetryAfter(reply.headers.get('retry-after'), reply.text, reply.wallTimeMs)
+    readRetryAfterMs(reply.headers.get('retry-after-ms'), longestMs) ??
+    readRetryAfter(reply.headers.get('retry-after'), reply.text, { wallTimeMs: reply.wallTimeMs, longestMs })
   return new BackendError('status', `${said}${explain(reply, reason)}.`, {
     status,
     ...(reason && { reason }),
