@@ -13,7 +13,7 @@ import {
   type TicketStore,
 } from '../src/index.ts'
 import { breakStore } from './ledger-mistakes.ts'
-import { openLedgerStore } from './ledger-store.ts'
+import { LEASE_MS, openLedgerStore } from './ledger-store.ts'
 import { watchOperations } from './watch-operations.ts'
 
 const { STORE = '{}', SIMULATOR = '', RECEIVER = '', MISTAKE } = process.env
@@ -45,7 +45,8 @@ const sender = createCallbackSender({
 })
 const backend = createKoboldBackend({ url: SIMULATOR })
 const dispatcher = createDispatcher({ backends: [{ backend }] })
-const desk = createTicketDesk({ store, dispatcher, leaseMs: 5_000, maxCrashes: 1_000 })
+// So long that a restart which waits for the end of a lease is found out, however busy the machine is.
+const desk = createTicketDesk({ store, dispatcher, leaseMs: LEASE_MS, maxCrashes: 1_000 })
 const server = createServer({ dispatcher })
 server.register(ticketRoutes, { store, desk })
 await server.listen({ host: '127.0.0.1', port: 0 })

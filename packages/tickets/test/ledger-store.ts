@@ -6,6 +6,9 @@ import { createSqliteStore } from '../src/index.ts'
 import { newSchema } from './real-postgres.ts'
 
 /** Where the tickets of a ledger are; written into the environment of the server that is killed. */
+/** How long a claim of the server that is killed lasts. */
+export const LEASE_MS = 60_000
+
 export type LedgerStore =
   | { readonly type: 'sqlite'; readonly directory: string }
   | { readonly type: 'postgres'; readonly connectionString: string; readonly schema: string }

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { runLedger } from './ledger.ts'
-import { type LedgerStore, onPglite, onPostgres, onSqlite } from './ledger-store.ts'
+import { LEASE_MS, type LedgerStore, onPglite, onPostgres, onSqlite } from './ledger-store.ts'
 import { dropSchemas, POSTGRES_URL } from './real-postgres.ts'
 import { CRASH_POINTS, type CrashPoint } from './watch-operations.ts'
 
@@ -31,7 +31,8 @@ function describeLedger(name: string, open: () => LedgerStore, shortened: Shorte
       expect(report.acknowledged).toBeGreaterThan(kills)
       expect(report.crashes).toBeGreaterThan(0)
       expect(report.orphans).toBeGreaterThan(0)
-      expect(report.longestRestartMs).toBeLessThan(2_000)
+      // Work goes on at once, not when a lease ends. How soon depends on what else the machine does.
+      expect(report.longestRestartMs).toBeLessThan(LEASE_MS / 2)
     }, 300_000)
 
     it('keeps them, whatever it was writing when it died', async () => {
