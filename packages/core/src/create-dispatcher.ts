@@ -1,5 +1,5 @@
 import type { Clock } from './contract/clock.ts'
-import { untilAborted } from './contract/clock.ts'
+import { untilAborted, withTimeout } from './contract/clock.ts'
 import type {
   CloseOptions,
   Dispatcher,
@@ -140,14 +140,9 @@ async function abandon(
   { backend: name, key, signal }: { backend: string; key: string; signal: AbortSignal | undefined },
 ): Promise<void> {
   const slots = backends.find((one) => one.name === name)
-  const over = new AbortController()
-  const limit = signal ? AbortSignal.any([signal, over.signal]) : over.signal
-  const timer = clock.setTimer(() => over.abort(), ABANDON_MS)
-  try {
-    await untilAborted(Promise.resolve(slots?.backend.abandon?.(key, limit)), limit)
-  } finally {
-    timer.cancel()
-  }
+  await withTimeout(clock, { timeoutMs: ABANDON_MS, signal }, (limit) =>
+    untilAborted(Promise.resolve(slots?.backend.abandon?.(key, limit)), limit),
+  )
   signal?.throwIfAborted()
 }
 

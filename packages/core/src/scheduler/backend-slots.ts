@@ -1,5 +1,5 @@
 import { type Backend, BackendError, type BackendState } from '../contract/backend.ts'
-import { ABORTED, untilAborted } from '../contract/clock.ts'
+import { ABORTED, type Clock, untilAborted, withTimeout } from '../contract/clock.ts'
 import type { BackendHealth, BackendReport } from '../contract/dispatcher.ts'
 import type { Logger } from '../contract/logger.ts'
 import type { BackendEntry, ResolvedOptions } from '../contract/options.ts'
@@ -220,26 +220,20 @@ export class BackendSlots implements RoutableBackend {
 const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10
 
 /** What the backend says of itself, or why it does not. Never throws: every way of failing is an answer here. */
-async function probe(
-  backend: Backend,
-  clock: ResolvedOptions['clock'],
-  timeoutMs: number,
-): Promise<BackendState | BackendError> {
-  const control = new AbortController()
-  const timer = clock.setTimer(() => control.abort(), timeoutMs)
+function probe(backend: Backend, clock: Clock, timeoutMs: number): Promise<BackendState | BackendError> {
   const silent = () =>
     new BackendError('dead', `${backend.name} did not say how it is within ${timeoutMs} ms.`)
-  try {
-    // An adapter that does not obey its signal must not blind the desk.
-    const state = await untilAborted(backend.probe(control.signal), control.signal)
-    return state === ABORTED ? silent() : state
-  } catch (error) {
-    if (control.signal.aborted) return silent()
-    if (error instanceof BackendError) return error
-    return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
-  } finally {
-    timer.cancel()
-  }
+  return withTimeout(clock, { timeoutMs }, async (signal) => {
+    try {
+      // An adapter that does not obey its signal must not blind the desk.
+      const state = await untilAborted(backend.probe(signal), signal)
+      return state === ABORTED ? silent() : state
+    } catch (error) {
+      if (signal.aborted) return silent()
+      if (error instanceof BackendError) return error
+      return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
+    }
+  })
 }
 
 /** Busy and ready alternate with every event; only what an operator would act on is told. */
