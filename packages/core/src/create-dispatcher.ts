@@ -1,14 +1,19 @@
 import type { Clock } from './contract/clock.ts'
-import { untilAborted } from './contract/clock.ts'
-import type { CloseOptions, Dispatcher, EventOptions, Health, StreamEvent } from './contract/dispatcher.ts'
+import { untilAborted, withTimeout } from './contract/clock.ts'
+import type {
+  CloseOptions,
+  Dispatcher,
+  EventOptions,
+  FreeSlots,
+  Health,
+  StreamEvent,
+} from './contract/dispatcher.ts'
 import type { Failure } from './contract/failure.ts'
 import { type DispatcherOptions, resolveOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
-import type { Run } from './event/run.ts'
+import { type Cancellation, createInFlight } from './event/run.ts'
 import { runEvent } from './on-event.ts'
-import type { BackendSlots } from './scheduler/backend-slots.ts'
-import { createInFlight } from './scheduler/in-flight.ts'
-import { createScheduler } from './scheduler/scheduler.ts'
+import { Scheduler } from './scheduler/scheduler.ts'
 import { streamEvent } from './stream-event.ts'
 
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
@@ -29,50 +34,24 @@ const SHUTTING_DOWN: Failure = {
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const resolved = resolveOptions(options)
-  const { clock, tuning } = resolved
-  const scheduler = createScheduler(resolved)
-  const runs = createInFlight<Run>()
-  let state: 'open' | 'draining' | 'closed' = 'open'
-  let closing: Promise<void> | undefined
-
+  const scheduler = new Scheduler(resolved)
+  const door = new Door(scheduler, resolved.clock)
   const context = {
     ...resolved,
     scheduler,
-    admit(run: Run): () => void {
-      runs.add(run)
-      if (state !== 'open') run.control.abort(SHUTTING_DOWN)
-      return () => runs.remove(run)
-    },
-  }
-
-  function assertNotClosed(): void {
-    if (state === 'closed') throw new Error('The dispatcher is closed; make a new one.')
+    admit: (cancellation: Cancellation) => door.admit(cancellation),
   }
 
   async function onEvent(event: unknown, eventOptions: EventOptions = {}): Promise<Outcome> {
-    assertNotClosed()
+    door.assertNotClosed()
     const outcome = await runEvent(context, { value: event, options: eventOptions })
     const { signal } = eventOptions
     if (signal?.aborted && 'error' in outcome && outcome.error === 'cancelled') throw signal.reason
     return outcome
   }
 
-  function abortAll(): void {
-    for (const run of runs) run.control.abort(SHUTTING_DOWN)
-  }
-
-  async function shutDown(drainMs: number): Promise<void> {
-    state = 'draining'
-    await within(clock, drainMs, runs.empty())
-    abortAll()
-    await runs.empty()
-    await within(clock, SETTLE_MS, scheduler.idle())
-    state = 'closed'
-    await scheduler.close()
-  }
-
   function stream(event: unknown, eventOptions: EventOptions = {}): AsyncIterable<StreamEvent> {
-    assertNotClosed()
+    door.assertNotClosed()
     const leaving = new AbortController()
     const signal = eventOptions.signal
       ? AbortSignal.any([eventOptions.signal, leaving.signal])
@@ -87,51 +66,91 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // An answer that has passed its schema is of the schema's type: the compiler cannot follow that.
     onEvent: onEvent as Dispatcher['onEvent'],
     streamEvent: stream as Dispatcher['streamEvent'],
-    freeSlots: () =>
-      scheduler.allBackendSlots.map((backendSlots) => ({
-        backend: backendSlots.name,
-        free: freeSlotsOf(backendSlots),
-        concurrency: backendSlots.concurrency,
-      })),
-    async abandon({ backend: name, key }, signal) {
-      assertNotClosed()
-      const backendSlots = scheduler.allBackendSlots.find((one) => one.name === name)
-      const over = new AbortController()
-      const limit = signal ? AbortSignal.any([signal, over.signal]) : over.signal
-      const timer = clock.setTimer(() => over.abort(), ABANDON_MS)
-      try {
-        await untilAborted(Promise.resolve(backendSlots?.backend.abandon?.(key, limit)), limit)
-      } finally {
-        timer.cancel()
-      }
-      signal?.throwIfAborted()
+    freeSlots: () => freeSlotsOf(scheduler),
+    async abandon(call, signal) {
+      door.assertNotClosed()
+      await abandon(scheduler, resolved.clock, { ...call, signal })
     },
-    async health(): Promise<Health> {
-      assertNotClosed()
-      await Promise.all(
-        scheduler.allBackendSlots.map((backendSlots) => backendSlots.look(tuning.probeTimeoutMs)),
-      )
-      const backends = scheduler.allBackendSlots.map((backendSlots) => backendSlots.health())
-      const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
-      return { status: answers ? 'healthy' : 'degraded', backends, waiting: scheduler.waiting }
+    async health() {
+      door.assertNotClosed()
+      return healthOf(scheduler, resolved.tuning.probeTimeoutMs)
     },
     report: () => scheduler.report(),
-    close({ drainMs = 0 }: CloseOptions = {}) {
-      if (closing && drainMs === 0) abortAll()
-      closing ??= shutDown(drainMs)
-      return closing
-    },
+    close: ({ drainMs = 0 }: CloseOptions = {}) => door.close(drainMs),
     [Symbol.asyncDispose]: () => dispatcher.close(),
   }
   return dispatcher
 }
 
-/** A backend on trial takes one event. */
-function freeSlotsOf(backendSlots: BackendSlots): number {
-  const { inFlight, concurrency } = backendSlots.slots
-  const admission = backendSlots.admits()
-  if (admission === 'yes') return concurrency - inFlight
-  return admission === 'trial' && inFlight === 0 ? 1 : 0
+/** Lets events in until the desk closes, and then ends those that are in hand. */
+class Door {
+  readonly #scheduler: Scheduler
+  readonly #clock: Clock
+  readonly #inHand = createInFlight<Cancellation>()
+  #state: 'open' | 'draining' | 'closed' = 'open'
+  #closing: Promise<void> | undefined
+
+  constructor(scheduler: Scheduler, clock: Clock) {
+    this.#scheduler = scheduler
+    this.#clock = clock
+  }
+
+  assertNotClosed(): void {
+    if (this.#state === 'closed') throw new Error('The dispatcher is closed; make a new one.')
+  }
+
+  admit(cancellation: Cancellation): () => void {
+    this.#inHand.add(cancellation)
+    if (this.#state !== 'open') cancellation.cancel(SHUTTING_DOWN)
+    return () => this.#inHand.remove(cancellation)
+  }
+
+  /** May be called again, without a drain, to end one. */
+  close(drainMs: number): Promise<void> {
+    if (this.#closing && drainMs === 0) this.#cancelAll()
+    this.#closing ??= this.#shutDown(drainMs)
+    return this.#closing
+  }
+
+  async #shutDown(drainMs: number): Promise<void> {
+    this.#state = 'draining'
+    await within(this.#clock, drainMs, this.#inHand.empty())
+    this.#cancelAll()
+    await this.#inHand.empty()
+    await within(this.#clock, SETTLE_MS, this.#scheduler.idle())
+    this.#state = 'closed'
+    await this.#scheduler.close()
+  }
+
+  #cancelAll(): void {
+    for (const cancellation of this.#inHand) cancellation.cancel(SHUTTING_DOWN)
+  }
+}
+
+const freeSlotsOf = ({ backends }: Scheduler): FreeSlots[] =>
+  backends.map((slots) => ({
+    backend: slots.name,
+    free: slots.freeSlots(),
+    concurrency: slots.concurrency,
+  }))
+
+async function abandon(
+  { backends }: Scheduler,
+  clock: Clock,
+  { backend: name, key, signal }: { backend: string; key: string; signal: AbortSignal | undefined },
+): Promise<void> {
+  const slots = backends.find((one) => one.name === name)
+  await withTimeout(clock, { timeoutMs: ABANDON_MS, signal }, (limit) =>
+    untilAborted(Promise.resolve(slots?.backend.abandon?.(key, limit)), limit),
+  )
+  signal?.throwIfAborted()
+}
+
+async function healthOf(scheduler: Scheduler, maxAgeMs: number): Promise<Health> {
+  await Promise.all(scheduler.backends.map((slots) => slots.probe(maxAgeMs)))
+  const backends = scheduler.backends.map((slots) => slots.health())
+  const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
+  return { status: answers ? 'healthy' : 'degraded', backends, waiting: scheduler.waiting }
 }
 
 /** Waits for the promise, but no longer than that. */

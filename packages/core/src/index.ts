@@ -73,7 +73,7 @@ export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './cont
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
-export { type EventInspection, inspectEvent } from './event/read-event.ts'
+export { type EventInspection, inspectEvent } from './event/event.ts'
 export {
   type ConsolaLoggerOptions,
   createConsolaLogger,

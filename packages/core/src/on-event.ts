@@ -1,34 +1,39 @@
-import { attempt } from './attempt/attempt.ts'
-import { type Answer, respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
+import { type AttemptContext, type Attempted, attempt } from './attempt/attempt.ts'
+import { respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
 import type { EventOptions } from './contract/dispatcher.ts'
-import { type Failure, failure, type Result } from './contract/failure.ts'
+import { type Failure, failure } from './contract/failure.ts'
 import { writes } from './contract/logger.ts'
 import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import type { Prompt } from './contract/prompt.ts'
-import { readEventId } from './event/event.ts'
-import { type Asked, hasSchema, openAnswerSchema, readAsked } from './event/read-event.ts'
-import { createId, type Run, type RunFailure, type Sink, type Work } from './event/run.ts'
-import type { Scheduler } from './scheduler/scheduler.ts'
+import { type Asked, hasSchema, openAnswerSchema, readAsked, readEventId } from './event/event.ts'
+import { Cancellation, createId, type EventHead, type Run, type Sink, type Work } from './event/run.ts'
 import { likelyTokens } from './scheduler/speed-estimate.ts'
 import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
-  const read = readAsked(given.value)
-  const asked =
-    read.ok && hasSchema(read.value, given.options) ? await openAnswerSchema(read.value, given.options) : read
-  const run = startRun(context, given, asked)
+  const { value, options } = given
+  const read = readAsked(value)
+  const asked = read.ok && hasSchema(read.value, options) ? await openAnswerSchema(read.value, options) : read
+  const { id: givenId, metadata } = asked.ok ? asked.value.event : { id: readEventId(value) }
+  const startedAt = context.clock.now()
+  const id = givenId ?? `evt_${createId(context.clock.wallTime(), context.random)}`
   context.observer?.eventStarted()
-  const trace = tracing()
-  if (trace) run.trace = (await trace).startEventTrace(run)
-  nameTrace(run)
-  const release = context.admit(run)
-  const unlisten = cancelWith(run, given.options.signal)
-  const deadline = context.clock.setTimer(() => run.control.abort(DEADLINE), run.deadlineAt - run.startedAt)
+  const tracer = tracing()
+  const { headers, trace: traceOptions } = options
+  const trace = tracer && (await tracer).startEventTrace({ id, headers, traceOptions })
+  const head = headOf(options, { id, metadata, startedAt, trace })
+  if (!asked.ok) return conclude(context, given, { head, attempted: unread(asked.failure) })
+  const run = toRun(context, given, { head, asked: asked.value })
+  const release = context.admit(run.cancellation)
+  const unlisten = cancelWith(run.cancellation, options.signal)
+  const deadline = context.clock.setTimer(
+    () => run.cancellation.cancel(DEADLINE),
+    run.deadlineAt - run.startedAt,
+  )
   try {
-    const ended = asked.ok ? await attemptSafely(run, context) : asked
-    return record(context, { run, value: given.value, ended })
+    return conclude(context, given, { head, attempted: await attempt(run, context) })
   } finally {
     deadline.cancel()
     unlisten()
@@ -37,10 +42,9 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
 }
 
 /** What an event needs of its dispatcher. */
-export interface EventContext extends ResolvedOptions {
-  readonly scheduler: Scheduler
+export interface EventContext extends AttemptContext {
   /** Counts the event as in hand until the returned function is called; ends it at once when the desk is closing. */
-  admit(run: Run): () => void
+  admit(cancellation: Cancellation): () => void
 }
 
 export interface GivenEvent {
@@ -50,49 +54,43 @@ export interface GivenEvent {
   readonly sink?: Sink
 }
 
-const NO_PROMPT: Prompt = { turns: [], text: '', parameters: {} }
+const unread = (problem: Failure): Attempted => ({ result: failure(problem), attempts: [], waitedMs: 0 })
 
-function startRun(
-  { clock, random, tuning, contextPolicy }: EventContext,
-  { value, options, sink }: GivenEvent,
-  asked: Result<Asked>,
+/** Every line about the event can be found by its id and by its trace. */
+function headOf(
+  { caller = '', headers, logFields }: EventOptions,
+  known: Pick<EventHead, 'id' | 'metadata' | 'startedAt' | 'trace'>,
+): EventHead {
+  const traceId = known.trace?.traceId ?? traceIdOf(headers)
+  const traceField = traceId === undefined ? undefined : { trace_id: traceId }
+  return { ...known, caller, logFields: { ...logFields, ...traceField, event_id: known.id } }
+}
+
+function toRun(
+  { tuning, contextPolicy }: ResolvedOptions,
+  { options, sink }: GivenEvent,
+  { head, asked }: { head: EventHead; asked: Asked },
 ): Run {
-  const event = asked.ok ? asked.value.event : undefined
-  const startedAt = clock.now()
+  const { event, prompt, answerSchema } = asked
   return {
-    id: event?.id ?? readEventId(value) ?? `evt_${createId(clock.wallTime(), random)}`,
-    prompt: asked.ok ? asked.value.prompt : NO_PROMPT,
-    model: event?.model,
-    backend: event?.backend,
-    answerSchema: asked.ok ? asked.value.answerSchema : undefined,
-    metadata: event?.metadata,
-    contextPolicy: event?.context_policy ?? contextPolicy,
+    ...head,
+    prompt,
+    model: event.model,
+    backend: event.backend,
+    answerSchema,
+    contextPolicy: event.context_policy ?? contextPolicy,
     continues: options.continues ?? false,
-    priority: event?.priority ?? 0,
-    caller: options.caller ?? '',
+    priority: event.priority ?? 0,
     headers: options.headers,
-    traceOptions: options.trace,
-    logFields: options.logFields,
-    trace: undefined,
-    allowed: [],
-    startedAt,
-    deadlineAt: startedAt + (event?.timeout_ms ?? tuning.timeoutMs),
-    control: new AbortController(),
+    deadlineAt: head.startedAt + (event.timeout_ms ?? tuning.timeoutMs),
+    cancellation: new Cancellation(),
     sink,
     beforeCall: options.beforeCall,
-    attempts: [],
-    work: workOf(asked.ok ? asked.value.prompt : NO_PROMPT, tuning.maxTokens),
-    waitedMs: 0,
+    work: workOf(prompt, tuning.maxTokens),
   }
 }
 
-/** Every line about the event can be found by its trace. */
-function nameTrace(run: Run): void {
-  const traceId = run.trace?.traceId ?? traceIdOf(run.headers)
-  if (traceId !== undefined) run.logFields = { ...run.logFields, trace_id: traceId }
-}
-
-/** Characters stand for bytes: an estimate needs no better, and an event pays nothing for it. */
+/** Counts characters, not bytes: close enough for an estimate, and free. */
 function workOf({ turns, parameters }: Prompt, maxTokens: number): Work {
   let length = 0
   for (const { content } of turns) if (typeof content === 'string') length += content.length
@@ -106,57 +104,45 @@ const DEADLINE: Failure = {
 
 const CANCELLED: Failure = { code: 'cancelled', details: 'The caller cancelled the event.' }
 
-function cancelWith({ control }: Run, signal: AbortSignal | undefined): () => void {
-  const onAbort = () => control.abort(CANCELLED)
+function cancelWith(cancellation: Cancellation, signal: AbortSignal | undefined): () => void {
+  const onAbort = () => cancellation.cancel(CANCELLED)
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
   return () => signal?.removeEventListener('abort', onAbort)
 }
 
-/** A bug of ours must not lose the event: it ends as `internal_error`. */
-async function attemptSafely(run: Run, context: EventContext): Promise<Result<Answer, RunFailure>> {
-  try {
-    return await attempt(run, context)
-  } catch (error) {
-    const name = error instanceof Error ? error.name : typeof error
-    context.logger.error('internal error', { ...run.logFields, event_id: run.id, error })
-    return failure({ code: 'internal_error', details: `The desk failed with ${name}; see its log.` })
-  }
-}
-
-function record(
-  { clock, logger, onOutcome, observer }: EventContext,
-  { run, value, ended }: { run: Run; value: unknown; ended: Result<Answer, RunFailure> },
+/** The one recorded end: the outcome, told to whoever wants to know. */
+function conclude(
+  { clock, logger, onOutcome, observer }: ResolvedOptions,
+  { value }: GivenEvent,
+  { head, attempted }: { head: EventHead; attempted: Attempted },
 ): Outcome {
-  const story = {
-    id: run.id,
-    durationMs: Math.round(clock.now() - run.startedAt),
-    attempts: run.attempts,
-    metadata: run.metadata,
-  }
-  const outcome = ended.ok ? respondWithAnswer(story, ended.value) : respondWithFailure(story, ended.failure)
-  if (writes(logger, 'info')) logger.info('event ended', describeOutcome(outcome, run))
-  run.trace?.end(outcome, run.waitedMs)
-  observer?.eventEnded(outcome, run)
+  const { id, startedAt, metadata, caller, logFields, trace } = head
+  const { result, attempts, waitedMs } = attempted
+  const story = { id, durationMs: Math.round(clock.now() - startedAt), attempts, metadata }
+  const outcome = result.ok
+    ? respondWithAnswer(story, result.value)
+    : respondWithFailure(story, result.failure)
+  if (writes(logger, 'info')) logger.info('event ended', { ...logFields, ...describe(outcome, waitedMs) })
+  trace?.end(outcome, waitedMs)
+  observer?.eventEnded(outcome, { waitedMs })
   try {
-    onOutcome?.(outcome, { event: value, caller: run.caller, waitedMs: run.waitedMs })
+    onOutcome?.(outcome, { event: value, caller, waitedMs })
   } catch (error) {
-    logger.error('onOutcome threw', { ...run.logFields, event_id: run.id, error })
+    logger.error('onOutcome threw', { ...logFields, error })
   }
   return outcome
 }
 
-/** All that it takes to find the event again and to see where its time went; never what was asked or answered. */
-function describeOutcome(outcome: Outcome, run: Run) {
+/** All that it takes to see where the time of an event went; never what was asked or answered. */
+function describe(outcome: Outcome, waitedMs: number) {
   const last = outcome.attempts.at(-1)
   const usage = 'error' in outcome ? null : outcome.usage
   return {
-    ...run.logFields,
-    event_id: run.id,
     code: 'error' in outcome ? outcome.error : 'completed',
     ...(last && { backend: last.backend, endpoint: last.endpoint }),
     duration_ms: outcome.duration_ms,
-    waited_ms: Math.round(run.waitedMs),
+    waited_ms: Math.round(waitedMs),
     ...(last?.first_token_ms !== undefined && { first_token_ms: last.first_token_ms }),
     attempts: outcome.attempts.length,
     ...usage,

@@ -1,228 +1,227 @@
-import type { Problem } from '../answer-schema/answer-schema.ts'
-import type { GenerationEnd } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
-import type { SchemaCertificate } from '../contract/outcome.ts'
-import type { CallFailure } from '../event/run.ts'
-import { endedBecause, type Run, type RunFailure } from '../event/run.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { AttemptRecord } from '../contract/outcome.ts'
+import type { CallFailure, Run, RunFailure } from '../event/run.ts'
 import type { CallSample } from '../scheduler/backend-slots.ts'
-import { type Called, callOnce } from './call.ts'
-import { collectText } from './collect-text.ts'
+import { canCarry } from '../scheduler/candidates.ts'
+import type { Lease } from '../scheduler/lease.ts'
+import type { Scheduler } from '../scheduler/scheduler.ts'
+import { type AnsweredCall, type Call, callOnce, type PlacedCall } from './call.ts'
+import { addressOf, Conversations } from './conversation.ts'
 import { wasTruncated } from './fit-context.ts'
-import { type MatchingAnswer, reported } from './match-answer.ts'
-import { backoffMs, nextStep, type Position, type Step } from './next-step.ts'
-import {
-  type AttemptContext,
-  type Cursor,
-  endpointOf,
-  extendTurns,
-  fitForSchema,
-  openCursor,
-  placeOf,
-} from './position.ts'
+import { certify, NO_REPAIRS, type Repairs, repairsAfter, reported } from './match-answer.ts'
+import { backoffMs, nextStep, type SameBackendStep, type Situation, staysAtBackend } from './next-step.ts'
+import { firstPlace, placeAfter } from './place.ts'
 import type { Answer } from './respond.ts'
 
-/** The one loop over backends, endpoints and repeats. `nextStep` decides, this acts. */
-export async function attempt(run: Run, context: AttemptContext): Promise<Result<Answer, RunFailure>> {
+export interface AttemptContext extends ResolvedOptions {
+  readonly scheduler: Scheduler
+}
+
+/** How an event ended, and what it took. */
+export interface Attempted {
+  readonly result: Result<Answer, RunFailure>
+  readonly attempts: AttemptRecord[]
+  /** Milliseconds in the waiting line. */
+  readonly waitedMs: number
+}
+
+/** Attempts an event. A bug of ours must not lose it: then it ends as `internal_error`. */
+export async function attempt(run: Run, context: AttemptContext): Promise<Attempted> {
+  const story: Story = { attempts: [], waitedMs: 0 }
+  try {
+    return { result: await runLoop(run, context, story), ...story }
+  } catch (error) {
+    const name = error instanceof Error ? error.name : typeof error
+    context.logger.error('internal error', { ...run.logFields, error })
+    const details = `The desk failed with ${name}; see its log.`
+    return { result: failure({ code: 'internal_error', details }), ...story }
+  }
+}
+
+/** What has happened so far. Only the loop writes it, and a failure of the loop leaves it readable. */
+interface Story {
+  readonly attempts: AttemptRecord[]
+  waitedMs: number
+}
+
+/** The one loop over backends, endpoints and repeats: `nextStep` decides, this acts. */
+async function runLoop(run: Run, context: AttemptContext, story: Story): Promise<Result<Answer, RunFailure>> {
   const tried = new Set<string>()
-  const text = collectText(run)
-  let cursor: Cursor | undefined
+  let visit: PlacedCall | undefined
   let verdict: CallFailure | undefined
+  let repairs = NO_REPAIRS
   let isReturning = false
-  const repairs: RepairLog = { count: 0, problems: [] }
   for (;;) {
-    if (!cursor) {
-      const lease = await context.scheduler.takeLease(run, { tried, isReturning })
-      if (!lease.ok) return failure(ended(lease.failure, verdict, { repairs }))
-      const opened = await openCursor(lease.value, run, context)
+    if (!visit) {
+      const onAdmitted = isReturning ? undefined : () => run.sink?.admitted(run.id)
+      const grant = await context.scheduler.take({ event: run, tried, isReturning, onAdmitted })
+      story.waitedMs += grant.waitedMs
+      if (!grant.lease.ok) return failure(endOf(grant.lease.failure, { failed: verdict, repairs }))
+      const opened = await openVisit(run, context, grant.lease.value)
       if (!opened.ok) return opened
-      cursor = opened.value
+      visit = opened.value
     }
-    const { lease } = cursor
-    const called = await callOnce(run, context, { cursor, text })
-    if (called.type === 'aborted') {
-      lease.leave({ type: 'aborted', settled: called.settled })
-      return failure({ ...endedBecause(run), partial: text.value() })
+    const { lease } = visit
+    const call: Call = await callOnce(run, context, visit)
+    if (call.record) story.attempts.push(call.record)
+    if (call.type === 'aborted') {
+      lease.leave(call)
+      return failure({ ...call.reason, partial: call.text })
     }
-    if (called.type === 'answered') {
-      lease.leave({ type: 'answered', sample: sampleOf(run, called.end) })
-      return success(toAnswer(run, context, { cursor, called, repairs }))
+    if (call.type === 'answered') {
+      lease.leave({ type: 'answered', sample: sampleOf(call, run.work) })
+      return success(toAnswer(run, context, { visit, call, repairs }))
     }
-    const failed = called.failure
+    const { failure: failed, text, isHandedOn } = call
     if (!failed.endpointMissing) verdict = failed
     lease.failed(failed)
+    const timeLeftMs = run.deadlineAt - context.clock.now()
     const step = nextStep(
       failed,
-      positionOf(run, context, { cursor, failed, tried, handedOn: text.isHandedOn(), repairs }),
+      situationOf(visit, context, { failed, tried, isHandedOn, timeLeftMs, repairs }),
     )
-    if (isAtSameBackend(step)) {
-      const moved = await moveOn(run, context, { cursor, step, failed, repairs })
-      if (moved.ok) continue
+    if (staysAtBackend(step)) {
+      const moved = await moveOn(run, context, { visit, step, failed, repairs })
+      if (moved.ok) {
+        if (step.type === 'repair') repairs = repairsAfter(repairs, failed)
+        visit = moved.value
+        continue
+      }
       lease.leave({ type: 'failed', failure: failed })
       return moved
     }
     lease.leave({ type: 'failed', failure: failed })
-    if (step.type === 'stop')
-      return failure(ended(verdict ?? failed, failed, { text: text.value(), repairs }))
+    if (step.type === 'stop') return failure(endOf(verdict ?? failed, { failed, text, repairs }))
     if (step.type === 'next_backend') tried.add(lease.backend.name)
     isReturning = true
-    cursor = undefined
+    visit = undefined
   }
 }
 
-/** How often an answer was asked to be corrected, and what was wrong with the last that was. */
-interface RepairLog {
-  count: number
-  problems: readonly Problem[]
+/** Takes its first place at a backend, with a conversation that fits there; leaves the slot where none does. */
+async function openVisit(run: Run, context: AttemptContext, lease: Lease): Promise<Result<PlacedCall>> {
+  const place = firstPlace(endpointsFor(run, lease))
+  const conversations = new Conversations(run, lease, context)
+  const conversation = await conversations.startAt(place)
+  if (conversation.ok) return success({ lease, place, conversations, conversation: conversation.value })
+  lease.leave({ type: 'unused' })
+  return conversation
 }
 
-type StepHere = Extract<Step, { type: 'repeat' | 'next_endpoint' | 'repair' | 'relax' }>
-
-const isAtSameBackend = (step: Step): step is StepHere =>
-  step.type === 'repeat' || step.type === 'next_endpoint' || step.type === 'repair' || step.type === 'relax'
+/** A schema goes before a continuation: an endpoint that obeys it need not take a text. */
+function endpointsFor({ prompt, continues, answerSchema }: Run, { backend }: Lease) {
+  const able = backend.endpoints.filter((endpoint) => canCarry(endpoint, prompt))
+  if (!continues || answerSchema) return able
+  return [...able.filter(({ turns }) => !turns), ...able.filter(({ turns }) => turns)]
+}
 
 interface Move {
-  readonly cursor: Cursor
-  readonly step: StepHere
+  readonly visit: PlacedCall
+  readonly step: SameBackendStep
   readonly failed: CallFailure
-  readonly repairs: RepairLog
+  readonly repairs: Repairs
 }
 
 /** Makes ready for the next call in the same slot. Fails when the run was ended meanwhile. */
-async function moveOn(run: Run, context: AttemptContext, move: Move): Promise<Result<void, RunFailure>> {
-  const { cursor, step } = move
-  switch (step.type) {
-    case 'repeat':
-      return pause(run, context, cursor, step.afterMs)
-    case 'repair':
-      return askForRepair(run, context, move)
-    case 'relax':
-      cursor.waitedMs = 0
-      cursor.relaxed = true
-      return run.answerSchema ? fitForSchema(run, context, cursor, run.answerSchema) : success(undefined)
-    case 'next_endpoint':
-      cursor.endpointIndex += 1
-      cursor.calls = 0
-      cursor.repairs = 0
-      cursor.waitedMs = 0
-      cursor.relaxed = false
-      if (run.control.signal.aborted) return failure(endedBecause(run))
-      return run.answerSchema ? fitForSchema(run, context, cursor, run.answerSchema) : success(undefined)
+async function moveOn(
+  { answerSchema, cancellation }: Run,
+  { clock }: AttemptContext,
+  { visit, step, failed, repairs }: Move,
+): Promise<Result<PlacedCall, RunFailure>> {
+  const { lease, conversations, conversation } = visit
+  const place = placeAfter(visit.place, step)
+  if (step.type === 'repeat') {
+    lease.countRepeat()
+    const paused = await cancellation.until(sleep(clock, step.afterMs, cancellation.signal))
+    return paused.ok ? success({ ...visit, place }) : paused
   }
+  if (step.type === 'repair') {
+    const { partial = '', problems = [] } = failed
+    const more = answerSchema?.repairTurns(partial, problems) ?? []
+    const extended = await conversations.extend(conversation, more)
+    if (cancellation.isCancelled) return failure(cancellation.reason)
+    // Where the longer conversation does not fit, the answer that did not match is the end of it.
+    if (!extended.ok) return failure(endOf(failed, { failed, repairs }))
+    return success({ ...visit, place, conversation: extended.value })
+  }
+  if (cancellation.isCancelled) return failure(cancellation.reason)
+  if (!answerSchema) return success({ ...visit, place })
+  const started = await conversations.startAt(place)
+  return started.ok ? success({ ...visit, place, conversation: started.value }) : started
 }
 
-async function pause(
-  run: Run,
-  context: AttemptContext,
-  cursor: Cursor,
-  afterMs: number,
-): Promise<Result<void, RunFailure>> {
-  cursor.lease.countRepeat()
-  cursor.waitedMs = afterMs
-  return sleep(context.clock, afterMs, run.control.signal).then(
-    () => success(undefined),
-    () => failure(endedBecause(run)),
-  )
-}
-
-/** Where the longer conversation does not fit, the answer that did not match is the end of it. */
-async function askForRepair(
-  run: Run,
-  context: AttemptContext,
-  { cursor, failed, repairs }: Move,
-): Promise<Result<void, RunFailure>> {
-  const { partial = '', problems = [] } = failed
-  const turns = run.answerSchema?.repairTurns(partial, problems) ?? []
-  const extended = await extendTurns(run, context, cursor, turns)
-  if (run.control.signal.aborted) return failure(endedBecause(run))
-  if (!extended.ok) return failure(ended(failed, failed, { repairs }))
-  cursor.waitedMs = 0
-  cursor.repairs += 1
-  repairs.count += 1
-  repairs.problems = problems
-  return success(undefined)
-}
-
-function positionOf(
-  run: Run,
-  context: AttemptContext,
-  at: { cursor: Cursor; failed: CallFailure; tried: Set<string>; handedOn: boolean; repairs: RepairLog },
-): Position {
-  const { cursor, failed, tried } = at
-  const others = context.scheduler.others(run, new Set([...tried, cursor.lease.backend.name]))
+function situationOf(
+  { lease, place, conversation }: PlacedCall,
+  { tuning, random }: AttemptContext,
+  after: {
+    readonly failed: CallFailure
+    readonly tried: ReadonlySet<string>
+    readonly isHandedOn: boolean
+    readonly timeLeftMs: number
+    readonly repairs: Repairs
+  },
+): Situation {
+  const others = lease.alternatives(after.tried)
   return {
     // A repair is no repeat of a call that failed.
-    calls: cursor.calls - cursor.repairs,
-    maxCalls: context.tuning.attempts,
-    hasNextEndpoint: cursor.endpointIndex + 1 < cursor.endpoints.length,
+    calls: place.call - place.repairs,
+    maxCalls: tuning.attempts,
+    hasNextEndpoint: place.nextEndpoints.length > 0,
     hasOtherBackend: others.exist,
-    otherIsReady: others.ready,
-    isLoading: failed.stopped === 'not_sent' && cursor.lease.isLoading(),
-    handedOn: at.handedOn,
-    timeLeftMs: run.deadlineAt - context.clock.now(),
+    otherIsReady: others.areReady,
+    isLoading: after.failed.stopped === 'not_sent' && lease.isLoading(),
+    isHandedOn: after.isHandedOn,
+    timeLeftMs: after.timeLeftMs,
     backoffMs: backoffMs(
-      { repeat: cursor.calls, random: context.random() },
-      { baseMs: context.tuning.backoffBaseMs, capMs: context.tuning.backoffCapMs },
+      { repeat: place.call, random: random() },
+      { baseMs: tuning.backoffBaseMs, capMs: tuning.backoffCapMs },
     ),
-    mayRepeat: cursor.lease.mayRepeat(),
-    repairsLeft: context.tuning.repairs - at.repairs.count,
-    enforced: cursor.enforced,
+    mayRepeat: lease.mayRepeat(),
+    repairsLeft: tuning.repairs - after.repairs.count,
+    isEnforced: conversation.isEnforced,
   }
 }
-
-type Answered = Extract<Called, { type: 'answered' }>
 
 function toAnswer(
-  run: Run,
-  context: AttemptContext,
-  { cursor, called, repairs }: { cursor: Cursor; called: Answered; repairs: RepairLog },
+  { answerSchema, logFields }: Run,
+  { logger }: AttemptContext,
+  { visit, call, repairs }: { visit: PlacedCall; call: AnsweredCall; repairs: Repairs },
 ): Answer {
-  const { end, matching } = called
-  const backend = cursor.lease.backend.name
-  const isTruncated = wasTruncated(cursor.fit, end.usage?.prompt_tokens)
-  if (isTruncated) {
-    context.logger.warn('the backend cut the prompt', { ...run.logFields, event_id: run.id, backend })
-  }
+  const { place, conversation } = visit
+  const { end, matching } = call
+  const { backend } = visit.lease
+  const isTruncated = wasTruncated(conversation, end.usage?.prompt_tokens)
+  if (isTruncated) logger.warn('the backend cut the prompt', { ...logFields, backend: backend.name })
   // Refused with the schema and taken without: the same would happen to the next event.
-  if (cursor.relaxed) run.answerSchema?.refusedBy.add(placeOf(cursor))
-  const matched = matching && {
-    data: matching.data,
-    text: matching.text,
-    certificate: certify(matching, cursor, repairs),
-  }
-  const endpoint = endpointOf(cursor).name
-  return { end, backend, endpoint, isTruncated, dropped: cursor.fit.dropped, matched }
-}
-
-function certify(
-  { isBare, isMended }: MatchingAnswer,
-  { enforced }: Cursor,
-  { count, problems }: RepairLog,
-): SchemaCertificate {
+  if (place.isRelaxed) answerSchema?.refusedBy.add(addressOf(backend, place.endpoint))
   return {
-    enforced_by: count > 0 ? 'repair' : enforced && isBare ? 'backend' : 'validator',
-    repairs: count,
-    ...(isMended ? { mended: true as const } : {}),
-    ...(count > 0 ? { errors: reported(problems) } : {}),
+    end,
+    backend: backend.name,
+    endpoint: place.endpoint.name,
+    isTruncated,
+    dropped: conversation.dropped,
+    matched: matching && {
+      data: matching.data,
+      text: matching.text,
+      certificate: certify(matching, conversation.isEnforced, repairs),
+    },
   }
 }
 
-function sampleOf({ attempts, work }: Run, { usage }: GenerationEnd): CallSample {
-  const last = attempts.at(-1)
-  return {
-    usage,
-    durationMs: last?.duration_ms ?? 0,
-    firstTokenMs: last?.first_token_ms,
-    maxTokens: work.maxTokens,
-  }
-}
+const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Run['work']): CallSample => ({
+  usage: end.usage,
+  durationMs: record.duration_ms,
+  firstTokenMs: record.first_token_ms,
+  maxTokens,
+})
 
-function ended(
-  said: Failure,
-  failed: CallFailure | undefined,
-  { text, repairs }: { text?: string | undefined; repairs: RepairLog },
+/** `said`: the verdict on the event. `failed`: the last call, and what it has left behind. */
+function endOf(
+  { code, details, retryAfterMs }: Failure,
+  { failed, text, repairs }: { failed: CallFailure | undefined; text?: string | undefined; repairs: Repairs },
 ): RunFailure {
-  const { code, details, retryAfterMs } = said
   const partial = failed?.problems ? failed.partial : text || failed?.partial
   return {
     code,

@@ -6,83 +6,129 @@ import type {
   GenerationEvent,
   GenerationRequest,
 } from '../contract/backend.ts'
-import { ABORTED, untilAborted, untilSignal } from '../contract/clock.ts'
-import type { AnnouncedCall, Delta } from '../contract/dispatcher.ts'
+import { ABORTED, type Clock, untilSignal } from '../contract/clock.ts'
+import type { AnnouncedCall, Delta, EventOptions } from '../contract/dispatcher.ts'
 import type { Failure } from '../contract/failure.ts'
 import { writes } from '../contract/logger.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
 import type { AttemptRecord } from '../contract/outcome.ts'
-import { type CallFailure, endedBecause, type Run } from '../event/run.ts'
+import type { CallFailure, Cancellation, Run, Sink } from '../event/run.ts'
+import type { Lease } from '../scheduler/lease.ts'
 import { classify, foundByDesk } from './classify.ts'
-import type { Collector } from './collect-text.ts'
+import type { Conversation, Conversations } from './conversation.ts'
 import { holdAgainst, type MatchingAnswer } from './match-answer.ts'
-import { type AttemptContext, type Cursor, endpointOf, toRequest } from './position.ts'
+import type { Place } from './place.ts'
 
-export type Called =
-  | Exclude<CallResult, { type: 'failed' | 'answered' }>
-  | { readonly type: 'answered'; readonly end: GenerationEnd; readonly matching?: MatchingAnswer }
-  | { readonly type: 'failed'; readonly failure: CallFailure }
+/** How a call ended, by its verdict, and its record for the story of the event. */
+export type Call =
+  | (Answered & { readonly record: AttemptRecord })
+  | (Failed & {
+      readonly record: AttemptRecord
+      /** What had come of a streamed answer. */
+      readonly text: string | undefined
+      /** A delta has been handed on: nothing can be taken back. */
+      readonly isHandedOn: boolean
+    })
+  /** Without a record: nothing was sent. */
+  | (Aborted & { readonly record?: AttemptRecord; readonly text?: string | undefined })
 
-/** One call of one endpoint, and its record in the story of the event. */
+export type AnsweredCall = Extract<Call, { type: 'answered' }>
+
+interface Answered {
+  readonly type: 'answered'
+  readonly end: GenerationEnd
+  /** Of an event with a schema. */
+  readonly matching?: MatchingAnswer
+}
+
+interface Failed {
+  readonly type: 'failed'
+  readonly failure: CallFailure
+}
+
+/** The event has ended. `settled`: when the backend has stopped. */
+interface Aborted {
+  readonly type: 'aborted'
+  readonly reason: Failure
+  readonly settled: Promise<void>
+}
+
+type Verdict = Answered | Failed | Aborted
+
+export interface PlacedCall {
+  readonly lease: Lease
+  readonly place: Place
+  readonly conversations: Conversations
+  readonly conversation: Conversation
+}
+
+/** One call of one endpoint. */
 export async function callOnce(
   run: Run,
-  context: AttemptContext,
-  at: { cursor: Cursor; text: Collector },
-): Promise<Called> {
-  const { cursor, text } = at
-  const { clock } = context
+  { clock, logger, observer }: ResolvedOptions,
+  { lease, place, conversations, conversation }: PlacedCall,
+): Promise<Call> {
+  const { answerSchema, beforeCall, cancellation, sink } = run
   // The event may have ended between the grant of its slot and now.
-  if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
-  const endpoint = endpointOf(cursor)
-  const request = toRequest(run, context, cursor)
-  if (run.beforeCall) {
-    await announce(run, { backend: cursor.lease.backend.name, endpoint: endpoint.name, key: request.key })
-    if (run.control.signal.aborted) return { type: 'aborted', settled: Promise.resolve() }
+  if (cancellation.isCancelled) return unsent(cancellation)
+  const { backend } = lease
+  const { endpoint } = place
+  const request = conversations.requestFor(conversation)
+  if (beforeCall) {
+    const call = { backend: backend.name, endpoint: endpoint.name, key: request.key }
+    await announce(call, beforeCall, cancellation)
+    if (cancellation.isCancelled) return unsent(cancellation)
   }
-  cursor.calls += 1
-  cursor.lease.countCall()
+  lease.countCall()
   const startedAt = clock.now()
-  const record: AttemptRecord = {
-    backend: cursor.lease.backend.name,
-    endpoint: endpoint.name,
-    number: cursor.calls,
-    started_at: new Date(clock.wallTime()).toISOString(),
-    duration_ms: 0,
-    waited_ms: Math.round(cursor.waitedMs),
-    result: 'completed',
-  }
-  run.attempts.push(record)
-  text.startCall(() => {
-    record.first_token_ms ??= Math.round(clock.now() - startedAt)
+  const start = { ...identityOf(place, backend), started_at: new Date(clock.wallTime()).toISOString() }
+  const receiver = sink && openReceiver({ sink, answerSchema, clock })
+  const trace = run.trace?.startAttempt({
+    backend,
+    endpoint,
+    request,
+    number: place.call,
+    stream: receiver !== undefined,
   })
-  const { backend } = cursor.lease
-  const stream = run.sink !== undefined
-  const trace = run.trace?.startAttempt({ backend, endpoint, request, number: record.number, stream })
-  const result = await callEndpoint({
+  const reply = await callEndpoint({
     backend,
     endpoint,
     request: trace ? { ...request, headers: trace.headers } : request,
-    signal: run.control.signal,
-    onDelta: text.onDelta,
+    signal: cancellation.signal,
+    onDelta: receiver?.onDelta,
   })
-  if (run.answerSchema) text.endCall()
-  const plain = toCalled(result, request)
-  const called = run.answerSchema ? await checkSchema(run, plain, run.answerSchema) : plain
-  record.duration_ms = Math.round(clock.now() - startedAt)
-  describeCall(record, called, run)
-  trace?.end(record, called.type === 'answered' ? called.end : undefined)
-  context.observer?.attemptEnded(record)
-  if (writes(context.logger, 'debug')) {
-    context.logger.debug('attempt ended', { ...run.logFields, event_id: run.id, ...record })
+  receiver?.close()
+  const plain = verdictOn(reply, request, cancellation)
+  const verdict = answerSchema ? await checkSchema(plain, answerSchema, cancellation) : plain
+  const record: AttemptRecord = {
+    ...start,
+    duration_ms: Math.round(clock.now() - startedAt),
+    waited_ms: Math.round(place.pauseMs),
+    result: resultOf(verdict),
+    ...(receiver?.firstAt !== undefined && { first_token_ms: Math.round(receiver.firstAt - startedAt) }),
+    ...detailsOf(verdict),
   }
-  return called
+  trace?.end(record, verdict.type === 'answered' ? verdict.end : undefined)
+  observer?.attemptEnded(record)
+  if (writes(logger, 'debug')) logger.debug('attempt ended', { ...run.logFields, ...record })
+  const text = receiver?.text
+  if (verdict.type === 'failed')
+    return { ...verdict, record, text, isHandedOn: receiver?.isHandedOn ?? false }
+  return verdict.type === 'aborted' ? { ...verdict, record, text } : { ...verdict, record }
 }
 
+const unsent = ({ reason }: Cancellation): Call => ({ type: 'aborted', reason, settled: Promise.resolve() })
+
 /** Not known to be written down, the call could not be stopped after a crash: it is not sent. */
-async function announce(run: Run, call: AnnouncedCall): Promise<void> {
+async function announce(
+  call: AnnouncedCall,
+  beforeCall: NonNullable<EventOptions['beforeCall']>,
+  cancellation: Cancellation,
+): Promise<void> {
   try {
-    await untilAborted(Promise.resolve(run.beforeCall?.(call)), run.control.signal)
+    await cancellation.until(Promise.resolve(beforeCall(call)))
   } catch {
-    run.control.abort(NOT_ANNOUNCED)
+    cancellation.cancel(NOT_ANNOUNCED)
   }
 }
 
@@ -91,20 +137,57 @@ const NOT_ANNOUNCED: Failure = {
   details: 'The call could not be written down before it was to be sent; see the log of the store.',
 }
 
-function toCalled(result: CallResult, request: GenerationRequest): Called {
-  if (result.type === 'failed') return { type: 'failed', failure: classify(result.error) }
-  if (result.type === 'answered' && isEmpty(result.end, request)) {
-    return { type: 'failed', failure: EMPTY_ANSWER }
+/**
+ * Hands deltas on and keeps the text, for the `partial` of an answer that breaks off. With a schema what the answer
+ * says so far is handed on instead: that may start anew, so an answer can still be repaired or come from elsewhere.
+ */
+function openReceiver({
+  sink,
+  answerSchema,
+  clock,
+}: {
+  readonly sink: Sink
+  readonly answerSchema: AnswerSchema | undefined
+  readonly clock: Clock
+}) {
+  const reader = answerSchema?.readPartial((data) => sink.partial(data))
+  let firstAt: number | undefined
+  let text = ''
+  return {
+    onDelta(delta: Delta): Promise<void> | undefined {
+      firstAt ??= clock.now()
+      text += delta.text
+      return reader ? reader.push(delta.text) : sink.delta(delta)
+    },
+    close: () => reader?.close(),
+    get firstAt() {
+      return firstAt
+    },
+    get text() {
+      return text === '' ? undefined : text
+    },
+    get isHandedOn() {
+      return firstAt !== undefined && !reader
+    },
   }
-  return result
+}
+
+function verdictOn(reply: Reply, request: GenerationRequest, cancellation: Cancellation): Verdict {
+  if (reply.type === 'aborted') return { ...reply, reason: cancellation.reason }
+  if (reply.type === 'failed') return { type: 'failed', failure: classify(reply.error) }
+  return isEmpty(reply.end, request) ? { type: 'failed', failure: EMPTY_ANSWER } : reply
 }
 
 /** An answer that calls tools is none to the schema yet. */
-async function checkSchema(run: Run, called: Called, answerSchema: AnswerSchema): Promise<Called> {
-  if (called.type !== 'answered' || called.end.tool_calls?.length) return called
-  const held = await untilAborted(holdAgainst(answerSchema, called.end), run.control.signal)
-  if (held === ABORTED) return { type: 'aborted', settled: Promise.resolve() }
-  return 'ok' in held ? { ...called, matching: held } : { type: 'failed', failure: held }
+async function checkSchema(
+  verdict: Verdict,
+  answerSchema: AnswerSchema,
+  cancellation: Cancellation,
+): Promise<Verdict> {
+  if (verdict.type !== 'answered' || verdict.end.tool_calls?.length) return verdict
+  const held = await cancellation.until(holdAgainst(answerSchema, verdict.end))
+  if (!held.ok) return { type: 'aborted', reason: held.failure, settled: Promise.resolve() }
+  return 'ok' in held.value ? { ...verdict, matching: held.value } : { type: 'failed', failure: held.value }
 }
 
 /**
@@ -123,19 +206,30 @@ const EMPTY_ANSWER = foundByDesk({
   details: 'The backend answered with an empty text and no tokens; is a model loaded?',
 })
 
-function describeCall(record: AttemptRecord, called: Called, run: Run): void {
-  if (called.type === 'answered') record.raw_finish_reason = called.end.raw_finish_reason
-  else if (called.type === 'aborted') record.result = endedBecause(run).code
-  else {
-    const { code, details, endpointMissing, status, stopped } = called.failure
-    record.result = endpointMissing ? 'endpoint_missing' : code
-    record.details = details
-    if (status !== undefined) record.status = status
-    if (stopped !== undefined) record.stopped = stopped
+const identityOf = ({ endpoint, call }: Place, { name }: Backend) => ({
+  backend: name,
+  endpoint: endpoint.name,
+  number: call,
+})
+
+function resultOf(verdict: Verdict): AttemptRecord['result'] {
+  if (verdict.type === 'answered') return 'completed'
+  if (verdict.type === 'aborted') return verdict.reason.code
+  return verdict.failure.endpointMissing ? 'endpoint_missing' : verdict.failure.code
+}
+
+function detailsOf(verdict: Verdict): Partial<AttemptRecord> {
+  if (verdict.type === 'answered') return { raw_finish_reason: verdict.end.raw_finish_reason }
+  if (verdict.type === 'aborted') return {}
+  const { details, status, stopped } = verdict.failure
+  return {
+    details,
+    ...(status !== undefined && { status }),
+    ...(stopped !== undefined && { stopped }),
   }
 }
 
-export interface Call {
+interface EndpointCall {
   readonly backend: Backend
   readonly endpoint: Endpoint
   readonly request: GenerationRequest
@@ -144,20 +238,14 @@ export interface Call {
   readonly onDelta?: ((delta: Delta) => Promise<void> | undefined) | undefined
 }
 
-export type CallResult =
+type Reply =
   | { readonly type: 'answered'; readonly end: GenerationEnd }
   | { readonly type: 'failed'; readonly error: unknown }
   /** The signal was aborted. The backend may still be stopping; `settled` resolves when it has. */
   | { readonly type: 'aborted'; readonly settled: Promise<void> }
 
 /** Calls one endpoint once. Returns as soon as the signal is aborted, even where the backend takes longer to stop. */
-export async function callEndpoint({
-  backend,
-  endpoint,
-  request,
-  signal,
-  onDelta,
-}: Call): Promise<CallResult> {
+async function callEndpoint({ backend, endpoint, request, signal, onDelta }: EndpointCall): Promise<Reply> {
   const stream = onDelta !== undefined
   const events = backend.generate(endpoint, request, { signal, stream })[Symbol.asyncIterator]()
   const patience = untilSignal(signal)

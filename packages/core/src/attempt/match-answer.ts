@@ -1,6 +1,6 @@
 import type { AnswerSchema, CheckedAnswer, Problem } from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
-import type { SchemaError } from '../contract/outcome.ts'
+import type { SchemaCertificate, SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
 import { foundByDesk } from './classify.ts'
 
@@ -38,6 +38,33 @@ const describeCut = ({ finish_reason }: GenerationEnd) =>
   finish_reason === 'length'
     ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
     : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
+
+/** How often the model was asked to correct its answer, and what was wrong with the last that it was asked about. */
+export interface Repairs {
+  readonly count: number
+  readonly problems: readonly Problem[]
+}
+
+export const NO_REPAIRS: Repairs = { count: 0, problems: [] }
+
+export const repairsAfter = ({ count }: Repairs, { problems = [] }: CallFailure): Repairs => ({
+  count: count + 1,
+  problems,
+})
+
+/** How an answer came to match. */
+export function certify(
+  { isBare, isMended }: MatchingAnswer,
+  isEnforced: boolean,
+  { count, problems }: Repairs,
+): SchemaCertificate {
+  return {
+    enforced_by: count > 0 ? 'repair' : isEnforced && isBare ? 'backend' : 'validator',
+    repairs: count,
+    ...(isMended ? { mended: true as const } : {}),
+    ...(count > 0 ? { errors: reported(problems) } : {}),
+  }
+}
 
 /** So many fit into one line. */
 const MOST_LISTED = 3

@@ -2,28 +2,28 @@ import { expect, test } from 'vitest'
 import { BackendError, type BackendErrorKind, type BackendErrorOptions } from '../contract/backend.ts'
 import type { CallFailure } from '../event/run.ts'
 import { classify, foundByDesk } from './classify.ts'
-import { nextStep, type Position, type Step } from './next-step.ts'
+import { nextStep, type Situation, type Step } from './next-step.ts'
 
-const START: Position = {
+const START: Situation = {
   calls: 1,
   maxCalls: 3,
   hasNextEndpoint: true,
   hasOtherBackend: true,
   otherIsReady: true,
   isLoading: false,
-  handedOn: false,
+  isHandedOn: false,
   timeLeftMs: 60_000,
   backoffMs: 300,
   mayRepeat: true,
   repairsLeft: 0,
-  enforced: false,
+  isEnforced: false,
 }
 
 const after = (
   kind: BackendErrorKind,
   options: BackendErrorOptions,
-  position: Partial<Position> = {},
-): Step => nextStep(classify(new BackendError(kind, 'failed', options)), { ...START, ...position })
+  situation: Partial<Situation> = {},
+): Step => nextStep(classify(new BackendError(kind, 'failed', options)), { ...START, ...situation })
 
 const REPEAT: Step = { type: 'repeat', afterMs: 300 }
 const ENDPOINT: Step = { type: 'next_endpoint' }
@@ -31,7 +31,7 @@ const BACKEND: Step = { type: 'next_backend' }
 const LINE: Step = { type: 'wait_in_line' }
 const STOP: Step = { type: 'stop' }
 
-test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Position>, Step]>([
+test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Situation>, Step]>([
   ['a refusal ends the event', 'status', { status: 400 }, {}, STOP],
   [
     'an unknown model is asked of the next backend',
@@ -91,11 +91,11 @@ test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Position>, Ste
   ['a dead server is not asked again', 'dead', {}, { otherIsReady: false }, BACKEND],
   ['a wrong shape leads to the next endpoint', 'wrong_shape', {}, {}, ENDPOINT],
   ['an interrupted stream is asked for again', 'interrupted', {}, {}, REPEAT],
-  ['unless something was handed on', 'interrupted', {}, { handedOn: true }, STOP],
-  ['nothing is repeated after a delta', 'status', { status: 500 }, { handedOn: true }, STOP],
+  ['unless something was handed on', 'interrupted', {}, { isHandedOn: true }, STOP],
+  ['nothing is repeated after a delta', 'status', { status: 500 }, { isHandedOn: true }, STOP],
   ['a prompt too long ends the event', 'status', { status: 400, reason: 'context_length' }, {}, STOP],
-])('%s', (_name, kind, options, position, step) => {
-  expect(after(kind, options, position)).toEqual(step)
+])('%s', (_name, kind, options, situation, step) => {
+  expect(after(kind, options, situation)).toEqual(step)
 })
 
 test('what is no BackendError is a bug of the adapter, and no other backend pays for it', () => {
@@ -109,7 +109,7 @@ const REPAIR: Step = { type: 'repair' }
 const RELAX: Step = { type: 'relax' }
 const mismatch = foundByDesk({ code: 'output_schema_mismatch', details: 'missed' })
 
-test.each<[string, CallFailure, Partial<Position>, Step]>([
+test.each<[string, CallFailure, Partial<Situation>, Step]>([
   ['an answer that misses its schema is repaired', mismatch, { repairsLeft: 1 }, REPAIR],
   [
     'whatever calls and the retry budget say',
@@ -119,28 +119,28 @@ test.each<[string, CallFailure, Partial<Position>, Step]>([
   ],
   ['as long as repairs are left', mismatch, { repairsLeft: 0 }, STOP],
   ['but not one that would miss it again', { ...mismatch, isBeyondRepair: true }, { repairsLeft: 1 }, STOP],
-])('%s', (_what, failed, position, step) => {
-  expect(nextStep(failed, { ...START, ...position })).toEqual(step)
+])('%s', (_what, failed, situation, step) => {
+  expect(nextStep(failed, { ...START, ...situation })).toEqual(step)
 })
 
-test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Position>, Step]>([
-  ['a schema that is refused is not sent again', 'status', { status: 400 }, { enforced: true }, RELAX],
-  ['nor one that a backend cannot read', 'invalid_request', {}, { enforced: true }, RELAX],
-  ['a refusal without a schema ends the event', 'status', { status: 400 }, { enforced: false }, STOP],
+test.each<[string, BackendErrorKind, BackendErrorOptions, Partial<Situation>, Step]>([
+  ['a schema that is refused is not sent again', 'status', { status: 400 }, { isEnforced: true }, RELAX],
+  ['nor one that a backend cannot read', 'invalid_request', {}, { isEnforced: true }, RELAX],
+  ['a refusal without a schema ends the event', 'status', { status: 400 }, { isEnforced: false }, STOP],
   [
     'an unknown model has nothing to do with the schema',
     'status',
     { status: 404, reason: 'model_unknown' },
-    { enforced: true },
+    { isEnforced: true },
     BACKEND,
   ],
   [
     'nor has a prompt that is too long',
     'status',
     { status: 400, reason: 'context_length' },
-    { enforced: true },
+    { isEnforced: true },
     STOP,
   ],
-])('%s', (_what, kind, options, position, step) => {
-  expect(after(kind, options, position)).toEqual(step)
+])('%s', (_what, kind, options, situation, step) => {
+  expect(after(kind, options, situation)).toEqual(step)
 })

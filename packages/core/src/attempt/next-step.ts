@@ -2,8 +2,8 @@ import { FAILURES } from '../contract/failure.ts'
 import type { CallFailure } from '../event/run.ts'
 
 /** Where an event stands when a call has failed. */
-export interface Position {
-  /** Calls of this endpoint so far for this visit, the failed one included. */
+export interface Situation {
+  /** Calls of this endpoint so far under this lease, the failed one included; without those that asked for a repair. */
   readonly calls: number
   /** The most calls of one endpoint. */
   readonly maxCalls: number
@@ -16,7 +16,7 @@ export interface Position {
   /** Its port is closed, and it answered not long ago: it loads a model. */
   readonly isLoading: boolean
   /** A delta has been handed on: nothing can be taken back. */
-  readonly handedOn: boolean
+  readonly isHandedOn: boolean
   /** Until the deadline of the event, in milliseconds. */
   readonly timeLeftMs: number
   /** The pause before the next repeat, in milliseconds. */
@@ -26,7 +26,7 @@ export interface Position {
   /** How often the model may still be asked to correct its answer. */
   readonly repairsLeft: number
   /** The call asked the backend to enforce a schema. */
-  readonly enforced: boolean
+  readonly isEnforced: boolean
 }
 
 export type Step =
@@ -41,24 +41,30 @@ export type Step =
   | { readonly type: 'wait_in_line' }
   | { readonly type: 'stop' }
 
+/** A step for which the lease is kept. */
+export type SameBackendStep = Extract<Step, { type: 'repeat' | 'repair' | 'relax' | 'next_endpoint' }>
+
+export const staysAtBackend = (step: Step): step is SameBackendStep =>
+  step.type === 'repeat' || step.type === 'repair' || step.type === 'relax' || step.type === 'next_endpoint'
+
 /** The one decision of the attempt loop, by the table of codes. Pure. */
-export function nextStep(failure: CallFailure, position: Position): Step {
-  if (position.handedOn) return { type: 'stop' }
-  if (position.isLoading && !(position.hasOtherBackend && position.otherIsReady))
+export function nextStep(failure: CallFailure, situation: Situation): Step {
+  if (situation.isHandedOn) return { type: 'stop' }
+  if (situation.isLoading && !(situation.hasOtherBackend && situation.otherIsReady))
     return { type: 'wait_in_line' }
-  if (position.enforced && refusesSchema(failure)) return { type: 'relax' }
-  const repeat = repeatStep(failure, position)
+  if (situation.isEnforced && refusesSchema(failure)) return { type: 'relax' }
+  const repeat = repeatStep(failure, situation)
   if (repeat) return repeat
-  if (failure.endpointMissing) return fromNextEndpoint(position)
-  if (failure.modelUnknown) return fromNextBackend(position)
+  if (failure.endpointMissing) return fromNextEndpoint(situation)
+  if (failure.modelUnknown) return fromNextBackend(situation)
   switch (FAILURES[failure.code].next) {
     case 'next_endpoint':
-      return fromNextEndpoint(position)
+      return fromNextEndpoint(situation)
     case 'next_backend':
-      return fromNextBackend(position)
+      return fromNextBackend(situation)
     case 'wait_in_line':
-      if (position.hasOtherBackend) return { type: 'next_backend' }
-      return isInTime(failure.retryAfterMs ?? 0, position) ? { type: 'wait_in_line' } : { type: 'stop' }
+      if (situation.hasOtherBackend) return { type: 'next_backend' }
+      return isInTime(failure.retryAfterMs ?? 0, situation) ? { type: 'wait_in_line' } : { type: 'stop' }
     case 'stop':
       return { type: 'stop' }
   }
@@ -69,27 +75,28 @@ function refusesSchema({ code, kind, modelUnknown }: CallFailure): boolean {
   return code === 'api_client_error' && (kind === 'status' || kind === 'invalid_request') && !modelUnknown
 }
 
-function repeatStep(failure: CallFailure, position: Position): Step | undefined {
+function repeatStep(failure: CallFailure, situation: Situation): Step | undefined {
   if (FAILURES[failure.code].repeat === 'repair') {
-    return position.repairsLeft > 0 && !failure.isBeyondRepair ? { type: 'repair' } : undefined
+    return situation.repairsLeft > 0 && !failure.isBeyondRepair ? { type: 'repair' } : undefined
   }
-  if (failure.endpointMissing || position.calls >= position.maxCalls || !position.mayRepeat) return undefined
+  if (failure.endpointMissing || situation.calls >= situation.maxCalls || !situation.mayRepeat)
+    return undefined
   const rule = FAILURES[failure.code].repeat
   if (rule === 'when_alone') {
-    if (position.hasOtherBackend && position.otherIsReady) return undefined
+    if (situation.hasOtherBackend && situation.otherIsReady) return undefined
   } else if (rule !== 'paced') return undefined
-  const afterMs = failure.retryAfterMs ?? position.backoffMs
+  const afterMs = failure.retryAfterMs ?? situation.backoffMs
   // A pause that outlives the event would only end it later.
-  return isInTime(afterMs, position) ? { type: 'repeat', afterMs } : undefined
+  return isInTime(afterMs, situation) ? { type: 'repeat', afterMs } : undefined
 }
 
-const isInTime = (afterMs: number, { timeLeftMs }: Position) => afterMs < timeLeftMs
+const isInTime = (afterMs: number, { timeLeftMs }: Situation) => afterMs < timeLeftMs
 
-const fromNextEndpoint = (position: Position): Step =>
-  position.hasNextEndpoint ? { type: 'next_endpoint' } : fromNextBackend(position)
+const fromNextEndpoint = (situation: Situation): Step =>
+  situation.hasNextEndpoint ? { type: 'next_endpoint' } : fromNextBackend(situation)
 
-const fromNextBackend = (position: Position): Step =>
-  position.hasOtherBackend ? { type: 'next_backend' } : { type: 'stop' }
+const fromNextBackend = (situation: Situation): Step =>
+  situation.hasOtherBackend ? { type: 'next_backend' } : { type: 'stop' }
 
 export interface BackoffOptions {
   /** Upper limit of the first pause, in milliseconds. Default 500. */

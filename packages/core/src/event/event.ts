@@ -1,8 +1,19 @@
 import * as v from 'valibot'
+import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
+import type { EventOptions } from '../contract/dispatcher.ts'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH, plainObject } from '../contract/json-value.ts'
+import {
+  describeIssue,
+  isPlainObject,
+  isWithinDepth,
+  kindOf,
+  MAX_DEPTH,
+  plainObject,
+} from '../contract/json-value.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
-import { CONTEXT_POLICIES, type ContextPolicy, type Parameters } from '../contract/prompt.ts'
+import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
+import type { JsonSchema } from '../contract/standard-schema.ts'
+import { extractPrompt } from './extract-prompt.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
 
 /** An event, checked. Unset fields are absent. */
@@ -88,3 +99,70 @@ function toEvent(content: string | object, fields: v.InferOutput<typeof EventFie
 }
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })
+
+/** An event with its prompt, and with the schema of its answer where it has one. */
+export interface Asked {
+  readonly event: TicketEvent
+  readonly prompt: Prompt
+  readonly answerSchema?: AnswerSchema
+}
+
+export function readAsked(value: unknown): Result<Asked> {
+  const event = parseEvent(value)
+  if (!event.ok) return event
+  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
+}
+
+export const hasSchema = ({ event, prompt }: Asked, { schema }: EventOptions): boolean =>
+  schema !== undefined || askedSchema(event, prompt) !== undefined
+
+/** What schemas need is loaded at the first event that has one. */
+export async function openAnswerSchema(asked: Asked, { schema }: EventOptions): Promise<Result<Asked>> {
+  const { openJsonSchema, openStandardSchema } = await import('../answer-schema/open-answer-schema.ts')
+  const prompt = withoutFormat(asked.prompt)
+  if (schema !== undefined)
+    return success({ ...asked, prompt, answerSchema: await openStandardSchema(schema) })
+  const answerSchema = await openJsonSchema(askedSchema(asked.event, asked.prompt) ?? {})
+  return answerSchema.ok ? success({ ...asked, prompt, answerSchema: answerSchema.value }) : answerSchema
+}
+
+/** What can be known of an event before it runs. */
+export type EventInspection = Readonly<Pick<TicketEvent, 'id' | 'model' | 'backend' | 'metadata'>> & {
+  readonly priority: number
+}
+
+/**
+ * Reads an event as `onEvent` would, without running it: for whoever accepts events now and runs them later.
+ * Failures: `invalid_input_format`, `missing_content_field`, `prompt_extraction_failed`.
+ */
+export function inspectEvent(value: unknown): Result<EventInspection> {
+  const asked = readAsked(value)
+  if (!asked.ok) return asked
+  const { id, model, backend, metadata, priority = 0 } = asked.value.event
+  return success({
+    priority,
+    ...(id === undefined ? {} : { id }),
+    ...(model === undefined ? {} : { model }),
+    ...(backend === undefined ? {} : { backend }),
+    ...(metadata === undefined ? {} : { metadata }),
+  })
+}
+
+/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
+function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {
+  return event.schema ?? ofResponseFormat(prompt.parameters)
+}
+
+function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
+  if (response_format?.type !== 'json_schema') return undefined
+  const { json_schema } = response_format
+  if (!isPlainObject(json_schema)) return undefined
+  return isPlainObject(json_schema.schema) ? json_schema.schema : undefined
+}
+
+/** The prompt of an event whose schema the desk looks after: the backend is told of it in the desk's way alone. */
+function withoutFormat(prompt: Prompt): Prompt {
+  const { response_format, ...parameters } = prompt.parameters
+  return response_format ? { ...prompt, parameters } : prompt
+}

@@ -1,8 +1,10 @@
 import type { AnswerSchema, Problem } from '../answer-schema/answer-schema.ts'
 import type { BackendError, BackendErrorKind } from '../contract/backend.ts'
+import { ABORTED, untilAborted } from '../contract/clock.ts'
 import type { Delta, EventOptions } from '../contract/dispatcher.ts'
-import type { Failure } from '../contract/failure.ts'
-import type { AttemptRecord, SchemaError } from '../contract/outcome.ts'
+import { type Failure, failure, type Result, success } from '../contract/failure.ts'
+import type { LogFields } from '../contract/logger.ts'
+import type { SchemaError } from '../contract/outcome.ts'
 import type { ContextPolicy, Prompt } from '../contract/prompt.ts'
 import type { EventTrace } from '../telemetry/trace.ts'
 
@@ -16,39 +18,97 @@ export interface Sink {
   partial(data: unknown): Promise<void> | undefined
 }
 
-/** One event on its way, from its acceptance to its outcome. */
-export interface Run {
+/** What is known of every event, one that cannot be read included. */
+export interface EventHead {
   readonly id: string
+  readonly metadata: Record<string, unknown> | undefined
+  readonly caller: string
+  /** Clock time, not wall time. */
+  readonly startedAt: number
+  /** For every line about the event: with its `event_id`, and its `trace_id` where there is one. */
+  readonly logFields: LogFields
+  /** Present where a tracer is registered. */
+  readonly trace: EventTrace | undefined
+}
+
+/** One event on its way, from its acceptance to its outcome. */
+export interface Run extends EventHead {
   readonly prompt: Prompt
   readonly model: string | undefined
   readonly backend: string | undefined
   /** What the answer must match. */
   readonly answerSchema: AnswerSchema | undefined
-  readonly metadata: Record<string, unknown> | undefined
   readonly contextPolicy: ContextPolicy
   /** The prompt is to be continued, not answered. */
   readonly continues: boolean
   readonly priority: number
-  readonly caller: string
-  readonly headers: Readonly<Record<string, string>> | undefined
-  readonly traceOptions: EventOptions['trace']
-  /** With the `trace_id`, where there is one. */
-  logFields: Readonly<Record<string, unknown>> | undefined
-  /** Present where a tracer is registered. */
-  trace: EventTrace | undefined
-  /** Names of the backends that may answer it, once that is known. */
-  allowed: readonly string[]
-  /** Clock time, not wall time. */
-  readonly startedAt: number
+  readonly headers: EventOptions['headers']
   readonly deadlineAt: number
-  /** Aborted with a `Failure` when the event must end now: deadline, cancel, shutdown. */
-  readonly control: AbortController
+  readonly cancellation: Cancellation
   readonly sink: Sink | undefined
-  readonly beforeCall: EventOptions['beforeCall'] | undefined
-  readonly attempts: AttemptRecord[]
+  readonly beforeCall: EventOptions['beforeCall']
   readonly work: Work
-  /** Milliseconds in the line, so far. */
-  waitedMs: number
+}
+
+/**
+ * Ends a run from outside: at its deadline, for its caller, or because the desk closes. The first reason counts, and
+ * stands here beside the signal, with its type.
+ */
+export class Cancellation {
+  readonly #control = new AbortController()
+  #reason: Failure | undefined
+
+  get signal(): AbortSignal {
+    return this.#control.signal
+  }
+
+  get isCancelled(): boolean {
+    return this.#reason !== undefined
+  }
+
+  /** Why. To be asked only once it is cancelled. */
+  get reason(): Failure {
+    if (!this.#reason) throw new Error('A run that goes on was asked why it has ended.')
+    return this.#reason
+  }
+
+  cancel(reason: Failure): void {
+    if (this.#reason) return
+    this.#reason = reason
+    this.#control.abort(reason)
+  }
+
+  /** Waits for the promise, or fails with the reason. What an abandoned promise rejects with is dropped. */
+  async until<Value>(pending: Promise<Value>): Promise<Result<Value>> {
+    const value = await untilAborted(pending, this.signal)
+    return value === ABORTED ? failure(this.reason) : success(value)
+  }
+}
+
+/** Who is in hand, and a promise for when nobody is. */
+export interface InFlight<Member> extends Iterable<Member> {
+  add(member: Member): void
+  remove(member: Member): void
+  /** Resolves as soon as nobody is left. */
+  empty(): Promise<void>
+}
+
+export function createInFlight<Member>(): InFlight<Member> {
+  const members = new Set<Member>()
+  let listeners: (() => void)[] = []
+  return {
+    add: (member) => void members.add(member),
+    remove(member) {
+      if (!members.delete(member) || members.size > 0) return
+      for (const listener of listeners) listener()
+      listeners = []
+    },
+    empty() {
+      if (members.size === 0) return Promise.resolve()
+      return new Promise((resolve) => listeners.push(resolve))
+    },
+    [Symbol.iterator]: () => members.values(),
+  }
 }
 
 /** A failure with the text that had come. */
@@ -56,9 +116,6 @@ export interface RunFailure extends Failure {
   readonly partial?: string | undefined
   readonly schema?: { repairs: number; errors: SchemaError[] }
 }
-
-/** Why the run was ended from outside. */
-export const endedBecause = (run: Run): Failure => run.control.signal.reason as Failure
 
 /**
  * A UUID version 7 (RFC 9562): 48 bits of time, then chance, so that ids sort by their time. Not a secret.

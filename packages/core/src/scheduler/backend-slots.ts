@@ -1,11 +1,12 @@
 import { type Backend, BackendError, type BackendState } from '../contract/backend.ts'
-import { ABORTED, untilAborted } from '../contract/clock.ts'
+import { ABORTED, type Clock, untilAborted, withTimeout } from '../contract/clock.ts'
 import type { BackendHealth, BackendReport } from '../contract/dispatcher.ts'
 import type { Logger } from '../contract/logger.ts'
 import type { BackendEntry, ResolvedOptions } from '../contract/options.ts'
 import type { Usage } from '../contract/outcome.ts'
 import type { Work } from '../event/run.ts'
 import {
+  type Admission,
   admits,
   type BackendStateName,
   type BackendStatus,
@@ -13,35 +14,12 @@ import {
   isOnTrial,
   isOpen,
   onProbe,
+  onTrialStarted,
   stateAt,
 } from './backend-state.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
 import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
-
-/** One backend at the desk: its slots, its retry budget, and what is known of it. */
-export interface BackendSlots extends RoutableBackend {
-  readonly backend: Backend
-  readonly slots: Slots
-  readonly budget: RetryBudget
-  status: BackendStatus
-  /** What the last successful probe said. */
-  seen: BackendState | undefined
-  stateName(): BackendStateName
-  /** Whether an event may be sent there: breaker, loading and busy holds, not slots. */
-  admits(): 'yes' | 'trial' | 'no'
-  /** Its breaker is open and nobody is trying it. */
-  isShut(): boolean
-  change(status: BackendStatus): void
-  /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
-  look(maxAgeMs: number): Promise<void>
-  /** Learns from a whole answer. */
-  finished(sample: CallSample): void
-  /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
-  workMs(work: Work): number | undefined
-  health(): BackendHealth
-  report(): BackendReport
-}
 
 /** What a whole answer took. */
 export interface CallSample {
@@ -55,152 +33,215 @@ export interface CallSample {
 /** Weight of the newest answer in the average. */
 const LATENCY_WEIGHT = 0.3
 
-export function createBackendSlots(
-  entry: Required<BackendEntry>,
-  { clock, logger, tuning }: ResolvedOptions,
-  onChange: () => void,
-): BackendSlots {
-  const { backend } = entry
-  const slots = createSlots(entry.concurrency)
-  const aliases = Object.keys(entry.aliases)
-  let lookedAt = Number.NEGATIVE_INFINITY
-  let looking: Promise<void> | undefined
-  let problem: string | undefined
-  let latencyMs: number | undefined
-  let speed = unknownSpeed
+/** One backend at the desk: its slots, its retry budget, and what is known of it. */
+export class BackendSlots implements RoutableBackend {
+  readonly backend: Backend
+  readonly aliases: Readonly<Record<string, string>>
+  readonly budget: RetryBudget
+  readonly #slots: Slots
+  readonly #options: ResolvedOptions
+  readonly #onChange: () => void
+  #status: BackendStatus
+  #reported: BackendState | undefined
+  #probedAt = Number.NEGATIVE_INFINITY
+  #probing: Promise<void> | undefined
+  #problem: string | undefined
+  #latencyMs: number | undefined
+  #speed = unknownSpeed
 
-  async function look(): Promise<void> {
-    const found = await probe(backend, clock, tuning.probeTimeoutMs)
-    lookedAt = clock.now()
-    problem = found instanceof BackendError ? found.message : undefined
-    if (!(found instanceof BackendError)) backendSlots.seen = found
-    backendSlots.change(onProbe(backendSlots.status, lookedAt, found))
-  }
-
-  const backendSlots: BackendSlots = {
-    backend,
-    name: backend.name,
-    aliases: entry.aliases,
-    slots,
-    get models() {
-      return backendSlots.seen?.models ?? []
-    },
-    get probed() {
-      return lookedAt !== Number.NEGATIVE_INFINITY
-    },
-    get inFlight() {
-      return slots.inFlight
-    },
-    get concurrency() {
-      return slots.concurrency
-    },
-    get recentLatencyMs() {
-      return latencyMs
-    },
-    budget: createRetryBudget({
+  /** `onChange` is called after everything that may let in somebody who waits. */
+  constructor(entry: Required<BackendEntry>, options: ResolvedOptions, onChange: () => void) {
+    const { tuning } = options
+    this.backend = entry.backend
+    this.aliases = entry.aliases
+    this.#slots = createSlots(entry.concurrency)
+    this.#options = options
+    this.#onChange = onChange
+    this.budget = createRetryBudget({
       windowMs: tuning.retryBudgetWindowMs,
       share: tuning.retryBudgetRatio,
       floor: tuning.retryBudgetFloor,
-    }),
-    status: initialStatus({
+    })
+    this.#status = initialStatus({
       failuresToOpen: tuning.breakerFailures,
       openMs: tuning.breakerOpenMs,
       maxOpenMs: tuning.breakerMaxOpenMs,
       loadingGraceMs: tuning.loadingGraceMs,
-    }),
-    seen: undefined,
-    stateName: () => stateAt(backendSlots.status, clock.now(), slots),
-    admits: () => admits(backendSlots.status, clock.now()),
-    isShut: () =>
-      isOpen(backendSlots.status) &&
-      !isOnTrial(backendSlots.status) &&
-      backendSlots.stateName() !== 'loading',
-    change(status) {
-      const before = backendSlots.stateName()
-      backendSlots.status = status
-      sayChange(logger, backend.name, before, backendSlots.stateName())
-      onChange()
-    },
-    look(maxAgeMs) {
-      if (looking) return looking
-      if (clock.now() - lookedAt < maxAgeMs) return Promise.resolve()
-      looking = look().finally(() => {
-        looking = undefined
-      })
-      return looking
-    },
-    finished({ usage, durationMs, firstTokenMs, maxTokens }) {
-      if (usage) {
-        speed = learnFromCall(speed, {
-          promptTokens: usage.prompt_tokens,
-          completionTokens: usage.completion_tokens,
-          durationMs,
-          maxTokens,
-          ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
-        })
-      }
-      const before = latencyMs ?? durationMs
-      latencyMs = before + LATENCY_WEIGHT * (durationMs - before)
-    },
-    workMs: ({ promptTokens, maxTokens }) => estimateMs(speed, { promptTokens, maxTokens }),
-    health() {
-      const { seen } = backendSlots
-      return {
-        name: backend.name,
-        state: backendSlots.stateName(),
-        models: [...(seen?.models ?? [])],
-        ...(aliases.length === 0 ? {} : { aliases }),
-        ...(seen?.contextLength === undefined ? {} : { context_length: seen.contextLength }),
-        ...(seen?.version === undefined ? {} : { version: seen.version }),
-        concurrency: slots.concurrency,
-        in_flight: slots.inFlight,
-        ...(problem === undefined ? {} : { details: problem }),
-      }
-    },
-    report() {
-      const speeds = tokenTimes(speed)
-      return {
-        ...backendSlots.health(),
-        breaker: isOnTrial(backendSlots.status) ? 'trial' : isOpen(backendSlots.status) ? 'open' : 'closed',
-        repeats_left: backendSlots.budget.left(clock.now()),
-        ...(latencyMs === undefined ? {} : { latency_ms: Math.round(latencyMs) }),
-        ...(speeds && {
-          prompt_tokens_per_second: perSecond(speeds.readMs),
-          completion_tokens_per_second: perSecond(speeds.writtenMs),
-        }),
-      }
-    },
+    })
   }
-  return backendSlots
+
+  get name(): string {
+    return this.backend.name
+  }
+
+  get inFlight(): number {
+    return this.#slots.inFlight
+  }
+
+  get concurrency(): number {
+    return this.#slots.concurrency
+  }
+
+  get isFree(): boolean {
+    return this.inFlight < this.concurrency
+  }
+
+  get status(): BackendStatus {
+    return this.#status
+  }
+
+  /** What the last successful probe said. */
+  get reported(): BackendState | undefined {
+    return this.#reported
+  }
+
+  get models(): readonly string[] {
+    return this.#reported?.models ?? []
+  }
+
+  get probed(): boolean {
+    return this.#probedAt !== Number.NEGATIVE_INFINITY
+  }
+
+  get recentLatencyMs(): number | undefined {
+    return this.#latencyMs
+  }
+
+  stateName(): BackendStateName {
+    return stateAt(this.#status, this.#options.clock.now(), this.#slots)
+  }
+
+  /** Whether an event may be sent there: breaker, loading and busy holds, not slots. */
+  admits(): Admission {
+    return admits(this.#status, this.#options.clock.now())
+  }
+
+  /** Its breaker is open and nobody is trying it. */
+  isShut(): boolean {
+    return isOpen(this.#status) && !isOnTrial(this.#status) && this.stateName() !== 'loading'
+  }
+
+  /** How many events would be let in now. A backend on trial takes one. */
+  freeSlots(): number {
+    const admission = this.admits()
+    if (admission === 'yes') return this.concurrency - this.inFlight
+    return admission === 'trial' && this.inFlight === 0 ? 1 : 0
+  }
+
+  /** Takes a slot. `isTrial`: its event finds out whether a backend that was shut is back; no other is let in meanwhile. */
+  take(): { readonly isTrial: boolean } {
+    const isTrial = this.admits() !== 'yes'
+    this.#slots.take()
+    if (isTrial) this.#status = onTrialStarted(this.#status)
+    return { isTrial }
+  }
+
+  release(): void {
+    this.#slots.release()
+  }
+
+  change(status: BackendStatus): void {
+    const before = this.stateName()
+    this.#status = status
+    logChange(this.#options.logger, this.name, { before, after: this.stateName() })
+    this.#onChange()
+  }
+
+  /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
+  probe(maxAgeMs: number): Promise<void> {
+    if (this.#probing) return this.#probing
+    if (this.#options.clock.now() - this.#probedAt < maxAgeMs) return Promise.resolve()
+    this.#probing = this.#probeNow().finally(() => {
+      this.#probing = undefined
+    })
+    return this.#probing
+  }
+
+  async #probeNow(): Promise<void> {
+    const { clock, tuning } = this.#options
+    const found = await probe(this.backend, clock, tuning.probeTimeoutMs)
+    this.#probedAt = clock.now()
+    this.#problem = found instanceof BackendError ? found.message : undefined
+    if (!(found instanceof BackendError)) this.#reported = found
+    this.change(onProbe(this.#status, this.#probedAt, found))
+  }
+
+  /** Learns from a whole answer. */
+  learn({ usage, durationMs, firstTokenMs, maxTokens }: CallSample): void {
+    if (usage) {
+      this.#speed = learnFromCall(this.#speed, {
+        promptTokens: usage.prompt_tokens,
+        completionTokens: usage.completion_tokens,
+        durationMs,
+        maxTokens,
+        ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+      })
+    }
+    const before = this.#latencyMs ?? durationMs
+    this.#latencyMs = before + LATENCY_WEIGHT * (durationMs - before)
+  }
+
+  /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
+  workMs(work: Work): number | undefined {
+    return estimateMs(this.#speed, work)
+  }
+
+  health(): BackendHealth {
+    const aliases = Object.keys(this.aliases)
+    const { contextLength, version } = this.#reported ?? {}
+    return {
+      name: this.name,
+      state: this.stateName(),
+      models: [...this.models],
+      ...(aliases.length === 0 ? {} : { aliases }),
+      ...(contextLength === undefined ? {} : { context_length: contextLength }),
+      ...(version === undefined ? {} : { version }),
+      concurrency: this.concurrency,
+      in_flight: this.inFlight,
+      ...(this.#problem === undefined ? {} : { details: this.#problem }),
+    }
+  }
+
+  report(): BackendReport {
+    const speeds = tokenTimes(this.#speed)
+    return {
+      ...this.health(),
+      breaker: isOnTrial(this.#status) ? 'trial' : isOpen(this.#status) ? 'open' : 'closed',
+      repeats_left: this.budget.left(this.#options.clock.now()),
+      ...(this.#latencyMs === undefined ? {} : { latency_ms: Math.round(this.#latencyMs) }),
+      ...(speeds && {
+        prompt_tokens_per_second: perSecond(speeds.readMs),
+        completion_tokens_per_second: perSecond(speeds.writtenMs),
+      }),
+    }
+  }
 }
 
 const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10
 
 /** What the backend says of itself, or why it does not. Never throws: every way of failing is an answer here. */
-async function probe(
-  backend: Backend,
-  clock: ResolvedOptions['clock'],
-  timeoutMs: number,
-): Promise<BackendState | BackendError> {
-  const control = new AbortController()
-  const timer = clock.setTimer(() => control.abort(), timeoutMs)
+function probe(backend: Backend, clock: Clock, timeoutMs: number): Promise<BackendState | BackendError> {
   const silent = () =>
     new BackendError('dead', `${backend.name} did not say how it is within ${timeoutMs} ms.`)
-  try {
-    // An adapter that does not obey its signal must not blind the desk.
-    const state = await untilAborted(backend.probe(control.signal), control.signal)
-    return state === ABORTED ? silent() : state
-  } catch (error) {
-    if (control.signal.aborted) return silent()
-    if (error instanceof BackendError) return error
-    return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
-  } finally {
-    timer.cancel()
-  }
+  return withTimeout(clock, { timeoutMs }, async (signal) => {
+    try {
+      // An adapter that does not obey its signal must not blind the desk.
+      const state = await untilAborted(backend.probe(signal), signal)
+      return state === ABORTED ? silent() : state
+    } catch (error) {
+      if (signal.aborted) return silent()
+      if (error instanceof BackendError) return error
+      return new BackendError('wrong_shape', `${backend.name} could not be probed.`, { cause: error })
+    }
+  })
 }
 
 /** Busy and ready alternate with every event; only what an operator would act on is told. */
-function sayChange(logger: Logger, backend: string, before: BackendStateName, after: BackendStateName): void {
+function logChange(
+  logger: Logger,
+  backend: string,
+  { before, after }: { before: BackendStateName; after: BackendStateName },
+): void {
   if (before === after) return
   if (after === 'down' || after === 'stuck' || after === 'loading') {
     logger.warn(`backend is ${after}`, { backend })

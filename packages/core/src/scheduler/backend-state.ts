@@ -220,22 +220,6 @@ export const isOpen = ({ breaker }: BackendStatus): boolean => breaker.kind === 
 export const isOnTrial = ({ breaker }: BackendStatus): boolean =>
   breaker.kind === 'open' && breaker.trialRunning
 
-/** The time at which `no` ends by itself, on the clock of `now`; undefined: nothing but news changes the answer. */
-export function retryAt(status: BackendStatus): number | undefined {
-  const { contact, breaker } = status
-  const ends: number[] = []
-  if (breaker.kind === 'open') ends.push(breaker.until)
-  const graceEnd = loadingUntil(status)
-  if (graceEnd !== undefined) ends.push(graceEnd)
-  if (contact.kind === 'answering' && contact.refusedUntil > 0) ends.push(contact.refusedUntil)
-  return ends.length > 0 ? Math.max(...ends) : undefined
-}
-
-function isLoading(status: BackendStatus, now: number): boolean {
-  const until = loadingUntil(status)
-  return until !== undefined && now < until
-}
-
-function loadingUntil({ contact, heardAt, options }: BackendStatus): number | undefined {
-  return contact.kind === 'refusing' && heardAt !== undefined ? heardAt + options.loadingGraceMs : undefined
+function isLoading({ contact, heardAt, options }: BackendStatus, now: number): boolean {
+  return contact.kind === 'refusing' && heardAt !== undefined && now < heardAt + options.loadingGraceMs
 }

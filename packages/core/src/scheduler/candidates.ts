@@ -1,11 +1,18 @@
 import type { Endpoint } from '../contract/backend.ts'
-import { untilAborted } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Prompt } from '../contract/prompt.ts'
-import { endedBecause, type Run } from '../event/run.ts'
+import type { Cancellation } from '../event/run.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import { route } from './route.ts'
+
+/** What decides which backends may answer an event. */
+export interface RoutedEvent {
+  readonly prompt: Prompt
+  readonly model: string | undefined
+  readonly backend: string | undefined
+  readonly cancellation: Cancellation
+}
 
 /** The backends that may answer an event. */
 export interface Choice {
@@ -14,46 +21,42 @@ export interface Choice {
   readonly best: readonly BackendSlots[]
 }
 
-interface ChooserContext extends Pick<ResolvedOptions, 'clock' | 'tuning'> {
-  readonly allBackendSlots: readonly BackendSlots[]
+/**
+ * By the names in an event, and by what its prompt holds. A promise only where there is a choice: most desks have one
+ * backend, and there any name is taken.
+ */
+export function chooseBackends(
+  event: RoutedEvent,
+  backends: readonly BackendSlots[],
+  options: ResolvedOptions,
+): Result<Choice> | Promise<Result<Choice>> {
+  if (backends.length > 1 || event.backend !== undefined) return chooseByName(event, backends, options)
+  return narrow({ allowed: backends, best: backends }, event.prompt)
 }
 
-/**
- * By the names in an event, and by what its prompt holds; notes on the run what it may use. A promise only where there is a
- * choice: most desks have one backend, and there any name is taken.
- */
-export function createChooser({ allBackendSlots, clock, tuning }: ChooserContext) {
-  const named = (names: readonly string[]) =>
-    names.flatMap((name) => allBackendSlots.find((backendSlots) => backendSlots.name === name) ?? [])
-  const everybody: Choice = { allowed: allBackendSlots, best: allBackendSlots }
-
-  async function chooseByName(run: Run): Promise<Result<Choice>> {
-    const look = () => route({ backends: allBackendSlots, event: run, now: clock.now() })
-    let routed = look()
-    if (routed.ok && routed.value.kind === 'needs_probe') {
-      const looks = named(routed.value.backends).map((backendSlots) =>
-        backendSlots.look(tuning.probeTimeoutMs),
-      )
-      await untilAborted(Promise.all(looks), run.control.signal)
-      if (run.control.signal.aborted) return failure(endedBecause(run))
-      routed = look()
-    }
-    if (!routed.ok) return routed
-    if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
-    const { allowed, candidates } = routed.value
-    return narrow(run, { allowed: named(allowed), best: named(candidates.map(({ name }) => name)) })
+async function chooseByName(
+  event: RoutedEvent,
+  backends: readonly BackendSlots[],
+  { clock, tuning }: ResolvedOptions,
+): Promise<Result<Choice>> {
+  let routed = route({ backends, event, now: clock.now() })
+  if (routed.ok && routed.value.kind === 'needs_probe') {
+    const probes = routed.value.backends.map((slots) => slots.probe(tuning.probeTimeoutMs))
+    const probed = await event.cancellation.until(Promise.all(probes))
+    if (!probed.ok) return probed
+    routed = route({ backends, event, now: clock.now() })
   }
-
-  return (run: Run): Result<Choice> | Promise<Result<Choice>> =>
-    allBackendSlots.length === 1 && run.backend === undefined ? narrow(run, everybody) : chooseByName(run)
+  if (!routed.ok) return routed
+  if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
+  const { allowed, candidates } = routed.value
+  return narrow({ allowed, best: candidates }, event.prompt)
 }
 
 /** Without those that cannot carry what the prompt holds. */
-function narrow(run: Run, { allowed, best }: Choice): Result<Choice> {
+function narrow({ allowed, best }: Choice, prompt: Prompt): Result<Choice> {
   const isAble = ({ backend }: BackendSlots) =>
-    backend.endpoints.some((endpoint) => canCarry(endpoint, run.prompt))
+    backend.endpoints.some((endpoint) => canCarry(endpoint, prompt))
   const able = allowed.filter(isAble)
-  run.allowed = able.map(({ name }) => name)
   if (able.length === 0) return failure(CANNOT_CARRY)
   return success({ allowed: able, best: best === allowed ? able : best.filter(isAble) })
 }

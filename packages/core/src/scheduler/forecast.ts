@@ -1,81 +1,76 @@
 import type { Clock } from '../contract/clock.ts'
 import type { Failure } from '../contract/failure.ts'
-import type { Run } from '../event/run.ts'
+import type { Work } from '../event/run.ts'
 import type { BackendSlots } from './backend-slots.ts'
-import type { Line, Waiter } from './waiting-line.ts'
+import type { Waiter, WaitingLine } from './waiting-line.ts'
 
-export type ForecastWaiter = Waiter & { readonly run: Run }
+/** One that waits, or would: with its work, and the backends behind the names. */
+export interface ForecastWaiter extends Waiter {
+  readonly work: Work
+  readonly allowed: readonly BackendSlots[]
+}
 
 /** A slot in use. */
 export interface TakenSlot {
-  readonly backendSlots: BackendSlots
-  readonly run: Run
+  readonly slots: BackendSlots
+  readonly work: Work
   readonly startedAt: number
 }
 
 /** Says when a waiter is likely to start, by the speeds learned. Silent before a speed is learned. */
 export interface Forecast {
   /** A deadline that cannot be met is refused at once, instead of costing GPU time in vain. */
-  refusal(waiter: ForecastWaiter, allowed: readonly BackendSlots[]): Failure | undefined
-  /** When the waiter is likely to start, in milliseconds from now. */
-  startsInMs(waiter: ForecastWaiter, allowed: readonly BackendSlots[]): number | undefined
+  refusal(waiter: ForecastWaiter, deadlineAt: number): Failure | undefined
   /** When an ordinary event that came now would start, in milliseconds. */
   newcomerStartsInMs(allowed: readonly BackendSlots[]): number | undefined
   /** What to tell whom a full line turns away, in milliseconds. */
   fullLineRetryMs(allowed: readonly BackendSlots[]): number
 }
 
-export function createForecast(scheduler: {
-  readonly line: Pick<Line<ForecastWaiter>, 'ahead' | 'waiting'>
+export function createForecast({
+  line,
+  taken,
+  clock,
+}: {
+  readonly line: Pick<WaitingLine<ForecastWaiter>, 'ahead' | 'waiting'>
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
-  named(names: readonly string[]): readonly BackendSlots[]
 }): Forecast {
-  const { clock } = scheduler
-  const workMs = (allowed: readonly BackendSlots[], { work }: Run) =>
-    shortest(allowed.map((backendSlots) => backendSlots.workMs(work)))
+  const workMs = (allowed: readonly BackendSlots[], work: Work) =>
+    shortest(allowed.map((slots) => slots.workMs(work)))
 
   /** What is left to do in each slot of these backends; undefined where nobody can tell. */
   function slotTimes(allowed: readonly BackendSlots[]): (number | undefined)[] {
     const times: (number | undefined)[] = []
-    for (const { backendSlots, run, startedAt } of scheduler.taken) {
-      if (!allowed.includes(backendSlots)) continue
-      const inAll = backendSlots.workMs(run.work)
+    for (const { slots, work, startedAt } of taken) {
+      if (!allowed.includes(slots)) continue
+      const inAll = slots.workMs(work)
       times.push(inAll === undefined ? undefined : Math.max(0, startedAt + inAll - clock.now()))
     }
-    for (const { slots } of allowed) {
-      for (let free = slots.inFlight; free < slots.concurrency; free++) times.push(0)
+    for (const { inFlight, concurrency } of allowed) {
+      for (let free = inFlight; free < concurrency; free++) times.push(0)
     }
     return times
   }
 
-  const hasFreeSlot = (allowed: readonly BackendSlots[]) =>
-    allowed.some(({ inFlight, concurrency }) => inFlight < concurrency)
-
-  const starts: Forecast['startsInMs'] = (waiter, allowed) => {
-    if (hasFreeSlot(allowed)) return 0
-    const ahead = scheduler.line
-      .ahead(waiter, clock.now())
-      .map(({ backends, run }) => workMs(scheduler.named(backends), run))
-    return startsInMs({ slots: slotTimes(allowed), ahead })
+  function startsAfter(
+    ahead: () => readonly ForecastWaiter[],
+    allowed: readonly BackendSlots[],
+  ): number | undefined {
+    if (allowed.some(({ isFree }) => isFree)) return 0
+    const works = ahead().map((waiter) => workMs(waiter.allowed, waiter.work))
+    return startsInMs({ slots: slotTimes(allowed), ahead: works })
   }
 
   return {
-    startsInMs: starts,
-    newcomerStartsInMs(allowed) {
-      if (hasFreeSlot(allowed)) return 0
-      const ahead = scheduler.line
-        .waiting()
-        .map(({ backends, run }) => workMs(scheduler.named(backends), run))
-      return startsInMs({ slots: slotTimes(allowed), ahead })
-    },
-    refusal(waiter, allowed) {
-      const inAll = workMs(allowed, waiter.run)
+    newcomerStartsInMs: (allowed) => startsAfter(() => line.waiting(), allowed),
+    refusal(waiter, deadlineAt) {
+      const inAll = workMs(waiter.allowed, waiter.work)
       if (inAll === undefined) return undefined
       const retryAfterMs = refusalMs({
-        startsMs: starts(waiter, allowed),
+        startsMs: startsAfter(() => line.ahead(waiter, clock.now()), waiter.allowed),
         workMs: inAll,
-        timeLeftMs: waiter.run.deadlineAt - clock.now(),
+        timeLeftMs: deadlineAt - clock.now(),
       })
       return retryAfterMs === undefined ? undefined : { ...TOO_LATE, retryAfterMs }
     },

@@ -1,9 +1,8 @@
 import type { Backend } from '../contract/backend.ts'
 import type { Clock } from '../contract/clock.ts'
-import type { FailureCode } from '../contract/failure.ts'
+import type { Failure, FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { CallFailure } from '../event/run.ts'
-import { endedBecause, type Run } from '../event/run.ts'
 import type { BackendSlots, CallSample } from './backend-slots.ts'
 import {
   type BackendStatus,
@@ -12,7 +11,6 @@ import {
   onCallFailed,
   onEventEnded,
   onStuck,
-  onTrialStarted,
   onUnstuck,
 } from './backend-state.ts'
 import { modelOn } from './route.ts'
@@ -20,11 +18,18 @@ import { modelOn } from './route.ts'
 /** How an event leaves the backend that it called. */
 export type Leaving =
   | { readonly type: 'answered'; readonly sample: CallSample }
-  | { readonly type: 'failed'; readonly failure: CallFailure }
+  | { readonly type: 'failed'; readonly failure: Failure }
   /** Nothing was sent. */
   | { readonly type: 'unused' }
   /** `settled`: when the backend has stopped. The slot is taken until then. */
-  | { readonly type: 'aborted'; readonly settled: Promise<void> }
+  | { readonly type: 'aborted'; readonly reason: Failure; readonly settled: Promise<void> }
+
+/** Backends to go on to. */
+export interface Alternatives {
+  readonly exist: boolean
+  /** One of them is known to answer, or was never asked. */
+  readonly areReady: boolean
+}
 
 /** A slot of a backend, taken by one event. */
 export interface Lease {
@@ -37,74 +42,82 @@ export interface Lease {
   /** A call has failed; what follows is not decided yet. */
   failed(failure: CallFailure): void
   leave(leaving: Leaving): void
+  /** Other backends that may answer the event, without those tried already. */
+  alternatives(tried: ReadonlySet<string>): Alternatives
   /** Tokens that the backend holds; asks it where that is not known yet. */
   contextLength(): Promise<number | undefined>
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
-  modelFor(model: string | undefined): string | undefined
+  modelFor(model: string): string | undefined
 }
 
-interface LeaseContext extends Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'> {
-  readonly backendSlots: BackendSlots
-  readonly run: Run
+interface LeaseContext {
+  readonly slots: BackendSlots
+  /** All backends that may answer the event. */
+  readonly allowed: readonly BackendSlots[]
+  readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'>
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
-export function openLease(
-  { backendSlots, run, clock, tuning, observer }: LeaseContext,
-  onFree: () => void,
-): Lease {
-  const isTrial = backendSlots.admits() !== 'yes'
-  backendSlots.slots.take()
-  if (isTrial) backendSlots.change(onTrialStarted(backendSlots.status))
+export function openLease({ slots, allowed, options }: LeaseContext, onFree: () => void): Lease {
+  const { clock, tuning, observer } = options
+  const { isTrial } = slots.take()
   const free = (code: FailureCode | undefined) => {
-    backendSlots.slots.release()
+    slots.release()
     onFree()
-    backendSlots.change(onEventEnded(backendSlots.status, clock.now(), { code, trial: isTrial }))
+    slots.change(onEventEnded(slots.status, clock.now(), { code, trial: isTrial }))
   }
   return {
-    backend: backendSlots.backend,
-    isLoading: () => backendSlots.stateName() === 'loading',
-    mayRepeat: () => !backendSlots.budget.spent(clock.now()),
-    countCall: () => backendSlots.budget.recordCall(clock.now()),
-    countRepeat: () => void backendSlots.budget.tryRepeat(clock.now()),
+    backend: slots.backend,
+    isLoading: () => slots.stateName() === 'loading',
+    mayRepeat: () => !slots.budget.spent(clock.now()),
+    countCall: () => slots.budget.recordCall(clock.now()),
+    countRepeat: () => void slots.budget.tryRepeat(clock.now()),
+    alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
     async contextLength() {
-      // One that was away when it was looked at may be back: it is asked again, but not by every event.
-      if (!backendSlots.seen) await backendSlots.look(tuning.probeIntervalMs)
-      return backendSlots.seen?.contextLength
+      // One that was away when it was probed may be back: it is asked again, but not by every event.
+      if (!slots.reported) await slots.probe(tuning.probeIntervalMs)
+      return slots.reported?.contextLength
     },
-    modelFor: (model) => modelOn(backendSlots, model),
-    failed: (failed) => backendSlots.change(statusAfter(backendSlots.status, failed, clock.now())),
+    modelFor: (model) => modelOn(slots, model),
+    failed: (failed) => slots.change(statusAfter(slots.status, failed, clock.now())),
     leave(leaving) {
       if (leaving.type === 'answered') {
-        backendSlots.finished(leaving.sample)
+        slots.learn(leaving.sample)
         free(undefined)
       } else if (leaving.type === 'failed') free(leaving.failure.code)
       else if (leaving.type === 'unused') free('cancelled')
       else {
-        const hold = holdUntil({ backendSlots, clock, stuckAfterMs: tuning.stuckAfterMs }, leaving.settled)
         const since = clock.now()
-        void hold.then(() => {
-          observer?.abandonedCallStopped({ backend: backendSlots.name, afterMs: clock.now() - since })
-          free(endedBecause(run).code)
+        void holdUntil(leaving.settled, { slots, clock, stuckAfterMs: tuning.stuckAfterMs }).then(() => {
+          observer?.abandonedCallStopped({ backend: slots.name, afterMs: clock.now() - since })
+          free(leaving.reason.code)
         })
       }
     },
   }
 }
 
+function describe(others: readonly BackendSlots[]): Alternatives {
+  const usable = others.filter((slots) => !slots.isShut() || slots.admits() !== 'no')
+  return { exist: usable.length > 0, areReady: usable.some((slots) => isReady(slots)) }
+}
+
+/** Not known to be away: one that was never asked is worth a call before a dead one is asked again. */
+const isReady = (slots: BackendSlots) => ['ready', 'busy', 'unknown'].includes(slots.stateName())
+
 /** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
 async function holdUntil(
-  { backendSlots, clock, stuckAfterMs }: { backendSlots: BackendSlots; clock: Clock; stuckAfterMs: number },
   settled: Promise<void>,
+  { slots, clock, stuckAfterMs }: { slots: BackendSlots; clock: Clock; stuckAfterMs: number },
 ): Promise<void> {
   let isStuck = false
   const timer = clock.setTimer(() => {
     isStuck = true
-    backendSlots.change(onStuck(backendSlots.status))
+    slots.change(onStuck(slots.status))
   }, stuckAfterMs)
   await settled
   timer.cancel()
-  if (isStuck) backendSlots.change(onUnstuck(backendSlots.status))
+  if (isStuck) slots.change(onUnstuck(slots.status))
 }
 
 function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {

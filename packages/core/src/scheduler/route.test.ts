@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  admits,
   type BackendStatus,
   initialStatus,
   onAnswered,
@@ -29,13 +30,15 @@ const backend = (name: string, properties: Partial<RoutableBackend> = {}): Routa
   ...properties,
 })
 
-/** Names in order; `?` marks a trial, `…` one to wait for. */
+const namesOf = (backends: readonly RoutableBackend[]) => backends.map(({ name }) => name)
+
+/** Names in order; `?` marks one that takes an event as its trial, `…` one that takes none yet. */
 const ordered = (backends: RoutableBackend[], event: RouteRequest['event'] = {}, now = 100): string[] => {
   const routed = route({ backends, event, now })
   if (!routed.ok) return [routed.failure.code]
-  if (routed.value.kind === 'needs_probe') return ['probe', ...routed.value.backends]
+  if (routed.value.kind === 'needs_probe') return ['probe', ...namesOf(routed.value.backends)]
   const marks = { yes: '', trial: '?', no: '…' }
-  return routed.value.candidates.map(({ name, admission }) => name + marks[admission])
+  return routed.value.candidates.map(({ name, status }) => name + marks[admits(status, now)])
 }
 
 test('without names every backend is a candidate, also one that was never probed', () => {
@@ -133,8 +136,8 @@ test('an open backend is left out while another one is there', () => {
 
 test('if every candidate is open the next event is the trial, one for each backend', () => {
   const onTrial = onTrialStarted(open)
-  expect(ordered([backend('a', { status: open }), backend('b', { status: open })])).toEqual(['a?', 'b?'])
-  expect(ordered([backend('a', { status: onTrial }), backend('b', { status: open })])).toEqual(['b?'])
+  expect(ordered([backend('a', { status: open }), backend('b', { status: open })])).toEqual(['a…', 'b…'])
+  expect(ordered([backend('a', { status: onTrial }), backend('b', { status: open })])).toEqual(['b…'])
   expect(ordered([backend('a', { status: onTrial })])).toEqual([])
 })
 
@@ -210,14 +213,14 @@ test('candidates are among the allowed, each once, and the same question gets th
       }
       if (routed.value.kind === 'needs_probe') {
         const unprobed = backends.filter(({ probed }) => !probed)
-        expect(routed.value.backends).toEqual(unprobed.map(({ name }) => name))
+        expect(routed.value.backends).toEqual(unprobed)
         return
       }
-      const names = routed.value.candidates.map(({ name }) => name)
+      const names = namesOf(routed.value.candidates)
       expect(new Set(names).size).toBe(names.length)
-      expect(routed.value.allowed).toEqual(expect.arrayContaining(names))
+      expect(namesOf(routed.value.allowed)).toEqual(expect.arrayContaining(names))
       expect(routed.value.allowed.length).toBeGreaterThan(0)
-      if (event.backend !== undefined) expect(routed.value.allowed).toEqual([event.backend])
+      if (event.backend !== undefined) expect(namesOf(routed.value.allowed)).toEqual([event.backend])
     }),
   )
 })

@@ -1,5 +1,5 @@
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
-import { type Admission, admits, type BackendStatus, isOnTrial, isOpen, stateAt } from './backend-state.ts'
+import { admits, type BackendStatus, isOnTrial, isOpen, stateAt } from './backend-state.ts'
 
 /** What routing knows of a backend. */
 export interface RoutableBackend {
@@ -17,25 +17,22 @@ export interface RoutableBackend {
   readonly recentLatencyMs: number | undefined
 }
 
-/** A backend worth sending to, or waiting for (`no`: it loads or is busy), in order of preference. */
-export interface Candidate {
-  readonly name: string
-  readonly admission: Admission
-}
-
-export type Route =
+export type Route<B extends RoutableBackend = RoutableBackend> =
   | {
       readonly kind: 'candidates'
-      /** In order. None: every allowed backend is open and has its trial out; the event waits for any of `allowed`. */
-      readonly candidates: readonly Candidate[]
+      /**
+       * Worth sending to, or waiting for, in order of preference. None: every allowed backend is open and has its trial
+       * out; the event waits for any of `allowed`.
+       */
+      readonly candidates: readonly B[]
       /** All that the event's names allow, whatever their state: what a waiter waits for. */
-      readonly allowed: readonly string[]
+      readonly allowed: readonly B[]
     }
   /** No verdict before these have been probed. */
-  | { readonly kind: 'needs_probe'; readonly backends: readonly string[] }
+  | { readonly kind: 'needs_probe'; readonly backends: readonly B[] }
 
-export interface RouteRequest {
-  readonly backends: readonly RoutableBackend[]
+export interface RouteRequest<B extends RoutableBackend = RoutableBackend> {
+  readonly backends: readonly B[]
   readonly event: { readonly backend?: string | undefined; readonly model?: string | undefined }
   readonly now: number
 }
@@ -44,20 +41,18 @@ export interface RouteRequest {
  * Which backends may answer an event, best first. Pure; the same answer for the same arguments.
  * Failure: `not_found`, for a `backend` that is not configured or, where there is a choice, an unknown `model`.
  */
-export function route({ backends, event, now }: RouteRequest): Result<Route> {
+export function route<B extends RoutableBackend>({
+  backends,
+  event,
+  now,
+}: RouteRequest<B>): Result<Route<B>> {
   const named = backends.filter(({ name }) => event.backend === undefined || name === event.backend)
   if (named.length === 0) return failure(unknownBackend(backends))
   const found = event.model === undefined ? success(named) : serving(event.model, named, backends)
   if (!found.ok) return found
-  if ('needsProbe' in found.value) {
-    return success({ kind: 'needs_probe', backends: found.value.needsProbe.map(({ name }) => name) })
-  }
+  if ('needsProbe' in found.value) return success({ kind: 'needs_probe', backends: found.value.needsProbe })
   const allowed = found.value
-  return success({
-    kind: 'candidates',
-    candidates: inOrder(allowed, now),
-    allowed: allowed.map(({ name }) => name),
-  })
+  return success({ kind: 'candidates', candidates: inOrder(allowed, now), allowed })
 }
 
 /** What to call the model on this backend; undefined: whatever is loaded there. */
@@ -75,7 +70,11 @@ const bare = (model: string) => model.replace(/^koboldcpp\//, '')
 
 type Pool = readonly RoutableBackend[]
 
-function serving(model: string, named: Pool, all: Pool): Result<Pool | { readonly needsProbe: Pool }> {
+function serving<B extends RoutableBackend>(
+  model: string,
+  named: readonly B[],
+  all: readonly B[],
+): Result<readonly B[] | { readonly needsProbe: readonly B[] }> {
   if (bare(model) === 'default' || all.length === 1) return success(named)
   const matching = named.filter((backend) => namesOf(backend).includes(bare(model)))
   if (matching.length > 0) return success(matching)
@@ -103,19 +102,15 @@ function servedModels(all: Pool): Set<string> {
 }
 
 /** Best first; what cannot be used at all is left out. */
-function inOrder(allowed: Pool, now: number): Candidate[] {
+function inOrder<B extends RoutableBackend>(allowed: readonly B[], now: number): B[] {
   const ranked = allowed
-    .map((backend) => ({ backend, ...standing(backend, now) }))
+    .map((backend) => ({ backend, rank: rankOf(backend, now) }))
     .sort((one, other) => one.rank - other.rank || byLoad(one.backend, other.backend))
   const ready = ranked.some(({ rank }) => rank <= RANKS.busy)
   const useful = ranked.filter(({ rank }) => rank < RANKS.loading || (rank === RANKS.loading && !ready))
-  if (useful.length > 0) {
-    return useful.map(({ backend, admission }) => ({ name: backend.name, admission }))
-  }
+  if (useful.length > 0) return useful.map(({ backend }) => backend)
   // All are open: waiting for the pause to end would help nobody.
-  return ranked
-    .filter(({ backend }) => !isOnTrial(backend.status))
-    .map(({ backend }) => ({ name: backend.name, admission: 'trial' }))
+  return ranked.filter(({ backend }) => !isOnTrial(backend.status)).map(({ backend }) => backend)
 }
 
 /**
@@ -124,12 +119,11 @@ function inOrder(allowed: Pool, now: number): Candidate[] {
  */
 const RANKS = { ready: 0, busy: 1, unknown: 2, stuck: 3, trial: 4, down: 5, loading: 6, open: 7 } as const
 
-function standing(backend: RoutableBackend, now: number): { rank: number; admission: Admission } {
-  const admission = admits(backend.status, now)
+function rankOf(backend: RoutableBackend, now: number): number {
   const state = stateAt(backend.status, now, backend)
-  if (!isOpen(backend.status)) return { rank: RANKS[state], admission }
-  if (admission === 'trial') return { rank: RANKS.trial, admission }
-  return { rank: state === 'loading' ? RANKS.loading : RANKS.open, admission }
+  if (!isOpen(backend.status)) return RANKS[state]
+  if (admits(backend.status, now) === 'trial') return RANKS.trial
+  return state === 'loading' ? RANKS.loading : RANKS.open
 }
 
 /** Fewest in flight per slot, then lowest latency; one that was never measured gets its chance first. */

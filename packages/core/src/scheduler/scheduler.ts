@@ -2,206 +2,218 @@ import type { Timer } from '../contract/clock.ts'
 import type { DeskReport, LineReport } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import { endedBecause, type Run } from '../event/run.ts'
-import { type BackendSlots, createBackendSlots } from './backend-slots.ts'
-import { createChooser } from './candidates.ts'
-import { createForecast, etaSeconds, type ForecastWaiter, type TakenSlot } from './forecast.ts'
+import { createInFlight, type Work } from '../event/run.ts'
+import { BackendSlots } from './backend-slots.ts'
+import { chooseBackends, type RoutedEvent } from './candidates.ts'
+import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { type Lease, openLease } from './lease.ts'
-import { createLine } from './waiting-line.ts'
+import { WaitingLine } from './waiting-line.ts'
 
-/** Backends, their slots and the line before them. */
-export interface Scheduler {
-  readonly allBackendSlots: readonly BackendSlots[]
-  /** Events that wait for a slot. */
-  readonly waiting: number
-  report(): DeskReport
-  /** Waits for a slot of one of the backends that may answer, but not of one that was tried. */
-  takeLease(
-    run: Run,
-    how: { readonly tried: ReadonlySet<string>; readonly isReturning: boolean },
-  ): Promise<Result<Lease>>
-  /** Whether there are backends to go on to, and whether one of them is known to answer. */
-  others(run: Run, except: ReadonlySet<string>): { readonly exist: boolean; readonly ready: boolean }
-  /** Resolves when no slot is taken. */
-  idle(): Promise<void>
-  /** Stops looking after backends and closes them. */
-  close(): Promise<void>
+/** What the scheduler needs to know of an event. */
+export interface ScheduledEvent extends RoutedEvent {
+  readonly priority: number
+  readonly caller: string
+  readonly startedAt: number
+  readonly deadlineAt: number
+  readonly work: Work
 }
 
-type DeskWaiter = ForecastWaiter & { grant(backendSlots: BackendSlots): void }
+export interface LeaseRequest {
+  readonly event: ScheduledEvent
+  /** Names of backends that are not to be asked again. */
+  readonly tried: ReadonlySet<string>
+  /** The event was in hand already: it is not refused any more, and stands at the head of the line. */
+  readonly isReturning: boolean
+  /** Called once the event has a slot or a place in line. */
+  readonly onAdmitted?: (() => void) | undefined
+}
 
-export function createScheduler(options: ResolvedOptions): Scheduler {
-  const { clock, tuning, observer } = options
-  const line = createLine<DeskWaiter>({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
-  const allBackendSlots = options.backends.map((entry) => createBackendSlots(entry, options, serve))
-  const byName = new Map(allBackendSlots.map((backendSlots) => [backendSlots.name, backendSlots]))
-  const choose = createChooser({ allBackendSlots, clock, tuning })
-  const watchers = new Map<BackendSlots, Timer>()
-  const taken = new Set<TakenSlot>()
-  const forecast = createForecast({ line, taken, clock, named: (names) => named(names) })
-  let isServing = false
-  let whenIdle: (() => void)[] = []
+/** What came of a request, and how long it stood in line for that. */
+export interface Grant {
+  readonly lease: Result<Lease>
+  readonly waitedMs: number
+}
 
-  const isFree = ({ slots }: BackendSlots) => slots.inFlight < slots.concurrency
+interface QueuedEvent extends ForecastWaiter {
+  grant(slots: BackendSlots): void
+}
 
-  /** A shut backend takes nobody, unless all that the event may use are shut: then the event is the trial. */
-  const takes = (backendSlots: BackendSlots, allowed: readonly BackendSlots[]) =>
-    isFree(backendSlots) &&
-    (backendSlots.admits() !== 'no' || (backendSlots.isShut() && allowed.every((other) => other.isShut())))
+/** Backends, their slots and the line before them. */
+export class Scheduler {
+  readonly backends: readonly BackendSlots[]
+  readonly #options: ResolvedOptions
+  readonly #line: WaitingLine<QueuedEvent>
+  readonly #taken = createInFlight<TakenSlot>()
+  readonly #forecast: Forecast
+  readonly #watches = new Map<BackendSlots, Timer>()
 
-  /** Gives free slots to those who wait. Called after everything that may have changed who can be served. */
-  function serve(): void {
-    if (isServing) return
-    isServing = true
-    for (const backendSlots of allBackendSlots) {
-      for (let waiter = nextFor(backendSlots); waiter; waiter = nextFor(backendSlots))
-        waiter.grant(backendSlots)
-    }
-    isServing = false
-    for (const backendSlots of allBackendSlots) watch(backendSlots)
+  constructor(options: ResolvedOptions) {
+    const { clock, tuning } = options
+    this.#options = options
+    this.#line = new WaitingLine({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
+    this.#forecast = createForecast({ line: this.#line, taken: this.#taken, clock })
+    this.backends = options.backends.map((entry) => new BackendSlots(entry, options, () => this.#serve()))
   }
 
-  function nextFor(backendSlots: BackendSlots): DeskWaiter | undefined {
-    if (line.size === 0 || !isFree(backendSlots)) return undefined
-    if (backendSlots.admits() !== 'no') return line.next(backendSlots.name, clock.now())
-    const trial = line
+  /** Events that wait for a slot. */
+  get waiting(): number {
+    return this.#line.size
+  }
+
+  /** Waits for a slot of one of the backends that may answer, but not of one that was tried. */
+  async take(request: LeaseRequest): Promise<Grant> {
+    const { event, tried, isReturning } = request
+    const { cancellation } = event
+    if (cancellation.isCancelled) return refused(cancellation.reason)
+    const choosing = chooseBackends(event, this.backends, this.#options)
+    const chosen = choosing instanceof Promise ? await choosing : choosing
+    if (cancellation.isCancelled) return refused(cancellation.reason)
+    if (!chosen.ok) return refused(chosen.failure)
+    const { allowed, best } = chosen.value
+    const isLeft = ({ name }: BackendSlots) => !tried.has(name)
+    const left = allowed.filter(isLeft)
+    if (left.length === 0) return refused(NOBODY_LEFT)
+    const waiter = toWaiter(event, left)
+    const tooLate = isReturning ? undefined : this.#forecast.refusal(waiter, event.deadlineAt)
+    if (tooLate) return refused(tooLate)
+    this.#serve()
+    this.#probeAway(left)
+    const free = best.find((slots) => isLeft(slots) && accepts(slots, left))
+    if (!free) return this.#wait(request, waiter, allowed)
+    request.onAdmitted?.()
+    return { lease: success(this.#open(free, event, allowed)), waitedMs: 0 }
+  }
+
+  report(): DeskReport {
+    return { backends: this.backends.map((slots) => slots.report()), line: this.#reportLine() }
+  }
+
+  /** Resolves when no slot is taken. */
+  idle(): Promise<void> {
+    return this.#taken.empty()
+  }
+
+  /** Stops looking after backends and closes them. */
+  async close(): Promise<void> {
+    for (const timer of this.#watches.values()) timer.cancel()
+    this.#watches.clear()
+    await Promise.allSettled(this.backends.map(({ backend }) => backend.close()))
+  }
+
+  #open(slots: BackendSlots, { work }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
+    const taken: TakenSlot = { slots, work, startedAt: this.#options.clock.now() }
+    this.#taken.add(taken)
+    return openLease({ slots, allowed, options: this.#options }, () => this.#taken.remove(taken))
+  }
+
+  #wait(
+    { event, isReturning, onAdmitted }: LeaseRequest,
+    waiter: ForecastWaiter,
+    allowed: readonly BackendSlots[],
+  ): Promise<Grant> {
+    const { clock } = this.#options
+    const { signal } = event.cancellation
+    const since = clock.now()
+    return new Promise((resolve) => {
+      const end = (lease: Result<Lease>) => {
+        signal.removeEventListener('abort', onAbort)
+        resolve({ lease, waitedMs: clock.now() - since })
+      }
+      const onAbort = () => {
+        this.#line.leave(queued)
+        end(failure(event.cancellation.reason))
+      }
+      const queued: QueuedEvent = {
+        ...waiter,
+        headOfLine: isReturning,
+        grant: (slots) => end(success(this.#open(slots, event, allowed))),
+      }
+      if (this.#line.enter(queued) === 'full') {
+        return resolve(refused({ ...FULL, retryAfterMs: this.#forecast.fullLineRetryMs(waiter.allowed) }))
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      onAdmitted?.()
+      for (const slots of waiter.allowed) this.#watch(slots)
+    })
+  }
+
+  /** Gives free slots to those who wait. Called after everything that may have changed who can be served. */
+  #serve(): void {
+    if (this.#line.size === 0) return
+    for (const slots of this.backends) {
+      for (let next = this.#nextFor(slots); next; next = this.#nextFor(slots)) next.grant(slots)
+    }
+    for (const slots of this.backends) this.#watch(slots)
+  }
+
+  #nextFor(slots: BackendSlots): QueuedEvent | undefined {
+    if (this.#line.size === 0 || !slots.isFree) return undefined
+    if (slots.admits() !== 'no') return this.#line.next(slots.name, this.#options.clock.now())
+    const trial = this.#line
       .waiting()
-      .find(({ backends }) => backends.includes(backendSlots.name) && takes(backendSlots, named(backends)))
-    if (trial) line.leave(trial)
+      .find(({ allowed }) => allowed.includes(slots) && accepts(slots, allowed))
+    if (trial) this.#line.leave(trial)
     return trial
   }
 
-  const named = (names: readonly string[]) => names.flatMap((name) => byName.get(name) ?? [])
-
   /** While somebody waits for a backend that takes nobody, looks again and again whether it does now. */
-  function watch(backendSlots: BackendSlots): void {
-    if (watchers.has(backendSlots) || !isAwaited(backendSlots)) return
+  #watch(slots: BackendSlots): void {
+    if (this.#watches.has(slots) || !this.#isAwaited(slots)) return
+    const { clock, tuning } = this.#options
     const timer = clock.setTimer(() => {
-      watchers.delete(backendSlots)
+      this.#watches.delete(slots)
       // Time alone may have ended what kept events away. A shut backend is tried with a real event, not with a probe.
-      if (backendSlots.admits() !== 'no' || backendSlots.isShut()) serve()
-      else if (isAwaited(backendSlots)) void backendSlots.look(0).then(serve)
+      if (slots.admits() !== 'no' || slots.isShut()) this.#serve()
+      else if (this.#isAwaited(slots)) void slots.probe(0).then(() => this.#serve())
     }, tuning.probeIntervalMs)
-    watchers.set(backendSlots, timer)
+    this.#watches.set(slots, timer)
   }
 
-  const isAwaited = (backendSlots: BackendSlots) =>
-    line.size > 0 &&
-    backendSlots.admits() === 'no' &&
-    line.waiting().some(({ backends }) => backends.includes(backendSlots.name))
-
-  function sit(backendSlots: BackendSlots, run: Run): Lease {
-    const slot: TakenSlot = { backendSlots, run, startedAt: clock.now() }
-    taken.add(slot)
-    return openLease({ backendSlots, run, clock, tuning, observer }, () => {
-      taken.delete(slot)
-      if (taken.size > 0) return
-      for (const listener of whenIdle) listener()
-      whenIdle = []
-    })
+  #isAwaited(slots: BackendSlots): boolean {
+    if (this.#line.size === 0 || slots.admits() !== 'no') return false
+    return this.#line.waiting().some(({ allowed }) => allowed.includes(slots))
   }
 
-  const toWaiter = (run: Run, allowed: readonly BackendSlots[]) => ({
-    run,
-    priority: run.priority,
-    caller: run.caller,
-    enteredAt: run.startedAt,
-    backends: allowed.map(({ name }) => name),
-    grant() {},
-  })
-
-  function wait(run: Run, allowed: readonly BackendSlots[], isReturning: boolean): Promise<Result<Lease>> {
-    const { signal } = run.control
-    const since = clock.now()
-    return new Promise((resolve) => {
-      const end = (result: Result<Lease>) => {
-        signal.removeEventListener('abort', onAbort)
-        run.waitedMs += clock.now() - since
-        resolve(result)
-      }
-      const onAbort = () => {
-        line.leave(waiter)
-        end(failure(endedBecause(run)))
-      }
-      const waiter: DeskWaiter = {
-        ...toWaiter(run, allowed),
-        headOfLine: isReturning,
-        grant: (backendSlots) => end(success(sit(backendSlots, run))),
-      }
-      if (line.enter(waiter) === 'full') {
-        return resolve(failure({ ...FULL, retryAfterMs: forecast.fullLineRetryMs(allowed) }))
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (!isReturning) run.sink?.admitted(run.id)
-      for (const backendSlots of allowed) watch(backendSlots)
-    })
-  }
-
-  function reportLine(): LineReport {
-    const oldest = line.oldestEnteredAt
-    const eta = etaSeconds(forecast.newcomerStartsInMs(allBackendSlots))
-    return {
-      waiting: line.size,
-      capacity: tuning.lineCapacity,
-      ...(oldest === undefined ? {} : { oldest_ms: Math.round(clock.now() - oldest) }),
-      ...(eta === undefined ? {} : { eta_seconds: eta }),
+  /** Looks at those that get no event which would find out whether they are back. */
+  #probeAway(allowed: readonly BackendSlots[]): void {
+    const { tuning } = this.#options
+    for (const slots of allowed) {
+      // Its turn as the trial comes last, so that where others serve it would never come: a probe is as good.
+      if (slots.isShut() && slots.admits() === 'trial') void slots.probe(tuning.probeTimeoutMs)
+      // Nobody need wait for it, so that nobody would see that it is back.
+      else if (slots.stateName() === 'loading') void slots.probe(tuning.probeIntervalMs)
     }
   }
 
-  return {
-    allBackendSlots,
-    get waiting() {
-      return line.size
-    },
-    report: () => ({
-      backends: allBackendSlots.map((backendSlots) => backendSlots.report()),
-      line: reportLine(),
-    }),
-    async takeLease(run, { tried, isReturning }) {
-      if (run.control.signal.aborted) return failure(endedBecause(run))
-      const choosing = choose(run)
-      const routed = choosing instanceof Promise ? await choosing : choosing
-      if (run.control.signal.aborted) return failure(endedBecause(run))
-      if (!routed.ok) return routed
-      const isLeft = ({ name }: BackendSlots) => !tried.has(name)
-      const allowed = routed.value.allowed.filter(isLeft)
-      if (allowed.length === 0) return failure(NOBODY_LEFT)
-      if (!isReturning) {
-        const refused = forecast.refusal(toWaiter(run, allowed), allowed)
-        if (refused) return failure(refused)
-      }
-      serve()
-      for (const away of allowed) {
-        // Its turn as the trial comes last, so that where others serve it would never come: a probe is as good.
-        if (away.isShut() && away.admits() === 'trial') void away.look(tuning.probeTimeoutMs)
-        // Nobody need wait for it, so that nobody would see that it is back.
-        else if (away.stateName() === 'loading') void away.look(tuning.probeIntervalMs)
-      }
-      const backendSlots = routed.value.best.filter(isLeft).find((candidate) => takes(candidate, allowed))
-      if (!backendSlots) return wait(run, allowed, isReturning)
-      if (!isReturning) run.sink?.admitted(run.id)
-      return success(sit(backendSlots, run))
-    },
-    others(run, except) {
-      const left = named(run.allowed).filter(({ name }) => !except.has(name))
-      const usable = left.filter((backendSlots) => !(backendSlots.isShut() && backendSlots.admits() === 'no'))
-      return { exist: usable.length > 0, ready: usable.some((backendSlots) => isReady(backendSlots)) }
-    },
-    idle() {
-      if (taken.size === 0) return Promise.resolve()
-      return new Promise((resolve) => whenIdle.push(resolve))
-    },
-    async close() {
-      for (const timer of watchers.values()) timer.cancel()
-      watchers.clear()
-      await Promise.allSettled(allBackendSlots.map(({ backend }) => backend.close()))
-    },
+  #reportLine(): LineReport {
+    const oldest = this.#line.oldestEnteredAt
+    const eta = etaSeconds(this.#forecast.newcomerStartsInMs(this.backends))
+    return {
+      waiting: this.#line.size,
+      capacity: this.#options.tuning.lineCapacity,
+      ...(oldest === undefined ? {} : { oldest_ms: Math.round(this.#options.clock.now() - oldest) }),
+      ...(eta === undefined ? {} : { eta_seconds: eta }),
+    }
   }
 }
 
-/** Not known to be away: one that was never asked is worth a call before a dead one is asked again. */
-const isReady = (backendSlots: BackendSlots) =>
-  ['ready', 'busy', 'unknown'].includes(backendSlots.stateName())
+const toWaiter = (
+  { priority, caller, startedAt, work }: ScheduledEvent,
+  allowed: readonly BackendSlots[],
+): ForecastWaiter => ({
+  priority,
+  caller,
+  enteredAt: startedAt,
+  backends: allowed.map(({ name }) => name),
+  allowed,
+  work,
+})
+
+/** A shut backend takes nobody, unless all that the event may use are shut: then the event is the trial. */
+const accepts = (slots: BackendSlots, allowed: readonly BackendSlots[]): boolean =>
+  slots.isFree && (slots.admits() !== 'no' || (slots.isShut() && allowed.every((other) => other.isShut())))
+
+const refused = (problem: Failure): Grant => ({ lease: failure(problem), waitedMs: 0 })
 
 const NOBODY_LEFT: Failure = {
   code: 'api_connection_error',

@@ -4,7 +4,6 @@ import {
   estimateMs,
   type GenerationSample,
   learnFromCall,
-  learnFromServer,
   likelyTokens,
   type SpeedEstimate,
   tokenTimes,
@@ -45,15 +44,6 @@ test('the time to the first token tells them apart at once', () => {
   const times = tokenTimes(learnAll([streamed, streamed]))
   expect(times?.readMs).toBeCloseTo(2)
   expect(times?.writtenMs).toBeCloseTo(50)
-})
-
-test('speeds measured by the server count too, and a server that says nothing or 0 teaches nothing', () => {
-  const server = { promptSpeed: 500, generationSpeed: 20 }
-  const times = tokenTimes(learnFromServer(learnFromServer(unknownSpeed, server), server))
-  expect(times?.readMs).toBeCloseTo(2)
-  expect(times?.writtenMs).toBeCloseTo(50)
-  expect(learnFromServer(unknownSpeed, {})).toBe(unknownSpeed)
-  expect(learnFromServer(unknownSpeed, { promptSpeed: 0, generationSpeed: 0 })).toBe(unknownSpeed)
 })
 
 test('a server that became slower is noticed within a dozen calls', () => {

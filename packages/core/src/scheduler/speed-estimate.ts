@@ -66,17 +66,6 @@ export function learnFromCall(estimate: SpeedEstimate, sample: GenerationSample)
   return { ...learned, answerShare: before + NEWEST * (share - before) }
 }
 
-/** Learns from speeds that a server measured itself, in tokens per second; to be told once per generation. */
-export function learnFromServer(
-  estimate: SpeedEstimate,
-  {
-    promptSpeed = 0,
-    generationSpeed = 0,
-  }: { readonly promptSpeed?: number; readonly generationSpeed?: number },
-): SpeedEstimate {
-  return observe(observe(estimate, promptSpeed, 0, 1000), 0, generationSpeed, 1000)
-}
-
 /**
  * Each observation says: read tokens × readMs + written tokens × writtenMs = duration. Divided by the duration all
  * weigh the same, so that one long call does not outvote a hundred short ones.

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createLine, type Line, type Waiter } from './waiting-line.ts'
+import { type Waiter, WaitingLine } from './waiting-line.ts'
 
 interface Guest extends Waiter {
   readonly name: string
@@ -15,13 +15,13 @@ const guest = (name: string, properties: Partial<Waiter> = {}): Guest => ({
   ...properties,
 })
 
-const lineOf = (...guests: Guest[]): Line<Guest> => {
-  const line = createLine<Guest>()
+const lineOf = (...guests: Guest[]): WaitingLine<Guest> => {
+  const line = new WaitingLine<Guest>()
   for (const one of guests) line.enter(one)
   return line
 }
 
-const served = (line: Line<Guest>, now = 0, backend = 'a'): string[] => {
+const served = (line: WaitingLine<Guest>, now = 0, backend = 'a'): string[] => {
   const names: string[] = []
   for (let one = line.next(backend, now); one; one = line.next(backend, now)) names.push(one.name)
   return names
@@ -97,7 +97,7 @@ test('one who was in hand already stands before all others, of any priority', ()
 })
 
 test('a full line refuses, but not those at its head', () => {
-  const line = createLine<Guest>({ capacity: 1 })
+  const line = new WaitingLine<Guest>({ capacity: 1 })
   expect(line.enter(guest('first'))).toBe('queued')
   expect(line.enter(guest('second'))).toBe('full')
   expect(line.enter(guest('back', { headOfLine: true }))).toBe('queued')
@@ -140,7 +140,7 @@ const someGuests = (priorities: fc.Arbitrary<number>) =>
 test('never holds more than its capacity beside those at the head', () => {
   fc.assert(
     fc.property(someGuests(fc.constant(0)), fc.integer({ min: 1, max: 10 }), (guests, capacity) => {
-      const line = createLine({ capacity })
+      const line = new WaitingLine({ capacity })
       let heads = 0
       for (const one of guests) {
         const answer = line.enter(one)
@@ -159,7 +159,7 @@ test('nobody is overtaken by a lower effective priority, nor by a younger one of
       someGuests(fc.integer({ min: -3, max: 3 })),
       fc.integer({ min: 100_000, max: 400_000 }),
       (guests, now) => {
-        const line = createLine()
+        const line = new WaitingLine()
         for (const one of guests) line.enter(one)
         for (let first = line.next('a', now); first; first = line.next('a', now)) {
           expect(first.backends).toContain('a')
@@ -191,7 +191,7 @@ const turns = fc.array(
 test('while a caller waits, no other of the same priority is served twice before it', () => {
   fc.assert(
     fc.property(turns, (steps) => {
-      const line = createLine()
+      const line = new WaitingLine()
       const sinceTurn = new Map<string, Map<string, number>>()
       let now = 0
       for (const step of steps) {
@@ -219,7 +219,7 @@ test('while a caller waits, no other of the same priority is served twice before
 test('two callers of one priority are never more than one apart while both wait', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(90_000), { minLength: 2, maxLength: 40 }), fc.nat(100), (pauses, lead) => {
-      const line = createLine()
+      const line = new WaitingLine()
       for (let index = 0; index < 40; index += 1) {
         line.enter({ priority: 0, caller: 'x', enteredAt: index, backends: ['a'] })
         line.enter({ priority: 0, caller: 'y', enteredAt: index * lead * 1000, backends: ['a'] })
@@ -247,7 +247,7 @@ test('nobody starves, whoever keeps coming', () => {
       fc.array(arrival, { minLength: 1, maxLength: 20 }),
       fc.integer({ min: 1, max: 20 }),
       (flood, inFlight) => {
-        const line = createLine({ ageingMs: 100 })
+        const line = new WaitingLine({ ageingMs: 100 })
         const tickMs = 10
         for (let index = 0; index < inFlight; index += 1) {
           line.enter({ priority: 3, caller: `crowd ${index}`, enteredAt: 0, backends: ['a'] })
@@ -275,7 +275,7 @@ test('ahead names those who are served before, if nobody else comes', () => {
       fc.array(fc.constantFrom('x', 'y', 'z'), { minLength: 1, maxLength: 20 }),
       fc.nat(),
       (names, pick) => {
-        const line = createLine<Guest>()
+        const line = new WaitingLine<Guest>()
         const guests = names.map((caller, index) => guest(`${index}`, { caller }))
         for (const one of guests) line.enter(one)
         const chosen = guests[pick % guests.length]

@@ -18,22 +18,6 @@ export interface LineOptions {
   readonly ageingMs?: number
 }
 
-/** Waiters are known by identity: ids of events are their callers' and may repeat. */
-export interface Line<W extends Waiter = Waiter> {
-  readonly size: number
-  readonly oldestEnteredAt: number | undefined
-  /** `full`: refused, nothing changed. A waiter that stands in line already is a bug and throws. */
-  enter(waiter: W): 'queued' | 'full'
-  /** False: it was not in line (any more). */
-  leave(waiter: W): boolean
-  /** Takes out who gets a free slot of this backend; undefined: nobody waits for it. */
-  next(backend: string, now: number): W | undefined
-  /** Who would be served before this one if nobody else came, as far as they want the same backends. An estimate. */
-  ahead(waiter: W, now: number): readonly W[]
-  /** Everybody, in order of arrival, for closing and for showing. */
-  waiting(): readonly W[]
-}
-
 interface Caller {
   /** Callers are served in the order of these numbers; a new one is drawn on arrival and after every serving. */
   turn: number
@@ -45,7 +29,8 @@ const PRIORITIES = 201
 const NOBODY = Number.NEGATIVE_INFINITY
 
 /**
- * The one waiting line of a desk. Nothing in it runs by itself: `next` is asked when a slot is free.
+ * The one waiting line of a desk. Nothing in it runs by itself: `next` is asked when a slot is free. Waiters are known
+ * by identity: the ids of events come from their callers and may repeat.
  *
  * Who is next for a backend, among those it may serve:
  * 1. those at the head of the line, oldest first;
@@ -58,109 +43,134 @@ const NOBODY = Number.NEGATIVE_INFINITY
  * A caller who comes, or comes back, stands behind the callers who wait already, so none can gain by leaving, nor can
  * a stream of new callers shut out an old one.
  */
-export function createLine<W extends Waiter = Waiter>(options: LineOptions = {}): Line<W> {
-  const { capacity = 1000, ageingMs = 30_000 } = options
-  const waiters = new Set<W>()
-  const callers = new Map<string, Caller>()
-  let heads = 0
-  let lastTurn = 0
+export class WaitingLine<W extends Waiter = Waiter> {
+  readonly #capacity: number
+  readonly #ageingMs: number
+  readonly #waiters = new Set<W>()
+  readonly #callers = new Map<string, Caller>()
+  #heads = 0
+  #lastTurn = 0
 
-  const effective = (waiter: W, now: number) =>
-    waiter.priority + Math.floor(Math.max(0, now - waiter.enteredAt) / ageingMs)
-  const turnOf = (waiter: W) => callers.get(waiter.caller)?.turn ?? 0
+  constructor({ capacity = 1000, ageingMs = 30_000 }: LineOptions = {}) {
+    this.#capacity = capacity
+    this.#ageingMs = ageingMs
+  }
 
-  const remove = (waiter: W): boolean => {
-    if (!waiters.delete(waiter)) return false
-    if (waiter.headOfLine) heads -= 1
-    const caller = callers.get(waiter.caller)
+  get size(): number {
+    return this.#waiters.size
+  }
+
+  get oldestEnteredAt(): number | undefined {
+    let oldest: number | undefined
+    for (const { enteredAt } of this.#waiters) oldest = Math.min(oldest ?? enteredAt, enteredAt)
+    return oldest
+  }
+
+  /** `full`: refused, nothing changed. A waiter that stands in line already is a bug and throws. */
+  enter(waiter: W): 'queued' | 'full' {
+    check(this.#waiters, waiter)
+    if (!waiter.headOfLine && this.size - this.#heads >= this.#capacity) return 'full'
+    this.#waiters.add(waiter)
+    if (waiter.headOfLine) this.#heads += 1
+    const caller = this.#callers.get(waiter.caller)
+    if (caller === undefined) this.#callers.set(waiter.caller, { turn: ++this.#lastTurn, waiters: 1 })
+    else caller.waiters += 1
+    return 'queued'
+  }
+
+  /** False: it was not in line (any more). */
+  leave(waiter: W): boolean {
+    if (!this.#waiters.delete(waiter)) return false
+    if (waiter.headOfLine) this.#heads -= 1
+    const caller = this.#callers.get(waiter.caller)
     if (caller === undefined) return true
     caller.waiters -= 1
-    if (caller.waiters === 0) callers.delete(waiter.caller)
+    if (caller.waiters === 0) this.#callers.delete(waiter.caller)
     return true
   }
 
-  const oldestHead = (backend: string): W | undefined => {
+  /** Takes out who gets a free slot of this backend; undefined: nobody waits for it. */
+  next(backend: string, now: number): W | undefined {
+    const head = this.#heads > 0 ? this.#oldestHead(backend) : undefined
+    const waiter = head ?? this.#bestOf(backend, now)
+    if (waiter === undefined) return undefined
+    this.leave(waiter)
+    const caller = this.#callers.get(waiter.caller)
+    // The turn of one at the head was taken when it was served first.
+    if (caller !== undefined && head === undefined) caller.turn = ++this.#lastTurn
+    return waiter
+  }
+
+  /**
+   * Who would be served before this one if nobody else came, as far as they want the same backends. An estimate; the
+   * waiter need not have entered.
+   */
+  ahead(waiter: Waiter, now: number): readonly W[] {
+    const rivals = this.waiting().filter((other) => competes(other, waiter))
+    const everybody: readonly Waiter[] = rivals
+    const place = everybody.indexOf(waiter)
+    const older = (other: W, index: number) =>
+      other.enteredAt < waiter.enteredAt || (other.enteredAt === waiter.enteredAt && index < place)
+    if (waiter.headOfLine) return rivals.filter((other, index) => other.headOfLine && older(other, index))
+    const sameTurn = (other: W) => other.caller === waiter.caller && other.priority === waiter.priority
+    const ownBefore = rivals.filter((other, index) => sameTurn(other) && older(other, index)).length
+    const taken = new Map<string, number>()
+    return rivals.filter((other, index) => {
+      if (other.headOfLine) return true
+      if (other.priority !== waiter.priority) {
+        return this.#effective(other, now) > this.#effective(waiter, now)
+      }
+      if (other.caller === waiter.caller) return older(other, index)
+      const served = taken.get(other.caller) ?? 0
+      taken.set(other.caller, served + 1)
+      return served < ownBefore + (this.#turnOf(other) < this.#turnOf(waiter) ? 1 : 0)
+    })
+  }
+
+  /** Everybody, in order of arrival, for closing and for showing. */
+  waiting(): readonly W[] {
+    return [...this.#waiters]
+  }
+
+  #effective({ priority, enteredAt }: Waiter, now: number): number {
+    return priority + Math.floor(Math.max(0, now - enteredAt) / this.#ageingMs)
+  }
+
+  #turnOf({ caller }: Waiter): number {
+    return this.#callers.get(caller)?.turn ?? 0
+  }
+
+  #oldestHead(backend: string): W | undefined {
     let oldest: W | undefined
-    for (const waiter of waiters) {
+    for (const waiter of this.#waiters) {
       if (!waiter.headOfLine || !waiter.backends.includes(backend)) continue
       if (oldest === undefined || waiter.enteredAt < oldest.enteredAt) oldest = waiter
     }
     return oldest
   }
 
-  const chosen = (backend: string, now: number): W | undefined => {
+  #bestOf(backend: string, now: number): W | undefined {
     const tops = new Float64Array(PRIORITIES).fill(NOBODY)
     const present: W[] = []
-    for (const waiter of waiters) {
+    for (const waiter of this.#waiters) {
       if (waiter.headOfLine || !waiter.backends.includes(backend)) continue
       present.push(waiter)
       const index = waiter.priority - LOWEST
-      tops[index] = Math.max(tops[index] ?? NOBODY, effective(waiter, now))
+      tops[index] = Math.max(tops[index] ?? NOBODY, this.#effective(waiter, now))
     }
     const { best, rival } = bestTwo(tops)
     let first: W | undefined
     let firstTurn = 0
     for (const waiter of present) {
       // Only the winning priority, and of it nobody who is below the best of the others.
-      if (tops[waiter.priority - LOWEST] !== best || effective(waiter, now) < rival) continue
-      const turn = turnOf(waiter)
+      if (tops[waiter.priority - LOWEST] !== best || this.#effective(waiter, now) < rival) continue
+      const turn = this.#turnOf(waiter)
       const earlier = first !== undefined && turn === firstTurn && waiter.enteredAt < first.enteredAt
       if (first !== undefined && turn >= firstTurn && !earlier) continue
       first = waiter
       firstTurn = turn
     }
     return first
-  }
-
-  return {
-    get size() {
-      return waiters.size
-    },
-    get oldestEnteredAt() {
-      let oldest: number | undefined
-      for (const { enteredAt } of waiters) oldest = Math.min(oldest ?? enteredAt, enteredAt)
-      return oldest
-    },
-    enter(waiter) {
-      check(waiters, waiter)
-      if (!waiter.headOfLine && waiters.size - heads >= capacity) return 'full'
-      waiters.add(waiter)
-      if (waiter.headOfLine) heads += 1
-      const caller = callers.get(waiter.caller)
-      if (caller === undefined) callers.set(waiter.caller, { turn: ++lastTurn, waiters: 1 })
-      else caller.waiters += 1
-      return 'queued'
-    },
-    leave: remove,
-    next(backend, now) {
-      const head = heads > 0 ? oldestHead(backend) : undefined
-      const waiter = head ?? chosen(backend, now)
-      if (waiter === undefined) return undefined
-      remove(waiter)
-      const caller = callers.get(waiter.caller)
-      // The turn of one at the head was taken when it was served first.
-      if (caller !== undefined && head === undefined) caller.turn = ++lastTurn
-      return waiter
-    },
-    ahead(waiter, now) {
-      const rivals = [...waiters].filter((other) => competes(other, waiter))
-      const place = rivals.indexOf(waiter)
-      const older = (other: W, index: number) =>
-        other.enteredAt < waiter.enteredAt || (other.enteredAt === waiter.enteredAt && index < place)
-      if (waiter.headOfLine) return rivals.filter((other, index) => other.headOfLine && older(other, index))
-      const sameTurn = (other: W) => other.caller === waiter.caller && other.priority === waiter.priority
-      const ownBefore = rivals.filter((other, index) => sameTurn(other) && older(other, index)).length
-      const taken = new Map<string, number>()
-      return rivals.filter((other, index) => {
-        if (other.headOfLine) return true
-        if (other.priority !== waiter.priority) return effective(other, now) > effective(waiter, now)
-        if (other.caller === waiter.caller) return older(other, index)
-        const served = taken.get(other.caller) ?? 0
-        taken.set(other.caller, served + 1)
-        return served < ownBefore + (turnOf(other) < turnOf(waiter) ? 1 : 0)
-      })
-    },
-    waiting: () => [...waiters],
   }
 }
 

@@ -1,0 +1,132 @@
+import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
+import type { GenerationRequest } from '../contract/backend.ts'
+import { type Result, success } from '../contract/failure.ts'
+import type { ResolvedOptions } from '../contract/options.ts'
+import type { ContextPolicy, Turn } from '../contract/prompt.ts'
+import { createId, type Run } from '../event/run.ts'
+import type { Lease } from '../scheduler/lease.ts'
+import { type Fit, fitContext } from './fit-context.ts'
+import type { Place } from './place.ts'
+
+/** What is sent to one backend. A value. */
+export interface Conversation extends Fit {
+  /** The backend is asked to enforce the schema of the event. */
+  readonly isEnforced: boolean
+}
+
+/** Prepares what one backend is sent for an event: so that it fits there, and so that the schema is enforced or told. */
+export class Conversations {
+  readonly #run: Run
+  readonly #lease: Lease
+  readonly #options: ResolvedOptions
+
+  constructor(run: Run, lease: Lease, options: ResolvedOptions) {
+    this.#run = run
+    this.#lease = lease
+    this.#options = options
+  }
+
+  /** For an endpoint that enforces the schema, or for a model that is told of it. */
+  async startAt(place: Place): Promise<Result<Conversation>> {
+    const { answerSchema, prompt, cancellation } = this.#run
+    const { turns } = prompt
+    if (!answerSchema) return this.#fit(turns, false)
+    const enforces = await cancellation.until(this.#enforces(place, answerSchema))
+    if (!enforces.ok) return enforces
+    if (enforces.value) return this.#fit(turns, true)
+    const told = answerSchema.describe(turns)
+    const fitted = await this.#fit(told, false)
+    const added = told.length - turns.length
+    if (!fitted.ok || added === 0) return fitted
+    return success({ ...fitted.value, dropped: fitted.value.dropped.map((index) => index - added) })
+  }
+
+  /** Adds turns to a conversation as it was sent. Nothing is dropped for them: the question itself would go first. */
+  async extend(
+    { turns, dropped, isEnforced }: Conversation,
+    more: readonly Turn[],
+  ): Promise<Result<Conversation>> {
+    const policy = this.#run.contextPolicy === 'off' ? 'off' : 'refuse'
+    const fitted = await this.#fit([...turns, ...more], isEnforced, policy)
+    return fitted.ok ? success({ ...fitted.value, dropped }) : fitted
+  }
+
+  /** A request of its own for each call. */
+  requestFor({ turns, maxTokens, isEnforced }: Sent): GenerationRequest {
+    const { prompt, model: wanted, answerSchema, headers } = this.#run
+    const { clock, random, tuning } = this.#options
+    const model = wanted === undefined ? undefined : this.#lease.modelFor(wanted)
+    return {
+      key: `gen_${createId(clock.wallTime(), random)}`,
+      turns,
+      parameters: {
+        temperature: tuning.temperature,
+        top_p: tuning.topP,
+        ...prompt.parameters,
+        max_tokens: maxTokens,
+      },
+      ...(model === undefined ? {} : { model }),
+      ...(answerSchema && isEnforced ? { schema: answerSchema.schema } : {}),
+      ...(headers ? { headers } : {}),
+    }
+  }
+
+  async #enforces({ endpoint, isRelaxed }: Place, answerSchema: AnswerSchema): Promise<boolean> {
+    const { prompt, cancellation } = this.#run
+    const { backend } = this.#lease
+    // The caller's own grammar goes before: a server takes one or the other.
+    if (endpoint.schema === false || isRelaxed || prompt.parameters.grammar !== undefined) return false
+    if (answerSchema.refusedBy.has(addressOf(backend, endpoint))) return false
+    try {
+      return (await backend.enforces?.(endpoint, answerSchema.schema, cancellation.signal)) ?? true
+    } catch {
+      // It must not throw; one that does keeps no event from its answer, and no slot.
+      return false
+    }
+  }
+
+  async #fit(
+    turns: readonly Turn[],
+    isEnforced: boolean,
+    policy: ContextPolicy = this.#run.contextPolicy,
+  ): Promise<Result<Conversation>> {
+    const { prompt, cancellation } = this.#run
+    const fitting = fitContext({
+      turns,
+      maxTokens: prompt.parameters.max_tokens,
+      defaultMaxTokens: this.#options.tuning.maxTokens,
+      policy,
+      contextLength: () => this.#lease.contextLength(),
+      count: (some) => this.#countTokens(some),
+    })
+    const waited = fitting instanceof Promise ? await cancellation.until(fitting) : success(fitting)
+    if (!waited.ok) return waited
+    const fit = waited.value
+    return fit.ok ? success({ ...fit.value, isEnforced }) : fit
+  }
+
+  /** A count that nobody gives switches the guard off: the event is worth more than the guard. */
+  async #countTokens(turns: readonly Turn[]): Promise<number | undefined> {
+    const { cancellation, logFields } = this.#run
+    const { backend } = this.#lease
+    const { logger } = this.#options
+    const request = this.requestFor({ turns, maxTokens: 1, isEnforced: false })
+    const fields = { ...logFields, backend: backend.name }
+    try {
+      const tokens = await backend.countTokens?.(request, cancellation.signal)
+      if (tokens === undefined) logger.warn(UNCOUNTED, fields)
+      return tokens
+    } catch (error) {
+      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, error })
+      return undefined
+    }
+  }
+}
+
+type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isEnforced'>
+
+const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
+
+/** By this name a schema remembers who refused it. */
+export const addressOf = (backend: { readonly name: string }, endpoint: { readonly name: string }): string =>
+  `${backend.name}/${endpoint.name}`
