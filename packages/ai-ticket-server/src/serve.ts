@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { defineCommand, parseArgs } from 'citty'
 import { loadConfig, type ResolvedConfig, servingProblems } from './config/config.ts'
+import { SETTINGS } from './config/settings.ts'
 import {
   CONFIG_ARGS,
   checkFlags,
   configFlags,
+  flagOf,
   renderHelp,
   UsageError,
   wantsHelp,
@@ -15,16 +17,8 @@ import { hideSqliteWarning, runAsMain } from './program/process.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
-  port: {
-    type: 'string',
-    valueHint: 'number',
-    description: 'Port to listen on; 0 takes a free one (PORT, default 5000)',
-  },
-  host: {
-    type: 'string',
-    valueHint: 'address',
-    description: 'Address to listen on (HOST, default 127.0.0.1)',
-  },
+  port: flagOf(SETTINGS.port, { withDefault: true }),
+  host: flagOf(SETTINGS.host, { withDefault: true }),
   ...CONFIG_ARGS,
   help: { type: 'boolean', alias: 'h', description: 'Show this help' },
   version: { type: 'boolean', description: 'Show the version' },

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { BackendUrlSchema, type ListedBackend } from './backend-schema.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
-import { asList } from './settings.ts'
+import { asList } from './schema-parts.ts'
+import { SOURCES } from './settings.ts'
 
 /** A backend with its key looked up. */
 export type BackendConfig = ListedBackend extends infer Listed
@@ -28,10 +29,8 @@ export interface ResolvedBackends {
   readonly warnings: string[]
 }
 
-const DEFAULT_URL = 'http://localhost:5001/api'
-export const URL_FLAG = '--kobold-url'
-export const URL_VARIABLE = 'KOBOLDCPP_API_URL'
-export const KEY_VARIABLE = 'KOBOLDCPP_API_KEY'
+const { flag: URL_FLAG, environment: URL_VARIABLE, fallback: DEFAULT_URL } = SOURCES.backends
+const KEY_VARIABLE = SOURCES.backendKeys.environment
 
 /** The backends, from the first source that names any: the flag, the variable, the file, the default. */
 export function resolveBackends({ flags, environment, file }: BackendSources): ResolvedBackends {

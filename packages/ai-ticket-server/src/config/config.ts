@@ -2,17 +2,19 @@ import { readFileSync } from 'node:fs'
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
-import {
-  type BackendConfig,
-  KEY_VARIABLE,
-  resolveBackends,
-  URL_FLAG,
-  URL_VARIABLE,
-} from './backend-config.ts'
+import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
-import { SETTINGS, type Setting, type SettingName, type SettingValues } from './settings.ts'
+import {
+  readText,
+  type Setting,
+  type SettingName,
+  type SettingValues,
+  SOURCES,
+  settingList,
+  sourceList,
+} from './settings.ts'
 import { tuningFrom } from './tuning-schema.ts'
 
 /** Texts as they were given: flags by their long form with dashes. An empty variable counts as unset. */
@@ -42,16 +44,13 @@ export type ConfigResult =
   | { readonly ok: true; readonly value: ResolvedConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
-export const CONFIG_FLAG = '--config'
-export const CONFIG_VARIABLE = 'AI_TICKET_CONFIG'
-
 /** Flags over environment over file over defaults. Pure: whoever calls it has read the file. */
 export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
   const environment = withoutEmpty(given)
   const { content, problems } = parseFile(file)
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
-  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
+  for (const [name, setting] of settingList) {
     const found = find(setting, { flags, environment, content, fileName: file?.name ?? '' })
     problems.push(...check(setting, found))
     values[name] = found.value
@@ -109,15 +108,15 @@ interface Places {
   readonly fileName: string
 }
 
-function find(setting: Setting<unknown>, places: Places): { value: unknown; origin: Origin } {
+function find(setting: Setting, places: Places): { value: unknown; origin: Origin } {
   const { flag, environment: variable } = setting
   const flagText = flag === undefined ? undefined : places.flags[flag]
   if (flag !== undefined && flagText !== undefined) {
-    return { value: setting.read(flagText), origin: { kind: 'flag', name: flag } }
+    return { value: readText(setting, flagText), origin: { kind: 'flag', name: flag } }
   }
-  const variableText = variable === undefined ? undefined : places.environment[variable]
-  if (variable !== undefined && variableText !== undefined) {
-    return { value: setting.read(variableText.trim()), origin: { kind: 'environment', name: variable } }
+  const variableText = places.environment[variable]
+  if (variableText !== undefined) {
+    return { value: readText(setting, variableText.trim()), origin: { kind: 'environment', name: variable } }
   }
   const fileValue = (places.content as Readonly<Record<string, unknown>>)[setting.key]
   if (fileValue !== undefined) return { value: fileValue, origin: { kind: 'file', name: places.fileName } }
@@ -125,10 +124,7 @@ function find(setting: Setting<unknown>, places: Places): { value: unknown; orig
 }
 
 /** Texts of flags and variables; the file was checked as a whole, and defaults are ours. */
-function check(
-  setting: Setting<unknown>,
-  { value, origin }: { value: unknown; origin: Origin },
-): ConfigProblem[] {
+function check(setting: Setting, { value, origin }: { value: unknown; origin: Origin }): ConfigProblem[] {
   if (origin.kind === 'default' || origin.kind === 'file') return []
   const parsed = v.safeParse(setting.schema, value, { abortPipeEarly: true })
   return parsed.success ? [] : problemsOf(parsed.issues, origin, origin.name)
@@ -153,12 +149,7 @@ export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): Con
 const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
-const KNOWN_VARIABLES: readonly string[] = [
-  CONFIG_VARIABLE,
-  URL_VARIABLE,
-  KEY_VARIABLE,
-  ...Object.values(SETTINGS).flatMap(({ environment }) => environment ?? []),
-]
+const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
 
 /** Somebody meant something by it. No error, for another version may know it. */
 function unknownVariables(environment: ConfigSources['environment']): string[] {
@@ -173,23 +164,19 @@ function unknownVariables(environment: ConfigSources['environment']): string[] {
     })
 }
 
-export const CONFIG_FLAGS: readonly string[] = [
-  CONFIG_FLAG,
-  URL_FLAG,
-  ...Object.values(SETTINGS).flatMap(({ flag }) => flag ?? []),
-]
+export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => flag ?? [])
 
 type Texts = Readonly<Record<string, string | undefined>>
 
 /** Reads the configuration file, where one is named, and resolves everything. */
 export function loadConfig(flags: Texts, environment: Texts): ConfigResult {
-  const fromFlag = flags[CONFIG_FLAG]
-  const name = fromFlag ?? (environment[CONFIG_VARIABLE] || undefined)
+  const fromFlag = flags[SOURCES.file.flag]
+  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
   if (name === undefined) return resolveConfig({ flags, environment })
   try {
     return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
   } catch (error) {
-    const key = fromFlag === undefined ? CONFIG_VARIABLE : CONFIG_FLAG
+    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
     const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
     return { ok: false, problems: [{ key, message }] }

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { type ArgDef, type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
 import { suggestion } from '../config/closest-name.ts'
 import { CONFIG_FLAGS } from '../config/config.ts'
+import { defaultOf, SETTINGS, SOURCES, type Source } from '../config/settings.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** A command line that cannot be meant: exit code 2. */
@@ -9,19 +10,19 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** A flag of the configuration in the help. `withDefault`: of a program whose default is that of the table. */
+export const flagOf = (source: Source, { withDefault = false } = {}) =>
+  ({
+    type: 'string',
+    ...(source.flagValue !== undefined && { valueHint: source.flagValue }),
+    description: `${source.words} (${source.environment}${withDefault ? `, default ${defaultOf(source)}` : ''})`,
+  }) as const
+
 /** Flags of every command that reads the configuration; their texts are checked with it. */
 export const CONFIG_ARGS = {
-  'kobold-url': {
-    type: 'string',
-    valueHint: 'url,…',
-    description: 'KoboldCPP servers, comma separated (KOBOLDCPP_API_URL)',
-  },
-  'log-level': {
-    type: 'string',
-    valueHint: 'level',
-    description: 'silent, error, warning, info or debug (LOG_LEVEL)',
-  },
-  config: { type: 'string', valueHint: 'file', description: 'Configuration file, JSON (AI_TICKET_CONFIG)' },
+  'kobold-url': flagOf(SOURCES.backends),
+  'log-level': flagOf(SETTINGS.logLevel),
+  config: flagOf(SOURCES.file),
 } as const satisfies ArgsDef
 
 export const wantsHelp = (rawArgs: readonly string[]): boolean =>
