@@ -9,7 +9,7 @@ import { createProgress, durationText, type Progress, type ProgressOptions } fro
 import { type InputLine, openInput } from './read-lines.ts'
 import { type Result, refusalOf, resultOf } from './results.ts'
 import { type BatchEnd, type BatchOptions, runBatch } from './run-lines.ts'
-import { changedInput, createSeenIds, stateOf, surveyInput } from './survey-input.ts'
+import { changedInput, stateOf, surveyInput } from './survey-input.ts'
 
 export interface PerformOptions {
   readonly settings: BatchSettings
@@ -142,7 +142,7 @@ interface Asked {
 /** Lines in, results out: leaves out what is finished, answers at once what is no line, and asks the rest. */
 export async function conductBatch(options: ConductOptions): Promise<Conducted> {
   const { job, input, ask, progress, force, clock } = options
-  const ids = createSeenIds()
+  const lineOfId = new Map<string, number>()
   let lines = 0
   let asked = 0
 
@@ -167,8 +167,12 @@ export async function conductBatch(options: ConductOptions): Promise<Conducted> 
   }
 
   function withOwnId(task: Task, { number }: InputLine): Task {
-    const former = task.id === undefined || task.type === 'wrong' ? undefined : ids.add(task.id, number)
-    if (former === undefined || task.id === undefined) return task
+    if (task.id === undefined || task.type === 'wrong') return task
+    const former = lineOfId.get(task.id)
+    if (former === undefined) {
+      lineOfId.set(task.id, number)
+      return task
+    }
     const isOpenAi = task.type !== 'event'
     const details = `\`${isOpenAi ? 'custom_id' : 'id'}\` is that of line ${former}. Each line needs its own.`
     return { type: 'wrong', id: task.id, isOpenAi, code: 'invalid_input_format', details }

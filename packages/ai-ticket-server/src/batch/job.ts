@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { AnnouncedCall } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
-import { createFinishedLines, type FinishedLines } from './finished-lines.ts'
+import { FinishedLines } from './finished-lines.ts'
 import { openResultFile, type ResultFile, readResults } from './results.ts'
 
 export interface JobOptions {
@@ -36,13 +36,13 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
     files.push(answerFile)
     const errorFile = await openResultFile(errors)
     files.push(errorFile)
-    const finished = createFinishedLines()
+    const finished = new FinishedLines()
     if (overwrite) {
       lock.renewAll()
       await Promise.all([answerFile.clear(), errorFile.clear()])
     } else {
       await readResults(answerFile, { isError: false, finished })
-      const failed = retryFailed ? createFinishedLines() : finished
+      const failed = retryFailed ? new FinishedLines() : finished
       await readResults(errorFile, { isError: true, finished: failed })
       if (retryFailed) {
         // In this order: a key too many is harmless, one too few would bring the old failure back.
