@@ -107,3 +107,5 @@ export function createDoor(host: string, firstPort: number, onSocket: (socket: S
     },
   }
 }
+
+export type Door = ReturnType<typeof createDoor>

@@ -32,3 +32,5 @@ export function createWatch() {
     },
   }
 }
+
+export type Watch = ReturnType<typeof createWatch>
