@@ -1,7 +1,7 @@
 import type { Clock, FailureOutcome, Outcome } from '@ai-ticket/core'
 import type { Answer } from './ask-here.ts'
 import type { Outage } from './pacing.ts'
-import { createTurns, type Turn } from './pacing.ts'
+import { type Turn, Turns } from './pacing.ts'
 
 export interface BatchOptions<Line> {
   /** The next line to be asked; undefined: there is none left. */
@@ -36,7 +36,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
   const { next, ask, write, concurrency, patienceMs, maxFailures, clock, onOutage = () => {} } = options
   const stopping = new AbortController()
   const signal = AbortSignal.any([options.signal, stopping.signal])
-  const turns = createTurns({ fresh: next, clock, patienceMs, signal, onOutage })
+  const turns = new Turns({ fresh: next, clock, patienceMs, signal, onOutage })
   let end: BatchEnd | undefined
   let failures = 0
 
