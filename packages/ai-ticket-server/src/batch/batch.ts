@@ -11,7 +11,7 @@ import { type Result, refusalOf, resultOf } from './results.ts'
 import { type BatchEnd, type BatchOptions, runBatch } from './run-lines.ts'
 import { changedInput, stateOf, surveyInput } from './survey-input.ts'
 
-export interface PerformOptions {
+interface PerformOptions {
   readonly settings: BatchSettings
   readonly args: BatchArgs & Readonly<Record<string, unknown>>
   /** Aborted: no more lines are taken. */
@@ -116,7 +116,7 @@ function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly r
   }
 }
 
-export interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'write'> {
+interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'write'> {
   readonly job: Job
   readonly input: AsyncGenerator<InputLine>
   readonly ask: Ask
@@ -125,7 +125,7 @@ export interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask'
   readonly force: boolean
 }
 
-export interface Conducted {
+interface Conducted {
   readonly end: BatchEnd
   /** Lines of the input that were looked at. */
   readonly lines: number
@@ -140,7 +140,7 @@ interface Asked {
 }
 
 /** Lines in, results out: leaves out what is finished, answers at once what is no line, and asks the rest. */
-export async function conductBatch(options: ConductOptions): Promise<Conducted> {
+async function conductBatch(options: ConductOptions): Promise<Conducted> {
   const { job, input, ask, progress, force, clock } = options
   const lineOfId = new Map<string, number>()
   let lines = 0

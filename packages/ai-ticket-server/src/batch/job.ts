@@ -6,7 +6,7 @@ import { BatchProblem, reasonOf } from './batch-problem.ts'
 import { FinishedLines } from './finished-lines.ts'
 import { openResultFile, type ResultFile, readResults } from './results.ts'
 
-export interface JobOptions {
+interface JobOptions {
   readonly output: string
   readonly errors: string
   /** Forgets what is there. */
@@ -57,7 +57,7 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
   }
 }
 
-export interface OutputLock extends Disposable {
+interface OutputLock extends Disposable {
   /** Of this output and line, the same in every run: an Idempotency-Key, without the line's own hash. */
   keyOf(line: number): string
   /** Gives these lines new keys: they failed, and are to be asked again. */
@@ -95,7 +95,7 @@ const SCHEMA = `
  * Takes an output for this process: a small database beside it, held open. The kernel lets go of it when the process
  * dies, however it dies. Not covered: network file systems whose locks do not reach other machines.
  */
-export function lockOutput(output: string): OutputLock {
+function lockOutput(output: string): OutputLock {
   const file = `${output}.job`
   let database: DatabaseSync | undefined
   try {

@@ -11,7 +11,7 @@ import { askThere } from './ask-there.ts'
 import { BatchProblem } from './batch-problem.ts'
 import type { CallNotes } from './job.ts'
 
-export interface Asker extends AsyncDisposable {
+interface Asker extends AsyncDisposable {
   readonly ask: Ask
   /** Lines in hand that keep every slot busy. */
   readonly slots: number
@@ -69,7 +69,7 @@ const slotsOf = (backends: readonly { readonly concurrency: number }[]): number 
  * Stops what a killed run has left generating, for nobody waits for it. Resolves when all have stopped, or nobody can say:
  * what can be done for them has been done then, and the notes are gone.
  */
-export async function stopLeftCalls(
+async function stopLeftCalls(
   dispatcher: Pick<Dispatcher, 'abandon'>,
   { left, remove }: CallNotes,
 ): Promise<void> {

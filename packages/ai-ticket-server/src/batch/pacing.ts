@@ -7,7 +7,7 @@ export interface Turn<Line> {
   readonly tries: number
 }
 
-export interface TurnsOptions<Line> {
+interface TurnsOptions<Line> {
   /** The next line that was never asked; undefined: there is none left. */
   readonly fresh: () => Promise<Line | undefined>
   readonly clock: Clock
@@ -18,7 +18,7 @@ export interface TurnsOptions<Line> {
   readonly onOutage: (outage: Outage | undefined) => void
 }
 
-export interface FailedTurn {
+interface FailedTurn {
   readonly details: string
   readonly isAway: boolean
   readonly retryAfterMs?: number | undefined

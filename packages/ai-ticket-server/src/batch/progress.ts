@@ -79,7 +79,7 @@ function waitText({ details, nextTryAt, since }: Outage, now: number): string {
   return `${details} Next try in ${durationText(Math.max(0, nextTryAt - now) / 1_000)}${waited}`
 }
 
-export interface ProgressState {
+interface ProgressState {
   /** Undefined: not known yet. */
   readonly total: number | undefined
   readonly done: number
@@ -100,7 +100,7 @@ export function progressBar(state: ProgressState, columns: number): string {
   return (bar + progressText(state)).slice(0, Math.max(10, columns - 1))
 }
 
-export function progressText({ total, done, failed, perSecond, waitingFor }: ProgressState): string {
+function progressText({ total, done, failed, perSecond, waitingFor }: ProgressState): string {
   const left = total === undefined ? undefined : total - done
   const parts = [
     total === undefined ? `${done} done` : `${done}/${total}`,

@@ -82,7 +82,7 @@ function trim(bytes: Buffer, number: number): Buffer {
 
 const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x09)
 
-export interface BatchInput {
+interface BatchInput {
   /** Can be read more than once. */
   readonly isFile: boolean
   lines(): AsyncGenerator<InputLine>

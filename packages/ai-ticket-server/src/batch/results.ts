@@ -199,7 +199,7 @@ const PLAIN = /^\{"line":(\d{1,9}),"line_hash":"([0-9a-f]{13})",/
 const OPENAI = /^\{"id":"batch_req_([0-9a-f]{8})([0-9a-f]{13})",/
 
 /** Which line a result is of; undefined: this command did not write it. */
-export function readResult(
+function readResult(
   text: string,
   { isError }: { readonly isError: boolean },
 ): FinishedLine | undefined {
@@ -214,7 +214,7 @@ export function readResult(
 }
 
 /** Whether a torn line is one of ours; after a power cut it may be nothing but zeros. */
-export function isBeginOfResult(bytes: Buffer): boolean {
+function isBeginOfResult(bytes: Buffer): boolean {
   const text = bytes.subarray(0, 64).toString('latin1').replace(/\0+$/, '')
   return ['{"line":', '{"id":"batch_req_'].some((head) => head.startsWith(text) || text.startsWith(head))
 }

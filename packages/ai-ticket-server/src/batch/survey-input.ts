@@ -3,7 +3,7 @@ import { BatchProblem } from './batch-problem.ts'
 import type { FinishedLines } from './finished-lines.ts'
 import type { InputLine } from './read-lines.ts'
 
-export interface Survey {
+interface Survey {
   /** Lines that are not empty. */
   readonly lines: number
   /** Those that have no result yet. */

@@ -132,7 +132,7 @@ const askForText: Ask = (dispatcher, event, signal) =>
   printDeltas(dispatcher.streamEvent(event, { signal }), process.stdout, signal)
 
 /** The JSON Schema in a file. Whether it is a good one is the desk's to say. Throws a `UsageError`. */
-export function readSchemaFile(path: string): object {
+function readSchemaFile(path: string): object {
   const schema = parse(path, read(path))
   if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return schema
   throw new UsageError(`--schema: ${path} must hold a JSON object.`)

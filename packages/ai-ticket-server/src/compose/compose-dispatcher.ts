@@ -20,7 +20,7 @@ export function composeLogger(config: Config, stream: LogStream): Logger {
 }
 
 /** Who is told of what the desk does. */
-export type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
+type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
 
 /** Resolves when models in this process are loaded. Throws a `BackendProblem` where a backend cannot be opened. */
 export async function composeDispatcher(

@@ -95,7 +95,7 @@ function sharing({ databaseUrl, worker, port }: Config) {
   return { worker: worker || `${hostname()}:${port}`, leaseMs: SHARED_LEASE_MS }
 }
 
-export interface CallbackParts {
+interface CallbackParts {
   readonly policy: CallbackPolicy
   readonly sender: CallbackSender
 }
@@ -108,7 +108,7 @@ interface CallbackSurroundings {
 }
 
 /** Undefined: no callbacks are allowed. What an earlier configuration left to be sent waits. */
-export function composeCallbacks(
+function composeCallbacks(
   { callbackAllow: allow, callbackPrivate, callbackSecrets: secrets, callbackBody: content }: Config,
   { store, logger, observer }: CallbackSurroundings,
 ): CallbackParts | undefined {

@@ -83,13 +83,13 @@ function onlyGiven<Options>(all: { readonly [Name in keyof Options]-?: Options[N
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Options
 }
 
-export type LoadLlama = () => Promise<Pick<typeof import('@ai-ticket/llama'), 'createLlamaBackend'>>
+type LoadLlama = () => Promise<Pick<typeof import('@ai-ticket/llama'), 'createLlamaBackend'>>
 
 /** Only for a configuration that asks for it: everybody else starts without it, and may do without the package. */
 const importLlama: LoadLlama = () => import('@ai-ticket/llama')
 
 /** Loads the model. Throws a `BackendProblem` that says what to install or to correct. */
-export async function openLlama(options: LlamaBackendOptions, load = importLlama): Promise<Backend> {
+async function openLlama(options: LlamaBackendOptions, load = importLlama): Promise<Backend> {
   try {
     const { createLlamaBackend } = await load()
     return await createLlamaBackend(options)

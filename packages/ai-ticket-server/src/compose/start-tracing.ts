@@ -12,7 +12,7 @@ export function wantsTracing(environment: Environment): boolean {
 }
 
 /** Sends what is left, and ends tracing. */
-export type StopTracing = () => Promise<void>
+type StopTracing = () => Promise<void>
 
 const nothing = async () => {}
 

@@ -26,7 +26,7 @@ const SCOPES_ALONE = /^([A-Za-z0-9._-]*):((?:events|read|admin)(?:\+(?:events|re
 /** A key like those of `openssl rand -base64 16`; shorter, it is a name whose key was left empty. */
 const isPaddedBase64 = (text: string): boolean => text.length % 4 === 0 && /^[\w+/-]{22,}={1,2}$/.test(text)
 
-export interface KeySources {
+interface KeySources {
   readonly listed: readonly ListedKey[]
   readonly origin: Origin & { readonly name: string }
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -148,7 +148,7 @@ export const ListedKeysSchema = v.pipe(
   v.minLength(1, LISTED_EXPECTED),
 )
 
-export type ListedKey = v.InferOutput<typeof ListedKeySchema>
+type ListedKey = v.InferOutput<typeof ListedKeySchema>
 
 const WINDOW_MS: Readonly<Record<string, number>> = {
   s: 1_000,

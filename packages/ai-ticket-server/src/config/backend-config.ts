@@ -15,13 +15,13 @@ export type BackendConfig = ListedBackend extends infer Listed
 export const addressOf = (backend: BackendConfig): string =>
   backend.type === 'llama' ? backend.model_path : backend.url
 
-export interface BackendSources {
+interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly file: { readonly name: string; readonly backends: ListedBackend[] | undefined } | undefined
 }
 
-export interface ResolvedBackends {
+interface ResolvedBackends {
   readonly backends: BackendConfig[]
   readonly origin: Origin
   readonly keyOrigins: Readonly<Record<string, Origin>>

@@ -24,7 +24,7 @@ const PairSchema = v.strictTuple([v.string(PAIR_EXPECTED), v.string(PAIR_EXPECTE
 const STOP_EXPECTED = 'a list of texts that end an answer'
 
 /** All of it or nothing: half a template of somebody's own would be mixed with Alpaca's tags. */
-export const TemplateSchema = closedObject(
+const TemplateSchema = closedObject(
   {
     system: describe(PairSchema, 'What stands before and after a system turn.'),
     user: describe(PairSchema, 'The same for a turn of the user.'),

@@ -40,7 +40,7 @@ export interface ResolvedConfig {
   readonly warnings: readonly string[]
 }
 
-export type ConfigResult =
+type ConfigResult =
   | { readonly ok: true; readonly value: ResolvedConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 

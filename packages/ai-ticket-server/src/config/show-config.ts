@@ -5,7 +5,7 @@ import { describeOrigin, type Origin } from './config-problems.ts'
 import { settingList } from './settings.ts'
 import { TUNING_PLACES } from './tuning-schema.ts'
 
-export interface ConfigRow {
+interface ConfigRow {
   readonly key: string
   readonly value: unknown
   readonly origin: string

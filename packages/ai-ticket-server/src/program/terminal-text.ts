@@ -10,7 +10,7 @@ export const terminalText = (text: string): string =>
   stripVTControlCharacters(text).replace(CONTROL_CHARACTERS, '')
 
 /** What is asked of stdout. */
-export interface TextSink {
+interface TextSink {
   readonly isTTY?: boolean
   write(text: string): boolean
 }

@@ -3,7 +3,7 @@ import type { createServer } from '@ai-ticket/server'
 import type { TicketDesk } from '@ai-ticket/tickets'
 import type { TicketParts } from '../compose/compose-tickets.ts'
 
-export interface ShutDownParts {
+interface ShutDownParts {
   readonly signal: string
   readonly server: ReturnType<typeof createServer>
   readonly dispatcher: Dispatcher

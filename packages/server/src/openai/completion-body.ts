@@ -96,7 +96,7 @@ const textChoice = (text: string, finish_reason: FinishReason | null = null) => 
   text,
   index: 0,
   logprobs: null,
-  // A completion knows no tools.
+  // A completion has no tools.
   finish_reason: finish_reason === 'tool_calls' ? 'stop' : finish_reason,
 })
 

@@ -2,7 +2,7 @@ import type { Failure, FailureCode, FailureOutcome } from '@ai-ticket/core'
 import { type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
-export interface OpenAiFailure extends Failure {
+interface OpenAiFailure extends Failure {
   readonly status?: number
   readonly openAiCode?: string
   readonly param?: string

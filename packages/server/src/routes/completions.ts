@@ -28,7 +28,7 @@ export function addChatCompletionsRoute(server: FastifyInstance, options: Answer
   )
 }
 
-export interface CompletionRoute {
+interface CompletionRoute {
   readonly path: string
   readonly read: (body: unknown) => ReadCompletion
   readonly shape: CompletionShape
@@ -38,7 +38,7 @@ export interface CompletionRoute {
 }
 
 /** A route that takes a request in OpenAI's dialect, makes an event of it, and answers whole or in a stream. */
-export function addCompletionRoute(
+function addCompletionRoute(
   server: FastifyInstance,
   { path, read, shape, continues, openapi }: CompletionRoute,
   options: AnswerOptions,

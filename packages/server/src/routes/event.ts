@@ -33,8 +33,8 @@ export interface EventRoutesOptions {
 
 /**
  * `POST /event` as a Fastify plugin, for an app of your own: `app.register(eventRoutes, { dispatcher })`. It reads its
- * own bodies (JSON, or one CloudEvent) and answers its own errors; request ids, keys, limits of time and draining are the app's
- * (`createServer` has them all).
+ * own bodies (JSON, or one CloudEvent) and answers its own errors; request ids, keys, time limits and draining are up to
+ * the app (`createServer` has them all).
  */
 export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance, options, done) => {
   const { bodyLimitBytes = 16 * 1_024 * 1_024 } = options
@@ -104,7 +104,7 @@ const failureFrame = ({ code, details }: Failure): string =>
   write('error', { error: code, details, status: HTTP_STATUS[code] })
 
 /** What `POST /event` speaks: named events, the outcome as it is. */
-export const eventDialect: StreamDialect = {
+const eventDialect: StreamDialect = {
   frame: eventFrame,
   failureFrame,
   refusal: replyToOutcome,

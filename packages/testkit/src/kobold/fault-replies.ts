@@ -33,7 +33,7 @@ function statusReply({ status, retryAfter, body, contentType, headers }: StatusF
 }
 
 /** An answer by fault: a whole one, or the events of a stream that ends cleanly. */
-export type FaultAnswer =
+type FaultAnswer =
   | { readonly kind: 'whole'; readonly reply: WholeReply }
   | { readonly kind: 'stream'; readonly events: readonly string[] }
 

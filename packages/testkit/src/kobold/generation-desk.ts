@@ -8,7 +8,7 @@ import { identityOf } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedCall } from './recorded-call.ts'
 
-export interface GenerationDeskOptions extends Omit<GenerationParts, 'onStart' | 'onWaste'> {
+interface GenerationDeskOptions extends Omit<GenerationParts, 'onStart' | 'onWaste'> {
   readonly faults: FaultBook
 }
 

@@ -29,7 +29,7 @@ export interface GenerationParts {
   onChange(): void
 }
 
-export interface AskedGeneration {
+interface AskedGeneration {
   readonly call: RecordedCall
   readonly fault: KoboldFault | undefined
   readonly sink: ReplySink

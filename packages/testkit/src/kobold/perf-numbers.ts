@@ -2,7 +2,7 @@ import type { GenerationPlan } from './plan-generation.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 /** How one generation went, in seconds and tokens. */
-export interface GenerationTimes {
+interface GenerationTimes {
   readonly plan: GenerationPlan
   readonly tokens: number
   readonly stopReason: number

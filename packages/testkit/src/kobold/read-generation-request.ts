@@ -18,7 +18,7 @@ export interface GenerationRequest {
  * How the real server takes a body: `crash` kills the handler (empty reply), `null` is a failed generation
  * (200 with `null`), the rest runs.
  */
-export type ReadResult =
+type ReadResult =
   | { readonly kind: 'crash' }
   | { readonly kind: 'null' }
   | { readonly kind: 'request'; readonly request: GenerationRequest }

@@ -16,7 +16,7 @@ import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
 /** How a run ended: `complete` and `aborted` were answered, `cut` was not, `lost` goes on hanging without the model. */
 export type RunEnd = 'complete' | 'aborted' | 'cut' | 'lost'
 
-export interface RunCallOptions {
+interface RunCallOptions {
   readonly call: RecordedCall
   readonly sink: ReplySink
   readonly plan: GenerationPlan

@@ -30,7 +30,7 @@ const options = {
   help: { type: 'boolean' },
 } as const
 
-export type SimulatorFlags =
+type SimulatorFlags =
   | { readonly help: true }
   | { readonly help: false; readonly options: StartKoboldSimulatorOptions }
 

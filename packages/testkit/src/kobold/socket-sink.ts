@@ -39,7 +39,7 @@ function dateNow(): string {
   return dateText
 }
 
-export interface SocketSinkOptions {
+interface SocketSinkOptions {
   readonly socket: Socket
   readonly version: KoboldVersion
   /** Answer in HTTP/1.1 and keep the connection. */

@@ -3,7 +3,7 @@ import { countTokens, createTokenRun, firstTokens, type Timers } from '../wire/s
 import type { OpenAICall, ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
 import { promptTokensOf } from './openai-tokenizer.ts'
 
-export interface OpenAIAnswer {
+interface OpenAIAnswer {
   readonly call: OpenAICall
   readonly response: ServerResponse
   readonly settings: ResolvedOpenAIOptions

@@ -27,7 +27,7 @@ export function tokenizerReply(
 const numbered = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
 /** The prompt as the simulated model sees it: messages stay the JSON they came as. */
-export const writePrompt = ({ prompt, messages }: Body): string =>
+const writePrompt = ({ prompt, messages }: Body): string =>
   typeof prompt === 'string' ? prompt : JSON.stringify(messages ?? '')
 
 /** By the simulator's count. */

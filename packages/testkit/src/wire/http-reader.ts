@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly body: Buffer
 }
 
-export interface HttpReaderOptions {
+interface HttpReaderOptions {
   /** Larger bodies are not read. */
   readonly maxBodyBytes: number
   /** Whether a chunked body is read (1.76 does not: it sees none). */
