@@ -35,10 +35,10 @@ const EXAMPLES = `
   ai-ticket-server --port 8080 --kobold-url http://gpu-1:5001,http://gpu-2:5001
   curl http://127.0.0.1:5000/event --json '{"content":"Hello"}'
 
-  \`ai-ticket config show --origin\` lists every setting, also those that have no flag: API keys, hosts, limits.
+  \`ai-ticket config show --origin\` lists every setting, including those without a flag: API keys, hosts, limits.
 `
 
-/** Undefined: the server runs, and ends the process itself. */
+/** The exit code. Undefined: the server runs, and ends the process itself. */
 async function main(rawArgs: string[]): Promise<number | undefined> {
   if (wantsHelp(rawArgs) || wantsVersion(rawArgs)) {
     process.stdout.write(wantsHelp(rawArgs) ? await renderHelp(COMMAND, EXAMPLES) : `${VERSION}\n`)
@@ -46,7 +46,7 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
   }
   checkFlags(rawArgs, ARGS)
   const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
-  if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help shows the flags.`)
+  if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help lists the flags.`)
   const loaded = loadConfig(configFlags(args), process.env)
   const problems = loaded.ok ? servingProblems(loaded.value.config) : loaded.problems
   if (loaded.ok && problems.length === 0) return await start(loaded.value)

@@ -17,7 +17,7 @@ interface PerformOptions {
   /** Aborted: no more lines are taken. */
   readonly signal: AbortSignal
   readonly clock: Clock
-  /** The command that goes on. */
+  /** The command that continues this batch. */
   readonly resume: string
 }
 
@@ -72,7 +72,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   return exitCodeOf(end, counts)
 }
 
-const STOPPING = 'Finishing what is in hand; once more ends it at once.'
+const STOPPING = 'Finishing the lines that were asked. A second signal ends the batch at once.'
 
 function shown({ quiet, json }: BatchArgs): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr
@@ -97,9 +97,9 @@ function sayEnd(
   const { say } = progress
   if (end.type === 'out_of_patience') say(`Nobody answered for too long: ${end.details}`)
   if (end.type === 'hopeless') say(end.details)
-  if (end.type === 'too_many_failures') say('So many lines failed that the batch has stopped.')
+  if (end.type === 'too_many_failures') say('Stopped, because as many lines failed as --max-failures allows.')
   if (end.type !== 'done') say(`To go on: ${resume}`)
-  else if (failed > 0) say(`${errors} says why. Ask them again with --retry-failed.`)
+  else if (failed > 0) say(`${errors} says why. Ask the failed lines again with --retry-failed.`)
 }
 
 function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly refused: number }): number {
@@ -121,7 +121,7 @@ interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'wri
   readonly input: AsyncGenerator<InputLine>
   readonly ask: Ask
   readonly progress: Progress
-  /** Lines that have changed since their result are asked, too. */
+  /** Lines that have changed since their result are asked again. */
   readonly force: boolean
 }
 
@@ -129,7 +129,7 @@ interface Conducted {
   readonly end: BatchEnd
   /** Lines of the input that were looked at. */
   readonly lines: number
-  /** Those that somebody was asked about. */
+  /** Those that were asked. */
   readonly asked: number
 }
 
@@ -139,7 +139,7 @@ interface Asked {
   readonly task: Extract<Task, { type: 'event' | 'openai' }>
 }
 
-/** Lines in, results out: leaves out what is finished, answers at once what is no line, and asks the rest. */
+/** Lines in, results out: skips what is finished, refuses what is not a valid line, and asks the rest. */
 async function conductBatch(options: ConductOptions): Promise<Conducted> {
   const { job, input, ask, progress, force, clock } = options
   const lineOfId = new Map<string, number>()

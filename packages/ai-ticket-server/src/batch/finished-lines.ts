@@ -8,7 +8,7 @@ export interface FinishedLine {
   readonly end: LineEnd
 }
 
-/** More lines than any file that this is for; a number beyond it is no line of ours. */
+/** No file has more lines. A result with a higher number is not ours. */
 export const MAX_LINES = 100_000_000
 
 const HASH_DIGITS = 13

@@ -6,17 +6,17 @@ import { type Turn, Turns } from './pacing.ts'
 export interface BatchOptions<Line> {
   /** The next line to be asked; undefined: there is none left. */
   readonly next: () => Promise<Line | undefined>
-  /** Resolves always. */
+  /** Always resolves. */
   readonly ask: (line: Line) => Promise<Answer>
   /** Writes a result. */
   readonly write: (line: Line, outcome: Outcome) => Promise<void>
-  /** Lines in hand at once. */
+  /** Lines to ask at once. */
   readonly concurrency: number
-  /** So long nobody may be there; then the batch stops. */
+  /** How long nobody may answer before the batch stops. */
   readonly patienceMs: number
   /** Failed lines after which the batch stops. Default: none. */
   readonly maxFailures?: number | undefined
-  /** Aborted: no more lines are taken; those in hand are finished. */
+  /** Aborted: no more lines are taken; those that were asked are finished. */
   readonly signal: AbortSignal
   readonly clock: Clock
   readonly onOutage?: (outage: Outage | undefined) => void
@@ -70,7 +70,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
     }
   }
 
-  // All of them come to rest, whatever one of them meets: what is in hand gets its result.
+  // Waits for all of them, even if one fails: every line that was asked gets its result.
   const workers = Array.from({ length: concurrency }, () =>
     work().catch((error: unknown) => {
       stopping.abort()

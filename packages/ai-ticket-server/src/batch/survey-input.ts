@@ -11,7 +11,7 @@ interface Survey {
 }
 
 /**
- * Counts the lines, and compares those that have their results: nothing is asked where the input is another one. With
+ * Counts the lines, and compares those that have their results: nothing is asked if the input is a different one. With
  * `force`, lines that have changed count as open.
  */
 export async function surveyInput(
@@ -44,7 +44,7 @@ export function stateOf(
 
 export const changedInput = (what: string): BatchProblem =>
   new BatchProblem(
-    `${what} is not what the output has a result for: the input has changed. Name another output, start anew with ` +
-      '--overwrite, or ask the changed lines too, and keep what they got, with --force. A line that failed may change: --retry-failed.',
+    `${what} is not the line that the output has a result for: the input has changed. Name another output, start over ` +
+      'with --overwrite, or ask the changed lines too and keep their old results with --force. With --retry-failed, a line that failed may change.',
     EXIT.badInput,
   )

@@ -11,7 +11,7 @@ export type BackendConfig = ListedBackend extends infer Listed
     : never
   : never
 
-/** Where it is found, for people. */
+/** Where the backend is, for people. */
 export const addressOf = (backend: BackendConfig): string =>
   backend.type === 'llama' ? backend.model_path : backend.url
 
@@ -69,7 +69,7 @@ function fromUrls(list: string, origin: Origin, keys: string[]): ResolvedBackend
   return { backends, origin, keyOrigins, problems, warnings: [] }
 }
 
-/** What a header cannot hold would fail at every call. */
+/** A key that a header cannot carry would fail at every call. */
 function keyProblems(keys: readonly string[], variable: string): ConfigProblem[] {
   if (keys.every((key) => /^[\x21-\x7e]+$/.test(key))) return []
   const message = `${variable} holds a key with characters that a header cannot carry. Use visible ASCII characters only.`
@@ -87,10 +87,10 @@ function fromFile(
     if (listed.findIndex(({ name }) => name === given.name) !== index) {
       problems.push({
         key: `backends[${index}].name`,
-        message: `backends[${index}].name in ${origin.name} is taken by an earlier backend. Give each backend a name of its own.`,
+        message: `backends[${index}].name in ${origin.name} is the name of an earlier backend, too. Give each backend its own name.`,
       })
     }
-    // Nobody is asked for a key by a model in this process.
+    // A model in this process needs no key.
     if (given.type === 'llama') return given
     const { api_key_env: variable, ...backend } = given
     if (variable === undefined) return backend

@@ -44,7 +44,29 @@ type ConfigResult =
   | { readonly ok: true; readonly value: ResolvedConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
-/** Flags over environment over file over defaults. Pure: whoever calls it has read the file. */
+export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => flag ?? [])
+
+const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
+
+/** Reads the configuration file, where one is named, and resolves everything. */
+export function loadConfig(
+  flags: ConfigSources['flags'],
+  environment: ConfigSources['environment'],
+): ConfigResult {
+  const fromFlag = flags[SOURCES.file.flag]
+  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
+  if (name === undefined) return resolveConfig({ flags, environment })
+  try {
+    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+  } catch (error) {
+    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
+    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
+    return { ok: false, problems: [{ key, message }] }
+  }
+}
+
+/** Flags over environment over file over defaults. Pure: the caller has read the file. */
 export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
   const environment = withoutEmpty(given)
   const { content, problems } = parseFile(file)
@@ -95,7 +117,9 @@ function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems
   }
   // To valibot a list is an object, too.
   if (Array.isArray(json))
-    return refuse(`${file.name} holds a list, but has to hold an object with settings.`)
+    return refuse(
+      `${file.name} holds a list, but must hold an object with settings. Put them between braces.`,
+    )
   const parsed = v.safeParse(ConfigFileSchema, json, { abortPipeEarly: true })
   if (parsed.success) return { content: parsed.output, problems: [] }
   return { content: {}, problems: problemsOf(parsed.issues, { kind: 'file', name: file.name }) }
@@ -130,9 +154,28 @@ function check(setting: Setting, { value, origin }: { value: unknown; origin: Or
   return parsed.success ? [] : problemsOf(parsed.issues, origin, origin.name)
 }
 
+/** Warnings, not errors: another version may know the variable. */
+function unknownVariables(environment: ConfigSources['environment']): string[] {
+  return Object.keys(environment)
+    .filter((name) => /^(AI_?TICKET_|KOBOLDCPP_API)/i.test(name) && !KNOWN_VARIABLES.includes(name))
+    .map((name) => {
+      const bare = name.replace(/^AI_?TICKET_/i, '')
+      const meant = KNOWN_VARIABLES.includes(bare)
+        ? ` Did you mean "${bare}"?`
+        : suggestion(name, KNOWN_VARIABLES)
+      return `${name} is not a known variable and is ignored.${meant}`
+    })
+}
+
+/** Why this configuration must not serve. Commands that do not serve need not ask. */
+export const servingProblems = (config: Config): ConfigProblem[] => [
+  ...exposureProblems(config),
+  ...callbackProblems(config),
+]
+
 /**
- * What speaks against listening with this configuration: others on the network could spend the GPU, so that has to be
- * wanted. Commands that do not listen need not ask.
+ * Why this configuration must not listen: others on the network could use the GPU, so the operator has to want that.
+ * Commands that do not listen need not ask.
  */
 export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): ConfigProblem[] {
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return []
@@ -148,46 +191,6 @@ export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): Con
 
 const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-
-const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
-
-/** Somebody meant something by it. No error, for another version may know it. */
-function unknownVariables(environment: ConfigSources['environment']): string[] {
-  return Object.keys(environment)
-    .filter((name) => /^(AI_?TICKET_|KOBOLDCPP_API)/i.test(name) && !KNOWN_VARIABLES.includes(name))
-    .map((name) => {
-      const bare = name.replace(/^AI_?TICKET_/i, '')
-      const meant = KNOWN_VARIABLES.includes(bare)
-        ? ` Did you mean "${bare}"?`
-        : suggestion(name, KNOWN_VARIABLES)
-      return `${name} is not a known variable and is ignored.${meant}`
-    })
-}
-
-export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => flag ?? [])
-
-type Texts = Readonly<Record<string, string | undefined>>
-
-/** Reads the configuration file, where one is named, and resolves everything. */
-export function loadConfig(flags: Texts, environment: Texts): ConfigResult {
-  const fromFlag = flags[SOURCES.file.flag]
-  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
-  if (name === undefined) return resolveConfig({ flags, environment })
-  try {
-    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
-  } catch (error) {
-    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
-    return { ok: false, problems: [{ key, message }] }
-  }
-}
-
-/** What speaks against serving with this configuration. Commands that do not serve need not ask. */
-export const servingProblems = (config: Config): ConfigProblem[] => [
-  ...exposureProblems(config),
-  ...callbackProblems(config),
-]
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
 function callbackProblems({ callbackAllow, callbackSecrets }: Config): ConfigProblem[] {

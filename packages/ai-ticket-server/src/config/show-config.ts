@@ -35,7 +35,7 @@ function mask(value: unknown): unknown {
   return value === '' ? value : MASK
 }
 
-/** As in AI_TICKET_API_KEYS: who it is for and what it may do is no secret. */
+/** As in AI_TICKET_API_KEYS: whose it is and what it may do are not secret. */
 function maskKey({ name = '', scopes }: ApiKey): string {
   const label = `${name}${scopes === undefined ? '' : `:${scopes.join('+')}`}`
   return label === '' ? MASK : `${label}=${MASK}`
