@@ -1,5 +1,4 @@
-import type { WholeReply } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
+import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import {
   badInput,
   busy,
@@ -13,6 +12,44 @@ import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
 
 type StatusFault = Extract<KoboldFault, { fault: 'status' }>
+
+/** What an answer fault says to a generation; undefined for faults of another kind. */
+export function faultAnswer(
+  fault: KoboldFault,
+  { identity, stream, contextLength }: { identity: ReplyIdentity; stream: boolean; contextLength: number },
+): FaultAnswer | undefined {
+  switch (fault.fault) {
+    case 'status':
+      return whole(statusReply(fault))
+    case 'busy':
+      return whole(busy())
+    case 'rate_limited':
+      return whole(rateLimited(fault.seconds ?? 4))
+    case 'bad_input':
+      return whole(badInput())
+    case 'context_length':
+      return whole(contextLengthExceeded(contextLength))
+    case 'not_json':
+      return eitherWay(stream, fault.body ?? '<html><body>It works!</body></html>')
+    case 'wrong_shape':
+      return eitherWay(
+        stream,
+        JSON.stringify(fault.body ?? { answer: 'This is not the shape you look for.' }),
+      )
+    case 'error_in_200':
+      return eitherWay(stream, errorBody(fault.message ?? 'The simulated model failed.'))
+    case 'empty_choices':
+      return emptyChoices(identity, stream)
+    case 'null_reply':
+      return stream ? undefined : whole(jsonReply('null'))
+    case 'empty_text':
+      return planAnswer(identity, stream, saysNothing)
+    case 'huge_line':
+      return planAnswer(identity, stream, hugePlan(fault.bytes ?? 2 * 1024 * 1024))
+    default:
+      return undefined
+  }
+}
 
 function defaultStatusReply(status: number): WholeReply {
   if (status === 401) return unauthorized()
@@ -71,44 +108,6 @@ function emptyChoices(identity: ReplyIdentity, stream: boolean): FaultAnswer {
     return whole(jsonReply(native ? '{"results": []}' : '{"object": "chat.completion", "choices": []}'))
   const event = native ? 'event: message\ndata: {"results": []}\n\n' : usageEvent(identity, saysNothing)
   return { kind: 'stream', events: [event, doneMark(identity)] }
-}
-
-/** What an answer fault says to a generation; undefined for faults of another kind. */
-export function faultAnswer(
-  fault: KoboldFault,
-  { identity, stream, contextLength }: { identity: ReplyIdentity; stream: boolean; contextLength: number },
-): FaultAnswer | undefined {
-  switch (fault.fault) {
-    case 'status':
-      return whole(statusReply(fault))
-    case 'busy':
-      return whole(busy())
-    case 'rate_limited':
-      return whole(rateLimited(fault.seconds ?? 4))
-    case 'bad_input':
-      return whole(badInput())
-    case 'context_length':
-      return whole(contextLengthExceeded(contextLength))
-    case 'not_json':
-      return eitherWay(stream, fault.body ?? '<html><body>It works!</body></html>')
-    case 'wrong_shape':
-      return eitherWay(
-        stream,
-        JSON.stringify(fault.body ?? { answer: 'This is not the shape you look for.' }),
-      )
-    case 'error_in_200':
-      return eitherWay(stream, errorBody(fault.message ?? 'The simulated model failed.'))
-    case 'empty_choices':
-      return emptyChoices(identity, stream)
-    case 'null_reply':
-      return stream ? undefined : whole(jsonReply('null'))
-    case 'empty_text':
-      return planAnswer(identity, stream, saysNothing)
-    case 'huge_line':
-      return planAnswer(identity, stream, hugePlan(fault.bytes ?? 2 * 1024 * 1024))
-    default:
-      return undefined
-  }
 }
 
 function errorBody(message: string): string {

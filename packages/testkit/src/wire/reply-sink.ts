@@ -30,9 +30,7 @@ export function jsonReply(body: string, status = 200): WholeReply {
 }
 
 /** What an in-process caller gets: a response, or the failure of the connection. */
-type CollectedReply =
-  | { readonly kind: 'response'; readonly response: Response }
-  | { readonly kind: 'failed' }
+type CollectedReply = { readonly kind: 'response'; readonly response: Response } | { readonly kind: 'failed' }
 
 const encoder = new TextEncoder()
 
