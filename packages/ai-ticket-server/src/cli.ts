@@ -6,7 +6,7 @@ import { EXIT } from './program/exit-codes.ts'
 import { runAsMain } from './program/process.ts'
 import { VERSION } from './version.ts'
 
-/** Loaded only when they are called. */
+/** Each is loaded only when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
   ask: () => import('./commands/ask.ts'),
   batch: () => import('./commands/batch.ts'),
@@ -19,7 +19,7 @@ const MAIN = defineCommand({
   meta: {
     name: 'ai-ticket',
     version: VERSION,
-    description: 'Asks local LLM servers, without a server of its own',
+    description: 'Ask local LLM servers from the command line',
   },
   args: {
     help: { type: 'boolean', alias: 'h', description: 'Show help, also of a command' },
@@ -50,7 +50,7 @@ async function main(rawArgs: string[]): Promise<number> {
   const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
   if (load === undefined) {
     throw new UsageError(
-      `"${first}" is not a command.${suggestion(first, Object.keys(COMMANDS))} --help lists them.`,
+      `"${first}" is not a command.${suggestion(first, Object.keys(COMMANDS))} --help lists the commands.`,
     )
   }
   const { command } = await load()

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { defineCommand, parseArgs } from 'citty'
 import { loadConfig, type ResolvedConfig, servingProblems } from './config/config.ts'
+import { SETTINGS } from './config/settings.ts'
 import {
   CONFIG_ARGS,
   checkFlags,
   configFlags,
+  flagOf,
   renderHelp,
   UsageError,
   wantsHelp,
@@ -12,19 +14,12 @@ import {
 } from './program/command-line.ts'
 import { EXIT } from './program/exit-codes.ts'
 import { hideSqliteWarning, runAsMain } from './program/process.ts'
+import { firstLine } from './serve/first-line.ts'
 import { VERSION } from './version.ts'
 
 const ARGS = {
-  port: {
-    type: 'string',
-    valueHint: 'number',
-    description: 'Port to listen on; 0 takes a free one (PORT, default 5000)',
-  },
-  host: {
-    type: 'string',
-    valueHint: 'address',
-    description: 'Address to listen on (HOST, default 127.0.0.1)',
-  },
+  port: flagOf(SETTINGS.port, { withDefault: true }),
+  host: flagOf(SETTINGS.host, { withDefault: true }),
   ...CONFIG_ARGS,
   help: { type: 'boolean', alias: 'h', description: 'Show this help' },
   version: { type: 'boolean', description: 'Show the version' },
@@ -40,10 +35,10 @@ const EXAMPLES = `
   ai-ticket-server --port 8080 --kobold-url http://gpu-1:5001,http://gpu-2:5001
   curl http://127.0.0.1:5000/event --json '{"content":"Hello"}'
 
-  \`ai-ticket config show --origin\` lists every setting, also those that have no flag: API keys, hosts, limits.
+  \`ai-ticket config show --origin\` lists every setting, including those without a flag: API keys, hosts, limits.
 `
 
-/** Undefined: the server runs, and ends the process itself. */
+/** The exit code. Undefined: the server runs, and ends the process itself. */
 async function main(rawArgs: string[]): Promise<number | undefined> {
   if (wantsHelp(rawArgs) || wantsVersion(rawArgs)) {
     process.stdout.write(wantsHelp(rawArgs) ? await renderHelp(COMMAND, EXAMPLES) : `${VERSION}\n`)
@@ -51,7 +46,7 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
   }
   checkFlags(rawArgs, ARGS)
   const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
-  if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help shows the flags.`)
+  if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help lists the flags.`)
   const loaded = loadConfig(configFlags(args), process.env)
   const problems = loaded.ok ? servingProblems(loaded.value.config) : loaded.problems
   if (loaded.ok && problems.length === 0) return await start(loaded.value)
@@ -68,19 +63,4 @@ async function start(resolved: ResolvedConfig): Promise<undefined> {
   await runServer(resolved)
 }
 
-const QUIET_LEVELS: readonly string[] = ['silent', 'critical', 'fatal', 'error', 'warning', 'warn', 'log']
-
 runAsMain(main)
-
-/**
- * A sign of life in the shape of the logger's lines, before anything heavy (the logger among it) is loaded. Empty where
- * the level keeps it quiet.
- */
-export function firstLine(logLevel: string, isTerminal: boolean): string {
-  if (QUIET_LEVELS.includes(logLevel.toLowerCase())) return ''
-  const time = new Date().toISOString()
-  const message = `AI Ticket ${VERSION} starts`
-  return isTerminal
-    ? `${time.slice(11, 23)} INFO  ${message}\n`
-    : `${JSON.stringify({ time, level: 'info', message })}\n`
-}

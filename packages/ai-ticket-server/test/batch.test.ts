@@ -91,7 +91,7 @@ test.concurrent('Ctrl-C finishes what is in hand and says how to go on; meanwhil
   await simulator.waitForCall()
   expect(await batch.run()).toMatchObject({
     code: 75,
-    stderr: expect.stringMatching(/^Another run writes to /m),
+    stderr: expect.stringMatching(/^Another run is writing to /m),
   })
   child.kill('SIGINT')
   const { code, stderr } = await ended
@@ -125,7 +125,7 @@ test.concurrent('notices an input that is another one, and goes on where that is
   const refused = await batch.run()
   expect(refused).toMatchObject({
     code: 65,
-    stderr: expect.stringMatching(/^Line 2 of the input is not what/),
+    stderr: expect.stringMatching(/^Line 2 of the input is not the line that the output has a result for/),
   })
   expect(simulator.calls).toHaveLength(3)
   expect((await batch.run('--force')).code).toBe(0)

@@ -81,7 +81,7 @@ test('ask --schema that gets no such answer says why', async () => {
 
 test.each([
   ['that is not there', async () => '/nowhere/schema.json', 'cannot be read (ENOENT)'],
-  ['that is no JSON', () => writtenFile('{'), 'holds no valid JSON'],
+  ['that is no JSON', () => writtenFile('{'), 'does not hold valid JSON'],
   ['that holds a list', () => writtenFile('[]'), 'must hold a JSON object'],
 ])('ask --schema with a file %s is a wrong command line', async (_what, file, said) => {
   const ended = await runProgram(CLI, ['ask', 'A colour?', '--schema', await file(), '--kobold-url', NOBODY])
@@ -178,12 +178,12 @@ test('config show says when the server would refuse to listen', async () => {
 })
 
 test.each([
-  [['aks', 'Hello'], '"aks" is not a command. Did you mean "ask"? --help lists them.\n'],
+  [['aks', 'Hello'], '"aks" is not a command. Did you mean "ask"? --help lists the commands.\n'],
   [['ask'], 'What to ask is missing: ai-ticket ask "Why is the sky blue?"\n'],
-  [['ask', 'two', 'words'], 'More than one prompt. Put it between quotes.\n'],
+  [['ask', 'two', 'words'], 'More than one prompt was given. Put the prompt between quotes.\n'],
   [
     ['ask', 'x', '--max-token', '5'],
-    '--max-token is not a flag of this command. Did you mean "--max-tokens"? --help lists them.\n',
+    '--max-token is not a flag of this command. Did you mean "--max-tokens"? --help lists the flags.\n',
   ],
   [['ask', 'x', '--max-tokens', 'many'], '--max-tokens needs a whole number of at least 1.\n'],
   [['ask', 'x', '--timeout', 'soon'], '--timeout needs a time like 500ms, 90s or 10m.\n'],

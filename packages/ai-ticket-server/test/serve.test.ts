@@ -67,7 +67,7 @@ test('a wrong configuration stops the start with every problem and 78', async ()
   expect(code).toBe(78)
   expect(stdout).toBe('')
   expect(stderr).toContain(`prot in ${file} is not a known key. Did you mean "port"?`)
-  expect(stderr).toContain('LOG_LEVEL is a text, but has to be one of')
+  expect(stderr).toContain('LOG_LEVEL is a text, but must be one of')
 })
 
 test('a configuration file that is not there is named', async () => {
@@ -103,9 +103,9 @@ test('--help tells flags and exit codes, --version the version', async () => {
 })
 
 test.each([
-  [['--prot', '1'], '--prot is not a flag of this command. Did you mean "--port"? --help lists them.\n'],
+  [['--prot', '1'], '--prot is not a flag of this command. Did you mean "--port"? --help lists the flags.\n'],
   [['--port'], '--port needs a value. --help says which.\n'],
-  [['5000'], '"5000" is not expected here. --help shows the flags.\n'],
+  [['5000'], '"5000" is not expected here. --help lists the flags.\n'],
 ])('the command line %j is refused with 2', async (args, message) => {
   expect(await runProgram(SERVER, args)).toEqual({ code: 2, stdout: '', stderr: message })
 })
@@ -115,7 +115,7 @@ test('a bug is logged and ends the server with 70', async () => {
   await using server = await startServer(['--kobold-url', NOBODY], { NODE_OPTIONS: `--import="${bug}"` })
   server.child.kill('SIGUSR2')
   expect(await server.ended).toBe(70)
-  expect(await server.waitForLine(/^A bug ends the server/)).toMatchObject({
+  expect(await server.waitForLine(/^The server ends because of a bug/)).toMatchObject({
     level: 'error',
     error: expect.stringContaining('Error: a bug'),
   })

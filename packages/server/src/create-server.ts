@@ -32,13 +32,13 @@ import { addOpenApiRoute } from './routes/openapi.ts'
 /**
  * A Fastify server in front of a dispatcher, not yet listening: `await createServer({ dispatcher }).listen({ port })`.
  *
- * `POST /event` (JSON, or server-sent events by `Accept`), `GET /backends`, `/metrics` (with `metrics`), `/health`, `/livez`, `/readyz`, and for OpenAI's clients
- * `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models`. Every error is `{ error, details }` (under `/v1`
+ * `POST /event` (JSON, or server-sent events by `Accept`), `GET /backends`, `/metrics` (with `metrics`), `/health`,
+ * `/livez`, `/readyz`, and for OpenAI's clients `POST /v1/chat/completions`, `POST /v1/completions`, `GET /v1/models`. Every error is `{ error, details }` (under `/v1`
  * OpenAI's `{ error: { message, type, param, code } }`) with an `X-Request-Id`; a caller that hangs up cancels its event.
- * It binds nothing by itself and does not insist on keys: which address needs them is decided by who calls `listen`.
+ * It binds nothing by itself and does not insist on keys: whoever calls `listen` decides which address needs them.
  *
- * `close()` takes no more connections, lets answers finish and does not wait for idle clients. It ends nothing in hand:
- * close the dispatcher beside it, `Promise.all([dispatcher.close({ drainMs }), server.close()])`, and every event ends.
+ * `close()` takes no more connections, lets answers finish and does not wait for idle clients. It does not end events:
+ * close the dispatcher with it, `Promise.all([dispatcher.close({ drainMs }), server.close()])`, and every event ends.
  * A client that stops reading in the middle of a stream can still hold it; `server.server.closeAllConnections()` after
  * your own limit of time ends that too.
  *

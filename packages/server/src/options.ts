@@ -38,7 +38,7 @@ export interface ServerOptions {
   readonly maxConnections?: number
   /** Shown by `GET /health`. Default: not shown. */
   readonly version?: string
-  /** From `createMetrics`, for `GET /metrics`; give its observer to the dispatcher, too. Default: there is no such route. */
+  /** From `createMetrics`, for `GET /metrics`; give its observer to the dispatcher, too. Default: no such route. */
   readonly metrics?: Metrics
   /**
    * Asked by each `GET /readyz`: false makes it 503, so that a load balancer looks elsewhere before the server closes.

@@ -6,7 +6,7 @@ import { stopDuties } from './conformance/stop-duties.ts'
 
 export type { ConformanceOptions, ConformanceSubject } from './conformance/conformance-subject.ts'
 
-/** One duty of a backend. `run` throws where it is not kept. */
+/** One duty of a backend. `run` throws if the backend does not keep it. */
 export interface ConformanceCase {
   readonly name: string
   run(): Promise<void>
@@ -21,8 +21,8 @@ const LONG_STORY = 'Tell me a long story.'
  * for (const { name, run } of backendConformance({ open })) test(name, run)
  * ```
  *
- * Each case opens a backend of its own and closes it. What a server is made to do wrong (broken streams, wrong shapes,
- * silence) is not covered: only who wrote the backend knows how its server fails.
+ * Each case opens its own backend and closes it. Not covered: what a server can do wrong (broken streams, wrong shapes,
+ * silence). Only the author of the backend knows how its server fails.
  */
 export function backendConformance(options: ConformanceOptions): ConformanceCase[] {
   const { open, openDead } = options

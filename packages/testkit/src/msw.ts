@@ -1,9 +1,9 @@
 import { type HttpHandler, HttpResponse, http } from 'msw'
 import { createFaultBook } from './kobold/fault-book.ts'
-import { createKoboldEngine } from './kobold/kobold-engine.ts'
+import { KoboldEngine } from './kobold/kobold-engine.ts'
 import type { KoboldFault } from './kobold/kobold-script.ts'
 import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './kobold/simulator-options.ts'
-import { createCollectingSink } from './wire/reply-sink.ts'
+import { CollectingSink } from './wire/reply-sink.ts'
 
 export interface KoboldHandlersOptions extends Omit<KoboldSimulatorOptions, 'faults' | 'loadingMs'> {
   /** Base address whose requests are answered, e.g. `http://kobold.test:5001`; with or without `/api`. */
@@ -24,17 +24,17 @@ function headersOf(request: Request): Record<string, string> {
 export function koboldHandlers(options: KoboldHandlersOptions): HttpHandler[] {
   const resolved = resolveSimulatorOptions({ tokensPerSecond: Number.POSITIVE_INFINITY, ...options })
   const faults = createFaultBook(options.script ?? [])
-  const engine = createKoboldEngine(resolved, faults, () => {})
+  const engine = new KoboldEngine(resolved, faults, () => {})
   const { origin } = new URL(options.url)
   return [
     http.all(`${origin}/*`, async ({ request }) => {
       if (faults.refuses() || faults.take('connection') !== undefined) return HttpResponse.error()
       const { pathname, search } = new URL(request.url)
-      const { sink, reply } = createCollectingSink(request.signal)
+      const sink = new CollectingSink(request.signal)
       const bodyText = await request.text()
       const { method } = request
       engine.handle({ method, path: pathname + search, headers: headersOf(request), bodyText }, sink)
-      const answer = await reply
+      const answer = await sink.collected
       return answer.kind === 'failed' ? HttpResponse.error() : answer.response
     }),
   ]

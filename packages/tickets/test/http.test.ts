@@ -216,6 +216,21 @@ it('streams a ticket, and goes on where the reader was', async () => {
   expect((await server.get(`/tickets/${body.id}`, over)).status).toBe(204)
 })
 
+it.each([
+  ['text/event-stream;q=0', 'application/json'],
+  ['application/json, text/event-stream;q=0.5', 'application/json'],
+  ['*/*, text/event-stream;q=0.5', 'application/json'],
+  ['text/event-stream, application/json', 'text/event-stream'],
+])('Accept: %s is answered in %s, with a key and for a ticket as without', async (accept, type) => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const plain = await server.post('/event', EVENT, { accept })
+  const kept = await server.post('/event', EVENT, { accept, 'idempotency-key': 'one' })
+  const list = await server.get('/tickets')
+  const shown = await server.get(`/tickets/${list.body.data[0].id}`, { accept })
+  const types = [plain, kept, shown].map(({ headers }) => headers.get('content-type')?.split(';', 1)[0])
+  expect(types).toEqual([type, type, type])
+})
+
 it('goes on in the middle of a running text', async () => {
   await using server = await openTicketServer({ simulated: LONG })
   const { body } = await server.post('/tickets', { ...EVENT, parameters: { max_tokens: 60 } })

@@ -7,9 +7,7 @@ import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { createSqliteStore, createTicketDesk } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import { describe, expect, test } from 'vitest'
-import { KEY_VARIABLE, URL_VARIABLE } from '../../ai-ticket-server/src/config/backend-config.ts'
-import { CONFIG_VARIABLE } from '../../ai-ticket-server/src/config/config.ts'
-import { SETTINGS, type Setting } from '../../ai-ticket-server/src/config/settings.ts'
+import { sourceList } from '../../ai-ticket-server/src/config/settings.ts'
 import { type CodeBlock, codeBlocks, markOf, pages, placeOf, ROOT } from './markdown.ts'
 import { expectOutput } from './observed-output.ts'
 import { runProgram } from './run-program.ts'
@@ -19,11 +17,8 @@ const blocks = pages.flatMap(codeBlocks)
 const shell = blocks.filter(({ language }) => language === 'sh')
 
 const VARIABLES: readonly string[] = [
-  URL_VARIABLE,
-  KEY_VARIABLE,
-  CONFIG_VARIABLE,
   'KOBOLDCPP_TEST_URL',
-  ...Object.values(SETTINGS).flatMap(({ environment }: Setting<unknown>) => environment ?? []),
+  ...sourceList.map(({ environment }) => environment),
 ]
 
 /** Where the programs of a page live, to ask them for their flags. */

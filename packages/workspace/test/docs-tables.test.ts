@@ -3,12 +3,10 @@ import { DEFAULTS, FAILURE_CODES, FAILURES, type FailureCode, type Tuning } from
 import type { LlamaBackendOptions } from '@ai-ticket/llama'
 import { HTTP_STATUS } from '@ai-ticket/server'
 import { expect, test } from 'vitest'
-import { KEY_VARIABLE, URL_FLAG, URL_VARIABLE } from '../../ai-ticket-server/src/config/backend-config.ts'
 import { LlamaBackendSchema } from '../../ai-ticket-server/src/config/backend-schema.ts'
-import { CONFIG_FLAG, CONFIG_VARIABLE } from '../../ai-ticket-server/src/config/config.ts'
 import { ConfigFileSchema } from '../../ai-ticket-server/src/config/config-schema.ts'
-import { SETTINGS, type Setting } from '../../ai-ticket-server/src/config/settings.ts'
-import { TUNING_PATHS } from '../../ai-ticket-server/src/config/tuning-schema.ts'
+import { defaultOf, SOURCES, type Source, settingList } from '../../ai-ticket-server/src/config/settings.ts'
+import { TUNING_PLACES } from '../../ai-ticket-server/src/config/tuning-schema.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../../ai-ticket-server/src/program/exit-codes.ts'
 import { ROWS } from '../../bench/src/torture/run-torture.ts'
 import { resolveKoboldOptions } from '../../core/src/backends/kobold/kobold-options.ts'
@@ -78,19 +76,16 @@ const shown = (value: unknown): string => {
   return typeof value === 'number' && value >= 10_000 ? value.toLocaleString('en') : String(value)
 }
 
-/** Defaults that are found at the start. */
-const COMPUTED: Readonly<Record<string, string>> = { worker: 'host name and port' }
+const known = (source: Source, key: string): Known => ({
+  variable: source.environment,
+  flag: source.flag ?? '',
+  file: key in ConfigFileSchema.entries ? key : '',
+  default: typeof source.fallback === 'number' ? shown(source.fallback) : defaultOf(source),
+})
 
 const settings: Known[] = [
-  { variable: URL_VARIABLE, flag: URL_FLAG, file: 'backends', default: 'http://localhost:5001/api' },
-  { variable: KEY_VARIABLE, flag: '', file: '', default: 'none' },
-  { variable: CONFIG_VARIABLE, flag: CONFIG_FLAG, file: '', default: 'none' },
-  ...Object.values(SETTINGS).map((setting: Setting<unknown>) => ({
-    variable: setting.environment ?? '',
-    flag: setting.flag ?? '',
-    file: setting.key in ConfigFileSchema.entries ? setting.key : '',
-    default: COMPUTED[setting.key] ?? shown(setting.fallback),
-  })),
+  ...Object.entries(SOURCES).map(([key, source]) => known(source, key)),
+  ...settingList.map(([, setting]) => known(setting, setting.key)),
 ]
 
 const byVariable = <Item extends { readonly variable: string }>(items: readonly Item[]) =>
@@ -128,7 +123,7 @@ test('the table of numbers has every option of the dispatcher with its place in 
   expect(rows.map((row) => [plain(row.option), plain(row['in the file']), row.default])).toEqual(
     (Object.keys(DEFAULTS) as (keyof Tuning)[]).map((name) => [
       name,
-      TUNING_PATHS[name].join('.'),
+      `${TUNING_PLACES[name].group}.${TUNING_PLACES[name].key}`,
       shown(DEFAULTS[name]),
     ]),
   )

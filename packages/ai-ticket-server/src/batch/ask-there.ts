@@ -3,7 +3,7 @@ import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, system
 import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './ask-here.ts'
 
-export interface AskThereOptions {
+interface AskThereOptions {
   /** Without a slash at the end. */
   readonly url: string
   readonly apiKey: string | undefined

@@ -9,8 +9,8 @@ test('errors stand beside the output, and patience lasts an hour, unless told ot
 })
 
 test.each([
-  [{ _: [] }, 'One file of lines is needed'],
-  [{ _: ['a', 'b'] }, 'One file of lines is needed'],
+  [{ _: [] }, 'Name one file of lines'],
+  [{ _: ['a', 'b'] }, 'Name one file of lines'],
   [{ output: undefined }, '-o needs a file'],
   [{ output: '-' }, '-o needs a file'],
   [{ output: './in.jsonl' }, 'must be three files'],

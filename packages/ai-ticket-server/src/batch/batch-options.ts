@@ -37,10 +37,10 @@ const DEFAULT_PATIENCE = '1h'
 /** Throws a `UsageError`. */
 export function readBatchArgs(args: BatchArgs): BatchSettings {
   const [input, ...more] = args._
-  if (input === undefined || more.length > 0) throw new UsageError(`One file of lines is needed: ${USE}`)
+  if (input === undefined || more.length > 0) throw new UsageError(`Name one file of lines: ${USE}`)
   const { output } = args
   if (output === undefined || output === '-')
-    throw new UsageError(`-o needs a file, in which a second run sees what is done: ${USE}`)
+    throw new UsageError(`-o needs a file, so that a second run sees what is done: ${USE}`)
   const errors = args.errors ?? errorsPathOf(output)
   const paths = [input, output, errors].map((path) => resolve(path))
   if (new Set(paths).size < paths.length)

@@ -1,4 +1,4 @@
-/** Why a batch cannot begin or go on; the program ends with `exitCode` after saying it. */
+/** Why a batch cannot begin or go on. The program prints it and ends with `exitCode`. */
 export class BatchProblem extends Error {
   override readonly name = 'BatchProblem'
   readonly exitCode: number
@@ -9,7 +9,7 @@ export class BatchProblem extends Error {
   }
 }
 
-/** The code of a failed call of the operating system, or SQLite's words: they say enough and quote nothing. */
+/** The code of a failed call of the operating system, or SQLite's words: both say enough and quote nothing. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown reason'
   if ('errstr' in error) return String(error.errstr)

@@ -9,15 +9,15 @@ import { createProgress, durationText, type Progress, type ProgressOptions } fro
 import { type InputLine, openInput } from './read-lines.ts'
 import { type Result, refusalOf, resultOf } from './results.ts'
 import { type BatchEnd, type BatchOptions, runBatch } from './run-lines.ts'
-import { changedInput, createSeenIds, stateOf, surveyInput } from './survey-input.ts'
+import { changedInput, stateOf, surveyInput } from './survey-input.ts'
 
-export interface PerformOptions {
+interface PerformOptions {
   readonly settings: BatchSettings
   readonly args: BatchArgs & Readonly<Record<string, unknown>>
   /** Aborted: no more lines are taken. */
   readonly signal: AbortSignal
   readonly clock: Clock
-  /** The command that goes on. */
+  /** The command that continues this batch. */
   readonly resume: string
 }
 
@@ -72,7 +72,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   return exitCodeOf(end, counts)
 }
 
-const STOPPING = 'Finishing what is in hand; once more ends it at once.'
+const STOPPING = 'Finishing the lines that were asked. A second signal ends the batch at once.'
 
 function shown({ quiet, json }: BatchArgs): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr
@@ -97,9 +97,9 @@ function sayEnd(
   const { say } = progress
   if (end.type === 'out_of_patience') say(`Nobody answered for too long: ${end.details}`)
   if (end.type === 'hopeless') say(end.details)
-  if (end.type === 'too_many_failures') say('So many lines failed that the batch has stopped.')
+  if (end.type === 'too_many_failures') say('Stopped, because as many lines failed as --max-failures allows.')
   if (end.type !== 'done') say(`To go on: ${resume}`)
-  else if (failed > 0) say(`${errors} says why. Ask them again with --retry-failed.`)
+  else if (failed > 0) say(`${errors} says why. Ask the failed lines again with --retry-failed.`)
 }
 
 function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly refused: number }): number {
@@ -116,20 +116,20 @@ function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly r
   }
 }
 
-export interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'write'> {
+interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'write'> {
   readonly job: Job
   readonly input: AsyncGenerator<InputLine>
   readonly ask: Ask
   readonly progress: Progress
-  /** Lines that have changed since their result are asked, too. */
+  /** Lines that have changed since their result are asked again. */
   readonly force: boolean
 }
 
-export interface Conducted {
+interface Conducted {
   readonly end: BatchEnd
   /** Lines of the input that were looked at. */
   readonly lines: number
-  /** Those that somebody was asked about. */
+  /** Those that were asked. */
   readonly asked: number
 }
 
@@ -139,10 +139,10 @@ interface Asked {
   readonly task: Extract<Task, { type: 'event' | 'openai' }>
 }
 
-/** Lines in, results out: leaves out what is finished, answers at once what is no line, and asks the rest. */
-export async function conductBatch(options: ConductOptions): Promise<Conducted> {
+/** Lines in, results out: skips what is finished, refuses what is not a valid line, and asks the rest. */
+async function conductBatch(options: ConductOptions): Promise<Conducted> {
   const { job, input, ask, progress, force, clock } = options
-  const ids = createSeenIds()
+  const lineOfId = new Map<string, number>()
   let lines = 0
   let asked = 0
 
@@ -167,8 +167,12 @@ export async function conductBatch(options: ConductOptions): Promise<Conducted> 
   }
 
   function withOwnId(task: Task, { number }: InputLine): Task {
-    const former = task.id === undefined || task.type === 'wrong' ? undefined : ids.add(task.id, number)
-    if (former === undefined || task.id === undefined) return task
+    if (task.id === undefined || task.type === 'wrong') return task
+    const former = lineOfId.get(task.id)
+    if (former === undefined) {
+      lineOfId.set(task.id, number)
+      return task
+    }
     const isOpenAi = task.type !== 'event'
     const details = `\`${isOpenAi ? 'custom_id' : 'id'}\` is that of line ${former}. Each line needs its own.`
     return { type: 'wrong', id: task.id, isOpenAi, code: 'invalid_input_format', details }

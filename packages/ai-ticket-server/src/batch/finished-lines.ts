@@ -3,57 +3,60 @@ export type LineEnd = 'answered' | 'failed' | 'refused'
 
 export interface FinishedLine {
   readonly number: number
+  /** 13 hexadecimal digits. */
   readonly hash: string
   readonly end: LineEnd
 }
 
-/** More lines than any file that this is for; a number beyond it is no line of ours. */
+/** No file has more lines. A result with a higher number is not ours. */
 export const MAX_LINES = 100_000_000
 
-const ENDS: readonly LineEnd[] = ['answered', 'failed', 'refused']
+const HASH_DIGITS = 13
 
-/** Which lines have their result, in nine bytes a line: a million lines are nine megabytes. */
-export function createFinishedLines() {
-  let hashes = new Float64Array(1_024)
-  let ends = new Uint8Array(1_024)
-  let last = 0
-  const counts: Record<LineEnd, number> = { answered: 0, failed: 0, refused: 0 }
+/** Which lines have their result, and how they ended. */
+export class FinishedLines {
+  /** The hash of each line, as a number: as a text it takes three times the memory. */
+  readonly #hashes: Readonly<Record<LineEnd, Map<number, number>>> = {
+    answered: new Map(),
+    failed: new Map(),
+    refused: new Map(),
+  }
+  #last = 0
 
-  function makeRoom(number: number): void {
-    if (number < ends.length) return
-    const length = Math.max(number + 1, ends.length * 2)
-    const [moreHashes, moreEnds] = [new Float64Array(length), new Uint8Array(length)]
-    moreHashes.set(hashes)
-    moreEnds.set(ends)
-    hashes = moreHashes
-    ends = moreEnds
+  /** An answer goes before a failure, and the later result before the earlier one. */
+  note({ number, hash, end }: FinishedLine): void {
+    const former = this.#endOf(number)
+    if (former === 'answered' && end !== 'answered') return
+    if (former !== undefined) this.#hashes[former].delete(number)
+    this.#hashes[end].set(number, Number.parseInt(hash, 16))
+    this.#last = Math.max(this.#last, number)
   }
 
-  return {
-    counts: counts as Readonly<Record<LineEnd, number>>,
-    *numbers(): Generator<number> {
-      for (let number = 1; number <= last; number++) if (ends[number]) yield number
-    },
-    /** The highest number of a line with a result. */
-    get last() {
-      return last
-    },
-    find(number: number): FinishedLine | undefined {
-      const end = ENDS[(ends[number] ?? 0) - 1]
-      return end && { number, hash: (hashes[number] ?? 0).toString(16).padStart(13, '0'), end }
-    },
-    /** An answer goes before a failure, and the later result before the earlier one. */
-    note({ number, hash, end }: FinishedLine): void {
-      makeRoom(number)
-      const former = ENDS[(ends[number] ?? 0) - 1]
-      if (former === 'answered' && end !== 'answered') return
-      if (former) counts[former] -= 1
-      counts[end] += 1
-      hashes[number] = Number.parseInt(hash, 16)
-      ends[number] = ENDS.indexOf(end) + 1
-      last = Math.max(last, number)
-    },
+  find(number: number): FinishedLine | undefined {
+    const end = this.#endOf(number)
+    if (end === undefined) return undefined
+    const hash = this.#hashes[end].get(number) ?? 0
+    return { number, hash: hash.toString(16).padStart(HASH_DIGITS, '0'), end }
+  }
+
+  #endOf(number: number): LineEnd | undefined {
+    const { answered, failed, refused } = this.#hashes
+    if (answered.has(number)) return 'answered'
+    if (failed.has(number)) return 'failed'
+    return refused.has(number) ? 'refused' : undefined
+  }
+
+  get counts(): Readonly<Record<LineEnd, number>> {
+    const { answered, failed, refused } = this.#hashes
+    return { answered: answered.size, failed: failed.size, refused: refused.size }
+  }
+
+  numbers(): number[] {
+    return Object.values(this.#hashes).flatMap((hashes) => [...hashes.keys()])
+  }
+
+  /** The highest number of a line with a result. */
+  get last(): number {
+    return this.#last
   }
 }
-
-export type FinishedLines = ReturnType<typeof createFinishedLines>

@@ -3,13 +3,13 @@ import { DatabaseSync } from 'node:sqlite'
 import type { AnnouncedCall } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
-import { createFinishedLines, type FinishedLines } from './finished-lines.ts'
+import { FinishedLines } from './finished-lines.ts'
 import { openResultFile, type ResultFile, readResults } from './results.ts'
 
-export interface JobOptions {
+interface JobOptions {
   readonly output: string
   readonly errors: string
-  /** Forgets what is there. */
+  /** Deletes earlier results. */
   readonly overwrite: boolean
   /** Lines that failed are open again. */
   readonly retryFailed: boolean
@@ -36,13 +36,13 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
     files.push(answerFile)
     const errorFile = await openResultFile(errors)
     files.push(errorFile)
-    const finished = createFinishedLines()
+    const finished = new FinishedLines()
     if (overwrite) {
       lock.renewAll()
       await Promise.all([answerFile.clear(), errorFile.clear()])
     } else {
       await readResults(answerFile, { isError: false, finished })
-      const failed = retryFailed ? createFinishedLines() : finished
+      const failed = retryFailed ? new FinishedLines() : finished
       await readResults(errorFile, { isError: true, finished: failed })
       if (retryFailed) {
         // In this order: a key too many is harmless, one too few would bring the old failure back.
@@ -57,20 +57,20 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
   }
 }
 
-export interface OutputLock extends Disposable {
+interface OutputLock extends Disposable {
   /** Of this output and line, the same in every run: an Idempotency-Key, without the line's own hash. */
   keyOf(line: number): string
-  /** Gives these lines new keys: they failed, and are to be asked again. */
+  /** Gives these lines new keys: they failed, and will be asked again. */
   renewKeys(lines: Iterable<number>): void
-  /** Gives all lines new keys: the output starts anew. */
+  /** Gives all lines new keys: the output starts over. */
   renewAll(): void
   readonly calls: CallNotes
 }
 
 /**
  * Generations that were asked for and have not ended: after a kill they are stopped by these keys. A note survives the
- * process, not a power cut, which ends the GPU's work as well; nobody waits for the disk. Never throws: a full disk costs a
- * note, and no answer.
+ * process, but not a power cut, which ends the GPU's work as well; nobody waits for the disk. Never throws: a full disk
+ * costs a note, not an answer.
  */
 export interface CallNotes {
   add(call: AnnouncedCall): void
@@ -81,9 +81,9 @@ export interface CallNotes {
 
 const BUSY = 5
 
-/** What follows waits for the disk. */
+/** Later writes wait for the disk. */
 const ON_DISK = 'PRAGMA synchronous = FULL'
-/** What follows is safe from a kill at once, and from a power cut in its own time. */
+/** Later writes are safe from a kill at once, and from a power cut a little later. */
 const IN_TIME = 'PRAGMA synchronous = NORMAL'
 
 const SCHEMA = `
@@ -92,10 +92,10 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, backend TEXT NOT NULL, endpoint TEXT NOT NULL);`
 
 /**
- * Takes an output for this process: a small database beside it, held open. The kernel lets go of it when the process
+ * Locks an output for this process with a small database beside it, held open. The kernel releases it when the process
  * dies, however it dies. Not covered: network file systems whose locks do not reach other machines.
  */
-export function lockOutput(output: string): OutputLock {
+function lockOutput(output: string): OutputLock {
   const file = `${output}.job`
   let database: DatabaseSync | undefined
   try {
@@ -107,10 +107,14 @@ export function lockOutput(output: string): OutputLock {
   } catch (error) {
     database?.close()
     if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === BUSY) {
-      const message = `Another run writes to ${output}. Wait for it, or name another output.`
+      const message = `Another run is writing to ${output}. Wait for it, or name another output.`
       throw new BatchProblem(message, EXIT.temporary, error)
     }
-    throw new BatchProblem(`${file} cannot be written (${reasonOf(error)}).`, EXIT.cannotStore, error)
+    throw new BatchProblem(
+      `${file} cannot be written (${reasonOf(error)}). Correct the path of the output, or its permissions.`,
+      EXIT.cannotStore,
+      error,
+    )
   }
 }
 

@@ -11,22 +11,22 @@ import { askThere } from './ask-there.ts'
 import { BatchProblem } from './batch-problem.ts'
 import type { CallNotes } from './job.ts'
 
-export interface Asker extends AsyncDisposable {
+interface Asker extends AsyncDisposable {
   readonly ask: Ask
-  /** Lines in hand that keep every slot busy. */
+  /** How many lines, asked at once, keep every slot busy. */
   readonly slots: number
 }
 
 type Args = Readonly<Record<string, unknown>>
 
-/** Of a server that does not tell this key how many it has. */
+/** Assumed of a server that does not tell this key how many it has. */
 const UNKNOWN_SLOTS = 2
 
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
 export async function openAsker(args: Args, server: string | undefined, calls: CallNotes): Promise<Asker> {
   if (server !== undefined) return await openServer(args, server)
   const desk = await openDesk(args)
-  // It has said what is wrong.
+  // `openDesk` has printed what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
   const stopping = stopLeftCalls(dispatcher, calls)
@@ -66,10 +66,10 @@ const slotsOf = (backends: readonly { readonly concurrency: number }[]): number 
   )
 
 /**
- * Stops what a killed run has left generating, for nobody waits for it. Resolves when all have stopped, or nobody can say:
- * what can be done for them has been done then, and the notes are gone.
+ * Stops generations that a killed run has left, for nobody waits for them. Resolves when all have stopped or nothing more
+ * can be done; the notes are gone then.
  */
-export async function stopLeftCalls(
+async function stopLeftCalls(
   dispatcher: Pick<Dispatcher, 'abandon'>,
   { left, remove }: CallNotes,
 ): Promise<void> {

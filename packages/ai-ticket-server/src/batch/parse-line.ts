@@ -14,7 +14,7 @@ export type Task =
   | { readonly type: 'openai'; readonly id: string; readonly request: OpenAiRequest }
   /** The server's own reply says what is wrong; nobody is asked. */
   | { readonly type: 'openai_refused'; readonly id: string; readonly reply: HttpReply }
-  /** It is no line of either kind. `isOpenAi`: it looks like one of OpenAI's, and is answered like one. */
+  /** A line of neither kind. `isOpenAi`: it looks like one of OpenAI's, and is answered like one. */
   | {
       readonly type: 'wrong'
       readonly id?: string
@@ -26,7 +26,7 @@ export type Task =
 /** A line of events or of OpenAI's batch files. Never throws; details never quote the line. */
 export function parseLine({ bytes }: InputLine): Task {
   if (bytes === undefined) {
-    const details = `The line is longer than ${MAX_LINE_BYTES / 1_048_576} MiB. Send it by itself, to POST /event.`
+    const details = `The line is longer than ${MAX_LINE_BYTES / 1_048_576} MiB. Send it to POST /event by itself.`
     return { type: 'wrong', isOpenAi: false, code: 'payload_too_large', details }
   }
   try {
@@ -56,7 +56,7 @@ function openAiTask({ custom_id: id, method, url, body }: Readonly<Record<string
     details,
   })
   if (typeof id !== 'string' || id === '')
-    return wrong('`custom_id` must be a text, and each line has its own.')
+    return wrong('`custom_id` must be a text, and each line needs its own.')
   if (method != null && method !== 'POST') return wrong('`method` must be POST.')
   const read = readOpenAiRequest(String(url), body)
   switch (read.type) {

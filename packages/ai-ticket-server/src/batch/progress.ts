@@ -17,16 +17,16 @@ export interface ProgressOptions {
 export interface Progress extends Disposable {
   finished(end: LineEnd): void
   waiting(outage: Outage | undefined): void
-  /** A line of its own, also where progress is not shown. */
+  /** Writes a line, even where progress is not shown. */
   say(text: string): void
 }
 
 const BAR_INTERVAL_MS = 250
 const LINE_INTERVAL_MS = 10_000
-/** Of so many last looks is the speed made. */
+/** The speed is that of this many last looks. */
 const LOOKS = 60
 
-/** Shows how far a batch is. The speed is that of the last minute or so, not of the time that was waited for a server. */
+/** Shows how far a batch is. The speed is that of the last minute or so; time spent waiting for a server does not count. */
 export function createProgress({ stream, style, clock, total, ...start }: ProgressOptions): Progress {
   const looks: { readonly at: number; readonly done: number }[] = [{ at: clock.now(), done: start.done }]
   let { done, failed } = start
@@ -62,7 +62,7 @@ export function createProgress({ stream, style, clock, total, ...start }: Progre
       if (end !== 'answered') failed += 1
     },
     waiting(next) {
-      // The first word of it is worth a line at once; the rest comes with the others.
+      // The first try is worth a line at once; later ones show up in the regular lines.
       if (next && outage === undefined && style === 'lines') stream.write(`${waitText(next, clock.now())}\n`)
       outage = next
     },
@@ -79,14 +79,14 @@ function waitText({ details, nextTryAt, since }: Outage, now: number): string {
   return `${details} Next try in ${durationText(Math.max(0, nextTryAt - now) / 1_000)}${waited}`
 }
 
-export interface ProgressState {
+interface ProgressState {
   /** Undefined: not known yet. */
   readonly total: number | undefined
   readonly done: number
   readonly failed: number
-  /** Lines a second, of late; undefined: nothing came yet. */
+  /** Lines a second, recently; undefined: none has finished yet. */
   readonly perSecond: number | undefined
-  /** Why nothing goes on. */
+  /** Why the batch waits. */
   readonly waitingFor: string | undefined
 }
 
@@ -100,7 +100,7 @@ export function progressBar(state: ProgressState, columns: number): string {
   return (bar + progressText(state)).slice(0, Math.max(10, columns - 1))
 }
 
-export function progressText({ total, done, failed, perSecond, waitingFor }: ProgressState): string {
+function progressText({ total, done, failed, perSecond, waitingFor }: ProgressState): string {
   const left = total === undefined ? undefined : total - done
   const parts = [
     total === undefined ? `${done} done` : `${done}/${total}`,

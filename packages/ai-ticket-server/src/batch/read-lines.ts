@@ -12,11 +12,11 @@ export interface InputLine {
   readonly number: number
   /** Of its bytes, 52 bits as 13 hex digits: notices a changed line, and fits a number. */
   readonly hash: string
-  /** Undefined: it is longer than it may be. */
+  /** Undefined: it is too long. */
   readonly bytes: Buffer | undefined
 }
 
-/** Lines of a stream, one in memory at a time. A byte order mark, CRLF and empty lines are nobody's fault: left out. */
+/** Lines of a stream, one in memory at a time. Leaves out a byte order mark, the CR of a CRLF, and empty lines. */
 export async function* readLines(
   source: AsyncIterable<Buffer>,
   maxBytes = MAX_LINE_BYTES,
@@ -42,7 +42,7 @@ const CR = 0x0d
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const HASH_DIGITS = 13
 
-/** What has come of a line. Of one that is too long, only its hash is kept. */
+/** What has arrived of a line. Of one that is too long, only its hash is kept. */
 function createLineBuffer(maxBytes: number) {
   let parts: Buffer[] = []
   let length = 0
@@ -56,7 +56,7 @@ function createLineBuffer(maxBytes: number) {
         return
       }
       parts.push(part)
-      // A CR may yet be the last byte.
+      // The last byte may be a CR, which does not count.
       if (length <= maxBytes + 1) return
       tooLong = createHash('sha256')
       for (const kept of parts) tooLong.update(kept)
@@ -82,7 +82,7 @@ function trim(bytes: Buffer, number: number): Buffer {
 
 const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x09)
 
-export interface BatchInput {
+interface BatchInput {
   /** Can be read more than once. */
   readonly isFile: boolean
   lines(): AsyncGenerator<InputLine>
@@ -92,7 +92,11 @@ export interface BatchInput {
 export async function openInput(path: string): Promise<BatchInput> {
   if (path === '-') return { isFile: false, lines: () => readLines(process.stdin) }
   const refuse = (error: unknown): never => {
-    throw new BatchProblem(`${path} cannot be read (${reasonOf(error)}).`, EXIT.noInput, error)
+    throw new BatchProblem(
+      `${path} cannot be read (${reasonOf(error)}). Correct the path.`,
+      EXIT.noInput,
+      error,
+    )
   }
   await access(path, constants.R_OK).catch(refuse)
   async function* lines() {

@@ -16,13 +16,17 @@ export interface ResultFile {
   close(): Promise<void>
 }
 
-/** Of an answer of our own; longer than any line of the input can make it. */
+/** Longer than any answer that a line of the input can get. */
 const MAX_RESULT_BYTES = 256 * 1_048_576
 
-/** Opens a file of results, or makes it. */
+/** Opens a file of results, or creates it. */
 export async function openResultFile(path: string): Promise<ResultFile & { readonly handle: FileHandle }> {
   const handle = await open(path, 'a+').catch((error: unknown) => {
-    throw new BatchProblem(`${path} cannot be opened (${reasonOf(error)}).`, EXIT.cannotStore, error)
+    throw new BatchProblem(
+      `${path} cannot be opened (${reasonOf(error)}). Correct the path, or its permissions.`,
+      EXIT.cannotStore,
+      error,
+    )
   })
   const sync = createSync(handle)
   let last: Promise<unknown> = Promise.resolve()
@@ -31,7 +35,7 @@ export async function openResultFile(path: string): Promise<ResultFile & { reado
     try {
       await handle.appendFile(text)
     } catch (error) {
-      const advice = 'Make room, and run the same command again: it goes on where it stopped.'
+      const advice = 'Make room, and run the same command again: it continues where it stopped.'
       throw new BatchProblem(
         `${path} cannot be written (${reasonOf(error)}). ${advice}`,
         EXIT.cannotStore,
@@ -45,7 +49,7 @@ export async function openResultFile(path: string): Promise<ResultFile & { reado
     handle,
     append(text) {
       const written = last.then(() => write(text))
-      // Whoever appended is told; the next one tries for itself.
+      // The caller of this `append` gets the error; the next write tries again.
       last = written.catch(() => {})
       return written
     },
@@ -57,7 +61,10 @@ export async function openResultFile(path: string): Promise<ResultFile & { reado
   }
 }
 
-/** Cuts off a last line that a kill has torn, and notes the result of every other. Throws a `BatchProblem` for a line that this command did not write. */
+/**
+ * Cuts off a last line that a kill has torn, and notes the result of every other. Throws a `BatchProblem` for a line that
+ * this command did not write.
+ */
 export async function readResults(
   { path, handle }: { readonly path: string; readonly handle: FileHandle },
   { isError, finished }: { readonly isError: boolean; readonly finished: FinishedLines },
@@ -77,7 +84,7 @@ export async function readResults(
 
 const foreignLine = (line: string, path: string) =>
   new BatchProblem(
-    `${line} of ${path} was not written by this command. Name another file, or start anew with --overwrite.`,
+    `${line} of ${path} was not written by this command. Name another file, or start over with --overwrite.`,
     EXIT.cannotStore,
   )
 
@@ -115,7 +122,7 @@ function createSync(handle: FileHandle) {
   }
   const soon = () => {
     isDirty = true
-    // What fails here fails again where it is waited for.
+    // What fails here fails again where somebody waits for it.
     running ??= run()
       .catch(() => {
         isDirty = true
@@ -162,7 +169,7 @@ export function resultOf(
   return write(place, end, { id: requestId(place), custom_id: task.id, response, error: null })
 }
 
-/** The result of a line that nobody has to be asked about. */
+/** The result of a line that is refused without asking. */
 export function refusalOf(place: Place, task: Extract<Task, { type: 'openai_refused' | 'wrong' }>): Result {
   if (task.type === 'openai_refused') {
     const { status, body } = task.reply
@@ -191,7 +198,7 @@ const write = ({ number, hash }: Place, end: LineEnd, value: object): Result => 
 
 const plainHead = ({ number, hash }: Place) => ({ line: number, line_hash: hash })
 
-/** To OpenAI's clients any text; to us the line. */
+/** To OpenAI's clients, any text. It tells us the line. */
 const requestId = ({ number, hash }: Place): string =>
   `batch_req_${number.toString(16).padStart(8, '0')}${hash}`
 
@@ -199,10 +206,7 @@ const PLAIN = /^\{"line":(\d{1,9}),"line_hash":"([0-9a-f]{13})",/
 const OPENAI = /^\{"id":"batch_req_([0-9a-f]{8})([0-9a-f]{13})",/
 
 /** Which line a result is of; undefined: this command did not write it. */
-export function readResult(
-  text: string,
-  { isError }: { readonly isError: boolean },
-): FinishedLine | undefined {
+function readResult(text: string, { isError }: { readonly isError: boolean }): FinishedLine | undefined {
   const [, decimal, plainHash] = PLAIN.exec(text) ?? []
   const [, hex, openAiHash] = OPENAI.exec(text) ?? []
   const number = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
@@ -214,7 +218,7 @@ export function readResult(
 }
 
 /** Whether a torn line is one of ours; after a power cut it may be nothing but zeros. */
-export function isBeginOfResult(bytes: Buffer): boolean {
+function isBeginOfResult(bytes: Buffer): boolean {
   const text = bytes.subarray(0, 64).toString('latin1').replace(/\0+$/, '')
   return ['{"line":', '{"id":"batch_req_'].some((head) => head.startsWith(text) || text.startsWith(head))
 }

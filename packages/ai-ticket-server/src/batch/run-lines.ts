@@ -1,22 +1,22 @@
 import type { Clock, FailureOutcome, Outcome } from '@ai-ticket/core'
 import type { Answer } from './ask-here.ts'
 import type { Outage } from './pacing.ts'
-import { createTurns, type Turn } from './pacing.ts'
+import { type Turn, Turns } from './pacing.ts'
 
 export interface BatchOptions<Line> {
   /** The next line to be asked; undefined: there is none left. */
   readonly next: () => Promise<Line | undefined>
-  /** Resolves always. */
+  /** Always resolves. */
   readonly ask: (line: Line) => Promise<Answer>
   /** Writes a result. */
   readonly write: (line: Line, outcome: Outcome) => Promise<void>
-  /** Lines in hand at once. */
+  /** Lines to ask at once. */
   readonly concurrency: number
-  /** So long nobody may be there; then the batch stops. */
+  /** How long nobody may answer before the batch stops. */
   readonly patienceMs: number
   /** Failed lines after which the batch stops. Default: none. */
   readonly maxFailures?: number | undefined
-  /** Aborted: no more lines are taken; those in hand are finished. */
+  /** Aborted: no more lines are taken; those that were asked are finished. */
   readonly signal: AbortSignal
   readonly clock: Clock
   readonly onOutage?: (outage: Outage | undefined) => void
@@ -36,7 +36,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
   const { next, ask, write, concurrency, patienceMs, maxFailures, clock, onOutage = () => {} } = options
   const stopping = new AbortController()
   const signal = AbortSignal.any([options.signal, stopping.signal])
-  const turns = createTurns({ fresh: next, clock, patienceMs, signal, onOutage })
+  const turns = new Turns({ fresh: next, clock, patienceMs, signal, onOutage })
   let end: BatchEnd | undefined
   let failures = 0
 
@@ -70,7 +70,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
     }
   }
 
-  // All of them come to rest, whatever one of them meets: what is in hand gets its result.
+  // Waits for all of them, even if one fails: every line that was asked gets its result.
   const workers = Array.from({ length: concurrency }, () =>
     work().catch((error: unknown) => {
       stopping.abort()

@@ -21,7 +21,7 @@ export const command = cliCommand(
       prompt: { type: 'positional', description: 'What to ask; "-" reads it from stdin', required: false },
       json: {
         type: 'boolean',
-        description: 'Print the whole outcome, also of a failure, as one JSON object',
+        description: 'Print the whole outcome as one JSON object, even of a failure',
       },
       model: { type: 'string', valueHint: 'name', description: 'Model or alias, where there is a choice' },
       'max-tokens': { type: 'string', valueHint: 'number', description: 'Longest answer, in tokens' },
@@ -34,7 +34,7 @@ export const command = cliCommand(
       timeout: {
         type: 'string',
         valueHint: '90s',
-        description: 'Time for everything: 500ms, 90s or 90, 10m',
+        description: 'Time limit for the whole event: 500ms, 90s or 90, 10m',
       },
       ...CONFIG_ARGS,
       help: { type: 'boolean', alias: 'h', description: 'Show this help' },
@@ -46,7 +46,7 @@ export const command = cliCommand(
       if (desk === undefined) return EXIT.badConfiguration
       const controller = new AbortController()
       endOnSignals(() => controller.abort(new Error('interrupted')))
-      // Nobody reads on: the backend need not write on.
+      // Nobody reads the rest, so the backend need not write it.
       process.stdout.on('error', () => controller.abort(new Error('stdout is closed')))
       const ask = args.json ? askForJson : schema === undefined ? askForText : askForData
       const outcome = await ask(desk.dispatcher, event, controller.signal)
@@ -67,7 +67,8 @@ interface AskArguments {
 }
 
 async function readPrompt(positionals: readonly string[]): Promise<string> {
-  if (positionals.length > 1) throw new UsageError('More than one prompt. Put it between quotes.')
+  if (positionals.length > 1)
+    throw new UsageError('More than one prompt was given. Put the prompt between quotes.')
   const [prompt] = positionals
   if (prompt === undefined)
     throw new UsageError('What to ask is missing: ai-ticket ask "Why is the sky blue?"')
@@ -77,7 +78,7 @@ async function readPrompt(positionals: readonly string[]): Promise<string> {
   return await textOf(process.stdin)
 }
 
-/** A prompt that looks like JSON stays what it is: text. */
+/** A prompt that looks like JSON stays text. */
 function eventOf(args: AskArguments, prompt: string, schema: unknown): Record<string, unknown> {
   const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }]
   return {
@@ -131,11 +132,11 @@ const askForData: Ask = async (dispatcher, event, signal) => {
 const askForText: Ask = (dispatcher, event, signal) =>
   printDeltas(dispatcher.streamEvent(event, { signal }), process.stdout, signal)
 
-/** The JSON Schema in a file. Whether it is a good one is the desk's to say. Throws a `UsageError`. */
-export function readSchemaFile(path: string): object {
+/** The JSON Schema in a file; the desk checks it. Throws a `UsageError`. */
+function readSchemaFile(path: string): object {
   const schema = parse(path, read(path))
   if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return schema
-  throw new UsageError(`--schema: ${path} must hold a JSON object.`)
+  throw new UsageError(`--schema: ${path} must hold a JSON object. Name the file of a JSON Schema.`)
 }
 
 function read(path: string): string {
@@ -143,7 +144,7 @@ function read(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : 'unreadable'
-    throw new UsageError(`--schema: ${path} cannot be read (${code}).`)
+    throw new UsageError(`--schema: ${path} cannot be read (${code}). Correct the path.`)
   }
 }
 
@@ -151,6 +152,6 @@ function parse(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new UsageError(`--schema: ${path} holds no valid JSON.`)
+    throw new UsageError(`--schema: ${path} does not hold valid JSON. Correct it.`)
   }
 }

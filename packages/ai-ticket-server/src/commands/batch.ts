@@ -16,7 +16,8 @@ export const command = cliCommand(
   {
     meta: {
       name: 'batch',
-      description: 'Ask once for every line of a file; the same command again goes on where it stopped',
+      description:
+        'Ask once for every line of a file; run the same command again to continue where it stopped',
     },
     args: {
       input: {
@@ -28,30 +29,38 @@ export const command = cliCommand(
         type: 'string',
         alias: 'o',
         valueHint: 'file',
-        description: 'Where answers go, as they come',
+        description: 'File for the answers, written as they come',
       },
       errors: {
         type: 'string',
         valueHint: 'file',
-        description: 'Where failures go; default: out.errors.jsonl',
+        description: 'File for the failures; default: out.errors.jsonl',
       },
       server: {
         type: 'string',
         valueHint: 'url',
-        description: 'Ask this AI Ticket server; else the backends of the configuration are asked from here',
+        description: 'Ask this AI Ticket server; default: ask the configured backends from here',
       },
-      concurrency: { type: 'string', valueHint: 'number', description: 'Lines in hand; default: all slots' },
+      concurrency: {
+        type: 'string',
+        valueHint: 'number',
+        description: 'Lines to ask at once; default: all slots',
+      },
       'retry-failed': { type: 'boolean', description: 'Ask lines that failed in an earlier run again' },
-      'max-failures': { type: 'string', valueHint: 'number', description: 'Stop when so many lines failed' },
+      'max-failures': {
+        type: 'string',
+        valueHint: 'number',
+        description: 'Stop after this many failed lines',
+      },
       patience: {
         type: 'string',
         valueHint: '1h',
-        description: 'Wait so long for a backend that is away, then stop; default 1h',
+        description: 'How long to wait for a backend that is away; default 1h',
       },
-      overwrite: { type: 'boolean', description: 'Forget the results that are there, and start anew' },
+      overwrite: { type: 'boolean', description: 'Delete earlier results and start over' },
       force: {
         type: 'boolean',
-        description: 'Go on although lines of the input have changed: ask those too',
+        description: 'Continue even if lines of the input have changed, and ask those too',
       },
       quiet: { type: 'boolean', alias: 'q', description: 'Show no progress' },
       json: { type: 'boolean', description: 'Print the summary as one JSON object' },
@@ -70,7 +79,7 @@ export const command = cliCommand(
         signalled = signal
         stopping.abort()
       })
-      // Not before it is wanted: on Node 22 it would warn at every command.
+      // On Node 22, importing it earlier would warn at every command.
       hideSqliteWarning()
       const { performBatch } = await import('../batch/batch.ts')
       try {

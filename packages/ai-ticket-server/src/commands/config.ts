@@ -17,7 +17,7 @@ export const command = cliCommand(
     },
     args: {
       action: { type: 'positional', description: 'show', required: false },
-      origin: { type: 'boolean', description: 'Say of each value where it came from' },
+      origin: { type: 'boolean', description: 'Show where each value came from' },
       json: { type: 'boolean', description: 'Print one JSON object: key → { value, origin }' },
       ...CONFIG_ARGS,
       help: { type: 'boolean', alias: 'h', description: 'Show this help' },

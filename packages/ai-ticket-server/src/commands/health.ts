@@ -15,7 +15,7 @@ export const command = cliCommand(
   {
     meta: {
       name: 'health',
-      description: `Ask each backend whether it answers; ${EXIT.unavailable} if none does`,
+      description: `Ask each backend whether it answers; exit code ${EXIT.unavailable} if none does`,
     },
     args: {
       json: { type: 'boolean', description: 'Print one JSON object' },

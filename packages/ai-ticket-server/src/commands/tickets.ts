@@ -27,18 +27,27 @@ export const command = cliCommand(
     args: {
       action: {
         type: 'positional',
-        description: 'list, show, replay, cancel, prune, callbacks (what was sent of its end) or resend',
+        description:
+          'list, show, replay, cancel, prune, callbacks (attempts to deliver its callback) or resend',
         required: false,
       },
       id: { type: 'positional', description: 'The ticket', required: false },
       status: { type: 'string', valueHint: 'name,…', description: 'list: only these' },
-      text: { type: 'string', valueHint: 'text', description: 'list: in the prompt or the answer' },
-      limit: { type: 'string', valueHint: 'number', description: 'list: so many, the newest; at most 200' },
-      'older-than': { type: 'string', valueHint: '7d', description: 'prune: what finished longer ago' },
-      keep: { type: 'string', valueHint: 'number', description: 'prune: all but so many, the newest' },
+      text: { type: 'string', valueHint: 'text', description: 'list: with this in the prompt or the answer' },
+      limit: {
+        type: 'string',
+        valueHint: 'number',
+        description: 'list: the newest ones, at most this many; 200 at most',
+      },
+      'older-than': {
+        type: 'string',
+        valueHint: '7d',
+        description: 'prune: tickets that finished longer ago',
+      },
+      keep: { type: 'string', valueHint: 'number', description: 'prune: all but this many, the newest' },
       failed: {
         type: 'boolean',
-        description: 'prune: failed tickets that are --older-than, too; else they stay',
+        description: 'prune: failed tickets that are --older-than, too',
       },
       'dry-run': { type: 'boolean', description: 'prune: only say how many' },
       url: {
@@ -81,7 +90,7 @@ export const command = cliCommand(
 
 const DEFAULT_LIMIT = 50
 
-/** A page looks through so many tickets at most, and may be short: it is gone on with until the list is full. */
+/** The server looks through a bounded number of tickets for a page, so a page may be short: asks on until the list is full. */
 async function wholeList(
   ask: (request: ServerRequest) => Promise<ServerReply>,
   request: ServerRequest,
@@ -103,7 +112,7 @@ async function wholeList(
   return { ...reply, body: { ...reply.body, data } }
 }
 
-/** Looking needs less than changing what may be another's. */
+/** Reading needs less than changing what may belong to another. */
 const scopeOf = ({ method }: ServerRequest): Scope => (method === 'GET' ? 'read' : 'admin')
 
 interface TicketsArgs {
@@ -154,7 +163,7 @@ function pruneOf({ 'older-than': olderThan, keep, failed, 'dry-run': dryRun }: T
     throw new UsageError('--older-than needs a time like 7d, 12h or 90m.')
   if (keep !== undefined && !/^\d{1,15}$/.test(keep)) throw new UsageError('--keep needs a whole number.')
   if (ageMs === undefined && (failed || keep === undefined))
-    throw new UsageError(`Say which: --older-than 7d${failed ? '' : ', or --keep 10000'}.`)
+    throw new UsageError(`Say which tickets to remove: --older-than 7d${failed ? '' : ', or --keep 10000'}.`)
   return {
     ...(ageMs === undefined
       ? {}

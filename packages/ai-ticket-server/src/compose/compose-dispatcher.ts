@@ -19,8 +19,8 @@ export function composeLogger(config: Config, stream: LogStream): Logger {
   return createConsolaLogger({ level: parseLogLevel(config.logLevel) ?? 'info', stream })
 }
 
-/** Who is told of what the desk does. */
-export type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
+/** Who hears about what the desk does. */
+type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
 
 /** Resolves when models in this process are loaded. Throws a `BackendProblem` where a backend cannot be opened. */
 export async function composeDispatcher(

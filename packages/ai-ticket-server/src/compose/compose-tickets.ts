@@ -18,10 +18,10 @@ import type { Config } from '../config/config.ts'
 import { VERSION } from '../version.ts'
 
 const DAY_MS = 86_400_000
-/** Of a claim in PostgreSQL: with a look at it each third of that, another server takes over within 30 s. */
+/** How long a claim in PostgreSQL lasts. It is renewed each third of that, so another server takes over within 30 s. */
 const SHARED_LEASE_MS = 20_000
 
-/** What is being sent when the server closes has this long to be answered; else it is sent again. */
+/** A callback on its way when the server closes has this long to be answered; otherwise it is sent again. */
 const LAST_CALLBACKS_MS = 2_000
 
 /** The parts that make tickets, in the order in which they are put together. */
@@ -73,7 +73,7 @@ export async function composeTickets(
   }
 }
 
-/** What the settings call 0 has no limit. */
+/** A setting of 0 means no limit. */
 function retention({ keepDays, keepFailedDays, keepTickets }: Config) {
   return {
     keepMs: keepDays * DAY_MS,
@@ -89,13 +89,13 @@ async function openStore({ databaseUrl, dataDir }: Config, logger: Logger): Prom
   return await createPostgresStore({ connectionString: databaseUrl, logger })
 }
 
-/** Servers on one PostgreSQL need names: what a name held is given back to it at once when it starts again. */
+/** Servers on one PostgreSQL need names: a server that restarts gets the claims of its name back at once. */
 function sharing({ databaseUrl, worker, port }: Config) {
   if (databaseUrl === '') return {}
   return { worker: worker || `${hostname()}:${port}`, leaseMs: SHARED_LEASE_MS }
 }
 
-export interface CallbackParts {
+interface CallbackParts {
   readonly policy: CallbackPolicy
   readonly sender: CallbackSender
 }
@@ -107,8 +107,8 @@ interface CallbackSurroundings {
   readonly observer: CallbackObserver | undefined
 }
 
-/** Undefined: no callbacks are allowed. What an earlier configuration left to be sent waits. */
-export function composeCallbacks(
+/** Undefined: no callbacks are allowed. Those that an earlier configuration left unsent wait. */
+function composeCallbacks(
   { callbackAllow: allow, callbackPrivate, callbackSecrets: secrets, callbackBody: content }: Config,
   { store, logger, observer }: CallbackSurroundings,
 ): CallbackParts | undefined {

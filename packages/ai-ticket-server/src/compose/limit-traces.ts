@@ -5,14 +5,14 @@ import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node'
 
 type Sampler = NonNullable<NodeSDKConfiguration['sampler']>
 
-/** Of the SDK: keep nothing of it, or record it and send it. */
+/** The SDK's numbers for: keep nothing, and record and send. */
 const NOT_RECORD = 0
 const RECORD_AND_SAMPLED = 2
 
 /**
- * A sampler that takes a caller's decision over, and of the traces that begin here takes so many a second (at most that
- * many at once), the first ones. What is traced in full costs a desk a third of its time with each event: for a flood
- * that would be felt, and a hundred traces of its first second say as much as all of them.
+ * A sampler that follows the caller's decision. Of the traces that begin here, it takes the first `perSecond` of each
+ * second. A traced event costs the desk a third more time: a flood would feel that, and a hundred traces of its first
+ * second say as much as all of them.
  */
 export function limitTraces(perSecond: number, clock: Clock): Sampler {
   const limiter = createRateLimiter(clock)

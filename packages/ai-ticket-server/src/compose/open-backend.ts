@@ -33,7 +33,7 @@ export async function openBackend(
   }
 }
 
-// Handed in by programs and tests; a file has no words for them.
+// Programs and tests pass these; a file cannot.
 type Parts = 'clock' | 'fetch' | 'logger'
 
 const koboldOptions = (config: ConfigOf<'kobold'>) =>
@@ -76,20 +76,20 @@ const llamaOptions = (config: ConfigOf<'llama'>) =>
   })
 
 /**
- * Every option, set or not: one that a backend gains does not compile until it has its place here. An option that is
- * `undefined` is not one that is left out.
+ * Takes every option, set or not: one that a backend gains does not compile until it has its place here. Drops those
+ * that are `undefined`: to a backend that is not the same as left out.
  */
 function onlyGiven<Options>(all: { readonly [Name in keyof Options]-?: Options[Name] | undefined }): Options {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Options
 }
 
-export type LoadLlama = () => Promise<Pick<typeof import('@ai-ticket/llama'), 'createLlamaBackend'>>
+type LoadLlama = () => Promise<Pick<typeof import('@ai-ticket/llama'), 'createLlamaBackend'>>
 
-/** Only for a configuration that asks for it: everybody else starts without it, and may do without the package. */
+/** Only for a configuration that asks for it: everybody else starts faster and needs no such package. */
 const importLlama: LoadLlama = () => import('@ai-ticket/llama')
 
 /** Loads the model. Throws a `BackendProblem` that says what to install or to correct. */
-export async function openLlama(options: LlamaBackendOptions, load = importLlama): Promise<Backend> {
+async function openLlama(options: LlamaBackendOptions, load = importLlama): Promise<Backend> {
   try {
     const { createLlamaBackend } = await load()
     return await createLlamaBackend(options)
@@ -113,7 +113,7 @@ export class BackendProblem extends Error {
   override readonly name = 'BackendProblem'
 }
 
-/** Tells whoever started the program; anything else is a bug and goes on. */
+/** Prints it for whoever started the program; anything else is a bug and is thrown on. */
 export function sayProblem(error: unknown): undefined {
   if (!(error instanceof BackendProblem)) throw error
   process.stderr.write(`${error.message}\n`)

@@ -12,14 +12,14 @@ export function wantsTracing(environment: Environment): boolean {
 }
 
 /** Sends what is left, and ends tracing. */
-export type StopTracing = () => Promise<void>
+type StopTracing = () => Promise<void>
 
 const nothing = async () => {}
 
 /**
- * Starts OpenTelemetry's SDK where its variables ask for it. The SDK is 40 MB and takes 200 ms to load, so it is an optional
- * package; without it the server says so and goes on. Of the traces that begin here 100 a second are taken, unless
- * `OTEL_TRACES_SAMPLER` says otherwise. Metrics are at `GET /metrics`, so the SDK sends none.
+ * Starts OpenTelemetry's SDK where its variables ask for it. The SDK is 40 MB and takes 200 ms to load, so it is an
+ * optional package; without it the server says so and goes on. It takes 100 of the traces that begin here each second,
+ * unless `OTEL_TRACES_SAMPLER` says otherwise. Metrics are at `GET /metrics`, so the SDK sends none.
  */
 export async function startTracing(environment: Environment, logger: Logger): Promise<StopTracing> {
   if (!wantsTracing(environment)) return nothing
@@ -38,7 +38,7 @@ export async function startTracing(environment: Environment, logger: Logger): Pr
     logRecordProcessors: [],
   })
   running.start()
-  logger.info('Traces are sent as OTEL_* says.')
+  logger.info('Sending traces as the OTEL_* variables say.')
   const shutDown = () =>
     running
       .shutdown()
@@ -53,5 +53,5 @@ const TRACES_PER_SECOND = 100
 const LAST_SPANS_MS = 2_000
 
 const MISSING =
-  'OTEL_* asks for traces, but the package that sends them is not installed: npm install @opentelemetry/sdk-node ' +
-  'beside ai-ticket-server. Nothing is traced.'
+  'OTEL_* asks for traces, but the package that sends them is not installed. Nothing is traced. Install it beside ' +
+  'ai-ticket-server: npm install @opentelemetry/sdk-node'

@@ -34,15 +34,12 @@ const refusedBy = (environment: Record<string, string>, file?: object) => {
 }
 
 test.each([
-  ['good,ci:reed=secret', 'AI_TICKET_API_KEYS[1].scopes[0] is a text, but has to be one or more of events,'],
-  [
-    'good,ci:=secret',
-    'AI_TICKET_API_KEYS[1].scopes[0] is an empty text, but has to be one or more of events,',
-  ],
-  ['ci=,good', 'AI_TICKET_API_KEYS[0].key is an empty text, but has to be a key of visible ASCII'],
-  ['.ci=secret', 'AI_TICKET_API_KEYS[0].name is a text, but has to be a name of letters'],
-  ['sha256:12', 'AI_TICKET_API_KEYS[0].key is a text, but has to be a key of visible ASCII'],
-  ['one,two,ci=one', 'AI_TICKET_API_KEYS[2] is an object, but has to be a key that no other entry has.'],
+  ['good,ci:reed=secret', 'AI_TICKET_API_KEYS[1].scopes[0] is a text, but must be one or more of events,'],
+  ['good,ci:=secret', 'AI_TICKET_API_KEYS[1].scopes[0] is an empty text, but must be one or more of events,'],
+  ['ci=,good', 'AI_TICKET_API_KEYS[0].key is an empty text, but must be a key of visible ASCII'],
+  ['.ci=secret', 'AI_TICKET_API_KEYS[0].name is a text, but must be a name of letters'],
+  ['sha256:12', 'AI_TICKET_API_KEYS[0].key is a text, but must be a key of visible ASCII'],
+  ['one,two,ci=one', 'AI_TICKET_API_KEYS[2] is an object, but must be a key that no other entry has.'],
 ])('%s is refused by its position', (keys, message) => {
   const problems = refusedBy({ AI_TICKET_API_KEYS: keys })
   expect(problems).toEqual([expect.stringContaining(message)])
@@ -73,10 +70,10 @@ test.each([
     { name: 'ci', key_env: 'NONE' },
     'api_keys[0].key_env in desk.json names the variable NONE, which is not set',
   ],
-  [{ name: 'ci' }, 'api_keys[0] in desk.json has to have either "key_env" or "sha256"'],
-  [{ name: 'ci', key_env: 'KEY', sha256: DIGEST }, 'api_keys[0] in desk.json has to have either'],
-  [{ name: 'ci', sha256: '12' }, 'api_keys[0].sha256 in desk.json is a text, but has to be the 64'],
-  [{ name: 'ci', key_env: 'BAD' }, 'api_keys[0].key in desk.json is a text, but has to be a key of visible'],
+  [{ name: 'ci' }, 'api_keys[0] in desk.json needs either "key_env" or "sha256"'],
+  [{ name: 'ci', key_env: 'KEY', sha256: DIGEST }, 'api_keys[0] in desk.json needs either'],
+  [{ name: 'ci', sha256: '12' }, 'api_keys[0].sha256 in desk.json is a text, but must be the 64'],
+  [{ name: 'ci', key_env: 'BAD' }, 'api_keys[0].key in desk.json is a text, but must be a key of visible'],
   [{ name: 'ci', key: 'secret' }, 'api_keys[0].key in desk.json is not a known key'],
   [{ name: 'ci', key_env: 'KEY', scopes: [] }, 'api_keys[0].scopes in desk.json is a list of 0'],
 ])('a listed key %j is refused', (listed, message) => {

@@ -4,66 +4,6 @@ import * as v from 'valibot'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { closedObject, describe, setting, text } from './schema-parts.ts'
 
-/**
- * An entry of `AI_TICKET_API_KEYS`: `key`, `name=key` or `name:scope+scope=key`, where the key may be `sha256:` and its
- * digest. What is wrong in it is left in, for the schema to refuse.
- */
-export function readApiKey(text: string): ApiKey {
-  if (text.startsWith('sha256:') || isPaddedBase64(text)) return { key: text }
-  const [, name, scopes, key] = NAMED.exec(text) ?? SCOPES_ALONE.exec(text) ?? []
-  if (name === undefined && scopes === undefined) return { key: text }
-  return {
-    key: key ?? '',
-    ...(name === undefined ? {} : { name }),
-    ...(scopes === undefined ? {} : { scopes: scopes.split('+') as Scope[] }),
-  }
-}
-
-const NAMED = /^([A-Za-z0-9._-]+)?(?::([^=]*))?=(.*)$/
-/** The key was forgotten: this must not become one. */
-const SCOPES_ALONE = /^([A-Za-z0-9._-]*):((?:events|read|admin)(?:\+(?:events|read|admin))*)$/
-
-/** A key like those of `openssl rand -base64 16`; shorter, it is a name whose key was left empty. */
-const isPaddedBase64 = (text: string): boolean => text.length % 4 === 0 && /^[\w+/-]{22,}={1,2}$/.test(text)
-
-export interface KeySources {
-  readonly listed: readonly ListedKey[]
-  readonly origin: Origin & { readonly name: string }
-  readonly environment: Readonly<Record<string, string | undefined>>
-}
-
-/** The keys that the file lists, with the variables that it names looked up. */
-export function resolveListedKeys({ listed, origin, environment }: KeySources): {
-  readonly keys: ApiKey[]
-  readonly problems: ConfigProblem[]
-} {
-  const problems: ConfigProblem[] = []
-  const keys = listed.map(({ key_env: variable, sha256, rate_limit: limit, ...rest }, index): ApiKey => {
-    const place = `api_keys[${index}]`
-    if ((variable === undefined) === (sha256 === undefined)) {
-      const message = `${place} in ${origin.name} has to have either "key_env" or "sha256". Keep one of them.`
-      problems.push({ key: place, message })
-    } else if (variable !== undefined && environment[variable] === undefined) {
-      const message = `${place}.key_env in ${origin.name} names the variable ${variable}, which is not set. Set it, or remove the entry.`
-      problems.push({ key: `${place}.key_env`, message })
-    }
-    return {
-      ...rest,
-      key: sha256 === undefined ? (environment[variable ?? ''] ?? '') : `sha256:${sha256}`,
-      ...(limit === undefined ? {} : { rateLimit: parseRateLimit(limit) }),
-    }
-  })
-  if (problems.length > 0) return { keys, problems }
-  const parsed = v.safeParse(ApiKeysSchema, keys, { abortPipeEarly: true })
-  return { keys, problems: parsed.success ? [] : problemsOf(parsed.issues, origin, 'api_keys') }
-}
-
-/** A key in plain text with this scope, for a command that asks the server; undefined where only digests are known. */
-export const keyWith = (keys: readonly ApiKey[], scope: Scope): string | undefined =>
-  keys.find(({ key, scopes = ['admin'] }) => {
-    return !key.startsWith('sha256:') && (scopes.includes(scope) || scopes.includes('admin'))
-  })?.key
-
 const SCOPES = ['events', 'read', 'admin'] as const satisfies readonly Scope[]
 
 const KEYS_EXPECTED = 'one or more keys, comma separated: <key>, <name>=<key> or <name>:<scope>+<scope>=<key>'
@@ -86,9 +26,6 @@ const ScopesSchema = v.pipe(
   v.minLength(1, SCOPES_EXPECTED),
 )
 
-const digestOf = (key: string): string =>
-  key.startsWith('sha256:') ? key.slice('sha256:'.length).toLowerCase() : hash('sha256', key)
-
 /** Keys as the server takes them. */
 export const ApiKeysSchema = v.pipe(
   v.array(
@@ -99,23 +36,24 @@ export const ApiKeysSchema = v.pipe(
   v.checkItems(isFirstOfItsKind, 'a key that no other entry has'),
 )
 
-type WithKey = Pick<ApiKey, 'key'>
-
-function isFirstOfItsKind({ key }: WithKey, index: number, all: WithKey[]): boolean {
+function isFirstOfItsKind({ key }: Pick<ApiKey, 'key'>, index: number, all: Pick<ApiKey, 'key'>[]): boolean {
   return all.findIndex((other) => digestOf(other.key) === digestOf(key)) === index
 }
 
-const DIGEST_EXPECTED = 'the 64 hexadecimal digits of a SHA-256'
+const digestOf = (key: string): string =>
+  key.startsWith('sha256:') ? key.slice('sha256:'.length).toLowerCase() : hash('sha256', key)
 
-const EXPECTED =
-  'off, or a rate like 60/min, 5/s or 1000/h, with a burst behind it if need be: 60/min burst 10'
+const RATE_EXPECTED =
+  'off, or a rate like 60/min, 5/s or 1000/h, with a burst after it if you like: 60/min burst 10'
 
 const RATE = /^([1-9]\d{0,8})\/(s|min|m|h|d)(?: burst ([1-9]\d{0,8}))?$/
 
 export const RateLimitSchema = v.pipe(
-  v.string(EXPECTED),
-  v.regex(new RegExp(`^off$|${RATE.source}`), EXPECTED),
+  v.string(RATE_EXPECTED),
+  v.regex(new RegExp(`^off$|${RATE.source}`), RATE_EXPECTED),
 )
+
+const DIGEST_EXPECTED = 'the 64 hexadecimal digits of a SHA-256'
 
 /** A key as the file describes it: without the key. */
 const ListedKeySchema = closedObject(
@@ -148,7 +86,67 @@ export const ListedKeysSchema = v.pipe(
   v.minLength(1, LISTED_EXPECTED),
 )
 
-export type ListedKey = v.InferOutput<typeof ListedKeySchema>
+type ListedKey = v.InferOutput<typeof ListedKeySchema>
+
+const NAMED = /^([A-Za-z0-9._-]+)?(?::([^=]*))?=(.*)$/
+/** An entry whose key was forgotten: it must not become a key itself. */
+const SCOPES_ALONE = /^([A-Za-z0-9._-]*):((?:events|read|admin)(?:\+(?:events|read|admin))*)$/
+
+/**
+ * An entry of `AI_TICKET_API_KEYS`: `key`, `name=key` or `name:scope+scope=key`, where the key may be `sha256:` and its
+ * digest. What is wrong in it is left in, for the schema to refuse.
+ */
+export function readApiKey(text: string): ApiKey {
+  if (text.startsWith('sha256:') || isPaddedBase64(text)) return { key: text }
+  const [, name, scopes, key] = NAMED.exec(text) ?? SCOPES_ALONE.exec(text) ?? []
+  if (name === undefined && scopes === undefined) return { key: text }
+  return {
+    key: key ?? '',
+    ...(name === undefined ? {} : { name }),
+    ...(scopes === undefined ? {} : { scopes: scopes.split('+') as Scope[] }),
+  }
+}
+
+/** A key like those of `openssl rand -base64 16`; shorter, it is a name whose key was left empty. */
+const isPaddedBase64 = (text: string): boolean => text.length % 4 === 0 && /^[\w+/-]{22,}={1,2}$/.test(text)
+
+interface KeySources {
+  readonly listed: readonly ListedKey[]
+  readonly origin: Origin & { readonly name: string }
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** The keys that the file lists, with the values of the variables that it names. */
+export function resolveListedKeys({ listed, origin, environment }: KeySources): {
+  readonly keys: ApiKey[]
+  readonly problems: ConfigProblem[]
+} {
+  const problems: ConfigProblem[] = []
+  const keys = listed.map(({ key_env: variable, sha256, rate_limit: limit, ...rest }, index): ApiKey => {
+    const place = `api_keys[${index}]`
+    if ((variable === undefined) === (sha256 === undefined)) {
+      const message = `${place} in ${origin.name} needs either "key_env" or "sha256". Keep one of them.`
+      problems.push({ key: place, message })
+    } else if (variable !== undefined && environment[variable] === undefined) {
+      const message = `${place}.key_env in ${origin.name} names the variable ${variable}, which is not set. Set it, or remove the entry.`
+      problems.push({ key: `${place}.key_env`, message })
+    }
+    return {
+      ...rest,
+      key: sha256 === undefined ? (environment[variable ?? ''] ?? '') : `sha256:${sha256}`,
+      ...(limit === undefined ? {} : { rateLimit: parseRateLimit(limit) }),
+    }
+  })
+  if (problems.length > 0) return { keys, problems }
+  const parsed = v.safeParse(ApiKeysSchema, keys, { abortPipeEarly: true })
+  return { keys, problems: parsed.success ? [] : problemsOf(parsed.issues, origin, 'api_keys') }
+}
+
+/** A key in plain text with this scope, for a command that asks the server; undefined where only digests are known. */
+export const keyWith = (keys: readonly ApiKey[], scope: Scope): string | undefined =>
+  keys.find(({ key, scopes = ['admin'] }) => {
+    return !key.startsWith('sha256:') && (scopes.includes(scope) || scopes.includes('admin'))
+  })?.key
 
 const WINDOW_MS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -158,7 +156,7 @@ const WINDOW_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 
-/** Of a text that the schema took. */
+/** The limit that a text stands for, which the schema has taken; false: none. */
 export function parseRateLimit(text: string): RateLimit | false {
   const [, requests, unit = '', burst] = RATE.exec(text) ?? []
   if (requests === undefined) return false

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { BackendUrlSchema, type ListedBackend } from './backend-schema.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
-import { asList } from './settings.ts'
+import { asList } from './schema-parts.ts'
+import { SOURCES } from './settings.ts'
 
 /** A backend with its key looked up. */
 export type BackendConfig = ListedBackend extends infer Listed
@@ -10,17 +11,17 @@ export type BackendConfig = ListedBackend extends infer Listed
     : never
   : never
 
-/** Where it is found, for people. */
+/** Where the backend is, for people. */
 export const addressOf = (backend: BackendConfig): string =>
   backend.type === 'llama' ? backend.model_path : backend.url
 
-export interface BackendSources {
+interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly file: { readonly name: string; readonly backends: ListedBackend[] | undefined } | undefined
 }
 
-export interface ResolvedBackends {
+interface ResolvedBackends {
   readonly backends: BackendConfig[]
   readonly origin: Origin
   readonly keyOrigins: Readonly<Record<string, Origin>>
@@ -28,10 +29,8 @@ export interface ResolvedBackends {
   readonly warnings: string[]
 }
 
-const DEFAULT_URL = 'http://localhost:5001/api'
-export const URL_FLAG = '--kobold-url'
-export const URL_VARIABLE = 'KOBOLDCPP_API_URL'
-export const KEY_VARIABLE = 'KOBOLDCPP_API_KEY'
+const { flag: URL_FLAG, environment: URL_VARIABLE, fallback: DEFAULT_URL } = SOURCES.backends
+const KEY_VARIABLE = SOURCES.backendKeys.environment
 
 /** The backends, from the first source that names any: the flag, the variable, the file, the default. */
 export function resolveBackends({ flags, environment, file }: BackendSources): ResolvedBackends {
@@ -70,7 +69,7 @@ function fromUrls(list: string, origin: Origin, keys: string[]): ResolvedBackend
   return { backends, origin, keyOrigins, problems, warnings: [] }
 }
 
-/** What a header cannot hold would fail at every call. */
+/** A key that a header cannot carry would fail at every call. */
 function keyProblems(keys: readonly string[], variable: string): ConfigProblem[] {
   if (keys.every((key) => /^[\x21-\x7e]+$/.test(key))) return []
   const message = `${variable} holds a key with characters that a header cannot carry. Use visible ASCII characters only.`
@@ -88,10 +87,10 @@ function fromFile(
     if (listed.findIndex(({ name }) => name === given.name) !== index) {
       problems.push({
         key: `backends[${index}].name`,
-        message: `backends[${index}].name in ${origin.name} is taken by an earlier backend. Give each backend a name of its own.`,
+        message: `backends[${index}].name in ${origin.name} is the name of an earlier backend, too. Give each backend its own name.`,
       })
     }
-    // Nobody is asked for a key by a model in this process.
+    // A model in this process needs no key.
     if (given.type === 'llama') return given
     const { api_key_env: variable, ...backend } = given
     if (variable === undefined) return backend

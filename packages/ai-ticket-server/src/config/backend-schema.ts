@@ -23,8 +23,8 @@ const PairSchema = v.strictTuple([v.string(PAIR_EXPECTED), v.string(PAIR_EXPECTE
 
 const STOP_EXPECTED = 'a list of texts that end an answer'
 
-/** All of it or nothing: half a template of somebody's own would be mixed with Alpaca's tags. */
-export const TemplateSchema = closedObject(
+/** All of it or nothing: half a template would be mixed with Alpaca's tags. */
+const TemplateSchema = closedObject(
   {
     system: describe(PairSchema, 'What stands before and after a system turn.'),
     user: describe(PairSchema, 'The same for a turn of the user.'),
@@ -54,7 +54,7 @@ const backendEntries = {
   ),
 }
 
-/** Of those that are asked over HTTP. */
+/** For backends that are asked over HTTP. */
 const serverEntries = {
   ...backendEntries,
   url: describe(BackendUrlSchema, 'Base address of the server, with or without /api or /v1.'),
@@ -70,9 +70,12 @@ const KoboldTimeoutsSchema = closedObject(
     token_ms: setting(milliseconds(1), 'Longest pause between two tokens of a stream. Default 60000.'),
     silence_probe_ms: setting(
       milliseconds(1),
-      'After so much silence it is asked whether it works. Default 10000.',
+      'How much silence before it is asked whether it is working. Default 10000.',
     ),
-    dead_after_ms: setting(milliseconds(1), 'When it counts as dead if it answers nothing. Default 15000.'),
+    dead_after_ms: setting(
+      milliseconds(1),
+      'How long without any answer before it counts as dead. Default 15000.',
+    ),
     abort_interval_ms: setting(milliseconds(1), 'Between two requests to stop a generation. Default 250.'),
   },
   'the object "timeouts"',

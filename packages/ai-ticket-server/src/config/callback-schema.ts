@@ -37,5 +37,3 @@ export const CallbackSecretSchema = v.pipe(
   listOf(isSecret, SECRETS_EXPECTED),
   v.minLength(1, SECRETS_EXPECTED),
 )
-
-export const CALLBACK_BODIES = ['thin', 'full'] as const

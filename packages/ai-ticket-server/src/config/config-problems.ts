@@ -32,7 +32,7 @@ function sentence(path: string, issue: Issue, origin: Origin): string {
   // Missing and unknown keys bring their own predicate and remedy.
   if (issue.type === 'strict_object' && issue.path?.at(-1)?.origin === 'key')
     return `${where} ${issue.message}`
-  return `${where} is ${kindOf(issue.input)}, but has to be ${issue.message}. ${remedy(origin)}`
+  return `${where} is ${kindOf(issue.input)}, but must be ${issue.message}. ${remedy(origin)}`
 }
 
 function remedy(origin: Origin): string {

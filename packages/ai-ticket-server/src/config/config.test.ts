@@ -150,72 +150,72 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a port that is no number',
     { environment: { PORT: 'http' } },
-    'PORT is a text, but has to be a whole number from 0 to 65535. Correct it, or unset it for the default.',
+    'PORT is a text, but must be a whole number from 0 to 65535. Correct it, or unset it for the default.',
   ],
   [
     'a port beyond the range',
     { flags: { '--port': '70000' } },
-    '--port is the number 70000, but has to be a whole number from 0 to 65535. Correct it, or leave --port out for the default.',
+    '--port is the number 70000, but must be a whole number from 0 to 65535. Correct it, or leave --port out for the default.',
   ],
   [
     'a port with a fraction',
     { environment: { PORT: '1.5' } },
-    'PORT is the number 1.5, but has to be a whole number from 0 to 65535. Correct it, or unset it for the default.',
+    'PORT is the number 1.5, but must be a whole number from 0 to 65535. Correct it, or unset it for the default.',
   ],
   [
     'a flag without its value',
     { flags: { '--host': '' } },
-    '--host is an empty text, but has to be a host name or address. Correct it, or leave --host out for the default.',
+    '--host is an empty text, but must be a host name or address. Correct it, or leave --host out for the default.',
   ],
   [
     'an unknown log level',
     { environment: { LOG_LEVEL: 'loud' } },
-    'LOG_LEVEL is a text, but has to be one of silent, error, warning, info, debug. Correct it, or unset it for the default.',
+    'LOG_LEVEL is a text, but must be one of silent, error, warning, info, debug. Correct it, or unset it for the default.',
   ],
   [
     'a switch that is neither true nor false',
     { environment: { AI_TICKET_ALLOW_ANONYMOUS: 'maybe' } },
-    'AI_TICKET_ALLOW_ANONYMOUS is a text, but has to be true or false. Correct it, or unset it for the default.',
+    'AI_TICKET_ALLOW_ANONYMOUS is a text, but must be true or false. Correct it, or unset it for the default.',
   ],
   [
     'a body limit with a unit',
     { environment: { AI_TICKET_BODY_LIMIT: '16MB' } },
-    'AI_TICKET_BODY_LIMIT is a text, but has to be a whole number from 1024 to 32000000 (bytes). Correct it, or unset it for the default.',
+    'AI_TICKET_BODY_LIMIT is a text, but must be a whole number from 1024 to 32000000 (bytes). Correct it, or unset it for the default.',
   ],
   [
     'a negative drain time',
     { environment: { AI_TICKET_DRAIN_MS: '-1' } },
-    'AI_TICKET_DRAIN_MS is the number -1, but has to be a whole number from 0 to 86400000 (milliseconds). Correct it, or unset it for the default.',
+    'AI_TICKET_DRAIN_MS is the number -1, but must be a whole number from 0 to 86400000 (milliseconds). Correct it, or unset it for the default.',
   ],
   [
     'keys that are only commas',
     { environment: { AI_TICKET_API_KEYS: ',' } },
-    'AI_TICKET_API_KEYS is a list of 0, but has to be one or more keys, comma separated: <key>, <name>=<key> or <name>:<scope>+<scope>=<key>. Correct it, or unset it for the default.',
+    'AI_TICKET_API_KEYS is a list of 0, but must be one or more keys, comma separated: <key>, <name>=<key> or <name>:<scope>+<scope>=<key>. Correct it, or unset it for the default.',
   ],
   [
     'a key that no header can carry',
     { environment: { AI_TICKET_API_KEYS: `good,${SECRET} ü` } },
-    'AI_TICKET_API_KEYS[1].key is a text, but has to be a key of visible ASCII characters, or sha256: and the 64 hexadecimal digits of its digest. Correct it, or unset it for the default.',
+    'AI_TICKET_API_KEYS[1].key is a text, but must be a key of visible ASCII characters, or sha256: and the 64 hexadecimal digits of its digest. Correct it, or unset it for the default.',
   ],
   [
     'an address with another scheme',
     { environment: { KOBOLDCPP_API_URL: 'http://a:5001,ftp://localhost:5001' } },
-    'KOBOLDCPP_API_URL[1] is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or unset it for the default.',
+    'KOBOLDCPP_API_URL[1] is a text, but must be an http or https address without user and password, like http://localhost:5001. Correct it, or unset it for the default.',
   ],
   [
     'an address with a password in it',
     { flags: { '--kobold-url': `http://me:${SECRET}@box:5001` } },
-    '--kobold-url[0] is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or leave --kobold-url out for the default.',
+    '--kobold-url[0] is a text, but must be an http or https address without user and password, like http://localhost:5001. Correct it, or leave --kobold-url out for the default.',
   ],
   [
     'an address with an impossible port',
     { file: file({ backends: [{ ...kobold, url: 'http://box:99999' }] }) },
-    'backends[0].url in desk.json is a text, but has to be an http or https address without user and password, like http://localhost:5001. Correct it, or remove it for the default.',
+    'backends[0].url in desk.json is a text, but must be an http or https address without user and password, like http://localhost:5001. Correct it, or remove it for the default.',
   ],
   [
     'no address at all',
     { environment: { KOBOLDCPP_API_URL: ',' } },
-    'KOBOLDCPP_API_URL is a list of 0, but has to be at least one address. Correct it, or unset it for the default.',
+    'KOBOLDCPP_API_URL is a list of 0, but must be at least one address. Correct it, or unset it for the default.',
   ],
   [
     'two keys for three addresses',
@@ -230,7 +230,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a timeout of a backend that is no number',
     { file: file({ backends: [{ ...kobold, timeouts: { token_ms: '60s' } }] }) },
-    'backends[0].timeouts.token_ms in desk.json is a text, but has to be a whole number from 1 to 86400000 (milliseconds). Correct it, or remove it for the default.',
+    'backends[0].timeouts.token_ms in desk.json is a text, but must be a whole number from 1 to 86400000 (milliseconds). Correct it, or remove it for the default.',
   ],
   [
     'a file that is no JSON',
@@ -240,7 +240,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a file that is a list',
     { file: file([]) },
-    'desk.json holds a list, but has to hold an object with settings.',
+    'desk.json holds a list, but must hold an object with settings. Put them between braces.',
   ],
   [
     'an unknown key',
@@ -250,7 +250,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a secret in the file',
     { file: file({ api_keys: [SECRET] }) },
-    'api_keys[0] in desk.json is a text, but has to be an API key, which is an object with name and key_env or sha256. Correct it, or remove it for the default.',
+    'api_keys[0] in desk.json is a text, but must be an API key, which is an object with name and key_env or sha256. Correct it, or remove it for the default.',
   ],
   [
     'a prototype for a key',
@@ -260,22 +260,22 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a number as text in the file',
     { file: file({ port: '5000' }) },
-    'port in desk.json is a text, but has to be a whole number from 0 to 65535. Correct it, or remove it for the default.',
+    'port in desk.json is a text, but must be a whole number from 0 to 65535. Correct it, or remove it for the default.',
   ],
   [
     'null in the file',
     { file: file({ host: null }) },
-    'host in desk.json is null, but has to be a host name or address. Correct it, or remove it for the default.',
+    'host in desk.json is null, but must be a host name or address. Correct it, or remove it for the default.',
   ],
   [
     'no backends in the list',
     { file: file({ backends: [] }) },
-    'backends in desk.json is a list of 0, but has to be a list of at least one backend. Correct it, or remove it for the default.',
+    'backends in desk.json is a list of 0, but must be a list of at least one backend. Correct it, or remove it for the default.',
   ],
   [
     'an unknown kind of backend',
     { file: file({ backends: [{ ...kobold, type: 'koboldcpp' }] }) },
-    'backends[0].type in desk.json is a text, but has to be "kobold" or "openai" or "llama". Correct it, or remove it for the default.',
+    'backends[0].type in desk.json is a text, but must be "kobold" or "openai" or "llama". Correct it, or remove it for the default.',
   ],
   [
     'a backend without an address',
@@ -285,7 +285,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a query in the address of an OpenAI-compatible server',
     { file: file({ backends: [{ ...kobold, type: 'openai', url: 'http://box/v1?version=1' }] }) },
-    'backends[0].url in desk.json is a text, but has to be an address without a query, like http://localhost:8080/v1. Correct it, or remove it for the default.',
+    'backends[0].url in desk.json is a text, but must be an address without a query, like http://localhost:8080/v1. Correct it, or remove it for the default.',
   ],
   [
     'a misspelt key of a backend',
@@ -295,22 +295,22 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'no slots',
     { file: file({ backends: [{ ...kobold, concurrency: 0 }] }) },
-    'backends[0].concurrency in desk.json is the number 0, but has to be a whole number from 1 to 1024. Correct it, or remove it for the default.',
+    'backends[0].concurrency in desk.json is the number 0, but must be a whole number from 1 to 1024. Correct it, or remove it for the default.',
   ],
   [
     'aliases that are a list of names',
     { file: file({ backends: [{ ...kobold, aliases: ['fast'] }] }) },
-    'backends[0].aliases.0 in desk.json is a text, but has to be an object of names and models, like { "fast": "tiny-q4" }. Correct it, or remove it for the default.',
+    'backends[0].aliases.0 in desk.json is a text, but must be an object of names and models, like { "fast": "tiny-q4" }. Correct it, or remove it for the default.',
   ],
   [
     'a template with a tag missing',
     { file: file({ backends: [{ ...kobold, template: { ...template, user: ['only one'] } }] }) },
-    'backends[0].template.user[1] in desk.json is missing, but has to be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
+    'backends[0].template.user[1] in desk.json is missing, but must be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
   ],
   [
     'a template whose tags are one text',
     { file: file({ backends: [{ ...kobold, template: { ...template, user: '<u>' } }] }) },
-    'backends[0].template.user in desk.json is a text, but has to be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
+    'backends[0].template.user in desk.json is a text, but must be a list of two texts: what stands before a turn and after it. Correct it, or remove it for the default.',
   ],
   [
     'half a template',
@@ -320,12 +320,12 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown policy for long prompts in the file',
     { file: file({ context_policy: 'cut' }) },
-    'context_policy in desk.json is a text, but has to be refuse, drop_oldest or off. Correct it, or remove it for the default.',
+    'context_policy in desk.json is a text, but must be refuse, drop_oldest or off. Correct it, or remove it for the default.',
   ],
   [
     'an unknown policy for long prompts in a variable',
     { environment: { AI_TICKET_CONTEXT_POLICY: 'cut' } },
-    'AI_TICKET_CONTEXT_POLICY is a text, but has to be refuse, drop_oldest or off. Correct it, or unset it for the default.',
+    'AI_TICKET_CONTEXT_POLICY is a text, but must be refuse, drop_oldest or off. Correct it, or unset it for the default.',
   ],
   [
     'a model in this process without its file',
@@ -340,27 +340,27 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a model path that is a number',
     { file: file({ backends: [{ ...llama, model_path: 7 }] }) },
-    'backends[0].model_path in desk.json is the number 7, but has to be the path of a GGUF file. Correct it, or remove it for the default.',
+    'backends[0].model_path in desk.json is the number 7, but must be the path of a GGUF file. Correct it, or remove it for the default.',
   ],
   [
     'a graphics card that is only true',
     { file: file({ backends: [{ ...llama, gpu: true }] }) },
-    'backends[0].gpu in desk.json is true, but has to be "auto", "metal", "cuda", "vulkan" or false. Correct it, or remove it for the default.',
+    'backends[0].gpu in desk.json is true, but must be "auto", "metal", "cuda", "vulkan" or false. Correct it, or remove it for the default.',
   ],
   [
     'half a thread',
     { file: file({ backends: [{ ...llama, threads: 0.5 }] }) },
-    'backends[0].threads in desk.json is the number 0.5, but has to be a whole number from 1 to 1024. Correct it, or remove it for the default.',
+    'backends[0].threads in desk.json is the number 0.5, but must be a whole number from 1 to 1024. Correct it, or remove it for the default.',
   ],
   [
     'a context of nothing',
     { file: file({ backends: [{ ...llama, context_size: 0 }] }) },
-    'backends[0].context_size in desk.json is the number 0, but has to be a whole number from 1 to 100000000. Correct it, or remove it for the default.',
+    'backends[0].context_size in desk.json is the number 0, but must be a whole number from 1 to 100000000. Correct it, or remove it for the default.',
   ],
   [
     'two backends of one name',
     { file: file({ backends: [kobold, kobold] }) },
-    'backends[1].name in desk.json is taken by an earlier backend. Give each backend a name of its own.',
+    'backends[1].name in desk.json is the name of an earlier backend, too. Give each backend its own name.',
   ],
   [
     'a key variable that is not set',
@@ -370,12 +370,12 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a number of the desk out of range',
     { file: file({ retries: { attempts: 0 } }) },
-    'retries.attempts in desk.json is the number 0, but has to be a whole number from 1 to 100. Correct it, or remove it for the default.',
+    'retries.attempts in desk.json is the number 0, but must be a whole number from 1 to 100. Correct it, or remove it for the default.',
   ],
   [
     'a group that is no object',
     { file: file({ line: 5 }) },
-    'line in desk.json is the number 5, but has to be the object "line". Correct it, or remove it for the default.',
+    'line in desk.json is the number 5, but must be the object "line". Correct it, or remove it for the default.',
   ],
 ])('%s is refused, and the message names key, type and remedy', (_problem, sources, message) => {
   expect(refused(sources)).toEqual([message])
@@ -432,7 +432,7 @@ test.each([
   ['AI_TICKET_CALLBACK_BODY', 'fat', 'thin or full'],
 ])('%s has to be readable, and the message says how', (name, text, expected) => {
   const [message] = refused({ environment: { [name]: text } })
-  expect(message).toMatch(new RegExp(`^${name}.* has to be `))
+  expect(message).toMatch(new RegExp(`^${name}.* must be `))
   expect(message).toContain(expected)
   expect(message).not.toContain(SECRET)
 })

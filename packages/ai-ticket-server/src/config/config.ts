@@ -2,17 +2,19 @@ import { readFileSync } from 'node:fs'
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
-import {
-  type BackendConfig,
-  KEY_VARIABLE,
-  resolveBackends,
-  URL_FLAG,
-  URL_VARIABLE,
-} from './backend-config.ts'
+import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
-import { SETTINGS, type Setting, type SettingName, type SettingValues } from './settings.ts'
+import {
+  readText,
+  type Setting,
+  type SettingName,
+  type SettingValues,
+  SOURCES,
+  settingList,
+  sourceList,
+} from './settings.ts'
 import { tuningFrom } from './tuning-schema.ts'
 
 /** Texts as they were given: flags by their long form with dashes. An empty variable counts as unset. */
@@ -38,20 +40,39 @@ export interface ResolvedConfig {
   readonly warnings: readonly string[]
 }
 
-export type ConfigResult =
+type ConfigResult =
   | { readonly ok: true; readonly value: ResolvedConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
-export const CONFIG_FLAG = '--config'
-export const CONFIG_VARIABLE = 'AI_TICKET_CONFIG'
+export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => flag ?? [])
 
-/** Flags over environment over file over defaults. Pure: whoever calls it has read the file. */
+const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
+
+/** Reads the configuration file, where one is named, and resolves everything. */
+export function loadConfig(
+  flags: ConfigSources['flags'],
+  environment: ConfigSources['environment'],
+): ConfigResult {
+  const fromFlag = flags[SOURCES.file.flag]
+  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
+  if (name === undefined) return resolveConfig({ flags, environment })
+  try {
+    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+  } catch (error) {
+    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
+    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
+    return { ok: false, problems: [{ key, message }] }
+  }
+}
+
+/** Flags over environment over file over defaults. Pure: the caller has read the file. */
 export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
   const environment = withoutEmpty(given)
   const { content, problems } = parseFile(file)
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
-  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
+  for (const [name, setting] of settingList) {
     const found = find(setting, { flags, environment, content, fileName: file?.name ?? '' })
     problems.push(...check(setting, found))
     values[name] = found.value
@@ -96,7 +117,9 @@ function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems
   }
   // To valibot a list is an object, too.
   if (Array.isArray(json))
-    return refuse(`${file.name} holds a list, but has to hold an object with settings.`)
+    return refuse(
+      `${file.name} holds a list, but must hold an object with settings. Put them between braces.`,
+    )
   const parsed = v.safeParse(ConfigFileSchema, json, { abortPipeEarly: true })
   if (parsed.success) return { content: parsed.output, problems: [] }
   return { content: {}, problems: problemsOf(parsed.issues, { kind: 'file', name: file.name }) }
@@ -109,15 +132,15 @@ interface Places {
   readonly fileName: string
 }
 
-function find(setting: Setting<unknown>, places: Places): { value: unknown; origin: Origin } {
+function find(setting: Setting, places: Places): { value: unknown; origin: Origin } {
   const { flag, environment: variable } = setting
   const flagText = flag === undefined ? undefined : places.flags[flag]
   if (flag !== undefined && flagText !== undefined) {
-    return { value: setting.read(flagText), origin: { kind: 'flag', name: flag } }
+    return { value: readText(setting, flagText), origin: { kind: 'flag', name: flag } }
   }
-  const variableText = variable === undefined ? undefined : places.environment[variable]
-  if (variable !== undefined && variableText !== undefined) {
-    return { value: setting.read(variableText.trim()), origin: { kind: 'environment', name: variable } }
+  const variableText = places.environment[variable]
+  if (variableText !== undefined) {
+    return { value: readText(setting, variableText.trim()), origin: { kind: 'environment', name: variable } }
   }
   const fileValue = (places.content as Readonly<Record<string, unknown>>)[setting.key]
   if (fileValue !== undefined) return { value: fileValue, origin: { kind: 'file', name: places.fileName } }
@@ -125,18 +148,34 @@ function find(setting: Setting<unknown>, places: Places): { value: unknown; orig
 }
 
 /** Texts of flags and variables; the file was checked as a whole, and defaults are ours. */
-function check(
-  setting: Setting<unknown>,
-  { value, origin }: { value: unknown; origin: Origin },
-): ConfigProblem[] {
+function check(setting: Setting, { value, origin }: { value: unknown; origin: Origin }): ConfigProblem[] {
   if (origin.kind === 'default' || origin.kind === 'file') return []
   const parsed = v.safeParse(setting.schema, value, { abortPipeEarly: true })
   return parsed.success ? [] : problemsOf(parsed.issues, origin, origin.name)
 }
 
+/** Warnings, not errors: another version may know the variable. */
+function unknownVariables(environment: ConfigSources['environment']): string[] {
+  return Object.keys(environment)
+    .filter((name) => /^(AI_?TICKET_|KOBOLDCPP_API)/i.test(name) && !KNOWN_VARIABLES.includes(name))
+    .map((name) => {
+      const bare = name.replace(/^AI_?TICKET_/i, '')
+      const meant = KNOWN_VARIABLES.includes(bare)
+        ? ` Did you mean "${bare}"?`
+        : suggestion(name, KNOWN_VARIABLES)
+      return `${name} is not a known variable and is ignored.${meant}`
+    })
+}
+
+/** Why this configuration must not serve. Commands that do not serve need not ask. */
+export const servingProblems = (config: Config): ConfigProblem[] => [
+  ...exposureProblems(config),
+  ...callbackProblems(config),
+]
+
 /**
- * What speaks against listening with this configuration: others on the network could spend the GPU, so that has to be
- * wanted. Commands that do not listen need not ask.
+ * Why this configuration must not listen: others on the network could use the GPU, so the operator has to want that.
+ * Commands that do not listen need not ask.
  */
 export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): ConfigProblem[] {
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return []
@@ -152,55 +191,6 @@ export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): Con
 
 const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-
-const KNOWN_VARIABLES: readonly string[] = [
-  CONFIG_VARIABLE,
-  URL_VARIABLE,
-  KEY_VARIABLE,
-  ...Object.values(SETTINGS).flatMap(({ environment }) => environment ?? []),
-]
-
-/** Somebody meant something by it. No error, for another version may know it. */
-function unknownVariables(environment: ConfigSources['environment']): string[] {
-  return Object.keys(environment)
-    .filter((name) => /^(AI_?TICKET_|KOBOLDCPP_API)/i.test(name) && !KNOWN_VARIABLES.includes(name))
-    .map((name) => {
-      const bare = name.replace(/^AI_?TICKET_/i, '')
-      const meant = KNOWN_VARIABLES.includes(bare)
-        ? ` Did you mean "${bare}"?`
-        : suggestion(name, KNOWN_VARIABLES)
-      return `${name} is not a known variable and is ignored.${meant}`
-    })
-}
-
-export const CONFIG_FLAGS: readonly string[] = [
-  CONFIG_FLAG,
-  URL_FLAG,
-  ...Object.values(SETTINGS).flatMap(({ flag }) => flag ?? []),
-]
-
-type Texts = Readonly<Record<string, string | undefined>>
-
-/** Reads the configuration file, where one is named, and resolves everything. */
-export function loadConfig(flags: Texts, environment: Texts): ConfigResult {
-  const fromFlag = flags[CONFIG_FLAG]
-  const name = fromFlag ?? (environment[CONFIG_VARIABLE] || undefined)
-  if (name === undefined) return resolveConfig({ flags, environment })
-  try {
-    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
-  } catch (error) {
-    const key = fromFlag === undefined ? CONFIG_VARIABLE : CONFIG_FLAG
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
-    return { ok: false, problems: [{ key, message }] }
-  }
-}
-
-/** What speaks against serving with this configuration. Commands that do not serve need not ask. */
-export const servingProblems = (config: Config): ConfigProblem[] => [
-  ...exposureProblems(config),
-  ...callbackProblems(config),
-]
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
 function callbackProblems({ callbackAllow, callbackSecrets }: Config): ConfigProblem[] {

@@ -42,3 +42,16 @@ export const describe = <Schema extends v.GenericSchema>(schema: Schema, descrip
 
 export const setting = <Schema extends v.GenericSchema>(schema: Schema, description: string) =>
   v.exactOptional(describe(schema, description))
+
+export const trueOrFalse = v.boolean('true or false')
+
+/** "full, metadata or off". */
+export const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
+  v.picklist(names, `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`)
+
+/** The parts of a comma separated list, without the empty ones. */
+export const asList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')

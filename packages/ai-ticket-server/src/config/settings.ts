@@ -1,208 +1,281 @@
-import type { ApiKey } from '@ai-ticket/server'
 import * as v from 'valibot'
-import { ApiKeysSchema, readApiKey } from './api-keys.ts'
-import { CallbackSecretSchema } from './callback-schema.ts'
-import { ConfigFileSchema } from './config-schema.ts'
+import { ApiKeysSchema, ListedKeysSchema, RateLimitSchema, readApiKey } from './api-keys.ts'
+import { CallbackAllowSchema, CallbackPrivateSchema, CallbackSecretSchema } from './callback-schema.ts'
+import { asList, milliseconds, oneOf, text, texts, trueOrFalse, wholeNumber } from './schema-parts.ts'
 
-const { entries } = ConfigFileSchema
+/** Where a value may come from, in words and by name. */
+export interface Source {
+  /** What it sets, for the help and for editors. */
+  readonly words: string
+  readonly flag?: `--${string}`
+  /** What stands for the flag's value in the help. */
+  readonly flagValue?: string
+  readonly environment: string
+  readonly fallback?: unknown
+  /** The default in words, where its value does not say it. */
+  readonly fallbackWords?: string
+}
 
-/** How one value can be given, and what it is when nobody gives it. */
-export interface Setting<Value> {
-  /** Its name in `config show`, and in the file unless it is a secret. */
+/** Everything about one setting. The file's schema, the flags, the help and the tables of the docs follow from it. */
+export interface Setting<Value = unknown> extends Source {
+  /** Its name in `config show` and in the file. */
   readonly key: string
   readonly schema: v.GenericSchema<unknown, Value>
-  readonly flag?: string
-  readonly environment?: string
-  /** What the text of a flag or variable stands for; a text that stands for nothing stays, and is refused. */
-  readonly read: (text: string) => unknown
+  /** What the file has instead; false: it is a secret, and has no place there. */
+  readonly fileSchema?: v.GenericSchema | false
+  /** Default: by the kind of the schema. A text that stands for nothing stays one, and the schema refuses it. */
+  readonly read?: (text: string) => unknown
   readonly fallback: Value
   readonly secret?: true
 }
 
-const define = <Value>(setting: Setting<Value>): Setting<Value> => setting
+/** The backends are put together by `backend-config.ts`, and `loadConfig` reads the file. */
+export const SOURCES = {
+  backends: {
+    words: 'KoboldCPP servers, comma separated',
+    flag: '--kobold-url',
+    flagValue: 'url,…',
+    environment: 'KOBOLDCPP_API_URL',
+    fallback: 'http://localhost:5001/api',
+  },
+  backendKeys: { words: 'Their keys: one for all, or one for each', environment: 'KOBOLDCPP_API_KEY' },
+  file: {
+    words: 'Configuration file, JSON',
+    flag: '--config',
+    flagValue: 'file',
+    environment: 'AI_TICKET_CONFIG',
+  },
+} as const satisfies Readonly<Record<string, Source>>
 
-const asText = (text: string): string => text
-const asNumber = (text: string): unknown => (/^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : text)
-const asSwitch = (text: string): unknown => SWITCHES[text.toLowerCase()] ?? text
-const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false }
+/** Names that LOG_LEVEL takes, in any case: Python's and consola's. Core's `parseLogLevel` knows what they mean. */
+export const LOG_LEVELS: readonly string[] = [
+  ...['critical', 'error', 'warning', 'warn', 'info', 'debug', 'notset'],
+  ...['silent', 'fatal', 'log', 'success', 'fail', 'ready', 'start', 'box', 'trace', 'verbose'],
+]
 
-/** The parts of a comma separated list, without the empty ones. */
-export const asList = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+const LOG_LEVEL_EXPECTED = 'one of silent, error, warning, info, debug'
+const LogLevelSchema = v.pipe(
+  v.string(LOG_LEVEL_EXPECTED),
+  v.check((level) => LOG_LEVELS.includes(level.toLowerCase()), LOG_LEVEL_EXPECTED),
+)
 
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
 const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
 
-/** Every setting but the backends, which `backend-config.ts` puts together. */
+const define = <
+  const Key extends string,
+  Schema extends v.GenericSchema,
+  FileSchema extends v.GenericSchema | false = Schema,
+>(
+  setting: Omit<Setting<v.InferOutput<Schema>>, 'key' | 'schema' | 'fileSchema'> & {
+    readonly key: Key
+    readonly schema: Schema
+    readonly fileSchema?: FileSchema
+  },
+) => setting
+
+/** Every setting but the backends, which `backend-config.ts` puts together, in the order of the file. */
 export const SETTINGS = {
   host: define({
     key: 'host',
-    schema: entries.host,
+    words: 'Address to listen on',
+    schema: text('a host name or address'),
     flag: '--host',
+    flagValue: 'address',
     environment: 'HOST',
-    read: asText,
     fallback: '127.0.0.1',
   }),
   port: define({
     key: 'port',
-    schema: entries.port,
+    words: 'Port to listen on; 0 takes a free one',
+    schema: wholeNumber(0, 65535),
     flag: '--port',
+    flagValue: 'number',
     environment: 'PORT',
-    read: asNumber,
     fallback: 5000,
   }),
   logLevel: define({
     key: 'log_level',
-    schema: entries.log_level,
+    words:
+      'How much is logged: silent, error, warning, info or debug; names of Python and consola too, in any case',
+    schema: LogLevelSchema,
     flag: '--log-level',
+    flagValue: 'level',
     environment: 'LOG_LEVEL',
-    read: asText,
     fallback: 'info',
   }),
   dataDir: define({
     key: 'data_dir',
-    schema: entries.data_dir,
+    words: 'Where the embedded store lives',
+    schema: text('the path of a folder'),
     environment: 'AI_TICKET_DATA_DIR',
-    read: asText,
     fallback: './.ai-ticket',
   }),
+  /** Empty: the embedded store. It may hold a password. */
   databaseUrl: define({
     key: 'database_url',
+    words: 'The PostgreSQL that holds the tickets',
     schema: DatabaseSchema,
+    fileSchema: false,
     environment: 'DATABASE_URL',
-    read: asText,
-    // None: the embedded store.
     fallback: '',
-    // It may hold a password.
     secret: true,
   }),
   worker: define({
     key: 'worker',
-    schema: entries.worker,
+    words: 'Name of this server among those on one PostgreSQL, the same after a restart',
+    schema: text('a name'),
     environment: 'AI_TICKET_WORKER',
-    read: asText,
-    // None: the host's name and the port.
     fallback: '',
-  }),
-  history: define({
-    key: 'history',
-    schema: entries.history,
-    environment: 'AI_TICKET_HISTORY',
-    read: asText,
-    fallback: 'full' as 'full' | 'metadata' | 'off',
+    fallbackWords: 'host name and port',
   }),
   metrics: define({
     key: 'metrics',
-    schema: entries.metrics,
+    words: 'Whether events are counted, for GET /metrics',
+    schema: trueOrFalse,
     environment: 'AI_TICKET_METRICS',
-    read: asSwitch,
     fallback: true,
+  }),
+  history: define({
+    key: 'history',
+    words: 'What is kept of events that are answered at once: full, metadata (no prompts, no answers) or off',
+    schema: oneOf('full', 'metadata', 'off'),
+    environment: 'AI_TICKET_HISTORY',
+    fallback: 'full',
   }),
   keepDays: define({
     key: 'keep_days',
-    schema: entries.keep_days,
+    words: 'How long finished tickets and events are kept, in days',
+    schema: wholeNumber(1, 36_500),
     environment: 'AI_TICKET_KEEP_DAYS',
-    read: asNumber,
     fallback: 7,
   }),
   keepFailedDays: define({
     key: 'keep_failed_days',
-    schema: entries.keep_failed_days,
+    words: 'How long failed tickets are kept, in days; 0 keeps them forever',
+    schema: wholeNumber(0, 36_500),
     environment: 'AI_TICKET_KEEP_FAILED_DAYS',
-    read: asNumber,
     fallback: 30,
   }),
   keepTickets: define({
     key: 'keep_tickets',
-    schema: entries.keep_tickets,
+    words:
+      'Keeps at most this many finished tickets and events, the newest, and failed tickets beside them; 0 sets no limit',
+    schema: wholeNumber(0, 1_000_000_000),
     environment: 'AI_TICKET_KEEP_TICKETS',
-    read: asNumber,
-    // As many as there are.
     fallback: 0,
   }),
-  apiKeys: define<readonly ApiKey[]>({
+  callbackAllow: define({
+    key: 'callback_allow',
+    words:
+      'Addresses that a callback_url may name, like https://hooks.example.com/*; needs AI_TICKET_CALLBACK_SECRET',
+    schema: CallbackAllowSchema,
+    environment: 'AI_TICKET_CALLBACK_ALLOW',
+    fallback: [],
+  }),
+  callbackSecrets: define({
+    key: 'callback_secret',
+    words: 'Signs callbacks',
+    schema: CallbackSecretSchema,
+    fileSchema: false,
+    environment: 'AI_TICKET_CALLBACK_SECRET',
+    fallback: [],
+    secret: true,
+  }),
+  callbackPrivate: define({
+    key: 'callback_private',
+    words: 'Private networks that callbacks may reach anyway, like 192.168.0.0/16',
+    schema: CallbackPrivateSchema,
+    environment: 'AI_TICKET_CALLBACK_PRIVATE',
+    fallback: [],
+  }),
+  callbackBody: define({
+    key: 'callback_body',
+    words: 'What a callback holds: thin (ids, status, error code) or full (the outcome, too)',
+    schema: oneOf('thin', 'full'),
+    environment: 'AI_TICKET_CALLBACK_BODY',
+    fallback: 'thin',
+  }),
+  apiKeys: define({
     key: 'api_keys',
+    words: 'Keys that callers must show; AI_TICKET_API_KEYS replaces them',
     schema: ApiKeysSchema,
+    fileSchema: ListedKeysSchema,
     environment: 'AI_TICKET_API_KEYS',
     read: (text) => asList(text).map(readApiKey),
     fallback: [],
     secret: true,
   }),
-  callbackAllow: define<readonly string[]>({
-    key: 'callback_allow',
-    schema: entries.callback_allow,
-    environment: 'AI_TICKET_CALLBACK_ALLOW',
-    read: asList,
-    fallback: [],
-  }),
-  callbackSecrets: define<readonly string[]>({
-    key: 'callback_secret',
-    schema: CallbackSecretSchema,
-    environment: 'AI_TICKET_CALLBACK_SECRET',
-    read: asList,
-    fallback: [],
-    secret: true,
-  }),
-  callbackPrivate: define<readonly string[]>({
-    key: 'callback_private',
-    schema: entries.callback_private,
-    environment: 'AI_TICKET_CALLBACK_PRIVATE',
-    read: asList,
-    fallback: [],
-  }),
-  callbackBody: define({
-    key: 'callback_body',
-    schema: entries.callback_body,
-    environment: 'AI_TICKET_CALLBACK_BODY',
-    read: asText,
-    fallback: 'thin' as 'thin' | 'full',
-  }),
   allowAnonymous: define({
     key: 'allow_anonymous',
-    schema: entries.allow_anonymous,
+    words: 'Serve callers without an API key on an address that others can reach',
+    schema: trueOrFalse,
     environment: 'AI_TICKET_ALLOW_ANONYMOUS',
-    read: asSwitch,
     fallback: false,
   }),
   allowedHosts: define({
     key: 'allowed_hosts',
-    schema: entries.allowed_hosts,
+    words: 'Names besides the loopback ones that the Host header may have on an anonymous listener',
+    schema: texts('a list of host names'),
     environment: 'AI_TICKET_ALLOWED_HOSTS',
-    read: asList,
     fallback: [],
   }),
   rateLimit: define({
     key: 'rate_limit',
-    schema: entries.rate_limit,
+    words:
+      'Requests that each API key name, or without keys each address, may send: like 60/min, or 60/min burst 10',
+    schema: RateLimitSchema,
     environment: 'AI_TICKET_RATE_LIMIT',
-    read: asText,
     fallback: 'off',
   }),
   bodyLimitBytes: define({
     key: 'body_limit_bytes',
-    schema: entries.body_limit_bytes,
+    words: 'Largest request body, in bytes',
+    schema: wholeNumber(1024, 32_000_000, ' (bytes)'),
     environment: 'AI_TICKET_BODY_LIMIT',
-    read: asNumber,
     fallback: 16 * 1024 * 1024,
+    fallbackWords: '16777216 (16 MiB)',
   }),
   drainMs: define({
     key: 'drain_ms',
-    schema: entries.drain_ms,
+    words: 'How long events may go on after SIGTERM, in milliseconds',
+    schema: milliseconds(),
     environment: 'AI_TICKET_DRAIN_MS',
-    read: asNumber,
     fallback: 25_000,
   }),
   contextPolicy: define({
     key: 'context_policy',
-    schema: entries.context_policy,
+    words:
+      'What happens to a prompt longer than the context, unless its event says: refuse it, drop_oldest turns, or off (the server cuts it)',
+    schema: oneOf('refuse', 'drop_oldest', 'off'),
     environment: 'AI_TICKET_CONTEXT_POLICY',
-    read: asText,
-    fallback: 'refuse' as 'refuse' | 'drop_oldest' | 'off',
+    fallback: 'refuse',
   }),
 }
 
-export type SettingName = keyof typeof SETTINGS
-export type SettingValues = { [Name in SettingName]: (typeof SETTINGS)[Name]['fallback'] }
+export type Settings = typeof SETTINGS
+export type SettingName = keyof Settings
+export type SettingValues = { [Name in SettingName]: v.InferOutput<Settings[Name]['schema']> }
+
+export const settingList = Object.entries(SETTINGS) as readonly [SettingName, Setting][]
+
+export const sourceList: readonly Source[] = [...Object.values(SOURCES), ...Object.values(SETTINGS)]
+
+/** What the text of a flag or variable stands for. */
+export const readText = ({ schema, read = READERS[schema.type] }: Setting, text: string): unknown =>
+  read?.(text) ?? text
+
+const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false }
+
+/** By the kind of the schema. */
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  number: (text) => (/^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : text),
+  boolean: (text) => SWITCHES[text.toLowerCase()],
+  array: asList,
+}
+
+/** The default in words. */
+export function defaultOf({ fallback, fallbackWords }: Source): string {
+  if (fallbackWords !== undefined) return fallbackWords
+  return fallback === undefined || fallback === '' || Array.isArray(fallback) ? 'none' : String(fallback)
+}

@@ -2,10 +2,10 @@ import type { Tuning } from '@ai-ticket/core'
 import type { ApiKey } from '@ai-ticket/server'
 import type { ResolvedConfig } from './config.ts'
 import { describeOrigin, type Origin } from './config-problems.ts'
-import { SETTINGS, type Setting, type SettingName } from './settings.ts'
-import { TUNING_PATHS } from './tuning-schema.ts'
+import { settingList } from './settings.ts'
+import { TUNING_PLACES } from './tuning-schema.ts'
 
-export interface ConfigRow {
+interface ConfigRow {
   readonly key: string
   readonly value: unknown
   readonly origin: string
@@ -25,11 +25,9 @@ const row = (key: string, value: unknown, origin: Origin): ConfigRow => ({
 })
 
 function settingRows({ config, origins }: ResolvedConfig): ConfigRow[] {
-  return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const setting: Setting<unknown> = SETTINGS[name]
-    const value = setting.secret ? mask(config[name]) : config[name]
-    return row(setting.key, value, origins[name])
-  })
+  return settingList.map(([name, { key, secret }]) =>
+    row(key, secret ? mask(config[name]) : config[name], origins[name]),
+  )
 }
 
 function mask(value: unknown): unknown {
@@ -37,7 +35,7 @@ function mask(value: unknown): unknown {
   return value === '' ? value : MASK
 }
 
-/** As in AI_TICKET_API_KEYS: who it is for and what it may do is no secret. */
+/** As in AI_TICKET_API_KEYS: whose it is and what it may do are not secret. */
 function maskKey({ name = '', scopes }: ApiKey): string {
   const label = `${name}${scopes === undefined ? '' : `:${scopes.join('+')}`}`
   return label === '' ? MASK : `${label}=${MASK}`
@@ -53,9 +51,9 @@ function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow
 }
 
 function tuningRows({ config, tuningOrigin }: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
-  return (Object.keys(TUNING_PATHS) as (keyof Tuning)[]).map((name) => {
+  return (Object.keys(TUNING_PLACES) as (keyof Tuning)[]).map((name) => {
     const given = config.tuning[name]
     const origin: Origin = given === undefined ? { kind: 'default' } : tuningOrigin
-    return row(TUNING_PATHS[name].join('.'), given ?? defaults[name], origin)
+    return row(`${TUNING_PLACES[name].group}.${TUNING_PLACES[name].key}`, given ?? defaults[name], origin)
   })
 }

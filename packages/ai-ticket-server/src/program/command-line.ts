@@ -2,26 +2,27 @@ import { stripVTControlCharacters } from 'node:util'
 import { type ArgDef, type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
 import { suggestion } from '../config/closest-name.ts'
 import { CONFIG_FLAGS } from '../config/config.ts'
+import { defaultOf, SETTINGS, SOURCES, type Source } from '../config/settings.ts'
 import { EXIT } from './exit-codes.ts'
 
-/** A command line that cannot be meant: exit code 2. */
+/** A wrong command line: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** A flag of the configuration in the help. `withDefault`: of a program whose default is that of the table. */
+export const flagOf = (source: Source, { withDefault = false } = {}) =>
+  ({
+    type: 'string',
+    ...(source.flagValue !== undefined && { valueHint: source.flagValue }),
+    description: `${source.words} (${source.environment}${withDefault ? `, default ${defaultOf(source)}` : ''})`,
+  }) as const
+
 /** Flags of every command that reads the configuration; their texts are checked with it. */
 export const CONFIG_ARGS = {
-  'kobold-url': {
-    type: 'string',
-    valueHint: 'url,…',
-    description: 'KoboldCPP servers, comma separated (KOBOLDCPP_API_URL)',
-  },
-  'log-level': {
-    type: 'string',
-    valueHint: 'level',
-    description: 'silent, error, warning, info or debug (LOG_LEVEL)',
-  },
-  config: { type: 'string', valueHint: 'file', description: 'Configuration file, JSON (AI_TICKET_CONFIG)' },
+  'kobold-url': flagOf(SOURCES.backends),
+  'log-level': flagOf(SETTINGS.logLevel),
+  config: flagOf(SOURCES.file),
 } as const satisfies ArgsDef
 
 export const wantsHelp = (rawArgs: readonly string[]): boolean =>
@@ -35,7 +36,7 @@ const beforeDashes = (rawArgs: readonly string[]): readonly string[] => {
   return end === -1 ? rawArgs : rawArgs.slice(0, end)
 }
 
-/** citty takes any flag in silence, and a text flag without its text for an empty one. Throws a UsageError instead. */
+/** citty silently takes any flag, and reads a text flag without its text as empty. This throws a `UsageError` instead. */
 export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): void {
   const flags = Object.entries(definitions).filter(([, { type }]) => type !== 'positional')
   const names = flags.map(([name]) => `--${name}`)
@@ -47,7 +48,7 @@ export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): vo
     const definition = flags.find(([name, one]) => flag === `--${name}` || flag === `-${aliasOf(one)}`)?.[1]
     if (definition === undefined) {
       throw new UsageError(
-        `${flag} is not a flag of this command.${suggestion(flag, names)} --help lists them.`,
+        `${flag} is not a flag of this command.${suggestion(flag, names)} --help lists the flags.`,
       )
     }
     if (definition.type !== 'string' || value !== undefined) continue
@@ -71,10 +72,10 @@ export function configFlags(args: Readonly<Record<string, unknown>>): Record<str
 const EXIT_CODES = `EXIT CODES
 
   ${EXIT.ok}    done
-  ${EXIT.cannotListen}    the address or port cannot be listened on
+  ${EXIT.cannotListen}    the server cannot listen on the address or port
   ${EXIT.usage}    wrong command line
   ${EXIT.someFailed}    batch: some lines failed
-  ${EXIT.badInput}   the event was refused: its input is wrong; batch: nothing but such lines failed
+  ${EXIT.badInput}   the event was refused because its input is wrong; batch: only such lines failed
   ${EXIT.noInput}   the input cannot be read
   ${EXIT.unavailable}   no backend answered as it should
   ${EXIT.internal}   a bug
@@ -103,7 +104,7 @@ export interface CliCommand {
   // biome-ignore lint/suspicious/noExplicitAny: citty's own type for subcommands, whatever their arguments
   readonly definition: CommandDef<any>
   help(parentName: string): Promise<string>
-  /** Gives the exit code. Throws a UsageError. */
+  /** Gives the exit code. Throws a `UsageError`. */
   run(rawArgs: string[]): Promise<number>
 }
 

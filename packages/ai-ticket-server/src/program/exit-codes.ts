@@ -1,11 +1,11 @@
 import type { FailureCode } from '@ai-ticket/core'
 
-/** After `sysexits.h`, where a code of it fits. */
+/** As in `sysexits.h`, where one of its codes fits. */
 export const EXIT = {
   ok: 0,
   cannotListen: 1,
   usage: 2,
-  /** A batch that is through, with lines that failed. */
+  /** A batch that has ended, with lines that failed. */
   someFailed: 3,
   badInput: 65,
   noInput: 66,

@@ -11,8 +11,8 @@ export interface Desk extends AsyncDisposable {
 }
 
 /**
- * A desk for one command, in this process. Log lines go to stderr, warnings and worse unless a level was given.
- * Undefined where the configuration is wrong, which has been said.
+ * A desk for one command, in this process. Log lines go to stderr: only warnings and errors unless a level was given.
+ * Undefined where the configuration is wrong; what is wrong has been printed.
  */
 export async function openDesk(args: Readonly<Record<string, unknown>>): Promise<Desk | undefined> {
   const loaded = loadConfig(configFlags(args), process.env)

@@ -2,8 +2,8 @@ import { UsageError } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
 
 /**
- * Runs a program on the command line and exits with the code that it gives; with undefined it goes on and exits by
- * itself.
+ * Runs a program on the command line and exits with the code that it gives. With undefined the program goes on, and
+ * exits by itself.
  */
 export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefined>): void {
   // `… | head` closes the pipe; without a listener Node would end the program with a stack trace.
@@ -45,7 +45,7 @@ export function endOnSignals(onFirst: (signal: EndSignal) => unknown): { readonl
   return state
 }
 
-/** Node 22 says at every start that `node:sqlite` is experimental; it says so of nothing else that we use. */
+/** Node 22 warns at every start that `node:sqlite` is experimental; we use nothing else that it warns about. */
 export function hideSqliteWarning(): void {
   const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void
   process.emitWarning = (...args: unknown[]) => {

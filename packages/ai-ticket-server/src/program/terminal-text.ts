@@ -5,12 +5,12 @@ import type { Outcome, StreamEvent } from '@ai-ticket/core'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
-/** The text of a model as a terminal may have it: it can move no cursor, set no title, answer no query. */
+/** A model's text made safe for a terminal: it cannot move the cursor, set the title or answer a query. */
 export const terminalText = (text: string): string =>
   stripVTControlCharacters(text).replace(CONTROL_CHARACTERS, '')
 
-/** What is asked of stdout. */
-export interface TextSink {
+/** What we need of stdout. */
+interface TextSink {
   readonly isTTY?: boolean
   write(text: string): boolean
 }

@@ -17,7 +17,9 @@ import { shutDown } from './shut-down.ts'
 export async function runServer({ config, warnings }: ResolvedConfig): Promise<void> {
   const logger = composeLogger(config, process.stdout)
   process.on('uncaughtException', (error) => {
-    logger.error('A bug ends the server.', { error: error instanceof Error ? error.stack : String(error) })
+    logger.error('The server ends because of a bug.', {
+      error: error instanceof Error ? error.stack : String(error),
+    })
     exitWhenWritten(EXIT.internal)
   })
   for (const warning of warnings) logger.warn(warning)
@@ -73,7 +75,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   if (!signals.ending) announceBackends(config, backends, logger)
 }
 
-/** Undefined: it cannot be opened, and the operator has been told why. */
+/** Undefined: it cannot be opened, and the operator knows why. */
 async function openTickets(
   config: Config,
   parts: { readonly logger: Logger; readonly metrics: Metrics | undefined },
@@ -87,16 +89,15 @@ async function openTickets(
   }
 }
 
-/** Why the address cannot be listened on, and what to do. */
+/** Why the server cannot listen there, and what to do. */
 export function listenProblem(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
   if (code === 'EADDRINUSE') {
     return `Port ${port} on ${host} is taken. Stop the program that has it, or choose another: --port ${port + 1}`
   }
-  if (code === 'EACCES')
-    return `Port ${port} may not be used by this user. Choose one above 1023: --port 5000`
+  if (code === 'EACCES') return `This user may not use port ${port}. Choose one above 1023: --port 5000`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return `${host} is no address of this machine. Choose one that is: --host 127.0.0.1`
+    return `${host} is not an address of this machine. Choose one that is: --host 127.0.0.1`
   }
   return `Cannot listen on ${host}, port ${port} (${code}). Choose others with --host and --port.`
 }

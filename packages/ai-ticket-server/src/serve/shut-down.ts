@@ -3,7 +3,7 @@ import type { createServer } from '@ai-ticket/server'
 import type { TicketDesk } from '@ai-ticket/tickets'
 import type { TicketParts } from '../compose/compose-tickets.ts'
 
-export interface ShutDownParts {
+interface ShutDownParts {
   readonly signal: string
   readonly server: ReturnType<typeof createServer>
   readonly dispatcher: Dispatcher
@@ -13,12 +13,12 @@ export interface ShutDownParts {
   readonly drainMs: number
 }
 
-/** A client that does not read its answer would hold the process for ever. */
+/** A client that does not read its answer would hold the process forever. */
 const LAST_ANSWERS_MS = 2_000
 
 /**
- * Takes no more events, lets those in hand go on for `drainMs`, then answers what is left with `shutting_down`; tickets go
- * back to the queue. A client that has not taken its answer 2 s after that is cut off.
+ * Takes no more events, gives accepted ones `drainMs` to end, then answers the rest with `shutting_down`; tickets go back
+ * to the queue. A client that has not read its answer 2 s later is cut off.
  */
 export async function shutDown({
   signal,
@@ -29,7 +29,9 @@ export async function shutDown({
   logger,
   drainMs,
 }: ShutDownParts): Promise<void> {
-  logger.info(`${signal}: events in hand have ${drainMs} ms to end. A second signal ends at once.`)
+  logger.info(
+    `${signal}: accepted events have ${drainMs} ms to end. A second signal ends the server at once.`,
+  )
   const cutOff = setTimeout(() => server.server.closeAllConnections(), drainMs + LAST_ANSWERS_MS)
   const results = await Promise.allSettled([
     desk.close({ drainMs }),
@@ -37,7 +39,7 @@ export async function shutDown({
     server.close(),
   ])
   clearTimeout(cutOff)
-  // Last: until here they had something to write.
+  // Last: until now the others had tickets to write.
   const [closed] = await Promise.allSettled([tickets.close()])
   for (const result of [...results, closed]) {
     if (result.status === 'rejected') logger.error('A part did not close.', { error: String(result.reason) })

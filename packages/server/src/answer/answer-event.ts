@@ -18,7 +18,7 @@ export interface AnswerOptions {
 }
 
 /** One event, and the caller who waits for its answer. */
-export interface Exchange {
+interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly event: unknown
@@ -93,7 +93,7 @@ export class CallerGone extends Error {
  * A signal that aborts when the response closes before it ended: the caller hung up. Fastify's `request.signal` will
  * not do, it follows the request, which closes as soon as its body is read (fastify pull request 6725).
  */
-export function callerSignal(response: ServerResponse): AbortSignal {
+function callerSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const onClose = () => {
     if (!response.writableEnded) controller.abort(new CallerGone())

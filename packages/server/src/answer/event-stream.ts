@@ -54,7 +54,7 @@ function drained(response: ServerResponse): Promise<boolean> {
   })
 }
 
-export interface EventStreamReplyOptions {
+interface EventStreamReplyOptions {
   readonly dialect: StreamDialect
   readonly clock: Clock
   readonly pingIntervalMs: number
@@ -97,7 +97,7 @@ export async function replyWithEventStream(
   }
 }
 
-/** How one kind of caller reads a stream. Made anew for each stream, so it may remember what it has said. */
+/** How one kind of caller reads a stream. Each stream has its own, so it may remember what it has sent. */
 export interface StreamDialect {
   /** The bytes of an event. Undefined: nothing yet, not even the head. Empty: no more than the head. */
   frame(event: StreamEvent): string | undefined

@@ -5,8 +5,8 @@ import { REQUIRED, unsupportedType } from './cloud-event.ts'
 import { type Incoming, readIncoming } from './incoming.ts'
 
 /**
- * Bodies are events: JSON, or CloudEvents 1.0 in binary, structured or batched mode; for all routes of the instance. What
- * else comes is refused before it is read. A browser asks permission before it sends one of these types, or a `ce-`
+ * Bodies are events: JSON, or CloudEvents 1.0 in binary, structured or batched mode; for all routes of the instance. Any
+ * other body is refused before it is read. A browser asks permission before it sends one of these types, or a `ce-`
  * header, to a foreign site, so a page elsewhere cannot post events.
  */
 export function acceptEvents(instance: FastifyInstance): void {
@@ -46,7 +46,7 @@ const NO_EVENT = unsupportedType(
 )
 
 const UNKNOWN_FORMAT = unsupportedType(
-  'CloudEvents are taken as application/cloudevents+json, as application/cloudevents-batch+json, and in binary mode.',
+  'Send CloudEvents as application/cloudevents+json, as application/cloudevents-batch+json, or in binary mode.',
 )
 
 const FORMATS: Readonly<Record<string, Incoming['mode']>> = {
@@ -55,7 +55,7 @@ const FORMATS: Readonly<Record<string, Incoming['mode']>> = {
 }
 
 /** How a request says that it brings CloudEvents: by its `Content-Type`, else by `ce-` headers. */
-export function contentModeOf(headers: IncomingHttpHeaders): Incoming['mode'] | 'unknown_format' | undefined {
+function contentModeOf(headers: IncomingHttpHeaders): Incoming['mode'] | 'unknown_format' | undefined {
   const type = headers['content-type']
   if (type !== undefined && /^application\/cloudevents/i.test(type)) {
     return FORMATS[type.split(';', 1)[0]?.trim().toLowerCase() ?? ''] ?? 'unknown_format'

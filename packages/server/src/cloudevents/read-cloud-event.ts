@@ -23,7 +23,7 @@ export function readStructured(value: unknown): CloudEvent {
   const type = event.attributes.datacontenttype
   if (data_base64 === undefined || data_base64 === null) return { ...event, data: checkData(data, type) }
   if (data !== undefined)
-    throw invalidEvent('The CloudEvent has both `data` and `data_base64`; one is enough.')
+    throw invalidEvent('The CloudEvent has both `data` and `data_base64`. Send one of them.')
   return { ...event, data: readData(fromBase64(data_base64), type) }
 }
 
@@ -48,7 +48,7 @@ function fromBase64(value: unknown): Buffer {
 export function readBinary({ rawHeaders, headers }: IncomingMessage, body: Buffer): CloudEvent {
   const given = attributesOf(rawHeaders)
   if (given.has('datacontenttype')) {
-    throw invalidEvent('There must be no header `ce-datacontenttype`: Content-Type says it.')
+    throw invalidEvent('Leave out the header `ce-datacontenttype`: Content-Type says it.')
   }
   const contentType = headers['content-type']
   const event = readAttributes({ ...Object.fromEntries(given), datacontenttype: contentType })
@@ -74,7 +74,7 @@ function attributesOf(rawHeaders: readonly string[]): Map<string, string> {
  * Checks the attributes of CloudEvents 1.0; null and undefined mean unset. Throws a `RequestProblem` that names the first
  * that is wrong.
  */
-export function readAttributes(given: Readonly<Record<string, unknown>>): Omit<CloudEvent, 'data'> {
+function readAttributes(given: Readonly<Record<string, unknown>>): Omit<CloudEvent, 'data'> {
   checkVersion(given.specversion)
   const set = Object.entries(given).filter(([, value]) => value !== null && value !== undefined)
   const attributes: Attributes = Object.fromEntries(set.map(([name, value]) => [name, readOne(name, value)]))
@@ -164,7 +164,7 @@ const RULES: Readonly<Record<string, Rule>> = {
  * The bytes of a CloudEvent's data as a JSON value or a text; undefined where there are none. Without a type they are
  * JSON. Throws a `RequestProblem`: 400 for what is not what its type says, 415 for what no prompt can be made of.
  */
-export function readData(bytes: Buffer, contentType = 'application/json'): unknown {
+function readData(bytes: Buffer, contentType = 'application/json'): unknown {
   if (bytes.length === 0) return undefined
   const mediaType = mediaTypeOf(contentType)
   if (mediaType === undefined) throw unsupportedType('The content type of the data is not a media type.')

@@ -32,7 +32,7 @@ function serviceUri({ protocol, host }: FastifyRequest): string {
 /** Extensions that an answer has from the event that caused it. */
 const COPIED = ['correlationid', 'traceparent', 'tracestate'] as const
 
-export interface AnswerNames {
+interface AnswerNames {
   /** Of the CloudEvent that is the answer. */
   readonly id: string
   readonly source: string

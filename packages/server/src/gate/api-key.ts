@@ -3,7 +3,7 @@ import { type RateLimit, rateLimitProblem } from './rate-limit.ts'
 
 /**
  * What a key may do. `events`: send events, also in OpenAI's dialect and as tickets, and see and cancel its own tickets.
- * `read`: see all tickets, the backends and the metrics. `admin`: everything, whosever ticket it is.
+ * `read`: see all tickets, the backends and the metrics. `admin`: everything, on everybody's tickets.
  */
 const SCOPES = ['events', 'read', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -12,7 +12,7 @@ export interface ApiKey {
   /** As callers show it, or `sha256:` and the 64 hexadecimal digits of its SHA-256. */
   readonly key: string
   /**
-   * Whose it is, in logs, in the waiting line and on tickets; keys of one name share these. Default: `key_` and the
+   * The name of its holder in logs, in the waiting line and on tickets; keys of one name share these. Default: `key_` and the
    * beginning of the digest.
    */
   readonly name?: string
@@ -34,9 +34,9 @@ export const digestOf = (key: string): Buffer =>
 /** Of a key as a caller shows it: a digest is then a key like any other, and opens nothing. */
 export const sha256 = (key: string): Buffer => hash('sha256', key, 'buffer')
 
-export interface ApiKeyProblem {
+interface ApiKeyProblem {
   readonly index: number
-  /** Fit to stand behind the place of the key. Never quotes one. */
+  /** Worded to follow the place of the key. Never quotes one. */
   readonly message: string
 }
 

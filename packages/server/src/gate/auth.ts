@@ -13,20 +13,20 @@ declare module 'fastify' {
   }
 }
 
-/** Every address wants a key, those that do not exist included; only probes do not. */
+/** Every address needs a key, even one that does not exist; only probes need none. */
 export function installAuth(server: FastifyInstance, keyring: Keyring): void {
   server.addHook('onRequest', (request, _reply, done) => {
     if (isOpenPath(request.raw.url ?? '')) return done()
     const holder = keyring.verify(request.raw.headers)
     if (holder === undefined) return done(NO_KEY)
-    // Nothing is there: that is for the next hook to say.
+    // The next hook says that nothing is there.
     if (request.is404) return done()
     const scopes = scopesOf(request)
     done(mayUse(holder, scopes) ? undefined : missingScope(scopes))
   })
 }
 
-/** A route that says nothing of keys is nobody's but the operator's. */
+/** A route that names no scopes is for the operator only. */
 const scopesOf = ({ routeOptions }: FastifyRequest): readonly Scope[] =>
   routeOptions.config.scopes ?? ['admin']
 
@@ -35,7 +35,7 @@ const NO_KEY = new RequestProblem({
   details: 'Send a valid API key: `Authorization: Bearer <key>` or `X-API-Key: <key>`.',
 })
 
-export const missingScope = (scopes: readonly Scope[]): RequestProblem =>
+const missingScope = (scopes: readonly Scope[]): RequestProblem =>
   new RequestProblem({
     code: 'forbidden',
     details: `This needs an API key with the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
@@ -51,7 +51,7 @@ export interface KeyHolder {
 }
 
 /** Who may ask. Keys are kept as SHA-256 digests only. */
-export interface Keyring {
+interface Keyring {
   /** Undefined if the caller carries none of our keys. */
   verify(headers: IncomingHttpHeaders): KeyHolder | undefined
 }
@@ -88,7 +88,7 @@ function storeKey({ key, name, scopes = ['admin'], rateLimit }: ApiKey): StoredK
   }
 }
 
-/** Compares with every key, so that the time says neither which one it was nor how far it matched. */
+/** Compares with every key, so that the time reveals neither the key that matched nor how much of it. */
 function holderOf(stored: readonly StoredKey[], digest: Buffer): KeyHolder | undefined {
   let holder: KeyHolder | undefined
   for (const key of stored) {

@@ -31,7 +31,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   answerRaw(socket, FAILURES_OF_NODE[error.code ?? ''] ?? MALFORMED)
 }
 
-/** Without this, Node closes the connection of who sends CONNECT and says nothing. */
+/** Without this, Node answers CONNECT by closing the connection without a word. */
 export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy())
   answerRaw(socket, NO_PROXY)
@@ -39,7 +39,7 @@ export function refuseTunnel(_request: IncomingMessage, socket: Duplex): void {
 
 const NO_PROXY: Failure = {
   code: 'invalid_request',
-  details: 'This server is no proxy: it opens no tunnels.',
+  details: 'This server is not a proxy and opens no tunnels. Send the request itself.',
 }
 
 function answerRaw(socket: Duplex, failure: Failure): void {
@@ -69,8 +69,8 @@ function rawReply(failure: Failure): string {
 }
 
 /**
- * The response a connection is busy with; undefined between requests and while the headers of one still arrive. Node
- * has no public word for it, and reads this very field in its own handler of client errors.
+ * The response that a connection is busy with; undefined between requests and while the headers of one still arrive.
+ * Node has no public name for it, and reads this field in its own handler of client errors.
  */
 export function currentResponse(socket: Socket): ServerResponse | undefined {
   const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null }

@@ -3,14 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type HttpReply, replyToFailure, sendReply } from '../http/reply.ts'
 import { failureOfError } from '../http/request-problem.ts'
 import { errorReply } from '../openai/error-reply.ts'
-import { pathOf } from './request-url.ts'
+import { isOpenAiPath, pathOf } from './request-url.ts'
 
 /** Answers what hooks, parsers, handlers and Fastify itself throw, in the shape that callers of the address know. */
 export function installErrorHandler(instance: FastifyInstance, logger: Logger): void {
   instance.setErrorHandler((error, request, reply) => answerError({ error, request, reply, logger }))
 }
 
-export interface AnswerErrorOptions {
+interface AnswerErrorOptions {
   readonly error: unknown
   readonly request: FastifyRequest
   readonly reply: FastifyReply
@@ -29,8 +29,8 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
 }
 
 /**
- * An address that nothing has is `not_found`; one that other methods have is `method_not_allowed` with `Allow`. It is
- * answered before the body is read: what is wrong is the address, whatever the body holds.
+ * An unknown address is `not_found`; one that takes other methods is `method_not_allowed` with `Allow`. Both are answered
+ * before the body is read: the address is wrong, whatever the body holds.
  */
 export function installNotFound(server: FastifyInstance): void {
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
@@ -48,7 +48,7 @@ export function installNotFound(server: FastifyInstance): void {
 
 const NOT_FOUND = {
   code: 'not_found',
-  details: 'Nothing has this address. Events go to POST /event, OpenAI clients to /v1.',
+  details: 'There is nothing at this address. Events go to POST /event, OpenAI clients to /v1.',
 } as const
 
 const wrongMethod = (allowed: readonly string[]) =>
@@ -57,9 +57,6 @@ const wrongMethod = (allowed: readonly string[]) =>
 function methodsOf(server: FastifyInstance, url: string): string[] {
   return server.supportedMethods.filter((method) => server.findRoute({ method, url }) !== null)
 }
-
-/** Under `/v1` callers are OpenAI's clients. */
-export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))
 
 /** What fails at the edge, in the words of the address. */
 export const failureReply = (url: string, failure: Failure): HttpReply =>

@@ -14,7 +14,7 @@ export function installHostCheck(
   allowedHosts: readonly string[] | 'any',
 ): HostCheck {
   const isAllowed = allowedHosts === 'any' ? () => true : nameCheck(allowedHosts)
-  // Callers hardly ever change the name, and parsing it is the dearest part.
+  // Callers hardly ever change the name, and parsing it costs most.
   let lastAccepted: string | undefined
   server.addHook('onRequest', (request, _reply, done) => {
     const { host } = request.raw.headers
@@ -35,7 +35,10 @@ function nameCheck(allowedHosts: readonly string[]): (name: string) => boolean {
   return (name) => isSafeFromRebinding(name) || allowed.has(name)
 }
 
-const NO_HOST = new RequestProblem({ code: 'invalid_request', details: 'The request has no Host header.' })
+const NO_HOST = new RequestProblem({
+  code: 'invalid_request',
+  details: 'The request has no Host header. Send one.',
+})
 
 const FOREIGN_HOST = new RequestProblem({
   code: 'forbidden',

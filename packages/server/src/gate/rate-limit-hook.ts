@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
 import type { KeyHolder } from './auth.ts'
-import { isOpenAiPath } from './error-handler.ts'
 import { burstOf, costMsOf, type RateLimit, type RateLimiter, type RateStanding } from './rate-limit.ts'
-import { isOpenPath } from './request-url.ts'
+import { isOpenAiPath, isOpenPath } from './request-url.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -12,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-export interface RateLimitOptions {
+interface RateLimitOptions {
   readonly limiter: RateLimiter
   /** Of callers whose key has no limit of its own; false: none. */
   readonly rateLimit: RateLimit | false
@@ -41,7 +40,7 @@ export function installRateLimit(server: FastifyInstance, options: RateLimitOpti
 const refusal = ({ nextInMs }: RateStanding): RequestProblem =>
   new RequestProblem({
     code: 'rate_limited',
-    details: 'That were too many requests. Come back after the time in Retry-After.',
+    details: 'Too many requests. Try again after the time in Retry-After.',
     retryAfterMs: nextInMs,
   })
 
@@ -69,7 +68,7 @@ export function openAiRateHeaders(
   }
 }
 
-/** Rounded up: who comes back too early is refused again. */
+/** Rounded up: a caller that comes back too early is refused again. */
 const seconds = (timeMs: number): number => Math.max(1, Math.ceil(timeMs / 1_000))
 
 /** As OpenAI writes it: `120ms`, `7s`, `6m0s`, `1h0m0s`. */

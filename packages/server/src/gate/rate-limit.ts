@@ -1,6 +1,6 @@
 import type { Clock } from '@ai-ticket/core'
 
-/** So many requests in so much time, evenly: after a burst there is one more every `windowMs / requests`. */
+/** `requests` in `windowMs`, evenly: after a burst there is one more every `windowMs / requests`. */
 export interface RateLimit {
   readonly requests: number
   /** In milliseconds. */
@@ -25,7 +25,7 @@ export interface RateLimiter {
   take(caller: string, limit: RateLimit): RateStanding
 }
 
-/** So many callers are remembered; of more, those that were silent longest begin anew. */
+/** Remembers this many callers. Beyond it, those that were silent longest are forgotten and get a full burst. */
 const REMEMBERED = 10_000
 
 /** Sums of thirds are not whole. */
@@ -66,7 +66,7 @@ export function createRateLimiter({ now }: Pick<Clock, 'now'>, remembered = REME
   }
 }
 
-/** What is wrong with it, fit to stand behind its name. */
+/** What is wrong with it, worded to follow its name. */
 export function rateLimitProblem({ requests, windowMs, burst = 1 }: RateLimit): string | undefined {
   const isWhole = [requests, windowMs, burst].every((number) => Number.isSafeInteger(number) && number >= 1)
   return isWhole ? undefined : 'must have whole numbers of at least 1.'

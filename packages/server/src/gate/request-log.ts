@@ -69,7 +69,7 @@ export class FastifyLogger implements FastifyBaseLogger {
     return new FastifyLogger(this.#logger, bindings, { parent: this, serializers })
   }
 
-  /** Put together when a line is written: Fastify makes a child for every request, and hardly any writes. */
+  /** Put together when a line is written: Fastify makes a child for every request, and few of them write. */
   #bindings(): LogFields {
     const inherited = this.#parent ? this.#parent.#bindings() : {}
     return { ...inherited, ...this.#serialize(this.#own) }

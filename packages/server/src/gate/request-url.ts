@@ -5,16 +5,19 @@ import { RequestProblem } from '../http/request-problem.ts'
 /** Longer than any query of ours needs; Node itself takes addresses up to the limit of all headers, 16 KiB. */
 const MAX_URL_LENGTH = 8 * 1_024
 
+const TOO_LONG = new RequestProblem({
+  code: 'header_too_large',
+  details: 'The address is longer than 8 KiB. Put less into the query.',
+})
+
+/** Answered for anybody, even while the server drains: probes have no key. `/health` keeps its detail to itself. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/livez', '/readyz'])
+
 export function installUrlLimit(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     done((request.raw.url ?? '').length > MAX_URL_LENGTH ? TOO_LONG : undefined)
   })
 }
-
-const TOO_LONG = new RequestProblem({
-  code: 'header_too_large',
-  details: 'The address is longer than 8 KiB. Put less into the query.',
-})
 
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i
 
@@ -31,9 +34,6 @@ export function toOriginForm(request: Pick<IncomingMessage, 'url' | 'headers'>):
   return path.startsWith('/') ? path : `/${path}`
 }
 
-/** Answered to anybody, also while the server drains: probes have no key. `/health` keeps its detail to itself. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/livez', '/readyz'])
-
 /** The address without its query, for sets and logs. */
 export function pathOf(url: string): string {
   const end = url.indexOf('?')
@@ -41,3 +41,6 @@ export function pathOf(url: string): string {
 }
 
 export const isOpenPath = (url: string): boolean => OPEN_PATHS.has(pathOf(url))
+
+/** Under `/v1` callers are OpenAI's clients. */
+export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))

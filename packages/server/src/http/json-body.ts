@@ -11,7 +11,7 @@ const problem = (code: FailureCode, details: string) => new RequestProblem({ cod
  */
 export const parseJsonBody = (bytes: Buffer, name?: string): unknown => checkJson(readJson(bytes, name), name)
 
-/** As it is, however deep: for who checks its parts one by one. */
+/** The value unchecked, however deep: for a caller that checks its parts one by one. */
 export function readJson(bytes: Buffer, name = 'The body'): unknown {
   if (bytes.length === 0) throw problem('invalid_request', `${name} is empty. Send an event as JSON.`)
   if (!isUtf8(bytes)) throw problem('invalid_request', `${name} is not valid UTF-8.`)
@@ -43,15 +43,15 @@ function parse(text: string, name: string): unknown {
 }
 
 /** Deeper JSON is refused: `JSON.parse` takes 200,000 levels, and then every recursive reader overflows its stack. */
-export const MAX_JSON_DEPTH = 64
+const MAX_JSON_DEPTH = 64
 
-export type JsonVerdict = 'fine' | 'too_deep' | 'poisoned'
+type JsonVerdict = 'fine' | 'too_deep' | 'poisoned'
 
 /**
  * Looks once through a value of `JSON.parse`. `poisoned`: a key (`__proto__`, or `constructor` with `prototype`) that
  * would change the prototype of whatever it is merged into.
  */
-export function inspectJson(value: unknown, depth = 0): JsonVerdict {
+function inspectJson(value: unknown, depth = 0): JsonVerdict {
   if (typeof value !== 'object' || value === null) return 'fine'
   if (depth >= MAX_JSON_DEPTH) return 'too_deep'
   return Array.isArray(value) ? inspectList(value, depth) : inspectRecord(value, depth)
@@ -103,6 +103,6 @@ export function refuseEncodedBody(encoding: string | undefined): void {
   if (encoding === undefined || encoding === 'identity') return
   throw new RequestProblem({
     code: 'unsupported_media_type',
-    details: 'Compressed bodies are not taken. Send it without Content-Encoding.',
+    details: 'Compressed bodies are not supported. Send it without Content-Encoding.',
   })
 }

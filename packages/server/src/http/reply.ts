@@ -41,7 +41,7 @@ function headersOf(code: FailureCode, knownMs: number | undefined): Record<strin
   if (code === 'unauthorised') return { 'www-authenticate': 'Bearer' }
   const retryAfterMs = knownMs ?? DEFAULT_RETRY_AFTER_MS[code]
   if (retryAfterMs === undefined) return {}
-  // Whole seconds, rounded up: who comes back too early is refused again.
+  // Whole seconds, rounded up: a caller that comes back too early is refused again.
   return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }
 }
 

@@ -41,8 +41,8 @@ const DETAILS: Partial<Readonly<Record<string, string>>> = {
 }
 
 /**
- * What a caller is told of an error. Only our own words: the message of an exception may hold anything, so it stays in
- * the log.
+ * What a caller learns about an error. Only our own words: the message of an exception may hold anything, so it stays
+ * in the log.
  */
 export function failureOfError(error: unknown): Failure {
   if (error instanceof RequestProblem) return error.failure

@@ -38,6 +38,6 @@ export interface TicketFigures {
   }>
   /** When the first waiting ticket was due, or will be, in milliseconds since 1970; undefined: none waits. */
   nextDueAt(): Promise<number | undefined>
-  /** How many callbacks are to be delivered yet. */
+  /** How many callbacks are still to be delivered. */
   pendingCallbacks(): Promise<number>
 }

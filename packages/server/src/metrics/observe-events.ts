@@ -9,102 +9,119 @@ const MINUTES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600,
  * an id, a caller, or the name of a model, which callers choose.
  */
 export function observeEvents(registry: Registry): Observer {
-  const registers = [registry]
-  const inHand = new Gauge({
-    name: 'ai_ticket_events_in_hand',
-    help: 'Events that wait or run',
-    registers,
-  })
-  const events = new Counter({
-    name: 'ai_ticket_events_total',
-    help: 'Events that ended, by outcome (completed, failed, cancelled) and code',
-    labelNames: ['outcome', 'code'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'ai_ticket_event_duration_seconds',
-    help: 'From the arrival of an event to its outcome',
-    labelNames: ['outcome'],
-    buckets: MINUTES,
-    registers,
-  })
-  const wait = new Histogram({
-    name: 'ai_ticket_event_wait_seconds',
-    help: 'Of that, in the waiting line',
-    buckets: MINUTES,
-    registers,
-  })
-  const firstToken = new Histogram({
-    name: 'ai_ticket_first_token_seconds',
-    help: 'From the start of a streamed call to its first delta',
-    labelNames: ['backend'],
-    buckets: MINUTES,
-    registers,
-  })
-  const attempts = new Counter({
-    name: 'ai_ticket_attempts_total',
-    help: 'Calls of backends, by result',
-    labelNames: ['backend', 'endpoint', 'result'],
-    registers,
-  })
-  const attemptDuration = new Histogram({
-    name: 'ai_ticket_attempt_duration_seconds',
-    help: 'Of a call of a backend, until it ended or its event did',
-    labelNames: ['backend', 'endpoint'],
-    buckets: MINUTES,
-    registers,
-  })
-  const retries = new Counter({
-    name: 'ai_ticket_retries_total',
-    help: 'Calls of an endpoint that the same event had called before',
-    labelNames: ['backend'],
-    registers,
-  })
-  const tokens = new Counter({
-    name: 'ai_ticket_tokens_total',
-    help: 'Tokens of events that were answered, by direction (input, output), where the backend counts them',
-    labelNames: ['backend', 'direction'],
-    registers,
-  })
-  const wasted = new Counter({
-    name: 'ai_ticket_wasted_generation_seconds_total',
-    help:
-      'Time that backends worked for nobody: calls of events that ended before (abandoned), those calls until the backend ' +
-      'had stopped (stopping), and calls that were thrown away (failed)',
-    labelNames: ['backend', 'reason'],
-    registers,
-  })
-
-  function attemptEnded(attempt: Readonly<AttemptRecord>): void {
-    const { backend, endpoint, result, number, first_token_ms: firstTokenMs } = attempt
-    attempts.inc({ backend, endpoint, result })
-    attemptDuration.observe({ backend, endpoint }, attempt.duration_ms / 1_000)
-    if (firstTokenMs !== undefined) firstToken.observe({ backend }, firstTokenMs / 1_000)
-    if (number > 1) retries.inc({ backend })
-    const wastedSeconds = wastedMs(attempt) / 1_000
-    if (wastedSeconds > 0) wasted.inc({ backend, reason: wasteReason(attempt) }, wastedSeconds)
-  }
-
-  function eventEnded(outcome: Outcome, { waitedMs }: { readonly waitedMs: number }): void {
-    const code = 'error' in outcome ? outcome.error : 'completed'
-    const ending = code === 'completed' || code === 'cancelled' ? code : 'failed'
-    inHand.dec()
-    events.inc({ outcome: ending, code })
-    duration.observe({ outcome: ending }, outcome.duration_ms / 1_000)
-    wait.observe(waitedMs / 1_000)
-    if ('error' in outcome || !outcome.usage) return
-    const { backend, usage } = outcome
-    tokens.inc({ backend, direction: 'input' }, usage.prompt_tokens)
-    tokens.inc({ backend, direction: 'output' }, usage.completion_tokens)
-  }
-
+  const ofEvents = metricsOfEvents([registry])
+  const ofAttempts = metricsOfAttempts([registry])
   return {
-    eventStarted: () => inHand.inc(),
-    attemptEnded,
+    eventStarted: () => ofEvents.inHand.inc(),
+    attemptEnded: (attempt) => countAttempt(ofAttempts, attempt),
     abandonedCallStopped: ({ backend, afterMs }) =>
-      wasted.inc({ backend, reason: 'stopping' }, Math.max(0, afterMs) / 1_000),
-    eventEnded,
+      ofAttempts.wasted.inc({ backend, reason: 'stopping' }, Math.max(0, afterMs) / 1_000),
+    eventEnded: (outcome, { waitedMs }) => countEvent(ofEvents, outcome, waitedMs),
   }
+}
+
+function metricsOfEvents(registers: Registry[]) {
+  return {
+    inHand: new Gauge({
+      name: 'ai_ticket_events_in_hand',
+      help: 'Events that wait or run',
+      registers,
+    }),
+    events: new Counter({
+      name: 'ai_ticket_events_total',
+      help: 'Events that ended, by outcome (completed, failed, cancelled) and code',
+      labelNames: ['outcome', 'code'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'ai_ticket_event_duration_seconds',
+      help: 'From the arrival of an event to its outcome',
+      labelNames: ['outcome'],
+      buckets: MINUTES,
+      registers,
+    }),
+    wait: new Histogram({
+      name: 'ai_ticket_event_wait_seconds',
+      help: 'Of that, in the waiting line',
+      buckets: MINUTES,
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'ai_ticket_tokens_total',
+      help: 'Tokens of events that were answered, by direction (input, output), where the backend counts them',
+      labelNames: ['backend', 'direction'],
+      registers,
+    }),
+  }
+}
+
+function metricsOfAttempts(registers: Registry[]) {
+  return {
+    firstToken: new Histogram({
+      name: 'ai_ticket_first_token_seconds',
+      help: 'From the start of a streamed call to its first delta',
+      labelNames: ['backend'],
+      buckets: MINUTES,
+      registers,
+    }),
+    attempts: new Counter({
+      name: 'ai_ticket_attempts_total',
+      help: 'Calls of backends, by result',
+      labelNames: ['backend', 'endpoint', 'result'],
+      registers,
+    }),
+    attemptDuration: new Histogram({
+      name: 'ai_ticket_attempt_duration_seconds',
+      help: 'Of a call of a backend, until it ended or its event did',
+      labelNames: ['backend', 'endpoint'],
+      buckets: MINUTES,
+      registers,
+    }),
+    retries: new Counter({
+      name: 'ai_ticket_retries_total',
+      help: 'Calls of an endpoint that the same event had called before',
+      labelNames: ['backend'],
+      registers,
+    }),
+    wasted: new Counter({
+      name: 'ai_ticket_wasted_generation_seconds_total',
+      help:
+        'Time that backends worked for nobody: calls of events that ended before (abandoned), those calls until the backend ' +
+        'had stopped (stopping), and calls that were thrown away (failed)',
+      labelNames: ['backend', 'reason'],
+      registers,
+    }),
+  }
+}
+
+function countEvent(
+  { inHand, events, duration, wait, tokens }: ReturnType<typeof metricsOfEvents>,
+  outcome: Outcome,
+  waitedMs: number,
+): void {
+  const code = 'error' in outcome ? outcome.error : 'completed'
+  const ending = code === 'completed' || code === 'cancelled' ? code : 'failed'
+  inHand.dec()
+  events.inc({ outcome: ending, code })
+  duration.observe({ outcome: ending }, outcome.duration_ms / 1_000)
+  wait.observe(waitedMs / 1_000)
+  if ('error' in outcome || !outcome.usage) return
+  const { backend, usage } = outcome
+  tokens.inc({ backend, direction: 'input' }, usage.prompt_tokens)
+  tokens.inc({ backend, direction: 'output' }, usage.completion_tokens)
+}
+
+function countAttempt(
+  { attempts, attemptDuration, firstToken, retries, wasted }: ReturnType<typeof metricsOfAttempts>,
+  attempt: Readonly<AttemptRecord>,
+): void {
+  const { backend, endpoint, result, number, first_token_ms: firstTokenMs } = attempt
+  attempts.inc({ backend, endpoint, result })
+  attemptDuration.observe({ backend, endpoint }, attempt.duration_ms / 1_000)
+  if (firstTokenMs !== undefined) firstToken.observe({ backend }, firstTokenMs / 1_000)
+  if (number > 1) retries.inc({ backend })
+  const wastedSeconds = wastedMs(attempt) / 1_000
+  if (wastedSeconds > 0) wasted.inc({ backend, reason: wasteReason(attempt) }, wastedSeconds)
 }
 
 /**

@@ -30,7 +30,7 @@ export function completionBody(
 }
 
 /** Text of a stream, as it came. */
-export interface Piece {
+interface Piece {
   readonly text: string
   readonly reasoning?: string | undefined
 }
@@ -50,7 +50,7 @@ export interface CompletionShape {
   ending(outcome: SuccessOutcome): readonly object[]
 }
 
-const chatChoice = (delta: object, finish_reason: string | null = null) => ({
+const chunkChoice = (delta: object, finish_reason: string | null = null) => ({
   index: 0,
   delta,
   logprobs: null,
@@ -68,17 +68,17 @@ export const chatShape: CompletionShape = {
     logprobs: null,
     finish_reason: outcome.finish_reason,
   }),
-  opening: chatChoice({ role: 'assistant', content: '' }),
+  opening: chunkChoice({ role: 'assistant', content: '' }),
   delta({ text, reasoning }: Piece) {
     if (text === '' && !reasoning) return undefined
-    return chatChoice({
+    return chunkChoice({
       ...(reasoning ? { reasoning_content: reasoning } : {}),
       ...(text === '' ? {} : { content: text }),
     })
   },
   ending: ({ tool_calls = [], finish_reason }) => [
-    ...tool_calls.map((call, index) => chatChoice({ tool_calls: [{ index, ...call }] })),
-    chatChoice({}, finish_reason),
+    ...tool_calls.map((call, index) => chunkChoice({ tool_calls: [{ index, ...call }] })),
+    chunkChoice({}, finish_reason),
   ],
 }
 
@@ -96,7 +96,7 @@ const textChoice = (text: string, finish_reason: FinishReason | null = null) => 
   text,
   index: 0,
   logprobs: null,
-  // A completion knows no tools.
+  // A completion has no tools.
   finish_reason: finish_reason === 'tool_calls' ? 'stop' : finish_reason,
 })
 

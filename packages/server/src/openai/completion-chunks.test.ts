@@ -2,7 +2,7 @@ import type { StreamEvent, SuccessOutcome } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome, SUCCESS } from '../../test/fake-dispatcher.ts'
 import { chatShape, textShape } from './completion-body.ts'
-import { type ChunksContext, completionChunks } from './completion-chunks.ts'
+import { type ChunksContext, CompletionChunks } from './completion-chunks.ts'
 
 const ADMITTED: StreamEvent = { type: 'admitted', id: 'evt_1' }
 const CALL = { id: 'call_1', type: 'function', function: { name: 'now', arguments: '{}' } } as const
@@ -15,7 +15,7 @@ const done = (more: Partial<SuccessOutcome> = {}): StreamEvent => ({
 
 /** All frames of a stream, each as JSON, `[DONE]` as it is. */
 function framesOf(context: ChunksContext, ...events: StreamEvent[]): unknown[] {
-  const dialect = completionChunks(context)
+  const dialect = new CompletionChunks(context)
   const bytes = events.map((event) => dialect.frame(event) ?? '').join('')
   const frames = bytes.split('\n\n').slice(0, -1)
   return frames.map((frame) => {
@@ -49,7 +49,7 @@ test('a chat: the role, the text as it comes, the reason, the end', () => {
 })
 
 test('nothing is sent before the first text, not even the head', () => {
-  const dialect = completionChunks(chat)
+  const dialect = new CompletionChunks(chat)
   expect(dialect.frame(ADMITTED)).toBeUndefined()
   expect(dialect.frame({ type: 'delta', text: 'Hi' })).toContain('"assistant"')
 })

@@ -1,5 +1,6 @@
-import type { Failure, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
+import type { Failure, FailureOutcome, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
 import type { StreamDialect } from '../answer/event-stream.ts'
+import type { HttpReply } from '../http/reply.ts'
 import { type CompletionContext, completionId, usageOf } from './completion-body.ts'
 import { errorBody, errorReply, outcomeFailure } from './error-reply.ts'
 
@@ -14,64 +15,77 @@ export interface ChunksContext extends CompletionContext {
  * bear the name of the model that was asked for: which one answers is known only at the end. A failure is a frame with
  * `error` and no `[DONE]`, on which OpenAI's clients throw.
  */
-export function completionChunks({ shape, model, created, includeUsage }: ChunksContext): StreamDialect {
-  let id = ''
-  let isOpen = false
-  const sent = { text: false, reasoning: false }
+export class CompletionChunks implements StreamDialect {
+  readonly #context: ChunksContext
+  #id = ''
+  #isOpen = false
+  #hasText = false
+  #hasReasoning = false
 
-  const chunk = (choices: readonly object[], usage: object | null = null) =>
-    write({
-      id,
+  constructor(context: ChunksContext) {
+    this.#context = context
+  }
+
+  frame(event: StreamEvent): string | undefined {
+    switch (event.type) {
+      case 'admitted':
+        this.#id = completionId(this.#context.shape, event.id)
+        return undefined
+      case 'delta':
+        return this.#delta(event.text, event.reasoning)
+      case 'partial':
+        // What is not checked yet may be taken back; in this dialect nothing can be.
+        return undefined
+      case 'done':
+        return this.#unsent(event.outcome) + this.#end(event.outcome)
+      case 'error':
+        return this.failureFrame(outcomeFailure(event.outcome))
+    }
+  }
+
+  failureFrame(failure: Failure): string {
+    return write(errorBody(failure))
+  }
+
+  refusal(outcome: FailureOutcome): HttpReply {
+    return errorReply(outcomeFailure(outcome))
+  }
+
+  #delta(text: string, reasoning: string | undefined): string {
+    this.#hasText ||= text !== ''
+    this.#hasReasoning ||= Boolean(reasoning)
+    const choice = this.#context.shape.delta({ text, reasoning })
+    return this.#opening() + (choice === undefined ? '' : this.#chunk([choice]))
+  }
+
+  #opening(): string {
+    if (this.#isOpen) return ''
+    this.#isOpen = true
+    const { opening } = this.#context.shape
+    return opening === undefined ? '' : this.#chunk([opening])
+  }
+
+  /** A backend may answer in one piece, without any delta. */
+  #unsent({ completion, reasoning }: SuccessOutcome): string {
+    return this.#delta(this.#hasText ? '' : completion, this.#hasReasoning ? undefined : reasoning)
+  }
+
+  #end(outcome: SuccessOutcome): string {
+    const { shape, includeUsage } = this.#context
+    const choices = shape.ending(outcome).map((choice) => this.#chunk([choice]))
+    const usage = includeUsage ? usageOf(outcome.usage) : undefined
+    return `${choices.join('')}${usage === undefined ? '' : this.#chunk([], usage)}data: [DONE]\n\n`
+  }
+
+  #chunk(choices: readonly object[], usage: object | null = null): string {
+    const { shape, model, created, includeUsage } = this.#context
+    return write({
+      id: this.#id,
       object: shape.chunkObject,
       created,
       model: model ?? 'default',
       choices,
       ...(includeUsage ? { usage } : {}),
     })
-
-  const open = () => {
-    if (isOpen) return ''
-    isOpen = true
-    return shape.opening === undefined ? '' : chunk([shape.opening])
-  }
-
-  const delta = (text: string, reasoning: string | undefined) => {
-    sent.text ||= text !== ''
-    sent.reasoning ||= Boolean(reasoning)
-    const choice = shape.delta({ text, reasoning })
-    return open() + (choice === undefined ? '' : chunk([choice]))
-  }
-
-  /** A backend may answer in one piece, without any delta. */
-  const unsent = ({ completion, reasoning }: SuccessOutcome) =>
-    delta(sent.text ? '' : completion, sent.reasoning ? undefined : reasoning)
-
-  const end = (outcome: SuccessOutcome) => {
-    const usage = includeUsage ? usageOf(outcome.usage) : undefined
-    const choices = shape.ending(outcome).map((choice) => chunk([choice]))
-    return `${choices.join('')}${usage === undefined ? '' : chunk([], usage)}data: [DONE]\n\n`
-  }
-
-  const failureFrame = (failure: Failure) => write(errorBody(failure))
-
-  return {
-    frame(event: StreamEvent) {
-      switch (event.type) {
-        case 'admitted':
-          id = completionId(shape, event.id)
-          return undefined
-        case 'delta':
-          return delta(event.text, event.reasoning)
-        case 'partial':
-          // What is not checked yet may be taken back; in this dialect nothing can be.
-          return undefined
-        case 'done':
-          return unsent(event.outcome) + end(event.outcome)
-        case 'error':
-          return failureFrame(outcomeFailure(event.outcome))
-      }
-    },
-    failureFrame,
-    refusal: (outcome) => errorReply(outcomeFailure(outcome)),
   }
 }

@@ -2,7 +2,7 @@ import { FAILURES, type Failure, type FailureCode, type FailureOutcome } from '@
 import { type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
-export interface OpenAiFailure extends Failure {
+interface OpenAiFailure extends Failure {
   readonly status?: number
   readonly openAiCode?: string
   readonly param?: string

@@ -2,58 +2,8 @@ import type { Failure } from '@ai-ticket/core'
 
 type Body = Readonly<Record<string, unknown>>
 
-/** `content` of the event, or what is wrong with the messages or the prompt. */
-export type ReadContent =
-  | { readonly ok: true; readonly content: object }
-  | { readonly ok: false; readonly failure: Failure }
-
-/** Handed on to the backend. The last line is no part of OpenAI's dialect; local servers and their clients know it. */
-export const PARAMETERS = [
-  ...['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'],
-  ...['stop', 'seed', 'logit_bias', 'tools', 'tool_choice', 'response_format'],
-  ...['top_k', 'min_p', 'repetition_penalty', 'grammar'],
-]
-
-/** What chats and completions have in common: everything but the text itself. */
-export function readCompletion(body: unknown, readContent: (body: Body) => ReadContent): ReadCompletion {
-  if (!isRecord(body)) return refuse('The body must be a JSON object.')
-  const { stream, stream_options, model } = body
-  if (stream != null && typeof stream !== 'boolean') return refuse('`stream` must be true or false.')
-  const unsupported = findUnsupported(body)
-  if (unsupported) return { ok: false, failure: unsupported }
-  const read = readContent(body)
-  if (!read.ok) return read
-  return {
-    ok: true,
-    value: {
-      event: { content: read.content, model, parameters: parametersOf(body) },
-      model: typeof model === 'string' ? model : undefined,
-      stream: stream === true,
-      includeUsage: isRecord(stream_options) && stream_options.include_usage === true,
-    },
-  }
-}
-
-function parametersOf(body: Body): Body {
-  const parameters: Record<string, unknown> = {}
-  for (const name of PARAMETERS) {
-    if (body[name] != null) parameters[name] = body[name]
-  }
-  // The newer name wins, as at OpenAI.
-  if (parameters.max_completion_tokens !== undefined) delete parameters.max_tokens
-  return parameters
-}
-
-export const isRecord = (value: unknown): value is Body =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const refuse = (details: string): ReadCompletion => ({
-  ok: false,
-  failure: { code: 'invalid_input_format', details },
-})
-
 /** A request in OpenAI's dialect, as the desk understands it. */
-export interface AskedCompletion {
+interface AskedCompletion {
   /** For the dispatcher, which checks types and ranges. */
   readonly event: Readonly<Record<string, unknown>>
   /** The model's name as the caller wrote it; undefined: any. */
@@ -67,6 +17,17 @@ export type ReadCompletion =
   | { readonly ok: true; readonly value: AskedCompletion }
   | { readonly ok: false; readonly failure: Failure }
 
+type ReadContent =
+  | { readonly ok: true; readonly content: object }
+  | { readonly ok: false; readonly failure: Failure }
+
+/** What goes on to the backend. The last line is not OpenAI's: local servers and their clients know it. */
+export const PARAMETERS = [
+  ...['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'],
+  ...['stop', 'seed', 'logit_bias', 'tools', 'tool_choice', 'response_format'],
+  ...['top_k', 'min_p', 'repetition_penalty', 'grammar'],
+]
+
 interface Option {
   /** Whether this value may be ignored: it asks for nothing that the answer would lack. */
   readonly isHarmless: (value: unknown) => boolean
@@ -79,7 +40,7 @@ const isEmpty = (value: unknown) => value === '' || (Array.isArray(value) && val
 const never = () => false
 
 const ONE_ANSWER = 'must be 1: an event has one answer. Send several requests.'
-const NO_LOGPROBS = 'is not supported: the desk hands on no log probabilities. Leave it out.'
+const NO_LOGPROBS = 'is not supported: the desk passes on no log probabilities. Leave it out.'
 
 /**
  * Options that change what the answer is or holds. An answer without them would be the wrong one, so they are refused;
@@ -101,41 +62,66 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   audio: { isHarmless: never, instead: 'is not supported: answers are text.' },
 }
 
-/** The first option that the desk cannot honour, as a refusal that names it. Null means unset. */
-export function findUnsupported(body: Body): Failure | undefined {
-  for (const [name, { isHarmless, instead }] of Object.entries(OPTIONS)) {
-    const value = Object.hasOwn(body, name) ? body[name] : undefined
-    if (value == null || isHarmless(value)) continue
-    return { code: 'invalid_input_format', details: `\`${name}\` ${instead}` }
-  }
-  return undefined
-}
-
 /** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */
 export const readChatRequest = (body: unknown): ReadCompletion => readCompletion(body, readMessages)
-
-function readMessages({ messages }: Readonly<Record<string, unknown>>): ReadContent {
-  if (!Array.isArray(messages) || messages.length === 0) {
-    return refuseContent('`messages` must be a list with at least one message.')
-  }
-  // An event's list may also hold strings, or the parts of one turn; OpenAI's may not.
-  const wrong = messages.findIndex((message) => !isRecord(message) || typeof message.role !== 'string')
-  if (wrong !== -1) return refuseContent(`\`messages[${wrong}]\` must be a message with a role.`)
-  return { ok: true, content: { messages } }
-}
-
-const refuseContent = (details: string): ReadContent => ({
-  ok: false,
-  failure: { code: 'invalid_input_format', details },
-})
 
 /** A body of `POST /v1/completions`. */
 export const readTextRequest = (body: unknown): ReadCompletion => readCompletion(body, readPrompt)
 
-function readPrompt({ prompt }: Readonly<Record<string, unknown>>): ReadContent {
+/** What chats and completions have in common: everything but the text itself. */
+function readCompletion(body: unknown, readContent: (body: Body) => ReadContent): ReadCompletion {
+  if (!isRecord(body)) return refusal('The body must be a JSON object.')
+  const { stream, stream_options, model } = body
+  if (stream != null && typeof stream !== 'boolean') return refusal('`stream` must be true or false.')
+  const unsupported = findUnsupported(body)
+  if (unsupported !== undefined) return refusal(unsupported)
+  const read = readContent(body)
+  if (!read.ok) return read
+  return {
+    ok: true,
+    value: {
+      event: { content: read.content, model, parameters: parametersOf(body) },
+      model: typeof model === 'string' ? model : undefined,
+      stream: stream === true,
+      includeUsage: isRecord(stream_options) && stream_options.include_usage === true,
+    },
+  }
+}
+
+/** What is wrong with the first option that the desk cannot honour; names it. Null means unset. */
+export function findUnsupported(body: Body): string | undefined {
+  for (const [name, { isHarmless, instead }] of Object.entries(OPTIONS)) {
+    const value = Object.hasOwn(body, name) ? body[name] : undefined
+    if (value != null && !isHarmless(value)) return `\`${name}\` ${instead}`
+  }
+  return undefined
+}
+
+function parametersOf(body: Body): Body {
+  const parameters: Record<string, unknown> = {}
+  for (const name of PARAMETERS) {
+    if (body[name] != null) parameters[name] = body[name]
+  }
+  // The newer name wins, as at OpenAI.
+  if (parameters.max_completion_tokens !== undefined) delete parameters.max_tokens
+  return parameters
+}
+
+function readMessages({ messages }: Body): ReadContent {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    return refusal('`messages` must be a list with at least one message.')
+  }
+  // An event's list may also hold strings, or the parts of one turn; OpenAI's may not.
+  const wrong = messages.findIndex((message) => !isRecord(message) || typeof message.role !== 'string')
+  if (wrong !== -1) return refusal(`\`messages[${wrong}]\` must be a message with a role.`)
+  return { ok: true, content: { messages } }
+}
+
+function readPrompt({ prompt }: Body): ReadContent {
   const text = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt
-  if (typeof text === 'string') return { ok: true, content: { prompt: text } }
-  return { ok: false, failure: { code: 'invalid_input_format', details: `\`prompt\` ${problemOf(prompt)}` } }
+  return typeof text === 'string'
+    ? { ok: true, content: { prompt: text } }
+    : refusal(`\`prompt\` ${problemOf(prompt)}`)
 }
 
 function problemOf(prompt: unknown): string {
@@ -144,3 +130,9 @@ function problemOf(prompt: unknown): string {
   if (isList) return 'holds several prompts: an event has one. Send several requests.'
   return 'must be a string, or a list with one string; token numbers are not supported.'
 }
+
+const refusal = (details: string) =>
+  ({ ok: false, failure: { code: 'invalid_input_format', details } }) as const
+
+const isRecord = (value: unknown): value is Body =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

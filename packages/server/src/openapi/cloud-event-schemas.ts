@@ -5,7 +5,7 @@ import { FailureOutcomeSchema, SuccessOutcomeSchema, timestamp } from './outcome
 const text = v.pipe(v.string(), v.minLength(1))
 const maybe = v.nullish(text)
 
-/** CloudEvents 1.0 in structured mode, as they come in; `cloudevents/read-attributes.ts` checks the rest. */
+/** CloudEvents 1.0 in structured mode, as they come in; `cloudevents/read-cloud-event.ts` checks the rest. */
 export const CloudEventSchema = v.pipe(
   v.objectWithRest(
     {
@@ -46,7 +46,7 @@ export const CloudEventAnswerSchema = v.object({
   data: SuccessOutcomeSchema,
 })
 
-export const CloudEventFailureSchema = v.object({
+const CloudEventFailureSchema = v.object({
   ...attributes,
   type: v.literal('dev.aiticket.event.failed.v1'),
   data: FailureOutcomeSchema,

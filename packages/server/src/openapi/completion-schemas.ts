@@ -18,7 +18,7 @@ const usage = v.exactOptional(OpenAiUsageSchema)
 /** With `stream_options.include_usage` every chunk has it: null, but in the last. */
 const usageSoFar = v.exactOptional(v.nullable(OpenAiUsageSchema))
 
-export const ChatMessageSchema = v.object({
+const ChatMessageSchema = v.object({
   role: v.literal('assistant'),
   content: v.nullable(v.string()),
   refusal: v.null(),
@@ -66,7 +66,7 @@ export const TextCompletionChunkSchema = v.object({
 /** What OpenAI's streams end with. */
 export const DoneSchema = v.literal('[DONE]')
 
-// The types are in ../../openai/model-list.ts; `schemas.test.ts` holds the two together.
+// The types are in `routes/models.ts`; `schemas.test.ts` holds the two together.
 
 export const ModelSchema = v.object({
   id: v.string(),
@@ -82,7 +82,7 @@ const no = v.nullish(v.literal(false))
 const nothing = v.optional(v.null())
 const empty = v.nullish(v.union([v.literal(''), v.pipe(v.array(v.unknown()), v.length(0))]))
 
-/** Options that are taken only with a value that asks for nothing; `find-unsupported.ts` refuses the rest by name. */
+/** Options that are taken only with a value that asks for nothing; `openai/read-request.ts` refuses the rest by name. */
 export const HarmlessOptionsSchema = v.object({
   n: one,
   best_of: one,

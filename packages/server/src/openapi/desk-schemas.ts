@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { count, milliseconds } from './outcome-schemas.ts'
 
-// The types are in core/src/dispatcher.ts; `schemas.test.ts` holds the two together.
+// The types are in `contract/dispatcher.ts` of core; `schemas.test.ts` holds the two together.
 
 const speed = v.exactOptional(v.pipe(v.number(), v.description('Learned, in tokens per second.')))
 
@@ -19,7 +19,7 @@ const health = {
 
 export const BackendHealthSchema = v.object(health)
 
-export const BackendReportSchema = v.object({
+const BackendReportSchema = v.object({
   ...health,
   breaker: v.picklist(['closed', 'open', 'trial']),
   repeats_left: v.pipe(v.number(), v.description('What its retry budget has left.')),
@@ -28,7 +28,7 @@ export const BackendReportSchema = v.object({
   completion_tokens_per_second: speed,
 })
 
-export const LineReportSchema = v.object({
+const LineReportSchema = v.object({
   waiting: v.pipe(count, v.description('Events that wait for a slot.')),
   capacity: count,
   oldest_ms: v.exactOptional(milliseconds),

@@ -29,10 +29,10 @@ export const EventBodySchema = v.pipe(
   v.description('An event. Unknown fields are ignored, null means unset.'),
 )
 
-export const DeltaSchema = v.object({ text: v.string(), reasoning: v.exactOptional(v.string()) })
+const DeltaSchema = v.object({ text: v.string(), reasoning: v.exactOptional(v.string()) })
 
 /** What an answer with a schema says so far. */
-export const PartialSchema = v.object({ data: v.unknown() })
+const PartialSchema = v.object({ data: v.unknown() })
 
 const { error, details, ...rest } = FailureOutcomeSchema.pipe[0].entries
 const told = v.object(rest)

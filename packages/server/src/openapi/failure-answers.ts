@@ -7,7 +7,34 @@ import type { DescribedRoute, DocumentOptions } from './operation.ts'
 /** How a route tells failures: in the desk's own words, with the outcome behind them where there is one, or in OpenAI's. */
 export type FailureShape = 'Failure' | 'EventFailure' | 'OpenAiError'
 
-/** Any request may end so before its route is known. */
+const refTo = (kind: 'schemas' | 'headers', name: string) => ({ $ref: `#/components/${kind}/${name}` })
+
+const text = { type: 'string' }
+
+/** Headers that answers of many routes have. */
+export const HEADERS = {
+  XRequestId: {
+    description: 'The id of this request in the log: yours, or a new one.',
+    required: true,
+    schema: text,
+  },
+  RateLimit: {
+    description: 'What is left of the limit: `"requests";r=59;t=1`.',
+    required: false,
+    schema: text,
+  },
+  RateLimitPolicy: { description: 'The limit: `"requests";q=60;w=60`.', required: false, schema: text },
+}
+
+export const COMMON_HEADERS = { 'X-Request-Id': refTo('headers', 'XRequestId') }
+
+/** Where requests are counted. A key may be without a limit. */
+export const RATE_HEADERS = {
+  RateLimit: refTo('headers', 'RateLimit'),
+  'RateLimit-Policy': refTo('headers', 'RateLimitPolicy'),
+}
+
+/** Any request may end in these before its route is known. */
 const EVERYWHERE: readonly FailureCode[] = [
   'invalid_request',
   'request_timeout',
@@ -20,6 +47,12 @@ const WITH_BODY: readonly FailureCode[] = [
   'unsupported_media_type',
   'invalid_input_format',
 ]
+
+const SENT: Readonly<Record<string, string>> = {
+  'retry-after': 'Seconds after which it is worth asking again.',
+  'www-authenticate': 'How to send a key.',
+  'x-should-retry': "Tells OpenAI's clients whether to repeat the request.",
+}
 
 /** Every code that a route can end in. */
 export function failureCodes(route: DescribedRoute, options: DocumentOptions): Set<FailureCode> {
@@ -65,12 +98,6 @@ function byStatus(codes: ReadonlySet<FailureCode>, shape: FailureShape): Map<num
   return statuses
 }
 
-const SENT: Readonly<Record<string, string>> = {
-  'retry-after': 'Seconds after which it is worth asking again.',
-  'www-authenticate': 'How to send a key.',
-  'x-should-retry': "Tells OpenAI's clients whether to repeat the request.",
-}
-
 /** Required where every code of the status sends it. */
 function headersOf(codes: readonly FailureCode[], shape: FailureShape): Record<string, object> {
   const reply = shape === 'OpenAiError' ? errorReply : replyToFailure
@@ -85,47 +112,21 @@ function headersOf(codes: readonly FailureCode[], shape: FailureShape): Record<s
   return headers
 }
 
-const refTo = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-
 function contentOf(codes: readonly FailureCode[], shape: FailureShape): Record<string, object> {
   const content = { 'application/json': { schema: schemaOf(codes, shape) } }
   const ofEvents = codes.filter((code) => FAILURES[code].stage !== 'edge')
   if (shape !== 'EventFailure' || ofEvents.length === 0) return content
   const data = { properties: { error: { enum: ofEvents } } }
-  const schema = { allOf: [refTo('CloudEventFailure'), { properties: { data } }] }
+  const schema = { allOf: [refTo('schemas', 'CloudEventFailure'), { properties: { data } }] }
   return { ...content, 'application/cloudevents+json': { schema } }
 }
 
 function schemaOf(codes: readonly FailureCode[], shape: FailureShape): object {
   // Its `code` may be OpenAI's own word for ours.
-  if (shape === 'OpenAiError') return refTo('OpenAiError')
-  const told = shape === 'Failure' ? refTo('Failure') : { anyOf: [refTo('FailureOutcome'), refTo('Failure')] }
+  if (shape === 'OpenAiError') return refTo('schemas', 'OpenAiError')
+  const told =
+    shape === 'Failure'
+      ? refTo('schemas', 'Failure')
+      : { anyOf: [refTo('schemas', 'FailureOutcome'), refTo('schemas', 'Failure')] }
   return { allOf: [told, { properties: { error: { enum: codes } } }] }
-}
-
-const text = { type: 'string' }
-
-/** Headers that answers of many routes have. */
-export const HEADERS = {
-  XRequestId: {
-    description: 'The id of this request in the log: yours, or a new one.',
-    required: true,
-    schema: text,
-  },
-  RateLimit: {
-    description: 'What is left of the limit: `"requests";r=59;t=1`.',
-    required: false,
-    schema: text,
-  },
-  RateLimitPolicy: { description: 'The limit: `"requests";q=60;w=60`.', required: false, schema: text },
-}
-
-const headerRef = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` })
-
-export const COMMON_HEADERS = { 'X-Request-Id': headerRef('XRequestId') }
-
-/** Where requests are counted. A key may be without a limit. */
-export const RATE_HEADERS = {
-  RateLimit: headerRef('RateLimit'),
-  'RateLimit-Policy': headerRef('RateLimitPolicy'),
 }

@@ -27,7 +27,7 @@ const CONFIG: ConversionConfig = {
 
 /**
  * Valibot's schemas as JSON Schema 2020-12, the dialect of OpenAPI 3.1. All in one go: each call of the converter
- * converts the named ones anew, and the event loop stands still meanwhile.
+ * converts all the named ones again, and blocks the event loop meanwhile.
  */
 export function jsonSchemas(
   definitions: Readonly<Record<string, GenericSchema>>,

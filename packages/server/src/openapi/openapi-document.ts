@@ -30,7 +30,7 @@ export interface OpenApiDocument extends Readonly<Record<string, unknown>> {
   >
 }
 
-export interface OpenApiOperation extends Readonly<Record<string, unknown>> {
+interface OpenApiOperation extends Readonly<Record<string, unknown>> {
   readonly operationId: string
   readonly responses: Readonly<Record<string, object>>
 }
@@ -193,7 +193,7 @@ const mapValues = <Value, Result>(
 ): Record<string, Result> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 
-export interface SharedResponses {
+interface SharedResponses {
   /** What `components.responses` holds. */
   readonly named: Readonly<Record<string, object>>
   /** References to responses by status; the same response is there once. */
@@ -201,7 +201,7 @@ export interface SharedResponses {
 }
 
 /** Most routes fail in the same ways. Names are the shape and the status, with a number from the second of them on. */
-export function sharedResponses(): SharedResponses {
+function sharedResponses(): SharedResponses {
   const named: Record<string, object> = {}
   const names = new Map<string, string>()
   const nameOf = (base: string, response: object): string => {

@@ -19,7 +19,7 @@ export interface Operation {
   readonly path?: string
   readonly parameters?: readonly Parameter[]
   readonly body?: RequestBody
-  /** By status: everything that is no failure. */
+  /** By status: everything but failures. */
   readonly answers: Readonly<Record<number, Answer>>
   /** Codes that this route can end in, beside those that `access` and `body` bring along. */
   readonly failures: readonly FailureCode[]

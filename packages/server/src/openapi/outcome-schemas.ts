@@ -1,7 +1,7 @@
 import { FAILURE_CODES } from '@ai-ticket/core'
 import * as v from 'valibot'
 
-// The types are in core/src/outcome.ts; `schemas.test.ts` holds the two together.
+// The types are in `contract/outcome.ts` of core; `schemas.test.ts` holds the two together.
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const milliseconds = v.pipe(v.number(), v.minValue(0))
@@ -54,7 +54,7 @@ const SchemaErrorSchema = v.object({
   ),
 })
 
-export const SchemaCertificateSchema = v.pipe(
+const SchemaCertificateSchema = v.pipe(
   v.object({
     enforced_by: v.picklist(['backend', 'validator', 'repair']),
     repairs: v.pipe(count, v.description('How often the model was asked again.')),

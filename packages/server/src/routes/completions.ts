@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answer-event.ts'
 import { type HttpReply, sendReply } from '../http/reply.ts'
 import { type CompletionShape, chatShape, completionBody, textShape } from '../openai/completion-body.ts'
-import { completionChunks } from '../openai/completion-chunks.ts'
+import { CompletionChunks } from '../openai/completion-chunks.ts'
 import { errorReply, outcomeFailure } from '../openai/error-reply.ts'
 import { type ReadCompletion, readChatRequest, readTextRequest } from '../openai/read-request.ts'
 import type { DescribeOperation } from '../openapi/operation.ts'
@@ -28,7 +28,7 @@ export function addChatCompletionsRoute(server: FastifyInstance, options: Answer
   )
 }
 
-export interface CompletionRoute {
+interface CompletionRoute {
   readonly path: string
   readonly read: (body: unknown) => ReadCompletion
   readonly shape: CompletionShape
@@ -38,7 +38,7 @@ export interface CompletionRoute {
 }
 
 /** A route that takes a request in OpenAI's dialect, makes an event of it, and answers whole or in a stream. */
-export function addCompletionRoute(
+function addCompletionRoute(
   server: FastifyInstance,
   { path, read, shape, continues, openapi }: CompletionRoute,
   options: AnswerOptions,
@@ -49,7 +49,7 @@ export function addCompletionRoute(
     const { event, model, stream, includeUsage } = asked.value
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
     const exchange = { request, reply, event, continues }
-    if (stream) return answerInStream(exchange, options, completionChunks({ ...context, includeUsage }))
+    if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,
       options,

@@ -16,6 +16,7 @@ import { installErrorHandler } from '../gate/error-handler.ts'
 import { HTTP_STATUS } from '../http/http-status.ts'
 import { replyToOutcome } from '../http/reply.ts'
 import { RequestProblem } from '../http/request-problem.ts'
+import { wantsEventStream } from '../http/wants-event-stream.ts'
 
 export interface EventRoutesOptions {
   readonly dispatcher: Dispatcher
@@ -32,8 +33,8 @@ export interface EventRoutesOptions {
 
 /**
  * `POST /event` as a Fastify plugin, for an app of your own: `app.register(eventRoutes, { dispatcher })`. It reads its
- * own bodies (JSON, or one CloudEvent) and answers its own errors; request ids, keys, limits of time and draining are the app's
- * (`createServer` has them all).
+ * own bodies (JSON, or one CloudEvent) and answers its own errors; request ids, keys, time limits and draining are up to
+ * the app (`createServer` has them all).
  */
 export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance, options, done) => {
   const { bodyLimitBytes = 16 * 1_024 * 1_024 } = options
@@ -103,28 +104,8 @@ const failureFrame = ({ code, details }: Failure): string =>
   write('error', { error: code, details, status: HTTP_STATUS[code] })
 
 /** What `POST /event` speaks: named events, the outcome as it is. */
-export const eventDialect: StreamDialect = {
+const eventDialect: StreamDialect = {
   frame: eventFrame,
   failureFrame,
   refusal: replyToOutcome,
-}
-
-/**
- * Whether an `Accept` header asks for server-sent events: `text/event-stream` by name, and not less than JSON.
- * Wildcards mean JSON: nobody should get a stream who did not ask for one.
- */
-export function wantsEventStream(accept: string | undefined): boolean {
-  if (accept === undefined || !/event-stream/i.test(accept)) return false
-  const stream = qualityOf('text/event-stream', accept)
-  return stream > 0 && stream >= qualityOf('application/json', accept)
-}
-
-function qualityOf(type: string, accept: string): number {
-  for (const range of accept.toLowerCase().split(',')) {
-    const [name, ...parameters] = range.split(';').map((part) => part.trim())
-    if (name !== type) continue
-    const quality = parameters.find((parameter) => parameter.startsWith('q='))
-    return quality === undefined ? 1 : Number(quality.slice(2)) || 0
-  }
-  return 0
 }

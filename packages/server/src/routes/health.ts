@@ -2,7 +2,7 @@ import type { Dispatcher, Health, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { replyToFailure, sendReply } from '../http/reply.ts'
 
-export interface HealthRoutesOptions {
+interface HealthRoutesOptions {
   readonly dispatcher: Dispatcher
   readonly logger: Logger
   readonly version: string | undefined

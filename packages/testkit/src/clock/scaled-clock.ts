@@ -1,8 +1,8 @@
 import type { Clock } from '@ai-ticket/core'
 
 /**
- * A clock that runs so many times faster than the machine's, for tests in which real sockets meet pauses of minutes.
- * Choose the factor so that a loopback exchange stays short beside the shortest pause that matters.
+ * A clock that runs `factor` times faster than the machine's, for tests in which real sockets meet pauses of minutes.
+ * Choose the factor so that a loopback exchange stays short compared with the shortest pause that matters.
  */
 export function createScaledClock(factor: number): Clock {
   const start = performance.now()

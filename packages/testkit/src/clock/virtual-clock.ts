@@ -3,7 +3,7 @@ import type { Clock } from '@ai-ticket/core'
 export interface VirtualClock extends Clock {
   /**
    * Moves the time on and fires what is due, in order. What a timer sets in motion (promises, and callbacks of
-   * `setImmediate`) runs before the next one fires. Answers of real sockets are not waited for.
+   * `setImmediate`) runs before the next one fires. It does not wait for answers of real sockets.
    */
   advance(ms: number): Promise<void>
   /** Timers that are set and have not fired. */
@@ -20,7 +20,7 @@ interface VirtualTimer {
   readonly callback: () => void
 }
 
-/** A clock that stands still until it is told to move. */
+/** A clock that stands still until `advance` moves it. */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const { startAt = Date.UTC(2026, 0, 1) } = options
   const timers = new Set<VirtualTimer>()

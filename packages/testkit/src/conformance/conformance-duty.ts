@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import type { Endpoint } from '@ai-ticket/core'
 import type { Bench } from './conformance-subject.ts'
 
-/** A duty and how to look after it. */
+/** A duty and how to check it. */
 export interface Duty {
   readonly name: string
   check(bench: Bench): Promise<void>
 }
 
-/** The same for each endpoint. */
+/** Repeats a check for each endpoint. */
 export const atEach =
   (check: (bench: Bench, endpoint: Endpoint) => Promise<void>) =>
   async (bench: Bench): Promise<void> => {

@@ -19,7 +19,7 @@ export const lifeDuties: readonly Duty[] = [
         onDelta: () => {
           if (looking) return
           looking = look()
-          // Judged below, when the stream is through.
+          // Checked below, when the stream has ended.
           looking.catch(() => {})
         },
       })

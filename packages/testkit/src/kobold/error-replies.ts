@@ -1,6 +1,5 @@
 import { pythonJson } from '../wire/python-json.ts'
-import type { WholeReply } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
+import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 function detail(status: number, type: string, msg: string): WholeReply {

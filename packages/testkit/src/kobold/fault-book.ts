@@ -8,23 +8,6 @@ interface Entry {
 
 const generations: readonly string[] = ['chat', 'text', 'native']
 
-function reaches(fault: KoboldFault, endpoint: string): boolean {
-  if (fault.fault === 'refuse' || fault.fault === 'reset_on_connect') return endpoint === 'connection'
-  const reach: FaultEndpoint = fault.endpoint ?? 'all'
-  if (endpoint === 'connection') return false
-  return reach === 'any' || reach === endpoint || (reach === 'all' && generations.includes(endpoint))
-}
-
-/** The script of faults with its counters. The first one that fits is met; `times` and `skip` count in order of arrival. */
-export interface FaultBook {
-  set(faults: readonly KoboldFault[]): void
-  add(fault: KoboldFault): void
-  /** The fault that this call meets, counted. */
-  take(endpoint: string): KoboldFault | undefined
-  /** Whether the script closes the port. */
-  refuses(): boolean
-}
-
 export function createFaultBook(faults: readonly KoboldFault[]): FaultBook {
   let entries: Entry[] = []
   const add = (fault: KoboldFault) => {
@@ -54,4 +37,21 @@ export function createFaultBook(faults: readonly KoboldFault[]): FaultBook {
     },
     refuses: () => entries.some((entry) => entry.fault.fault === 'refuse'),
   }
+}
+
+function reaches(fault: KoboldFault, endpoint: string): boolean {
+  if (fault.fault === 'refuse' || fault.fault === 'reset_on_connect') return endpoint === 'connection'
+  const reach: FaultEndpoint = fault.endpoint ?? 'all'
+  if (endpoint === 'connection') return false
+  return reach === 'any' || reach === endpoint || (reach === 'all' && generations.includes(endpoint))
+}
+
+/** The script of faults with its counters. The first one that fits is met; `times` and `skip` count in order of arrival. */
+export interface FaultBook {
+  set(faults: readonly KoboldFault[]): void
+  add(fault: KoboldFault): void
+  /** The fault that this call meets, counted. */
+  take(endpoint: string): KoboldFault | undefined
+  /** Whether the script closes the port. */
+  refuses(): boolean
 }

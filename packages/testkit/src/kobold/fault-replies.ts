@@ -1,5 +1,4 @@
-import type { WholeReply } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
+import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import {
   badInput,
   busy,
@@ -13,65 +12,6 @@ import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
 
 type StatusFault = Extract<KoboldFault, { fault: 'status' }>
-
-function defaultStatusReply(status: number): WholeReply {
-  if (status === 401) return unauthorized()
-  if (status === 503) return busy()
-  if (status === 404) return { status, contentType: 'text/html', body: '', length: false }
-  const message = `Simulated failure with status ${status}.`
-  return openAiError(status, { message, type: 'simulated_failure', code: null })
-}
-
-function statusReply({ status, retryAfter, body, contentType, headers }: StatusFault): WholeReply {
-  const reply = defaultStatusReply(status)
-  return {
-    ...reply,
-    body: body ?? reply.body,
-    contentType: contentType ?? reply.contentType,
-    headers: { ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }), ...headers },
-  }
-}
-
-/** An answer by fault: a whole one, or the events of a stream that ends cleanly. */
-export type FaultAnswer =
-  | { readonly kind: 'whole'; readonly reply: WholeReply }
-  | { readonly kind: 'stream'; readonly events: readonly string[] }
-
-function whole(reply: WholeReply): FaultAnswer {
-  return { kind: 'whole', reply }
-}
-
-function eitherWay(stream: boolean, body: string): FaultAnswer {
-  return stream ? { kind: 'stream', events: [`data: ${body}\n\n`] } : whole(jsonReply(body))
-}
-
-const saysNothing: GenerationPlan = {
-  text: '',
-  promptTokens: 0,
-  completionTokens: 0,
-  finishReason: 'length',
-  stopReason: 0,
-}
-
-function streamOf(identity: ReplyIdentity, plan: GenerationPlan): FaultAnswer {
-  const texts = plan.text === '' ? [] : textEvents(identity, plan.text, null)
-  return {
-    kind: 'stream',
-    events: [...texts, ...textEvents(identity, '', plan.finishReason), doneMark(identity)],
-  }
-}
-
-function planAnswer(identity: ReplyIdentity, stream: boolean, plan: GenerationPlan): FaultAnswer {
-  return stream ? streamOf(identity, plan) : whole(jsonReply(wholeBody(identity, plan)))
-}
-
-function emptyChoices(identity: ReplyIdentity, stream: boolean): FaultAnswer {
-  const native = identity.endpoint === 'native'
-  if (!stream)
-    return whole(jsonReply(native ? '{"results": []}' : '{"object": "chat.completion", "choices": []}'))
-  const event = native ? 'event: message\ndata: {"results": []}\n\n' : usageEvent(identity, saysNothing)
-  return { kind: 'stream', events: [event, doneMark(identity)] }
-}
 
 /** What an answer fault says to a generation; undefined for faults of another kind. */
 export function faultAnswer(
@@ -109,6 +49,65 @@ export function faultAnswer(
     default:
       return undefined
   }
+}
+
+function defaultStatusReply(status: number): WholeReply {
+  if (status === 401) return unauthorized()
+  if (status === 503) return busy()
+  if (status === 404) return { status, contentType: 'text/html', body: '', length: false }
+  const message = `Simulated failure with status ${status}.`
+  return openAiError(status, { message, type: 'simulated_failure', code: null })
+}
+
+function statusReply({ status, retryAfter, body, contentType, headers }: StatusFault): WholeReply {
+  const reply = defaultStatusReply(status)
+  return {
+    ...reply,
+    body: body ?? reply.body,
+    contentType: contentType ?? reply.contentType,
+    headers: { ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }), ...headers },
+  }
+}
+
+/** An answer by fault: a whole one, or the events of a stream that ends cleanly. */
+type FaultAnswer =
+  | { readonly kind: 'whole'; readonly reply: WholeReply }
+  | { readonly kind: 'stream'; readonly events: readonly string[] }
+
+function whole(reply: WholeReply): FaultAnswer {
+  return { kind: 'whole', reply }
+}
+
+function eitherWay(stream: boolean, body: string): FaultAnswer {
+  return stream ? { kind: 'stream', events: [`data: ${body}\n\n`] } : whole(jsonReply(body))
+}
+
+const saysNothing: GenerationPlan = {
+  text: '',
+  promptTokens: 0,
+  completionTokens: 0,
+  finishReason: 'length',
+  stopReason: 0,
+}
+
+function streamOf(identity: ReplyIdentity, plan: GenerationPlan): FaultAnswer {
+  const texts = plan.text === '' ? [] : textEvents(identity, plan.text, null)
+  return {
+    kind: 'stream',
+    events: [...texts, ...textEvents(identity, '', plan.finishReason), doneMark(identity)],
+  }
+}
+
+function planAnswer(identity: ReplyIdentity, stream: boolean, plan: GenerationPlan): FaultAnswer {
+  return stream ? streamOf(identity, plan) : whole(jsonReply(wholeBody(identity, plan)))
+}
+
+function emptyChoices(identity: ReplyIdentity, stream: boolean): FaultAnswer {
+  const native = identity.endpoint === 'native'
+  if (!stream)
+    return whole(jsonReply(native ? '{"results": []}' : '{"object": "chat.completion", "choices": []}'))
+  const event = native ? 'event: message\ndata: {"results": []}\n\n' : usageEvent(identity, saysNothing)
+  return { kind: 'stream', events: [event, doneMark(identity)] }
 }
 
 function errorBody(message: string): string {

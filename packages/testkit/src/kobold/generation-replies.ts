@@ -24,6 +24,47 @@ export function identityOf(
   return { endpoint, version, model, id: prefix + (version === '1.76' ? '1' : String(serial)) }
 }
 
+/** The body of a plain call's answer, field for field as recorded. */
+export function wholeBody(identity: ReplyIdentity, plan: GenerationPlan): string {
+  const { endpoint, version, id, model } = identity
+  if (endpoint === 'native') return pythonJson({ results: [nativeResult(version, plan)] })
+  return pythonJson({
+    id,
+    object: endpoint === 'chat' ? 'chat.completion' : 'text_completion',
+    created: created(),
+    model,
+    usage: usageOf(version, plan),
+    choices: [choice(identity, plan)],
+  })
+}
+
+/** One event of a stream. Native events are two writes on the wire, and so are they here. */
+export function textEvents(identity: ReplyIdentity, text: string, finishReason: string | null): string[] {
+  // Before the end 1.76 says the string "null", newer servers JSON null.
+  const finish = finishReason ?? (identity.version === '1.76' ? 'null' : null)
+  if (identity.endpoint === 'native') {
+    return ['event: message\n', `data: ${pythonJson({ token: text, finish_reason: finish })}\n\n`]
+  }
+  const content = identity.endpoint === 'chat' ? { delta: { role: 'assistant', content: text } } : { text }
+  return [chunk(identity, { choices: [{ index: 0, finish_reason: finish, ...content }] })]
+}
+
+/** Tool calls come in one piece when all is there [by the documentation of the real server, not recorded]. */
+export function toolCallEvents(identity: ReplyIdentity, toolCalls: readonly unknown[]): string[] {
+  const delta = { role: 'assistant', content: null, tool_calls: toolCalls }
+  return [chunk(identity, { choices: [{ index: 0, finish_reason: null, delta }] })]
+}
+
+export function usageEvent(identity: ReplyIdentity, plan: GenerationPlan): string {
+  return chunk(identity, { choices: [], usage: usageOf(identity.version, plan) })
+}
+
+/** What ends a stream: nothing on the native endpoint; 1.76 leaves out the line end. */
+export function doneMark({ endpoint, version }: ReplyIdentity): string {
+  if (endpoint === 'native') return ''
+  return version === '1.76' ? 'data: [DONE]' : 'data: [DONE]\n\n'
+}
+
 function created(): number {
   return Math.floor(Date.now() / 1000)
 }
@@ -68,49 +109,8 @@ function choice({ endpoint, version }: ReplyIdentity, plan: GenerationPlan) {
   return { index: 0, message: message(plan), ...finish }
 }
 
-/** The body of a plain call's answer, field for field as recorded. */
-export function wholeBody(identity: ReplyIdentity, plan: GenerationPlan): string {
-  const { endpoint, version, id, model } = identity
-  if (endpoint === 'native') return pythonJson({ results: [nativeResult(version, plan)] })
-  return pythonJson({
-    id,
-    object: endpoint === 'chat' ? 'chat.completion' : 'text_completion',
-    created: created(),
-    model,
-    usage: usageOf(version, plan),
-    choices: [choice(identity, plan)],
-  })
-}
-
 function chunk({ endpoint, version, id, model }: ReplyIdentity, rest: Record<string, unknown>): string {
   const object = endpoint === 'chat' ? 'chat.completion.chunk' : 'text_completion'
   const shown = version === '1.76' ? 'koboldcpp' : id
   return `data: ${pythonJson({ id: shown, object, created: created(), model, ...rest })}\n\n`
-}
-
-/** One event of a stream. Native events are two writes on the wire, and so are they here. */
-export function textEvents(identity: ReplyIdentity, text: string, finishReason: string | null): string[] {
-  // Before the end 1.76 says the string "null", newer servers JSON null.
-  const finish = finishReason ?? (identity.version === '1.76' ? 'null' : null)
-  if (identity.endpoint === 'native') {
-    return ['event: message\n', `data: ${pythonJson({ token: text, finish_reason: finish })}\n\n`]
-  }
-  const content = identity.endpoint === 'chat' ? { delta: { role: 'assistant', content: text } } : { text }
-  return [chunk(identity, { choices: [{ index: 0, finish_reason: finish, ...content }] })]
-}
-
-/** Tool calls come in one piece when all is there [by the documentation of the real server, not recorded]. */
-export function toolCallEvents(identity: ReplyIdentity, toolCalls: readonly unknown[]): string[] {
-  const delta = { role: 'assistant', content: null, tool_calls: toolCalls }
-  return [chunk(identity, { choices: [{ index: 0, finish_reason: null, delta }] })]
-}
-
-export function usageEvent(identity: ReplyIdentity, plan: GenerationPlan): string {
-  return chunk(identity, { choices: [], usage: usageOf(identity.version, plan) })
-}
-
-/** What ends a stream: nothing on the native endpoint; 1.76 leaves out the line end. */
-export function doneMark({ endpoint, version }: ReplyIdentity): string {
-  if (endpoint === 'native') return ''
-  return version === '1.76' ? 'data: [DONE]' : 'data: [DONE]\n\n'
 }

@@ -1,9 +1,51 @@
+import { isRecord, type JsonRecord } from '../wire/json-record.ts'
 import { pythonJson } from '../wire/python-json.ts'
 import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import { countTokens } from '../wire/simulated-tokens.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
 import { renderMessages } from './read-generation-request.ts'
 import type { KoboldVersion, ResolvedOptions } from './simulator-options.ts'
+
+/** The body of an endpoint that only informs; undefined for all others. `authorized`: the right key came along. */
+export function infoBody(
+  kind: KoboldEndpoint['kind'],
+  options: ResolvedOptions & { readonly model: string | null },
+  authorized: boolean,
+): string | undefined {
+  const { version, contextLength, model } = options
+  switch (kind) {
+    case 'version':
+      return pythonJson(versionBody(version, options.password !== undefined, model))
+    case 'model':
+      return pythonJson({ result: authorized ? (model ?? 'inactive') : 'koboldcpp/protected-model' })
+    case 'models':
+      return pythonJson(modelList(model ?? 'inactive'))
+    case 'trueContext':
+      return pythonJson({ value: contextLength })
+    case 'maxContext':
+      // 1.76 advertises a Horde limit here.
+      return pythonJson({ value: version === '1.76' ? Math.min(contextLength, 4096) : contextLength })
+    case 'maxLength':
+      return pythonJson({ value: version === '1.76' ? 400 : 1024 })
+    case 'infoVersion':
+      return pythonJson({ result: '1.2.5' })
+    case 'ping':
+      return pythonJson({ status: 'healthy' })
+    default:
+      return undefined
+  }
+}
+
+/** `POST /api/extra/tokencount`. The ids are invented: 1 for the beginning, then 403 and up. */
+export function countTokensReply(body: unknown, options: ResolvedOptions): WholeReply {
+  const prompt = isRecord(body) ? promptOf(body) : undefined
+  if (!isRecord(body) || typeof prompt !== 'string') return jsonReply('{"value": -1}', 400)
+  const shown = options.version === '1.76' ? {} : { prompt }
+  if (options.model === null) return jsonReply(pythonJson({ value: 0, ids: [], ...shown }))
+  const beginning = body.special === false ? [] : [1]
+  const ids = [...beginning, ...Array.from({ length: countTokens(prompt) }, (_, index) => 403 + index)]
+  return jsonReply(pythonJson({ value: ids.length, ids, ...shown }))
+}
 
 function versionBody(version: KoboldVersion, protectedByPassword: boolean, model: string | null) {
   const base = { result: 'KoboldCpp', version, protected: protectedByPassword }
@@ -42,51 +84,6 @@ function modelList(model: string) {
   return { object: 'list', data: [entry] }
 }
 
-/** The body of an endpoint that only informs; undefined for all others. `authorized`: the right key came along. */
-export function infoBody(
-  kind: KoboldEndpoint['kind'],
-  options: ResolvedOptions & { readonly model: string | null },
-  authorized: boolean,
-): string | undefined {
-  const { version, contextLength, model } = options
-  switch (kind) {
-    case 'version':
-      return pythonJson(versionBody(version, options.password !== undefined, model))
-    case 'model':
-      return pythonJson({ result: authorized ? (model ?? 'inactive') : 'koboldcpp/protected-model' })
-    case 'models':
-      return pythonJson(modelList(model ?? 'inactive'))
-    case 'trueContext':
-      return pythonJson({ value: contextLength })
-    case 'maxContext':
-      // 1.76 advertises a Horde limit here.
-      return pythonJson({ value: version === '1.76' ? Math.min(contextLength, 4096) : contextLength })
-    case 'maxLength':
-      return pythonJson({ value: version === '1.76' ? 400 : 1024 })
-    case 'infoVersion':
-      return pythonJson({ result: '1.2.5' })
-    case 'ping':
-      return pythonJson({ status: 'healthy' })
-    default:
-      return undefined
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function promptOf(body: Readonly<Record<string, unknown>>): unknown {
+function promptOf(body: JsonRecord): unknown {
   return 'messages' in body ? renderMessages(body.messages) : (body.prompt ?? '')
-}
-
-/** `POST /api/extra/tokencount`. The ids are invented: 1 for the beginning, then 403 and up. */
-export function countTokensReply(body: unknown, options: ResolvedOptions): WholeReply {
-  const prompt = isRecord(body) ? promptOf(body) : undefined
-  if (!isRecord(body) || typeof prompt !== 'string') return jsonReply('{"value": -1}', 400)
-  const shown = options.version === '1.76' ? {} : { prompt }
-  if (options.model === null) return jsonReply(pythonJson({ value: 0, ids: [], ...shown }))
-  const beginning = body.special === false ? [] : [1]
-  const ids = [...beginning, ...Array.from({ length: countTokens(prompt) }, (_, index) => 403 + index)]
-  return jsonReply(pythonJson({ value: ids.length, ids, ...shown }))
 }

@@ -1,9 +1,9 @@
 import { pythonJson } from '../wire/python-json.ts'
-import type { ReplySink } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
-import { createTimers } from '../wire/simulated-tokens.ts'
+import { jsonReply, type ReplySink } from '../wire/reply-sink.ts'
+import { createTimers, type Timers } from '../wire/simulated-tokens.ts'
 import {
   type Body,
+  type CallLog,
   createCallLog,
   type EngineRequest,
   genkeyOf,
@@ -13,188 +13,181 @@ import {
 import { busy, notFound, unauthorized, unsupportedMethod } from './error-replies.ts'
 import type { FaultBook } from './fault-book.ts'
 import { faultAnswer } from './fault-replies.ts'
-import { createGenerationDesk } from './generation-desk.ts'
+import { GenerationDesk } from './generation-desk.ts'
 import { identityOf } from './generation-replies.ts'
-import { createGenkeyDesk } from './genkey-desk.ts'
+import { createGenkeyDesk, type GenkeyDesk } from './genkey-desk.ts'
 import { countTokensReply, infoBody } from './info-replies.ts'
 import { endpointOf, type KoboldEndpoint } from './kobold-endpoints.ts'
-import { createModelQueue, type Job } from './model-queue.ts'
-import { createPerfNumbers } from './perf-numbers.ts'
+import { createModelQueue, type Job, type ModelQueue } from './model-queue.ts'
+import { createPerfNumbers, type PerfNumbers } from './perf-numbers.ts'
 import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
 import { grammarReply } from './schema-grammar.ts'
 import type { ResolvedOptions } from './simulator-options.ts'
 
+/** Faults on endpoints that do not generate that are met with silence. */
+const SILENT = new Set(['hang_before_headers', 'hang_mid_stream', 'stream_head_then_nothing'])
+
 /** The simulated server without its socket: what it answers, when, and what it saw. */
-export interface KoboldEngine {
-  handle(request: EngineRequest, sink: ReplySink): void
-  readonly calls: readonly RecordedCall[]
-  readonly requests: readonly RecordedRequest[]
-  readonly aborts: readonly RecordedAbort[]
-  readonly wastedTokens: number
-  readonly maxRunning: number
-  readonly generating: boolean
-  readonly waiting: number
+export class KoboldEngine {
+  readonly requests: RecordedRequest[] = []
+  readonly aborts: RecordedAbort[] = []
+  /** The name of the loaded model; null: none. */
   model: string | null
-  /** Drops every call and timer: the process is gone. */
-  die(): void
-}
+  readonly #options: ResolvedOptions
+  readonly #faults: FaultBook
+  readonly #onChange: () => void
+  readonly #timers: Timers = createTimers()
+  readonly #perf: PerfNumbers
+  readonly #queue: ModelQueue
+  readonly #genkeys: GenkeyDesk
+  readonly #log: CallLog
+  readonly #generations: GenerationDesk
 
-/** Faults on endpoints that do not generate: the whole answers, and silence. */
-const silent = new Set(['hang_before_headers', 'hang_mid_stream', 'stream_head_then_nothing'])
-
-/**
- * The simulated server. `onChange` is called whenever something that a test may wait for has happened.
- */
-export function createKoboldEngine(
-  options: ResolvedOptions,
-  faults: FaultBook,
-  onChange: () => void,
-): KoboldEngine {
-  const { version } = options
-  const timers = createTimers()
-  const perf = createPerfNumbers(version)
-  const queue = createModelQueue({ ...options, timers, onChange })
-  const desk = createGenkeyDesk(queue, options)
-  const requests: RecordedRequest[] = []
-  const aborts: RecordedAbort[] = []
-  let model = options.model
-  const log = createCallLog(options, onChange)
-  const generations = createGenerationDesk({
-    options,
-    faults,
-    timers,
-    queue,
-    genkeys: desk,
-    perf,
-    log,
-    model: () => model,
-    onChange,
-  })
-
-  const authorized = (request: EngineRequest) => isAuthorized(request, options)
-
-  const abortReply = (genkey: string, sink: ReplySink) => {
-    const { result, slow } = desk.abort(genkey)
-    if (options.recordCalls) aborts.push({ genkey, at: performance.now(), result })
-    onChange()
-    const send = () => sink.reply(jsonReply(pythonJson(result)))
-    if (slow && options.abortReplyMs > 0) timers.later(options.abortReplyMs, send)
-    else send()
+  /** `onChange` is called whenever something that a test may wait for has happened. */
+  constructor(options: ResolvedOptions, faults: FaultBook, onChange: () => void) {
+    this.model = options.model
+    this.#options = options
+    this.#faults = faults
+    this.#onChange = onChange
+    this.#perf = createPerfNumbers(options.version)
+    this.#queue = createModelQueue({ ...options, timers: this.#timers, onChange })
+    this.#genkeys = createGenkeyDesk(this.#queue, options)
+    this.#log = createCallLog(options, onChange)
+    this.#generations = new GenerationDesk({
+      options,
+      faults,
+      timers: this.#timers,
+      queue: this.#queue,
+      genkeys: this.#genkeys,
+      perf: this.#perf,
+      log: this.#log,
+      model: () => this.model,
+      onChange,
+    })
   }
 
-  const checkReply = (genkey: string, sink: ReplySink) =>
-    sink.reply(jsonReply(pythonJson({ results: [{ text: desk.check(genkey) }] })))
-
-  /** What is answered at once, without a turn; false for everything else. */
-  const answerAtOnce = (
-    kind: KoboldEndpoint['kind'],
-    request: EngineRequest,
-    body: Body,
-    sink: ReplySink,
-  ) => {
-    if (kind !== 'tokencount' && kind !== 'grammar' && kind !== 'abort' && kind !== 'check') return false
-    if (!authorized(request)) sink.reply(unauthorized())
-    else if (kind === 'abort') abortReply(genkeyOf(body), sink)
-    else if (kind === 'check') checkReply(genkeyOf(body), sink)
-    else if (kind === 'grammar') sink.reply(grammarReply(body.ok ? body.value : undefined))
-    else sink.reply(countTokensReply(body.ok ? body.value : undefined, { ...options, model }))
-    return true
+  get calls(): readonly RecordedCall[] {
+    return this.#log.calls
   }
 
-  /** The 404, 401 and 500 that even the real server gives only in turn. */
-  const takeTurn = (sink: ReplySink, answer: () => void) => {
-    const job: Job = {
-      genkey: '',
-      call: undefined,
-      start() {
-        answer()
-        queue.leave(job)
-      },
-      abort() {},
-      kill() {},
-      textSoFar: () => '',
+  get wastedTokens(): number {
+    return this.#generations.wastedTokens
+  }
+
+  get maxRunning(): number {
+    return this.#generations.maxRunning
+  }
+
+  get generating(): boolean {
+    return !this.#queue.idle()
+  }
+
+  get waiting(): number {
+    return this.#queue.waiting.length
+  }
+
+  handle(request: EngineRequest, sink: ReplySink): void {
+    const { method, path } = request
+    const { recordCalls, version } = this.#options
+    if (recordCalls) this.requests.push({ method, path, at: performance.now() })
+    if (method === 'HEAD' || method === 'OPTIONS') {
+      return void sink.reply({ status: 200, contentType: 'text/html', body: '', length: false })
     }
-    if (!queue.enter(job)) sink.reply(busy())
+    if (method !== 'GET' && method !== 'POST') return void sink.reply(unsupportedMethod(method))
+    const endpoint = endpointOf(method, path, version)
+    if (method === 'POST') this.#handlePost(request, endpoint, sink)
+    else this.#handleGet(request, endpoint, sink)
+  }
+
+  /** Drops every call and timer: the process is gone. */
+  die(): void {
+    for (const job of this.#queue.clear()) job.kill()
+    this.#timers.clear()
+    this.#onChange()
+  }
+
+  #handlePost(request: EngineRequest, endpoint: KoboldEndpoint, sink: ReplySink): void {
+    const body = parseBody(request.bodyText)
+    if (endpoint.kind === 'generation') return void this.#generations.handle(request, endpoint, body, sink)
+    if (this.#probeFault(endpoint.kind, sink)) return
+    if (this.#answerAtOnce(endpoint.kind, request, { body, sink })) return
+    this.#takeTurn(sink, () => sink.reply(notFound('POST', request.path, this.#options.version)))
+  }
+
+  #handleGet(request: EngineRequest, { kind }: KoboldEndpoint, sink: ReplySink): void {
+    if (this.#probeFault(kind, sink)) return
+    if (kind === 'perf') return void sink.reply(jsonReply(this.#perfBody()))
+    const authorized = isAuthorized(request, this.#options)
+    if (kind === 'check') return void (authorized ? this.#replyToCheck('', sink) : sink.reply(unauthorized()))
+    const body = infoBody(kind, { ...this.#options, model: this.model }, authorized)
+    sink.reply(body === undefined ? notFound('GET', request.path, this.#options.version) : jsonReply(body))
   }
 
   /** A fault on a probe; false if it has none that fits. */
-  const probeFault = (kind: string, sink: ReplySink): boolean => {
-    const fault = faults.take(kind)
+  #probeFault(kind: string, sink: ReplySink): boolean {
+    const fault = this.#faults.take(kind)
     if (fault === undefined) return false
-    if (silent.has(fault.fault)) return true
+    if (SILENT.has(fault.fault)) return true
     if (fault.fault === 'empty_reply') sink.end()
     else if (fault.fault === 'reset') sink.reset()
     else {
-      const identity = identityOf('native', version, model ?? 'inactive')
-      const answer = faultAnswer(fault, { identity, stream: false, contextLength: options.contextLength })
+      const { version, contextLength } = this.#options
+      const identity = identityOf('native', version, this.model ?? 'inactive')
+      const answer = faultAnswer(fault, { identity, stream: false, contextLength })
       if (answer?.kind !== 'whole') return false
       sink.reply(answer.reply)
     }
     return true
   }
 
-  const handlePost = (request: EngineRequest, endpoint: KoboldEndpoint, sink: ReplySink) => {
-    const body = parseBody(request.bodyText)
-    if (endpoint.kind === 'generation') return generations.handle(request, endpoint, body, sink)
-    if (probeFault(endpoint.kind, sink)) return
-    if (answerAtOnce(endpoint.kind, request, body, sink)) return
-    takeTurn(sink, () => sink.reply(notFound('POST', request.path, version)))
+  /** What is answered without a turn; false for everything else. */
+  #answerAtOnce(
+    kind: KoboldEndpoint['kind'],
+    request: EngineRequest,
+    { body, sink }: { readonly body: Body; readonly sink: ReplySink },
+  ): boolean {
+    if (kind !== 'tokencount' && kind !== 'grammar' && kind !== 'abort' && kind !== 'check') return false
+    const value = body.ok ? body.value : undefined
+    if (!isAuthorized(request, this.#options)) sink.reply(unauthorized())
+    else if (kind === 'abort') this.#replyToAbort(genkeyOf(body), sink)
+    else if (kind === 'check') this.#replyToCheck(genkeyOf(body), sink)
+    else if (kind === 'grammar') sink.reply(grammarReply(value))
+    else sink.reply(countTokensReply(value, { ...this.#options, model: this.model }))
+    return true
   }
 
-  const perfReply = () => {
-    return pythonJson(perf.body({ idle: queue.idle(), queue: queue.waiting.length, noModel: model === null }))
+  #replyToAbort(genkey: string, sink: ReplySink): void {
+    const { recordCalls, abortReplyMs } = this.#options
+    const { result, slow } = this.#genkeys.abort(genkey)
+    if (recordCalls) this.aborts.push({ genkey, at: performance.now(), result })
+    this.#onChange()
+    const send = () => sink.reply(jsonReply(pythonJson(result)))
+    if (slow && abortReplyMs > 0) this.#timers.later(abortReplyMs, send)
+    else send()
   }
 
-  const handleGet = (request: EngineRequest, { kind }: KoboldEndpoint, sink: ReplySink) => {
-    if (probeFault(kind, sink)) return
-    if (kind === 'perf') return sink.reply(jsonReply(perfReply()))
-    if (kind === 'check') {
-      if (authorized(request)) checkReply('', sink)
-      else sink.reply(unauthorized())
-      return
+  #replyToCheck(genkey: string, sink: ReplySink): void {
+    sink.reply(jsonReply(pythonJson({ results: [{ text: this.#genkeys.check(genkey) }] })))
+  }
+
+  /** The 404, 401 and 500 that even the real server gives only in turn. */
+  #takeTurn(sink: ReplySink, answer: () => void): void {
+    const job: Job = {
+      genkey: '',
+      call: undefined,
+      start: () => {
+        answer()
+        this.#queue.leave(job)
+      },
+      abort() {},
+      kill() {},
+      textSoFar: () => '',
     }
-    const body = infoBody(kind, { ...options, model }, authorized(request))
-    if (body === undefined) sink.reply(notFound('GET', request.path, version))
-    else sink.reply(jsonReply(body))
+    if (!this.#queue.enter(job)) sink.reply(busy())
   }
 
-  return {
-    calls: log.calls,
-    requests,
-    aborts,
-    handle(request, sink) {
-      const { method, path } = request
-      if (options.recordCalls) requests.push({ method, path, at: performance.now() })
-      if (method === 'HEAD' || method === 'OPTIONS') {
-        return sink.reply({ status: 200, contentType: 'text/html', body: '', length: false })
-      }
-      if (method !== 'GET' && method !== 'POST') return sink.reply(unsupportedMethod(method))
-      const endpoint = endpointOf(method, path, version)
-      if (method === 'POST') handlePost(request, endpoint, sink)
-      else handleGet(request, endpoint, sink)
-    },
-    get wastedTokens() {
-      return generations.wastedTokens
-    },
-    get maxRunning() {
-      return generations.maxRunning
-    },
-    get generating() {
-      return !queue.idle()
-    },
-    get waiting() {
-      return queue.waiting.length
-    },
-    get model() {
-      return model
-    },
-    set model(name) {
-      model = name
-    },
-    die() {
-      for (const job of queue.clear()) job.kill()
-      timers.clear()
-      onChange()
-    },
+  #perfBody(): string {
+    const numbers = { idle: this.#queue.idle(), queue: this.#queue.waiting.length }
+    return pythonJson(this.#perf.body({ ...numbers, noModel: this.model === null }))
   }
 }

@@ -1,11 +1,15 @@
 import type { Socket } from 'node:net'
-import { createWatch, type WaitOptions } from '../wire/watch.ts'
-import { createFaultBook } from './fault-book.ts'
-import { createKoboldEngine } from './kobold-engine.ts'
+import { createWatch, type WaitOptions, type Watch } from '../wire/watch.ts'
+import { createFaultBook, type FaultBook } from './fault-book.ts'
+import { KoboldEngine } from './kobold-engine.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
-import { createDoor, serveSocket } from './serve-socket.ts'
-import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './simulator-options.ts'
+import { createDoor, type Door, serveSocket } from './serve-socket.ts'
+import {
+  type KoboldSimulatorOptions,
+  type ResolvedOptions,
+  resolveSimulatorOptions,
+} from './simulator-options.ts'
 
 export interface StartKoboldSimulatorOptions extends KoboldSimulatorOptions {
   /** Default 0: a free port. */
@@ -35,7 +39,7 @@ export interface KoboldSimulator extends AsyncDisposable {
   /** How many calls wait for the model: perf's `queue`. */
   readonly waiting: number
   readonly openConnections: number
-  /** Replaces the script; counters start anew. Resolves when the port is open or closed accordingly. */
+  /** Replaces the script; counters start again at zero. Resolves when the port is open or closed accordingly. */
   setFaults(faults: readonly KoboldFault[]): Promise<void>
   addFault(fault: KoboldFault): Promise<void>
   /** Resolves with the n-th call (from 1) as soon as it has come in. */
@@ -61,59 +65,16 @@ export interface KoboldSimulator extends AsyncDisposable {
 export async function startKoboldSimulator(
   options: StartKoboldSimulatorOptions = {},
 ): Promise<KoboldSimulator> {
-  const { port = 0, host = '127.0.0.1', keepAlive = false } = options
-  const resolved = resolveSimulatorOptions(options)
   const faults = createFaultBook(options.faults ?? [])
   const watch = createWatch()
-  const engine = createKoboldEngine(resolved, faults, watch.changed)
-  const sockets = new Set<Socket>()
-  let wantsOpen = true
-  let loading: NodeJS.Timeout | undefined
-
-  const door = createDoor(host, port, (socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      sockets.delete(socket)
-      watch.changed()
-    })
-    if (faults.take('connection') !== undefined) socket.resetAndDestroy()
-    else serveSocket(socket, engine, { ...resolved, keepAlive })
-  })
-  const align = async () => {
-    if (wantsOpen && loading === undefined && !faults.refuses()) await door.open()
-    else door.close()
-  }
-  const load = (loadingMs: number) => {
-    clearTimeout(loading)
-    loading = undefined
-    if (loadingMs <= 0) return
-    loading = setTimeout(() => {
-      loading = undefined
-      void align().then(watch.changed)
-    }, loadingMs)
-  }
-  const die = () => {
-    clearTimeout(loading)
-    loading = undefined
-    door.close()
-    engine.die()
-    for (const socket of sockets) socket.destroy()
-  }
-  const close = async () => {
-    wantsOpen = false
-    die()
-    if (sockets.size > 0) await watch.until(() => sockets.size === 0, 'its connections to close')
-  }
-
-  // The number of the port is needed before a load ends, so it is taken once and given back.
-  await door.open()
-  load(resolved.loadingMs)
-  await align()
-
+  const settings = resolveSimulatorOptions(options)
+  const engine = new KoboldEngine(settings, faults, watch.changed)
+  const server = new SimulatedProcess({ options, settings, engine, faults, watch })
+  await server.start()
+  const close = () => server.close()
   const simulator: KoboldSimulator = {
-    url: `http://${host}:${door.port()}`,
-    port: door.port(),
+    url: `http://${server.host}:${server.port}`,
+    port: server.port,
     calls: engine.calls,
     requests: engine.requests,
     aborts: engine.aborts,
@@ -130,15 +91,15 @@ export async function startKoboldSimulator(
       return engine.waiting
     },
     get openConnections() {
-      return sockets.size
+      return server.openConnections
     },
     setFaults(next) {
       faults.set(next)
-      return align()
+      return server.align()
     },
     addFault(fault) {
       faults.add(fault)
-      return align()
+      return server.align()
     },
     async waitForCall(n = 1, waitOptions = {}) {
       await watch.until(() => engine.calls.length >= n, `call number ${n}`, waitOptions)
@@ -146,26 +107,113 @@ export async function startKoboldSimulator(
     },
     waitFor: (predicate, waitOptions) =>
       watch.until(() => predicate(simulator), 'what the test is waiting for', waitOptions),
-    stopListening() {
-      wantsOpen = false
-      return align()
-    },
-    startListening() {
-      wantsOpen = true
-      return align()
-    },
-    async loadModel(name, loadingMs = 0) {
-      die()
-      engine.model = name
-      load(loadingMs)
-      await align()
-    },
-    async kill() {
-      wantsOpen = false
-      die()
-    },
+    stopListening: () => server.listen(false),
+    startListening: () => server.listen(true),
+    loadModel: (name, loadingMs = 0) => server.loadModel(name, loadingMs),
+    kill: async () => server.kill(),
     close,
     [Symbol.asyncDispose]: close,
   }
   return simulator
+}
+
+interface ProcessParts {
+  readonly options: StartKoboldSimulatorOptions
+  readonly settings: ResolvedOptions
+  readonly engine: KoboldEngine
+  readonly faults: FaultBook
+  readonly watch: Watch
+}
+
+/** The process around the engine: its port, its connections, and the loading of its model. */
+class SimulatedProcess {
+  readonly host: string
+  readonly #parts: ProcessParts
+  readonly #sockets = new Set<Socket>()
+  readonly #door: Door
+  #wantsOpen = true
+  #loading: NodeJS.Timeout | undefined
+
+  constructor(parts: ProcessParts) {
+    const { port = 0, host = '127.0.0.1' } = parts.options
+    this.host = host
+    this.#parts = parts
+    this.#door = createDoor(host, port, (socket) => this.#welcome(socket))
+  }
+
+  get port(): number {
+    return this.#door.port()
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size
+  }
+
+  /** Resolves when the port is open, or closed because the model loads. */
+  async start(): Promise<void> {
+    // The number of the port is needed before a load ends, so it is taken once and given back.
+    await this.#door.open()
+    this.#load(this.#parts.settings.loadingMs)
+    await this.align()
+  }
+
+  /** Opens or closes the port, as the faults, the loading and the caller want it. */
+  async align(): Promise<void> {
+    const { faults } = this.#parts
+    if (this.#wantsOpen && this.#loading === undefined && !faults.refuses()) await this.#door.open()
+    else this.#door.close()
+  }
+
+  listen(wantsOpen: boolean): Promise<void> {
+    this.#wantsOpen = wantsOpen
+    return this.align()
+  }
+
+  loadModel(name: string | null, loadingMs: number): Promise<void> {
+    this.#die()
+    this.#parts.engine.model = name
+    this.#load(loadingMs)
+    return this.align()
+  }
+
+  kill(): void {
+    this.#wantsOpen = false
+    this.#die()
+  }
+
+  async close(): Promise<void> {
+    this.kill()
+    if (this.#sockets.size === 0) return
+    await this.#parts.watch.until(() => this.#sockets.size === 0, 'its connections to close')
+  }
+
+  #welcome(socket: Socket): void {
+    const { options, settings, engine, faults, watch } = this.#parts
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      watch.changed()
+    })
+    if (faults.take('connection') !== undefined) socket.resetAndDestroy()
+    else serveSocket(socket, engine, { ...settings, keepAlive: options.keepAlive ?? false })
+  }
+
+  #load(loadingMs: number): void {
+    clearTimeout(this.#loading)
+    this.#loading = undefined
+    if (loadingMs <= 0) return
+    this.#loading = setTimeout(() => {
+      this.#loading = undefined
+      void this.align().then(this.#parts.watch.changed)
+    }, loadingMs)
+  }
+
+  #die(): void {
+    clearTimeout(this.#loading)
+    this.#loading = undefined
+    this.#door.close()
+    this.#parts.engine.die()
+    for (const socket of this.#sockets) socket.destroy()
+  }
 }

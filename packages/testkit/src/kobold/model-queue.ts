@@ -26,7 +26,7 @@ export interface ModelQueue {
   clear(): Job[]
 }
 
-export interface ModelQueueOptions {
+interface ModelQueueOptions {
   readonly concurrency: number
   readonly waitingRoom: number
   readonly lockTailMs: number

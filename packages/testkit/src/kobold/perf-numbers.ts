@@ -2,7 +2,7 @@ import type { GenerationPlan } from './plan-generation.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 /** How one generation went, in seconds and tokens. */
-export interface GenerationTimes {
+interface GenerationTimes {
   readonly plan: GenerationPlan
   readonly tokens: number
   readonly stopReason: number
@@ -15,33 +15,6 @@ export interface PerfNumbers {
   finished(times: GenerationTimes): void
   totalGens(): number
   body(now: { idle: boolean; queue: number; noModel: boolean }): Record<string, unknown>
-}
-
-function speed(tokens: number, seconds: number): number {
-  return seconds > 0 ? tokens / seconds : 0
-}
-
-function lastOf(version: KoboldVersion, last: GenerationTimes | undefined): Record<string, unknown> {
-  const { tokens = 0, processSeconds = 0, evalSeconds = 0 } = last ?? {}
-  const inputs = last?.plan.promptTokens ?? 0
-  const perToken = {
-    last_process: inputs === 0 ? 0 : (processSeconds * 1000) / inputs,
-    last_eval: tokens === 0 ? 0 : (evalSeconds * 1000) / tokens,
-    last_token_count: tokens,
-  }
-  const seed = { last_seed: last === undefined ? -1 : 1 }
-  if (version === '1.76') return { ...perToken, ...seed }
-  return {
-    ...perToken,
-    last_input_count: inputs,
-    last_process_time: processSeconds,
-    last_eval_time: evalSeconds,
-    last_process_speed: speed(inputs, processSeconds),
-    last_eval_speed: speed(tokens, evalSeconds),
-    ...seed,
-    last_draft_success: 0,
-    last_draft_failed: 0,
-  }
 }
 
 export function createPerfNumbers(version: KoboldVersion): PerfNumbers {
@@ -73,5 +46,32 @@ export function createPerfNumbers(version: KoboldVersion): PerfNumbers {
         quiet: true,
       }
     },
+  }
+}
+
+function speed(tokens: number, seconds: number): number {
+  return seconds > 0 ? tokens / seconds : 0
+}
+
+function lastOf(version: KoboldVersion, last: GenerationTimes | undefined): Record<string, unknown> {
+  const { tokens = 0, processSeconds = 0, evalSeconds = 0 } = last ?? {}
+  const inputs = last?.plan.promptTokens ?? 0
+  const perToken = {
+    last_process: inputs === 0 ? 0 : (processSeconds * 1000) / inputs,
+    last_eval: tokens === 0 ? 0 : (evalSeconds * 1000) / tokens,
+    last_token_count: tokens,
+  }
+  const seed = { last_seed: last === undefined ? -1 : 1 }
+  if (version === '1.76') return { ...perToken, ...seed }
+  return {
+    ...perToken,
+    last_input_count: inputs,
+    last_process_time: processSeconds,
+    last_eval_time: evalSeconds,
+    last_process_speed: speed(inputs, processSeconds),
+    last_eval_speed: speed(tokens, evalSeconds),
+    ...seed,
+    last_draft_success: 0,
+    last_draft_failed: 0,
   }
 }

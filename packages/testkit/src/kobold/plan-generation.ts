@@ -17,6 +17,48 @@ export interface GenerationPlan {
 /** The prompt does not fit and the simulator was told to say so. */
 export const doesNotFit = Symbol('prompt does not fit')
 
+/** Decides the whole answer to a request. `keepTokens` cuts the prompt further than the context does. */
+export function planGeneration(
+  { request, body, keepTokens }: { request: GenerationRequest; body: unknown; keepTokens?: number },
+  options: ResolvedOptions,
+): GenerationPlan | typeof doesNotFit {
+  // A max_length near the context is shortened to leave room for the prompt, without a word.
+  const maxTokens = Math.min(request.maxTokens, Math.floor(options.contextLength * 0.8))
+  const room = Math.min(
+    keepTokens ?? options.contextLength,
+    options.contextLength - Math.max(0, maxTokens) - 1,
+  )
+  const tokens = countTokens(request.text)
+  const cut = tokens > room
+  if (cut && keepTokens === undefined && !options.cutPromptSilently) return doesNotFit
+  const text = cut ? lastTokens(request.text, room) : request.text
+  const answer = askAnswer(request, { text, cut, body }, options)
+  const ending = endingOf(answer.text, maxTokens, request)
+  const calls = options.version === '1.76' ? undefined : answer.toolCalls
+  const finishReason = options.finishReason ?? (calls === undefined ? ending.finishReason : 'tool_calls')
+  return {
+    text: ending.text,
+    promptTokens: Math.min(tokens, room) + 1,
+    completionTokens: ending.tokens,
+    finishReason,
+    stopReason: ending.stopReason,
+    ...(calls === undefined ? {} : { toolCalls: calls }),
+    ...(answer.reasoning === undefined ? {} : { reasoning: answer.reasoning }),
+  }
+}
+
+/** What a server without a model "generates". */
+export function emptyPlan(options: ResolvedOptions, finishReason: string): GenerationPlan {
+  const error = finishReason === 'error'
+  return {
+    text: '',
+    promptTokens: 0,
+    completionTokens: 0,
+    finishReason: options.version === '1.76' ? 'length' : finishReason,
+    stopReason: error ? -2 : 0,
+  }
+}
+
 function lastTokens(text: string, tokens: number): string {
   let left = countTokens(text) - tokens
   let start = 0
@@ -79,46 +121,4 @@ function endingOf(full: string, maxTokens: number, request: GenerationRequest): 
     return { text: limited, tokens, finishReason: 'length', stopReason: 0 }
   }
   return { text: full, tokens, finishReason: 'stop', stopReason: 1 }
-}
-
-/** Decides the whole answer to a request. `keepTokens` cuts the prompt further than the context does. */
-export function planGeneration(
-  { request, body, keepTokens }: { request: GenerationRequest; body: unknown; keepTokens?: number },
-  options: ResolvedOptions,
-): GenerationPlan | typeof doesNotFit {
-  // A max_length near the context is shortened to leave room for the prompt, without a word.
-  const maxTokens = Math.min(request.maxTokens, Math.floor(options.contextLength * 0.8))
-  const room = Math.min(
-    keepTokens ?? options.contextLength,
-    options.contextLength - Math.max(0, maxTokens) - 1,
-  )
-  const tokens = countTokens(request.text)
-  const cut = tokens > room
-  if (cut && keepTokens === undefined && !options.cutPromptSilently) return doesNotFit
-  const text = cut ? lastTokens(request.text, room) : request.text
-  const answer = askAnswer(request, { text, cut, body }, options)
-  const ending = endingOf(answer.text, maxTokens, request)
-  const calls = options.version === '1.76' ? undefined : answer.toolCalls
-  const finishReason = options.finishReason ?? (calls === undefined ? ending.finishReason : 'tool_calls')
-  return {
-    text: ending.text,
-    promptTokens: Math.min(tokens, room) + 1,
-    completionTokens: ending.tokens,
-    finishReason,
-    stopReason: ending.stopReason,
-    ...(calls === undefined ? {} : { toolCalls: calls }),
-    ...(answer.reasoning === undefined ? {} : { reasoning: answer.reasoning }),
-  }
-}
-
-/** What a server without a model "generates". */
-export function emptyPlan(options: ResolvedOptions, finishReason: string): GenerationPlan {
-  const error = finishReason === 'error'
-  return {
-    text: '',
-    promptTokens: 0,
-    completionTokens: 0,
-    finishReason: options.version === '1.76' ? 'length' : finishReason,
-    stopReason: error ? -2 : 0,
-  }
 }

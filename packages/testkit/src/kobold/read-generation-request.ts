@@ -1,3 +1,4 @@
+import { isRecord, type JsonRecord } from '../wire/json-record.ts'
 import type { GenerationEndpoint } from './recorded-call.ts'
 import { schemaOfGrammar } from './schema-grammar.ts'
 import type { KoboldVersion } from './simulator-options.ts'
@@ -18,78 +19,10 @@ export interface GenerationRequest {
  * How the real server takes a body: `crash` kills the handler (empty reply), `null` is a failed generation
  * (200 with `null`), the rest runs.
  */
-export type ReadResult =
+type ReadResult =
   | { readonly kind: 'crash' }
   | { readonly kind: 'null' }
   | { readonly kind: 'request'; readonly request: GenerationRequest }
-
-type Body = Readonly<Record<string, unknown>>
-
-function isRecord(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function partText(part: unknown): string {
-  return isRecord(part) && typeof part.text === 'string' ? part.text : ''
-}
-
-function contentText(content: unknown): string {
-  if (typeof content === 'string') return content
-  if (Array.isArray(content)) return content.map(partText).join('')
-  return content === null ? '' : String(content)
-}
-
-/** The messages as one text, in the tags that a server without a chat template uses; undefined if the handler would crash. */
-export function renderMessages(messages: unknown): string | undefined {
-  if (!Array.isArray(messages)) return undefined
-  let text = ''
-  for (const message of messages) {
-    if (!isRecord(message) || !('role' in message) || !('content' in message)) return undefined
-    const tag = message.role === 'assistant' ? '\n### Response:\n' : '\n### Instruction:\n'
-    const known = message.role === 'system' || message.role === 'user' || message.role === 'assistant'
-    text += (known ? tag : '') + contentText(message.content)
-  }
-  return `${text}\n### Response:\n`
-}
-
-/** Numbers: 1.76 fails on null and text, newer servers take text for a number and else the default. */
-function readNumber(value: unknown, fallback: number, version: KoboldVersion): number | undefined {
-  if (value === undefined) return fallback
-  if (typeof value === 'number') return value
-  if (version === '1.76') return undefined
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
-  return Number.isNaN(number) ? fallback : number
-}
-
-function readStops(
-  body: Body,
-  endpoint: GenerationEndpoint,
-  version: KoboldVersion,
-): readonly string[] | undefined {
-  const value = endpoint === 'native' ? body.stop_sequence : (body.stop ?? body.stop_sequence)
-  if (version === '1.76' && endpoint !== 'native' && body.stop === null) return undefined
-  if (value === undefined || value === null) return []
-  // A string where the native endpoint wants a list is walked letter by letter.
-  if (typeof value === 'string') return endpoint === 'native' ? [...value] : [value]
-  if (!Array.isArray(value) || !value.every((stop) => typeof stop === 'string')) return undefined
-  return value.filter((stop) => stop !== '')
-}
-
-function defaultMaxTokens(endpoint: GenerationEndpoint, version: KoboldVersion): number {
-  if (version !== '1.76') return 1536
-  return endpoint === 'chat' ? 400 : 180
-}
-
-function askedMaxTokens(body: Body, endpoint: GenerationEndpoint, version: KoboldVersion): unknown {
-  if (endpoint === 'native') return body.max_length
-  return version === '1.76' ? body.max_tokens : (body.max_completion_tokens ?? body.max_tokens)
-}
-
-function readSchema(body: Body): unknown {
-  const format = body.response_format
-  if (!isRecord(format) || format.type !== 'json_schema') return body.json_schema
-  return isRecord(format.json_schema) ? (format.json_schema.schema ?? format.json_schema) : format.schema
-}
 
 export function readGenerationRequest(
   body: unknown,
@@ -124,4 +57,66 @@ export function readGenerationRequest(
         (endpoint === 'chat' && version !== '1.76' ? readSchema(body) : undefined),
     },
   }
+}
+
+/** The messages as one text, in the tags that a server without a chat template uses; undefined if the handler would crash. */
+export function renderMessages(messages: unknown): string | undefined {
+  if (!Array.isArray(messages)) return undefined
+  let text = ''
+  for (const message of messages) {
+    if (!isRecord(message) || !('role' in message) || !('content' in message)) return undefined
+    const tag = message.role === 'assistant' ? '\n### Response:\n' : '\n### Instruction:\n'
+    const known = message.role === 'system' || message.role === 'user' || message.role === 'assistant'
+    text += (known ? tag : '') + contentText(message.content)
+  }
+  return `${text}\n### Response:\n`
+}
+
+function partText(part: unknown): string {
+  return isRecord(part) && typeof part.text === 'string' ? part.text : ''
+}
+
+function contentText(content: unknown): string {
+  if (typeof content === 'string') return content
+  if (Array.isArray(content)) return content.map(partText).join('')
+  return content === null ? '' : String(content)
+}
+
+/** Numbers: 1.76 fails on null and text, newer servers take text for a number and else the default. */
+function readNumber(value: unknown, fallback: number, version: KoboldVersion): number | undefined {
+  if (value === undefined) return fallback
+  if (typeof value === 'number') return value
+  if (version === '1.76') return undefined
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
+  return Number.isNaN(number) ? fallback : number
+}
+
+function readStops(
+  body: JsonRecord,
+  endpoint: GenerationEndpoint,
+  version: KoboldVersion,
+): readonly string[] | undefined {
+  const value = endpoint === 'native' ? body.stop_sequence : (body.stop ?? body.stop_sequence)
+  if (version === '1.76' && endpoint !== 'native' && body.stop === null) return undefined
+  if (value === undefined || value === null) return []
+  // A string where the native endpoint wants a list is walked letter by letter.
+  if (typeof value === 'string') return endpoint === 'native' ? [...value] : [value]
+  if (!Array.isArray(value) || !value.every((stop) => typeof stop === 'string')) return undefined
+  return value.filter((stop) => stop !== '')
+}
+
+function defaultMaxTokens(endpoint: GenerationEndpoint, version: KoboldVersion): number {
+  if (version !== '1.76') return 1536
+  return endpoint === 'chat' ? 400 : 180
+}
+
+function askedMaxTokens(body: JsonRecord, endpoint: GenerationEndpoint, version: KoboldVersion): unknown {
+  if (endpoint === 'native') return body.max_length
+  return version === '1.76' ? body.max_tokens : (body.max_completion_tokens ?? body.max_tokens)
+}
+
+function readSchema(body: JsonRecord): unknown {
+  const format = body.response_format
+  if (!isRecord(format) || format.type !== 'json_schema') return body.json_schema
+  return isRecord(format.json_schema) ? (format.json_schema.schema ?? format.json_schema) : format.schema
 }

@@ -20,7 +20,7 @@ export interface RecordedCall {
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  /** The parsed JSON body; undefined if it was none. */
+  /** The parsed JSON body; undefined if it was not JSON. */
   readonly body: unknown
   readonly genkey: string | undefined
   readonly startedAt: number

@@ -1,6 +1,11 @@
-import type { ReplySink } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
-import { countTokens, createTokenRun, limitedText, type Timers } from '../wire/simulated-tokens.ts'
+import { jsonReply, type ReplySink } from '../wire/reply-sink.ts'
+import {
+  countTokens,
+  createTokenRun,
+  limitedText,
+  type Timers,
+  type TokenRun,
+} from '../wire/simulated-tokens.ts'
 import { type ReplyIdentity, wholeBody } from './generation-replies.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
@@ -11,7 +16,7 @@ import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
 /** How a run ended: `complete` and `aborted` were answered, `cut` was not, `lost` goes on hanging without the model. */
 export type RunEnd = 'complete' | 'aborted' | 'cut' | 'lost'
 
-export interface RunCallOptions {
+interface RunCallOptions {
   readonly call: RecordedCall
   readonly sink: ReplySink
   readonly plan: GenerationPlan
@@ -25,13 +30,133 @@ export interface RunCallOptions {
   onEnd(end: RunEnd, text: string): void
 }
 
-export interface CallRun {
-  start(): void
-  abort(): void
-  kill(): void
+/** One generation from its turn to its end: the model's work on one side, the answer on the other. */
+export class CallRun {
+  readonly #given: RunCallOptions
+  /** Where the fault ends the answer before its end. */
+  readonly #cut: MidFault | undefined
+  readonly #stream: StreamWriter | undefined
+  readonly #tokens: TokenRun
+  #state: 'generating' | 'answering' | 'ended' = 'generating'
+
+  constructor(given: RunCallOptions) {
+    const { call, sink, plan, fault, options, timers, identity, includeUsage } = given
+    this.#given = given
+    this.#cut = midFault(fault)
+    if (call.stream) {
+      const overheadMs = options.streamOverheadMs
+      this.#stream = createStreamWriter({ sink, identity, includeUsage, overheadMs, timers })
+    }
+    this.#tokens = createTokenRun({
+      text: limitedText(plan.text, this.#cut === undefined ? undefined : (this.#cut.afterTokens ?? 3)),
+      tokensPerSecond: speedOf(given),
+      promptMs: (plan.promptTokens * 1000) / options.promptTokensPerSecond,
+      timers,
+      onText: (piece, count) => this.#handOn(piece, count),
+      onComplete: () => (this.#cut === undefined ? this.#answer(plan, 'complete') : this.#meet(this.#cut)),
+    })
+  }
+
+  start(): void {
+    const { call, fault } = this.#given
+    const isHanging = this.#beginHanging()
+    if (!isHanging) this.#stream?.open(contentTypeOf(fault, 'text/event-stream'))
+    if (call.clientGoneAt !== undefined) this.callerGone()
+    if (!isHanging) this.#tokens.start()
+  }
+
+  abort(): void {
+    const { plan, fault } = this.#given
+    if (this.#state !== 'generating' || ignoresAbort(fault)) return
+    this.#tokens.stop()
+    const text = this.textSoFar()
+    const stopped = { completionTokens: countTokens(text), finishReason: 'length', stopReason: 0 }
+    const { toolCalls: _never, ...rest } = plan
+    if (fault?.fault === 'hang_before_headers') this.#stream?.open('text/event-stream')
+    this.#answer({ ...rest, text, ...stopped }, 'aborted')
+  }
+
+  kill(): void {
+    this.#end('cut')
+  }
+
   /** The caller closed its connection. */
-  callerGone(): void
-  textSoFar(): string
+  callerGone(): void {
+    const { fault, options, timers } = this.#given
+    // 1.76 finds out when it writes.
+    if (this.#stream === undefined || options.version === '1.76' || this.#state === 'ended') return
+    timers.later(options.hangUpNoticeMs, () => {
+      if (!ignoresAbort(fault)) this.#letGo()
+    })
+  }
+
+  textSoFar(): string {
+    return this.#tokens.textSoFar()
+  }
+
+  /** Whether a fault keeps it from ever answering. */
+  #beginHanging(): boolean {
+    const { fault } = this.#given
+    if (fault?.fault === 'stream_head_then_nothing' || fault?.fault === 'null_reply') {
+      this.#stream?.open('text/event-stream')
+      this.#end('lost')
+      return true
+    }
+    if (fault?.fault !== 'hang_before_headers') return false
+    if (!hangsBusy(fault)) this.#end('lost')
+    return true
+  }
+
+  #handOn(piece: string, count: number): void {
+    const { call, options, onTokens } = this.#given
+    onTokens(count)
+    const isNoticed = call.clientGoneAt !== undefined && options.version === '1.76'
+    if (isNoticed && this.#stream !== undefined) this.#letGo()
+    else this.#stream?.text(piece)
+  }
+
+  #answer(answered: GenerationPlan, how: RunEnd): void {
+    const { sink, fault, identity } = this.#given
+    if (this.#state !== 'generating') return
+    this.#state = 'answering'
+    if (this.#stream !== undefined) return void this.#stream.finish(answered, () => this.#end(how))
+    const reply = jsonReply(wholeBody(identity, answered))
+    sink.reply({ ...reply, contentType: contentTypeOf(fault, reply.contentType) })
+    this.#end(how)
+  }
+
+  #meet(met: MidFault): void {
+    if (met.fault === 'hang_mid_stream') {
+      this.#stream?.afterText(() => {})
+      if (met.busy === false) this.#end('lost')
+      return
+    }
+    const action = () => this.#cutOff(met.fault === 'reset_mid_chunk')
+    if (this.#stream === undefined) action()
+    else this.#stream.afterText(action)
+  }
+
+  #cutOff(reset: boolean): void {
+    const { sink, identity, plan } = this.#given
+    if (this.#stream === undefined) sink.replyHalf(jsonReply(wholeBody(identity, plan)))
+    else if (reset) sink.write('data: {"id": "chatcmpl-A1", "obj')
+    if (reset) sink.reset()
+    else sink.end()
+    this.#end('cut')
+  }
+
+  #letGo(): void {
+    if (this.#state === 'ended') return
+    this.#end('cut')
+    this.#given.sink.end()
+  }
+
+  #end(how: RunEnd): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#tokens.stop()
+    this.#given.onEnd(how, this.textSoFar())
+  }
 }
 
 type MidFault = Extract<KoboldFault, { fault: 'hang_mid_stream' | 'reset_mid_chunk' | 'cut_stream' }>
@@ -42,18 +167,15 @@ function midFault(fault: KoboldFault | undefined): MidFault | undefined {
   return name === 'hang_mid_stream' || name === 'reset_mid_chunk' || name === 'cut_stream' ? fault : undefined
 }
 
-function hangsBusy(fault: KoboldFault | undefined): boolean {
-  return (
-    (fault?.fault === 'hang_before_headers' || fault?.fault === 'hang_mid_stream') && fault.busy !== false
-  )
+const hangs = (fault: KoboldFault | undefined) =>
+  fault?.fault === 'hang_before_headers' || fault?.fault === 'hang_mid_stream' ? fault : undefined
+
+const hangsBusy = (fault: KoboldFault | undefined): boolean => {
+  const hanging = hangs(fault)
+  return hanging !== undefined && hanging.busy !== false
 }
 
-function ignoresAbort(fault: KoboldFault | undefined): boolean {
-  return (
-    (fault?.fault === 'hang_before_headers' || fault?.fault === 'hang_mid_stream') &&
-    fault.ignoreAbort === true
-  )
-}
+const ignoresAbort = (fault: KoboldFault | undefined): boolean => hangs(fault)?.ignoreAbort === true
 
 function speedOf({ fault, options }: RunCallOptions): number {
   return fault?.fault === 'slow_drip' ? 1000 / fault.msPerToken : options.tokensPerSecond
@@ -61,113 +183,4 @@ function speedOf({ fault, options }: RunCallOptions): number {
 
 function contentTypeOf(fault: KoboldFault | undefined, usual: string): string {
   return fault?.fault === 'wrong_content_type' ? (fault.contentType ?? 'text/html') : usual
-}
-
-/** One generation from its turn to its end: the model's work on one side, the answer on the other. */
-export function createCallRun(run: RunCallOptions): CallRun {
-  const { call, sink, plan, fault, options, timers } = run
-  const cut = midFault(fault)
-  const stream: StreamWriter | undefined = call.stream
-    ? createStreamWriter({
-        sink,
-        identity: run.identity,
-        includeUsage: run.includeUsage,
-        overheadMs: options.streamOverheadMs,
-        timers,
-      })
-    : undefined
-  let ended = false
-  let answering = false
-
-  const end = (how: RunEnd) => {
-    if (ended) return
-    ended = true
-    tokens.stop()
-    run.onEnd(how, tokens.textSoFar())
-  }
-  const answer = (answered: GenerationPlan, how: RunEnd) => {
-    if (answering || ended) return
-    answering = true
-    if (stream !== undefined) return stream.finish(answered, () => end(how))
-    const reply = jsonReply(wholeBody(run.identity, answered))
-    sink.reply({ ...reply, contentType: contentTypeOf(fault, reply.contentType) })
-    end(how)
-  }
-  const letGo = () => {
-    if (ended) return
-    end('cut')
-    sink.end()
-  }
-  const cutOff = (reset: boolean) => {
-    if (stream === undefined) sink.replyHalf(jsonReply(wholeBody(run.identity, plan)))
-    else if (reset) sink.write('data: {"id": "chatcmpl-A1", "obj')
-    if (reset) sink.reset()
-    else sink.end()
-    end('cut')
-  }
-  const meet = (met: MidFault) => {
-    if (met.fault === 'hang_mid_stream') {
-      stream?.afterText(() => {})
-      if (met.busy === false) end('lost')
-      return
-    }
-    const action = () => cutOff(met.fault === 'reset_mid_chunk')
-    if (stream === undefined) action()
-    else stream.afterText(action)
-  }
-  const tokens = createTokenRun({
-    text: limitedText(plan.text, cut === undefined ? undefined : (cut.afterTokens ?? 3)),
-    tokensPerSecond: speedOf(run),
-    promptMs: (plan.promptTokens * 1000) / options.promptTokensPerSecond,
-    timers,
-    onText(piece, count) {
-      run.onTokens(count)
-      // 1.76 finds out that the caller left only when it writes.
-      if (call.clientGoneAt !== undefined && stream !== undefined && options.version === '1.76') letGo()
-      else stream?.text(piece)
-    },
-    onComplete() {
-      if (cut === undefined) answer(plan, 'complete')
-      else meet(cut)
-    },
-  })
-  const beginHanging = () => {
-    if (fault?.fault === 'stream_head_then_nothing' || fault?.fault === 'null_reply') {
-      stream?.open('text/event-stream')
-      end('lost')
-      return true
-    }
-    if (fault?.fault !== 'hang_before_headers') return false
-    if (!hangsBusy(fault)) end('lost')
-    return true
-  }
-  const callerGone = () => {
-    if (stream === undefined || options.version === '1.76' || ended) return
-    timers.later(options.hangUpNoticeMs, () => {
-      if (!ignoresAbort(fault)) letGo()
-    })
-  }
-  return {
-    start() {
-      if (beginHanging()) {
-        if (call.clientGoneAt !== undefined) callerGone()
-        return
-      }
-      stream?.open(contentTypeOf(fault, 'text/event-stream'))
-      if (call.clientGoneAt !== undefined) callerGone()
-      tokens.start()
-    },
-    abort() {
-      if (ended || answering || ignoresAbort(fault)) return
-      tokens.stop()
-      const text = tokens.textSoFar()
-      const stopped = { completionTokens: countTokens(text), finishReason: 'length', stopReason: 0 }
-      const { toolCalls: _never, ...rest } = plan
-      if (stream !== undefined && fault?.fault === 'hang_before_headers') stream.open('text/event-stream')
-      answer({ ...rest, text, ...stopped }, 'aborted')
-    },
-    kill: () => end('cut'),
-    callerGone,
-    textSoFar: () => tokens.textSoFar(),
-  }
 }

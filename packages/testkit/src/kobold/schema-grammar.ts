@@ -1,9 +1,6 @@
+import { isRecord } from '../wire/json-record.ts'
 import { pythonJson } from '../wire/python-json.ts'
-import type { WholeReply } from '../wire/reply-sink.ts'
-import { jsonReply } from '../wire/reply-sink.ts'
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 
 const MARK = '# made of '
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']

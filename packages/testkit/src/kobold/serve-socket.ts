@@ -7,29 +7,6 @@ import { createSocketSink } from './socket-sink.ts'
 
 const maxBodyBytes = 32 * 1024 * 1024
 
-/** Calls back once when the other side has closed; at once if it has already. */
-function watchGone(socket: Socket) {
-  const listeners = new Set<() => void>()
-  let gone = false
-  const leave = () => {
-    if (gone) return
-    gone = true
-    // Nobody is being answered: there is no one else to close our half.
-    if (listeners.size === 0) socket.destroySoon()
-    for (const listener of listeners) listener()
-    listeners.clear()
-  }
-  socket.on('end', leave)
-  socket.on('close', leave)
-  return {
-    listen(listener: () => void) {
-      if (gone) listener()
-      else listeners.add(listener)
-    },
-    answered: () => listeners.clear(),
-  }
-}
-
 /** Reads requests off a connection and lets the engine answer them. */
 export function serveSocket(
   socket: Socket,
@@ -72,6 +49,29 @@ export function serveSocket(
   })
 }
 
+/** Calls back once when the other side has closed; at once if it has already. */
+function watchGone(socket: Socket) {
+  const listeners = new Set<() => void>()
+  let gone = false
+  const leave = () => {
+    if (gone) return
+    gone = true
+    // Nobody is being answered: there is no one else to close our half.
+    if (listeners.size === 0) socket.destroySoon()
+    for (const listener of listeners) listener()
+    listeners.clear()
+  }
+  socket.on('end', leave)
+  socket.on('close', leave)
+  return {
+    listen(listener: () => void) {
+      if (gone) listener()
+      else listeners.add(listener)
+    },
+    answered: () => listeners.clear(),
+  }
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function decode(body: Buffer): string | undefined {
@@ -107,3 +107,5 @@ export function createDoor(host: string, firstPort: number, onSocket: (socket: S
     },
   }
 }
+
+export type Door = ReturnType<typeof createDoor>

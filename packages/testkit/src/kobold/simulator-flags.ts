@@ -30,24 +30,9 @@ const options = {
   help: { type: 'boolean' },
 } as const
 
-export type SimulatorFlags =
+type SimulatorFlags =
   | { readonly help: true }
   | { readonly help: false; readonly options: StartKoboldSimulatorOptions }
-
-function number(flag: string, text: string): number {
-  const value = text.toLowerCase() === 'infinity' ? Number.POSITIVE_INFINITY : Number(text)
-  if (text.trim() === '' || !(value >= 0)) throw new RangeError(`--${flag} wants a number, got "${text}"`)
-  return value
-}
-
-function version(text: string): '1.76' | '1.115.1' {
-  if (text === '1.76' || text === '1.115.1') return text
-  throw new RangeError(`--koboldcpp-version wants 1.115.1 or 1.76, got "${text}"`)
-}
-
-function given<Key extends string, Value>(key: Key, text: string | undefined, read: (text: string) => Value) {
-  return (text === undefined ? {} : { [key]: read(text) }) as { [name in Key]?: Value }
-}
 
 /** Flags to options. Throws an Error that names a bad flag or value. */
 export function parseSimulatorFlags(args: readonly string[]): SimulatorFlags {
@@ -75,4 +60,19 @@ export function parseSimulatorFlags(args: readonly string[]): SimulatorFlags {
       ...given('password', values.password, text),
     },
   }
+}
+
+function number(flag: string, text: string): number {
+  const value = text.toLowerCase() === 'infinity' ? Number.POSITIVE_INFINITY : Number(text)
+  if (text.trim() === '' || !(value >= 0)) throw new RangeError(`--${flag} needs a number, not "${text}".`)
+  return value
+}
+
+function version(text: string): '1.76' | '1.115.1' {
+  if (text === '1.76' || text === '1.115.1') return text
+  throw new RangeError(`--koboldcpp-version must be 1.115.1 or 1.76, not "${text}".`)
+}
+
+function given<Key extends string, Value>(key: Key, text: string | undefined, read: (text: string) => Value) {
+  return (text === undefined ? {} : { [key]: read(text) }) as { [name in Key]?: Value }
 }

@@ -1,3 +1,4 @@
+import { isRecord, type JsonRecord } from '../wire/json-record.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedCall } from './recorded-call.ts'
 
@@ -36,7 +37,7 @@ export interface KoboldSimulatorOptions {
   readonly tokensPerSecond?: number
   /** Default `Infinity`: reading the prompt takes no time. */
   readonly promptTokensPerSecond?: number
-  /** How many may wait; one more gets 503. Default 9 (1.115.1) or 6 (1.76). */
+  /** How many calls may wait; the next gets 503. Default 9 (1.115.1) or 6 (1.76). */
   readonly waitingRoom?: number
   /** Generations at a time. Default 1, as the real server without `--parallelrequests`. */
   readonly concurrency?: number
@@ -70,9 +71,9 @@ export interface KoboldSimulatorOptions {
   readonly faults?: readonly KoboldFault[]
   /** Keep `calls` and `requests`. Default true; benchmarks say false, so that memory stays flat. */
   readonly recordCalls?: boolean
-  /** Told of every generation as it comes in, kept or not. Runs in the simulator's turn: it must be quick and not throw. */
+  /** Called with every generation as it comes in, kept or not. Runs in the simulator's turn: it must be quick and not throw. */
   readonly onCall?: (call: RecordedCall) => void
-  /** Told once when that call has ended, however it did. */
+  /** Called once when that call has ended, however it did. */
   readonly onCallEnd?: (call: RecordedCall) => void
 }
 
@@ -84,27 +85,6 @@ export type ResolvedOptions = Required<
   readonly password: string | undefined
   readonly answerJson: unknown
   readonly finishReason: string | undefined
-}
-
-function honestAnswer({ text, messages, prompt }: SimulatedPrompt): string {
-  const words = wordsOf(messages === undefined ? (prompt ?? text) : messages.map(contentText).join(' '))
-  return (
-    'This is the AI Ticket simulator, not a language model. ' +
-    `It read a prompt of ${words} ${words === 1 ? 'word' : 'words'} and has nothing to say about it.`
-  )
-}
-
-function wordsOf(text: string): number {
-  return text.split(/\s+/).filter((word) => word !== '').length
-}
-
-function contentText(message: unknown): string {
-  if (typeof message !== 'object' || message === null || !('content' in message)) return ''
-  return typeof message.content === 'string' ? message.content : ''
-}
-
-function requirePositive(name: string, value: number): void {
-  if (!(value > 0)) throw new RangeError(`${name} must be more than 0, got ${value}`)
 }
 
 /** Fills in the defaults. Throws a RangeError that names a speed or size that makes no sense. */
@@ -142,20 +122,36 @@ export function resolveSimulatorOptions(options: KoboldSimulatorOptions): Resolv
   return resolved
 }
 
-type Schema = Readonly<Record<string, unknown>>
+function honestAnswer({ text, messages, prompt }: SimulatedPrompt): string {
+  const words = wordsOf(messages === undefined ? (prompt ?? text) : messages.map(contentText).join(' '))
+  return (
+    'This is the AI Ticket simulator, not a language model. ' +
+    `It read a prompt of ${words} ${words === 1 ? 'word' : 'words'} and has nothing to say about it.`
+  )
+}
 
-const isSchema = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+function wordsOf(text: string): number {
+  return text.split(/\s+/).filter((word) => word !== '').length
+}
 
-/** References that lead into themselves end here. */
+function contentText(message: unknown): string {
+  if (typeof message !== 'object' || message === null || !('content' in message)) return ''
+  return typeof message.content === 'string' ? message.content : ''
+}
+
+function requirePositive(name: string, value: number): void {
+  if (!(value > 0)) throw new RangeError(`${name} must be more than 0, not ${value}.`)
+}
+
+/** References that lead back to themselves end here. */
 const MOST_LEVELS = 16
 
 /**
- * A value that most small JSON Schemas take, and the same one each time: the first of what is allowed, the least of
- * what is asked for. Patterns, formats and combinations (`allOf`, `not`, `if`) are not looked at.
+ * A value that most small JSON Schemas take, and the same one each time: the first allowed value, and no
+ * more than is required. Ignores patterns, formats and combinations (`allOf`, `not`, `if`).
  */
 export function sampleOfSchema(schema: unknown, root: unknown = schema, level = 0): unknown {
-  if (!isSchema(schema) || level > MOST_LEVELS) return null
+  if (!isRecord(schema) || level > MOST_LEVELS) return null
   const below = (part: unknown) => sampleOfSchema(part, root, level + 1)
   if ('const' in schema) return schema.const
   if (Array.isArray(schema.enum)) return schema.enum[0]
@@ -165,18 +161,18 @@ export function sampleOfSchema(schema: unknown, root: unknown = schema, level = 
   return sampleOfType(Array.isArray(schema.type) ? schema.type[0] : schema.type, schema, below)
 }
 
-function sampleOfType(type: unknown, schema: Schema, below: (part: unknown) => unknown): unknown {
+function sampleOfType(type: unknown, schema: JsonRecord, below: (part: unknown) => unknown): unknown {
   const { properties, items, minItems, minimum, minLength } = schema
   if (type === 'string') return 'simulated'.padEnd(Number(minLength ?? 0), '.')
   if (type === 'integer' || type === 'number') return Math.max(Number(minimum ?? 0), 0)
   if (type === 'boolean') return true
   if (type === 'array') return Array.from({ length: Number(minItems ?? 1) }, () => below(items ?? {}))
-  if (type !== 'object' && !isSchema(properties)) return null
-  const fields = Object.entries(isSchema(properties) ? properties : {})
+  if (type !== 'object' && !isRecord(properties)) return null
+  const fields = Object.entries(isRecord(properties) ? properties : {})
   return Object.fromEntries(fields.map(([name, part]) => [name, below(part)]))
 }
 
 function resolve(reference: string, root: unknown): unknown {
   const names = reference.replace(/^#\/?/, '').split('/').filter(Boolean)
-  return names.reduce<unknown>((part, name) => (isSchema(part) ? part[name] : undefined), root)
+  return names.reduce<unknown>((part, name) => (isRecord(part) ? part[name] : undefined), root)
 }

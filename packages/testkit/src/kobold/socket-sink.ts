@@ -39,7 +39,7 @@ function dateNow(): string {
   return dateText
 }
 
-export interface SocketSinkOptions {
+interface SocketSinkOptions {
   readonly socket: Socket
   readonly version: KoboldVersion
   /** Answer in HTTP/1.1 and keep the connection. */
@@ -80,7 +80,7 @@ export function createSocketSink(options: SocketSinkOptions): ReplySink {
       const buffering = version === '1.76' ? '' : 'X-Accel-Buffering: no\r\n'
       socket.write(
         `${protocol} 200 OK\r\nServer: ${server}\r\nDate: ${dateNow()}\r\n${buffering}cache-control: no-cache\r\n` +
-          // HTTP/1.0 says keep-alive and closes all the same; in HTTP/1.1 a client would believe it.
+          // The real server says keep-alive in HTTP/1.0 and closes anyway; in HTTP/1.1 a client would believe it.
           `connection: ${keepAlive ? 'close' : 'keep-alive'}\r\n${allowAll}` +
           `cache-control: no-store\r\ncontent-type: ${contentType}\r\n\r\n`,
       )

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import type { JsonRecord } from '../wire/json-record.ts'
 import { countTokens, createTokenRun, firstTokens, type Timers } from '../wire/simulated-tokens.ts'
 import type { OpenAICall, ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
 import { promptTokensOf } from './openai-tokenizer.ts'
 
-export interface OpenAIAnswer {
+interface OpenAIAnswer {
   readonly call: OpenAICall
   readonly response: ServerResponse
   readonly settings: ResolvedOpenAIOptions
@@ -63,9 +64,7 @@ export function answerOpenAI({ call, response, settings, timers, changed }: Open
   run.start()
 }
 
-type Body = Readonly<Record<string, unknown>>
-
-function endingOf(full: string, body: Body): { text: string; finishReason: string } {
+function endingOf(full: string, body: JsonRecord): { text: string; finishReason: string } {
   const limit = body.max_completion_tokens ?? body.max_tokens
   const limited = typeof limit === 'number' ? firstTokens(full, limit) : full
   const stops = [body.stop].flat().filter((stop) => typeof stop === 'string')
@@ -74,7 +73,7 @@ function endingOf(full: string, body: Body): { text: string; finishReason: strin
   return { text: limited, finishReason: limited.length < full.length ? 'length' : 'stop' }
 }
 
-function wantsUsage({ stream_options }: Body): boolean {
+function wantsUsage({ stream_options }: JsonRecord): boolean {
   if (typeof stream_options !== 'object' || stream_options === null) return false
   return 'include_usage' in stream_options && stream_options.include_usage === true
 }

@@ -1,3 +1,4 @@
+import type { JsonRecord } from '../wire/json-record.ts'
 import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
 import { promptTokensOf } from './openai-tokenizer.ts'
 
@@ -30,13 +31,11 @@ export function infoReply(
   return own[`${flavour} ${path}`] ?? missing
 }
 
-type Body = Readonly<Record<string, unknown>>
-
 /** What a call is refused for, in the server's own words; undefined: it is answered. */
 export function refusal(
   settings: ResolvedOpenAIOptions,
   authorization: string | undefined,
-  body: Body,
+  body: JsonRecord,
 ): ScriptedReply | undefined {
   const { apiKey, refusedFields } = settings
   if (apiKey !== undefined && authorization !== `Bearer ${apiKey}`) {
@@ -72,7 +71,7 @@ function refuseModel({ flavour, models }: ResolvedOpenAIOptions, model: unknown)
   })
 }
 
-function refuseLength({ contextLength }: ResolvedOpenAIOptions, body: Body): ScriptedReply | undefined {
+function refuseLength({ contextLength }: ResolvedOpenAIOptions, body: JsonRecord): ScriptedReply | undefined {
   if (promptTokensOf(body) < contextLength) return undefined
   const message = 'the request exceeds the available context size, try increasing it'
   return problem(400, message, { type: 'exceed_context_size_error', code: 400 })

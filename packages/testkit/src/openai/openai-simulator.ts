@@ -6,6 +6,7 @@ import { infoReply, refusal } from './openai-info-replies.ts'
 import {
   type OpenAICall,
   type OpenAISimulatorOptions,
+  type ResolvedOpenAIOptions,
   resolveOpenAIOptions,
   type ScriptedReply,
 } from './openai-simulator-options.ts'
@@ -46,56 +47,9 @@ const GENERATIONS = ['/v1/chat/completions', '/v1/completions']
  * any number of calls at once and stops one whose caller has gone. It is no language model: the answers are fixed text.
  */
 export async function startOpenAISimulator(options: OpenAISimulatorOptions = {}): Promise<OpenAISimulator> {
-  const settings = resolveOpenAIOptions(options)
   const watch = createWatch()
-  const timers = createTimers()
-  const calls: OpenAICall[] = []
-  const requests: string[] = []
-  const scripts = new Map<string, ScriptedReply[]>()
-  const running = () => calls.filter(({ state }) => state === 'running').length
-
-  let replyScript: ReplyScript = () => undefined
-  let maxRunning = 0
-
-  const takeScripted = (path: string): ScriptedReply | undefined => {
-    const list = scripts.get(path) ?? (GENERATIONS.includes(path) ? scripts.get('') : undefined)
-    return list?.shift()
-  }
-  const sendLater = (response: ServerResponse, reply: ScriptedReply) => {
-    if (reply.afterMs === undefined) return sendScripted(response, reply)
-    const cancel = timers.later(reply.afterMs, () => sendScripted(response, reply))
-    response.on('close', cancel)
-  }
-  const generate = async (request: IncomingMessage, response: ServerResponse, path: string) => {
-    const body = readJson(await readText(request))
-    const call: OpenAICall = { path, headers: request.headers, body, state: 'running', tokensGenerated: 0 }
-    calls.push(call)
-    maxRunning = Math.max(maxRunning, running())
-    response.on('close', () => {
-      call.state = response.writableFinished ? 'finished' : 'dropped'
-      call.status = response.statusCode
-      watch.changed()
-    })
-    watch.changed()
-    const scripted = takeScripted(path) ?? replyScript(call)
-    const refused = refusal(settings, request.headers.authorization, body)
-    if (scripted) sendLater(response, scripted)
-    else if (refused) sendScripted(response, refused)
-    else answerOpenAI({ call, response, settings, timers, changed: watch.changed })
-  }
-  const tokenize = async (request: IncomingMessage, response: ServerResponse, path: string) => {
-    const body = readJson(await readText(request))
-    const reply = takeScripted(path) ?? tokenizerReply(settings, path, body)
-    sendScripted(response, reply ?? infoReply(settings, path, running()))
-  }
-  const server = createServer((request, response) => {
-    const path = request.url?.split('?')[0] ?? '/'
-    requests.push(`${request.method} ${path}`)
-    watch.changed()
-    if (request.method === 'POST' && GENERATIONS.includes(path)) void generate(request, response, path)
-    else if (request.method === 'POST') void tokenize(request, response, path)
-    else sendScripted(response, takeScripted(path) ?? infoReply(settings, path, running()))
-  })
+  const engine = new OpenAIEngine(resolveOpenAIOptions(options), watch.changed)
+  const server = createServer((request, response) => engine.handle(request, response))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)
@@ -105,31 +59,24 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
 
   const close = () =>
     new Promise<void>((resolve) => {
-      timers.clear()
+      engine.stop()
       server.close(() => resolve())
       server.closeAllConnections()
     })
   const simulator: OpenAISimulator = {
     url: `http://127.0.0.1:${port}`,
-    calls,
-    requests,
+    calls: engine.calls,
+    requests: engine.requests,
     get running() {
-      return running()
+      return engine.running
     },
     get maxRunning() {
-      return maxRunning
+      return engine.maxRunning
     },
-    script(replies, path = '') {
-      if (typeof replies === 'function') {
-        replyScript = replies
-        return
-      }
-      replyScript = () => undefined
-      scripts.set(path, [...replies])
-    },
+    script: (replies, path) => engine.script(replies, path),
     async waitForCall(n = 1, waitOptions = {}) {
-      await watch.until(() => calls.length >= n, `call number ${n}`, waitOptions)
-      return calls[n - 1] as OpenAICall
+      await watch.until(() => engine.calls.length >= n, `call number ${n}`, waitOptions)
+      return engine.calls[n - 1] as OpenAICall
     },
     waitFor: (predicate, waitOptions) =>
       watch.until(() => predicate(simulator), 'what the test is waiting for', waitOptions),
@@ -137,6 +84,93 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
     [Symbol.asyncDispose]: close,
   }
   return simulator
+}
+
+/** What the server answers, by its scripts and its settings, and what it saw. */
+class OpenAIEngine {
+  readonly calls: OpenAICall[] = []
+  readonly requests: string[] = []
+  readonly #settings: ResolvedOpenAIOptions
+  readonly #onChange: () => void
+  readonly #timers = createTimers()
+  readonly #scripts = new Map<string, ScriptedReply[]>()
+  #replyScript: ReplyScript = () => undefined
+  #maxRunning = 0
+
+  constructor(settings: ResolvedOpenAIOptions, onChange: () => void) {
+    this.#settings = settings
+    this.#onChange = onChange
+  }
+
+  get running(): number {
+    return this.calls.filter(({ state }) => state === 'running').length
+  }
+
+  get maxRunning(): number {
+    return this.#maxRunning
+  }
+
+  script(replies: readonly ScriptedReply[] | ReplyScript, path = ''): void {
+    if (typeof replies === 'function') {
+      this.#replyScript = replies
+      return
+    }
+    this.#replyScript = () => undefined
+    this.#scripts.set(path, [...replies])
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const path = request.url?.split('?')[0] ?? '/'
+    this.requests.push(`${request.method} ${path}`)
+    this.#onChange()
+    if (request.method !== 'POST') sendScripted(response, this.#takeScripted(path) ?? this.#info(path))
+    else if (GENERATIONS.includes(path)) void this.#generate(request, response, path)
+    else void this.#tokenize(request, response, path)
+  }
+
+  stop(): void {
+    this.#timers.clear()
+  }
+
+  async #generate(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const settings = this.#settings
+    const body = readJson(await readText(request))
+    const call: OpenAICall = { path, headers: request.headers, body, state: 'running', tokensGenerated: 0 }
+    this.calls.push(call)
+    this.#maxRunning = Math.max(this.#maxRunning, this.running)
+    response.on('close', () => {
+      call.state = response.writableFinished ? 'finished' : 'dropped'
+      call.status = response.statusCode
+      this.#onChange()
+    })
+    this.#onChange()
+    const scripted = this.#takeScripted(path) ?? this.#replyScript(call)
+    const refused = refusal(settings, request.headers.authorization, body)
+    if (scripted) this.#sendLater(response, scripted)
+    else if (refused) sendScripted(response, refused)
+    else answerOpenAI({ call, response, settings, timers: this.#timers, changed: this.#onChange })
+  }
+
+  async #tokenize(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const body = readJson(await readText(request))
+    const reply = this.#takeScripted(path) ?? tokenizerReply(this.#settings, path, body)
+    sendScripted(response, reply ?? this.#info(path))
+  }
+
+  #info(path: string): ScriptedReply {
+    return infoReply(this.#settings, path, this.running)
+  }
+
+  #takeScripted(path: string): ScriptedReply | undefined {
+    const ofGenerations = GENERATIONS.includes(path) ? this.#scripts.get('') : undefined
+    return (this.#scripts.get(path) ?? ofGenerations)?.shift()
+  }
+
+  #sendLater(response: ServerResponse, reply: ScriptedReply): void {
+    if (reply.afterMs === undefined) return void sendScripted(response, reply)
+    const cancel = this.#timers.later(reply.afterMs, () => sendScripted(response, reply))
+    response.on('close', cancel)
+  }
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

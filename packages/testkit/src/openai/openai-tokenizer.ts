@@ -1,13 +1,12 @@
+import type { JsonRecord } from '../wire/json-record.ts'
 import { countTokens } from '../wire/simulated-tokens.ts'
 import type { ResolvedOpenAIOptions, ScriptedReply } from './openai-simulator-options.ts'
-
-type Body = Readonly<Record<string, unknown>>
 
 /** What llama.cpp and vLLM say of the tokens of a prompt; undefined: this server has no such path. */
 export function tokenizerReply(
   { flavour, models, contextLength }: ResolvedOpenAIOptions,
   path: string,
-  body: Body,
+  body: JsonRecord,
 ): ScriptedReply | undefined {
   if (flavour === 'llama.cpp' && path === '/apply-template') return { body: { prompt: writePrompt(body) } }
   if (flavour === 'llama.cpp' && path === '/tokenize') {
@@ -27,8 +26,8 @@ export function tokenizerReply(
 const numbered = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
 /** The prompt as the simulated model sees it: messages stay the JSON they came as. */
-export const writePrompt = ({ prompt, messages }: Body): string =>
+const writePrompt = ({ prompt, messages }: JsonRecord): string =>
   typeof prompt === 'string' ? prompt : JSON.stringify(messages ?? '')
 
 /** By the simulator's count. */
-export const promptTokensOf = (body: Body): number => countTokens(writePrompt(body))
+export const promptTokensOf = (body: JsonRecord): number => countTokens(writePrompt(body))

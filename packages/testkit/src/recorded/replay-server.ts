@@ -14,16 +14,16 @@ export interface ReplayedRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly bodyText: string
-  /** The parsed JSON body; undefined if it was none. */
+  /** The parsed JSON body; undefined if it was not JSON. */
   readonly body: unknown
-  /** The name of the exchange it was answered with; undefined: none fitted, it got a 404. */
+  /** The name of the exchange it was answered with; undefined: none matched, and it got a 404. */
   readonly exchange: string | undefined
 }
 
 export interface ReplayServerOptions {
   /** Answers to what the given exchanges do not cover. Default: idle perf, abort, check, version, models and so on of the same version. */
   readonly fallbacks?: readonly RecordedExchange[]
-  /** Recorded times are multiplied with this. Default 0: pieces follow each other at once, but in writes of their own. */
+  /** Recorded times are multiplied with this. Default 0: pieces follow each other at once, but in separate writes. */
   readonly timeScale?: number
 }
 
@@ -46,6 +46,58 @@ const fallbackNames = [
   'get-true-max-context-length',
   'tokencount',
 ]
+
+/**
+ * A server on a free loopback port that answers with recorded bytes: the same header lines, the same pieces,
+ * the same end of the connection (a hang stays a hang, an empty reply stays empty). It compares method and
+ * path only, by their ending, never the body.
+ */
+export async function startReplayServer(
+  exchange: RecordedExchange | readonly RecordedExchange[],
+  options: ReplayServerOptions = {},
+): Promise<ReplayServer> {
+  const exchanges = Array.isArray(exchange)
+    ? (exchange as readonly RecordedExchange[])
+    : [exchange as RecordedExchange]
+  const version = exchanges[0]?.koboldcpp ?? '1.115.1'
+  const { fallbacks = defaultFallbacks(version), timeScale = 0 } = options
+  const choose = createChooser(exchanges, fallbacks)
+  const requests: ReplayedRequest[] = []
+  const sockets = new Set<Socket>()
+
+  const onRequest = (socket: Socket) => (request: HttpRequest) => {
+    const { method, path, headers } = request
+    const bodyText = request.body.toString('utf8')
+    const chosen = choose(request)
+    requests.push({ method, path, headers, bodyText, body: parseJson(bodyText), exchange: chosen?.name })
+    if (chosen === undefined) socket.end(notRecorded)
+    else void replay(socket, chosen.response, timeScale)
+  }
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+    readHttp(socket, {
+      maxBodyBytes: Number.POSITIVE_INFINITY,
+      chunkedBodies: true,
+      onRequest: onRequest(socket),
+      onTooLarge: () => {},
+      onNonsense: () => socket.destroySoon(),
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
+  return { url: `http://127.0.0.1:${port}`, port, requests, close, [Symbol.asyncDispose]: close }
+}
 
 function isVersion(text: string): text is KoboldVersion {
   return text === '1.76' || text === '1.115.1'
@@ -131,55 +183,3 @@ function parseJson(text: string): unknown {
 
 const notRecorded =
   'HTTP/1.0 404 Not Found\r\ncontent-type: text/plain\r\n\r\nNo recorded exchange fits this request.\n'
-
-/**
- * A server on a free loopback port that answers with recorded bytes: the same header lines, the same pieces,
- * the same end of the connection (a hang stays a hang, an empty reply stays empty). It compares method and
- * path only, by their ending, never the body.
- */
-export async function startReplayServer(
-  exchange: RecordedExchange | readonly RecordedExchange[],
-  options: ReplayServerOptions = {},
-): Promise<ReplayServer> {
-  const exchanges = Array.isArray(exchange)
-    ? (exchange as readonly RecordedExchange[])
-    : [exchange as RecordedExchange]
-  const version = exchanges[0]?.koboldcpp ?? '1.115.1'
-  const { fallbacks = defaultFallbacks(version), timeScale = 0 } = options
-  const choose = createChooser(exchanges, fallbacks)
-  const requests: ReplayedRequest[] = []
-  const sockets = new Set<Socket>()
-
-  const onRequest = (socket: Socket) => (request: HttpRequest) => {
-    const { method, path, headers } = request
-    const bodyText = request.body.toString('utf8')
-    const chosen = choose(request)
-    requests.push({ method, path, headers, bodyText, body: parseJson(bodyText), exchange: chosen?.name })
-    if (chosen === undefined) socket.end(notRecorded)
-    else void replay(socket, chosen.response, timeScale)
-  }
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    socket.on('close', () => sockets.delete(socket))
-    readHttp(socket, {
-      maxBodyBytes: Number.POSITIVE_INFINITY,
-      chunkedBodies: true,
-      onRequest: onRequest(socket),
-      onTooLarge: () => {},
-      onNonsense: () => socket.destroySoon(),
-    })
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-    })
-  return { url: `http://127.0.0.1:${port}`, port, requests, close, [Symbol.asyncDispose]: close }
-}

@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly body: Buffer
 }
 
-export interface HttpReaderOptions {
+interface HttpReaderOptions {
   /** Larger bodies are not read. */
   readonly maxBodyBytes: number
   /** Whether a chunked body is read (1.76 does not: it sees none). */
@@ -18,7 +18,7 @@ export interface HttpReaderOptions {
   onRequest(request: HttpRequest): void
   /** The body is larger than allowed. */
   onTooLarge(): void
-  /** What came is no request that the real server would answer. */
+  /** The real server would not answer this as a request. */
   onNonsense(): void
 }
 
@@ -30,44 +30,6 @@ interface Head {
 }
 
 const empty = Buffer.alloc(0)
-
-function parseHead(text: string): Head | undefined {
-  const lines = text.split('\r\n')
-  const [method, path, httpVersion] = (lines[0] ?? '').split(' ')
-  if (method === undefined || path === undefined || httpVersion === undefined) return undefined
-  const headers: Record<string, string> = {}
-  for (let index = 1; index < lines.length; index += 1) {
-    const line = lines[index] ?? ''
-    const colon = line.indexOf(':')
-    if (colon <= 0) continue
-    const name = line.slice(0, colon).toLowerCase()
-    const value = line.slice(colon + 1).trim()
-    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
-  }
-  return { method, path, httpVersion, headers }
-}
-
-/** Takes a chunked body apart; undefined while it is not complete. */
-function readChunked(data: Buffer): { body: Buffer; rest: Buffer } | 'broken' | undefined {
-  const parts: Buffer[] = []
-  let at = 0
-  for (;;) {
-    const lineEnd = data.indexOf('\r\n', at)
-    if (lineEnd < 0) return undefined
-    const size = Number.parseInt(data.toString('latin1', at, lineEnd), 16)
-    if (Number.isNaN(size)) return 'broken'
-    const start = lineEnd + 2
-    if (data.length < start + size + 2) return undefined
-    if (size === 0) return { body: Buffer.concat(parts), rest: data.subarray(start + 2) }
-    parts.push(data.subarray(start, start + size))
-    at = start + size + 2
-  }
-}
-
-/** Reads requests one after the other. The next one is read only after `next()`. */
-export interface HttpReader {
-  next(): void
-}
 
 /** A small HTTP/1 reader, so that every byte of the answer is ours (HTTP/1.0, resets, empty replies). */
 export function readHttp(socket: Socket, options: HttpReaderOptions): HttpReader {
@@ -128,4 +90,42 @@ export function readHttp(socket: Socket, options: HttpReaderOptions): HttpReader
       read()
     },
   }
+}
+
+function parseHead(text: string): Head | undefined {
+  const lines = text.split('\r\n')
+  const [method, path, httpVersion] = (lines[0] ?? '').split(' ')
+  if (method === undefined || path === undefined || httpVersion === undefined) return undefined
+  const headers: Record<string, string> = {}
+  for (let index = 1; index < lines.length; index += 1) {
+    const line = lines[index] ?? ''
+    const colon = line.indexOf(':')
+    if (colon <= 0) continue
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
+  }
+  return { method, path, httpVersion, headers }
+}
+
+/** Decodes a chunked body; undefined until it is complete. */
+function readChunked(data: Buffer): { body: Buffer; rest: Buffer } | 'broken' | undefined {
+  const parts: Buffer[] = []
+  let at = 0
+  for (;;) {
+    const lineEnd = data.indexOf('\r\n', at)
+    if (lineEnd < 0) return undefined
+    const size = Number.parseInt(data.toString('latin1', at, lineEnd), 16)
+    if (Number.isNaN(size)) return 'broken'
+    const start = lineEnd + 2
+    if (data.length < start + size + 2) return undefined
+    if (size === 0) return { body: Buffer.concat(parts), rest: data.subarray(start + 2) }
+    parts.push(data.subarray(start, start + size))
+    at = start + size + 2
+  }
+}
+
+/** Reads requests one after the other. The next one is read only after `next()`. */
+export interface HttpReader {
+  next(): void
 }

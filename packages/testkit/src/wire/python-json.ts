@@ -1,12 +1,5 @@
 const beyondAscii = /[\u007f-\uffff]/g
 
-/** A string as Python's `json.dumps` writes it: pure ASCII, everything else as `\u` escapes. */
-function pythonString(text: string): string {
-  return JSON.stringify(text).replace(beyondAscii, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
-}
-
 /**
  * JSON as KoboldCPP writes it: ASCII only, `", "` and `": "` as separators. A client that compares bytes or
  * splits lines meets the same text as with the real server.
@@ -20,4 +13,11 @@ export function pythonJson(value: unknown): string {
     if (field !== undefined) fields.push(`${pythonString(key)}: ${pythonJson(field)}`)
   }
   return `{${fields.join(', ')}}`
+}
+
+/** A string as Python's `json.dumps` writes it: pure ASCII, everything else as `\u` escapes. */
+function pythonString(text: string): string {
+  return JSON.stringify(text).replace(beyondAscii, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }

@@ -25,90 +25,90 @@ export interface ReplySink {
   onGone(listener: () => void): void
 }
 
-const encoder = new TextEncoder()
-
-/** What an in-process caller gets: a response, or the failure of the connection. */
-export type CollectedReply =
-  | { readonly kind: 'response'; readonly response: Response }
-  | { readonly kind: 'failed' }
-
-function responseOf(reply: WholeReply): Response {
-  return new Response(reply.body, {
-    status: reply.status,
-    headers: { 'content-type': reply.contentType, 'cache-control': 'no-store', ...reply.headers },
-  })
-}
-
-/** A sink without a socket: the answer becomes a Response, a stream its body. `signal` is the caller's. */
-export function createCollectingSink(signal: AbortSignal): {
-  sink: ReplySink
-  reply: Promise<CollectedReply>
-} {
-  const { promise, resolve } = Promise.withResolvers<CollectedReply>()
-  const listeners = new Set<() => void>()
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  let ended = false
-
-  const leave = () => {
-    if (ended) return
-    ended = true
-    for (const listener of listeners) listener()
-  }
-  signal.addEventListener('abort', leave, { once: true })
-  const finish = () => {
-    ended = true
-    signal.removeEventListener('abort', leave)
-  }
-  const open = (contentType: string) => {
-    const body = new ReadableStream<Uint8Array>({
-      start(opened) {
-        controller = opened
-      },
-      cancel: leave,
-    })
-    const headers = { 'content-type': contentType, 'cache-control': 'no-cache, no-store' }
-    resolve({ kind: 'response', response: new Response(body, { headers }) })
-  }
-  const fail = () => {
-    controller?.error(new TypeError('terminated'))
-    resolve({ kind: 'failed' })
-  }
-  const sink: ReplySink = {
-    reply(reply) {
-      if (ended) return
-      finish()
-      resolve({ kind: 'response', response: responseOf(reply) })
-    },
-    startStream: open,
-    write(text) {
-      if (!ended) controller?.enqueue(encoder.encode(text))
-    },
-    end() {
-      if (ended) return
-      finish()
-      if (controller === undefined) resolve({ kind: 'failed' })
-      else controller.close()
-    },
-    replyHalf(reply) {
-      open(reply.contentType)
-      sink.write(reply.body.slice(0, reply.body.length >> 1))
-      // Half a body with a promised length fails, however the connection ends.
-      finish()
-      fail()
-    },
-    reset() {
-      if (ended) return
-      finish()
-      fail()
-    },
-    onGone(listener) {
-      if (ended) listener()
-      else listeners.add(listener)
-    },
-  }
-  return { sink, reply: promise }
-}
-
 export function jsonReply(body: string, status = 200): WholeReply {
   return { status, contentType: 'application/json', body, length: status === 200 || status === 400 }
+}
+
+/** What an in-process caller gets: a response, or the failure of the connection. */
+type CollectedReply = { readonly kind: 'response'; readonly response: Response } | { readonly kind: 'failed' }
+
+const encoder = new TextEncoder()
+
+/** A sink without a socket: the answer becomes a Response, a stream its body. */
+export class CollectingSink implements ReplySink {
+  readonly #result = Promise.withResolvers<CollectedReply>()
+  readonly #listeners = new Set<() => void>()
+  readonly #signal: AbortSignal
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #hasEnded = false
+
+  /** `signal` is the caller's. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this.#leave, { once: true })
+  }
+
+  get collected(): Promise<CollectedReply> {
+    return this.#result.promise
+  }
+
+  reply(reply: WholeReply): void {
+    if (!this.#finish()) return
+    const headers = { 'content-type': reply.contentType, 'cache-control': 'no-store', ...reply.headers }
+    const response = new Response(reply.body, { status: reply.status, headers })
+    this.#result.resolve({ kind: 'response', response })
+  }
+
+  startStream(contentType: string): void {
+    const body = new ReadableStream<Uint8Array>({
+      start: (opened) => {
+        this.#controller = opened
+      },
+      cancel: this.#leave,
+    })
+    const headers = { 'content-type': contentType, 'cache-control': 'no-cache, no-store' }
+    this.#result.resolve({ kind: 'response', response: new Response(body, { headers }) })
+  }
+
+  write(text: string): void {
+    if (!this.#hasEnded) this.#controller?.enqueue(encoder.encode(text))
+  }
+
+  end(): void {
+    if (!this.#finish()) return
+    if (this.#controller === undefined) this.#result.resolve({ kind: 'failed' })
+    else this.#controller.close()
+  }
+
+  /** Half a body with a promised length fails, however the connection ends. */
+  replyHalf(reply: WholeReply): void {
+    this.startStream(reply.contentType)
+    this.write(reply.body.slice(0, reply.body.length >> 1))
+    this.reset()
+  }
+
+  reset(): void {
+    if (!this.#finish()) return
+    this.#controller?.error(new TypeError('terminated'))
+    this.#result.resolve({ kind: 'failed' })
+  }
+
+  onGone(listener: () => void): void {
+    if (this.#hasEnded) listener()
+    else this.#listeners.add(listener)
+  }
+
+  /** False: it has ended before. */
+  #finish(): boolean {
+    if (this.#hasEnded) return false
+    this.#hasEnded = true
+    this.#signal.removeEventListener('abort', this.#leave)
+    return true
+  }
+
+  readonly #leave = (): void => {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    for (const listener of this.#listeners) listener()
+  }
 }

@@ -2,7 +2,7 @@
  * The simulator's tokenizer: four characters make a token (a surrogate pair is never split). It is no real
  * tokenizer, only one that everybody can compute in the head.
  */
-export const charactersPerToken = 4
+const charactersPerToken = 4
 
 /** Where the token that starts at `start` ends. */
 export function tokenEnd(text: string, start: number): number {
@@ -52,7 +52,7 @@ export function createTimers(): Timers {
   }
 }
 
-export interface TokenRunOptions {
+interface TokenRunOptions {
   readonly text: string
   readonly tokensPerSecond: number
   /** Time to read the prompt. */

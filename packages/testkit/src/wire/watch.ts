@@ -3,7 +3,7 @@ export interface WaitOptions {
   readonly timeoutMs?: number
 }
 
-/** Promises that are kept when something has happened. */
+/** Promises that resolve once something has happened. */
 export function createWatch() {
   const checks = new Set<() => void>()
   return {
@@ -20,7 +20,7 @@ export function createWatch() {
         }
         const timer = setTimeout(() => {
           stop()
-          reject(new Error(`The simulator waited ${timeoutMs} ms in vain for ${what}.`))
+          reject(new Error(`The simulator waited ${timeoutMs} ms for ${what}, and it did not come.`))
         }, timeoutMs)
         const stop = () => {
           clearTimeout(timer)
@@ -32,3 +32,5 @@ export function createWatch() {
     },
   }
 }
+
+export type Watch = ReturnType<typeof createWatch>

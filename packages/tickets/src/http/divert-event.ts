@@ -1,4 +1,4 @@
-import { replyToCaller } from '@ai-ticket/server/cloudevents'
+import { replyToCaller, wantsEventStream } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
@@ -48,7 +48,7 @@ export async function divertEvent(
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
   const accepted = await acceptEvent(context, request, { ...event, expiresAt }, origin)
   markReplayed(reply, accepted.isKnown)
-  if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+  if (wantsEventStream(request.headers.accept)) {
     await streamTicket(context, accepted.ticket, { request, reply })
     return true
   }

@@ -1,4 +1,4 @@
-import { acceptEvents } from '@ai-ticket/server/cloudevents'
+import { acceptEvents, wantsEventStream } from '@ai-ticket/server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
@@ -101,7 +101,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
 
   instance.get<Named>('/tickets/:id', { config: describedAs('getTicket', SEE) }, async (request, reply) => {
     const ticket = await find(request)
-    if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+    if (wantsEventStream(request.headers.accept)) {
       const lastEventId = request.headers['last-event-id'] ?? request.query.starting_after
       return streamTicket(context, ticket, { request, reply, lastEventId })
     }
