@@ -181,7 +181,7 @@ test('the table of the server has every option with its default', () => {
     dispatcher: Object.create(null),
   })
   const written = rows.map((row) => [plain(row['option of `createServer`']), plain(row.default)])
-  const objects = ['dispatcher', 'logger', 'ready', 'clock', 'version']
+  const objects = ['dispatcher', 'logger', 'ready', 'clock', 'version', 'metrics']
   expect(written.filter(([name = '']) => !objects.includes(name))).toEqual(
     Object.entries(plainOptions).map(([name, value]) => [name, shown(value)]),
   )
