@@ -1,4 +1,4 @@
-export { readRetryAfter } from './backends/http/retry-after.ts'
+export { type RetryAfterLimits, readRetryAfter } from './backends/http/retry-after.ts'
 export {
   alpacaTemplate,
   type Transcript,
@@ -47,6 +47,7 @@ export {
   type FailureRule,
 } from './contract/failure.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
+export { LONGEST_RETRY_AFTER_MS } from './contract/longest-retry-after.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {
   type BackendEntry,

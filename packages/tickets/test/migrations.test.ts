@@ -13,6 +13,9 @@ import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 /** What the releases wrote before lists had indexes of their own. */
 const BEFORE_LISTS = 2
 
+/** What the releases wrote that took any Retry-After at its word. */
+const BEFORE_REPAIR = 4
+
 const METADATA = { team: 'sales' }
 
 async function expectAllThere(store: TicketStore): Promise<void> {
@@ -35,6 +38,21 @@ it('brings a file of an earlier release to the newest version', async () => {
   database.close()
   await using store = createSqliteStore({ directory })
   await expectAllThere(store)
+})
+
+it('brings a ticket back that an earlier release dated beyond all years', async () => {
+  const directory = join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data')
+  mkdirSync(directory)
+  using database = new DatabaseSync(join(directory, 'tickets.db'))
+  migrate(database, 'tickets.db', BEFORE_REPAIR)
+  database.exec(
+    `INSERT INTO tickets (id, event_id, kind, status, caller, priority, created_at, not_before, rank, event)
+      VALUES ('tkt_old', 'evt_old', 'ticket', 'queued', '', 0, 1, 9999999999999999, 9999999999999999, '{}')`,
+  )
+  database.close()
+  await using store = createSqliteStore({ directory })
+  const [claimed] = await store.claim({ owner: { worker: 'w1', session: 's1' }, leaseMs: 1_000, limit: 1 })
+  expect(claimed).toMatchObject({ id: 'tkt_old' })
 })
 
 if (POSTGRES_URL === undefined) {

@@ -1,8 +1,11 @@
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, describe, it } from 'vitest'
 import { createPostgresStore } from '../src/postgres.ts'
+import { createPgDatabase } from '../src/stores/postgres/pg-database.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
+import { describeDamagedRows } from './damaged-rows-contract.ts'
 import { pgliteStore } from './open-pglite-store.ts'
+import { pgliteDatabase } from './pglite-database.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
@@ -17,6 +20,15 @@ const onPglite = async (options: OpenStoreOptions) => {
 
 describeTicketStore('pg-boss on PGlite', onPglite)
 describeCallbackStore('PGlite', onPglite)
+describeDamagedRows('PGlite', async () => {
+  pglite ??= PGlite.create()
+  const database = await pglite
+  const schema = newSchema()
+  return {
+    open: (options) => pgliteStore(database, { ...options, schema }),
+    run: async (sql) => void (await pgliteDatabase(database, schema).query(sql)),
+  }
+})
 
 const connectionString = POSTGRES_URL
 if (connectionString === undefined) {
@@ -29,4 +41,15 @@ if (connectionString === undefined) {
     createPostgresStore({ ...options, connectionString, schema: newSchema() })
   describeTicketStore('pg-boss on a PostgreSQL', onPostgres)
   describeCallbackStore('a PostgreSQL', onPostgres)
+  describeDamagedRows('a PostgreSQL', async () => {
+    const schema = newSchema()
+    return {
+      open: (options) => createPostgresStore({ ...options, connectionString, schema }),
+      async run(sql) {
+        const database = createPgDatabase({ connectionString, schema, connections: 1, onError: () => {} })
+        await database.query(sql)
+        await database.close()
+      },
+    }
+  })
 }

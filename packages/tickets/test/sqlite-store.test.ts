@@ -1,8 +1,10 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { createSqliteStore } from '../src/index.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
+import { describeDamagedRows } from './damaged-rows-contract.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
 const onDisk = async (options: OpenStoreOptions) =>
@@ -12,3 +14,14 @@ const inMemory = async (options: OpenStoreOptions) => createSqliteStore({ ...opt
 describeTicketStore('SQLite on a disk', onDisk)
 describeTicketStore('SQLite in memory', inMemory)
 describeCallbackStore('SQLite in memory', inMemory)
+
+describeDamagedRows('SQLite on a disk', async () => {
+  const directory = join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data')
+  return {
+    open: async (options) => createSqliteStore({ ...options, directory }),
+    async run(sql) {
+      using database = new DatabaseSync(join(directory, 'tickets.db'))
+      database.exec(sql)
+    },
+  }
+})

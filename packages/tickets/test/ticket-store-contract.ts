@@ -1,4 +1,4 @@
-import type { AttemptRecord, Clock, FailureOutcome, SuccessOutcome } from '@ai-ticket/core'
+import type { AttemptRecord, Clock, FailureOutcome, Logger, SuccessOutcome } from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { describe, expect, it } from 'vitest'
 import type { HistoryEntry, NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
@@ -7,6 +7,7 @@ import { newTicket } from './new-ticket.ts'
 export interface OpenStoreOptions {
   readonly clock: Clock
   readonly capacity?: number
+  readonly logger?: Logger
 }
 
 /** An event that was answered at once. */

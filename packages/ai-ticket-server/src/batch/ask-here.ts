@@ -1,22 +1,12 @@
-import type { AnnouncedCall, Dispatcher, FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
+import {
+  type AnnouncedCall,
+  type Dispatcher,
+  FAILURES,
+  type FailureOutcome,
+  type Outcome,
+} from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
 import type { CallNotes } from './job.ts'
-
-/** Nobody was there to be asked, or had time. */
-const AWAY: ReadonlySet<FailureCode> = new Set<FailureCode>([
-  'api_connection_error',
-  'api_rate_limited',
-  'capacity_exceeded',
-])
-
-/** It may be the server's trouble or the line's. */
-const TROUBLE: ReadonlySet<FailureCode> = new Set<FailureCode>([
-  'api_timeout',
-  'api_server_error',
-  'api_stream_interrupted',
-  'api_response_format_error',
-  'api_response_structure_error',
-])
 
 /** Asks the dispatcher of this process. What is generated meanwhile is noted, so that the next run can stop it. */
 export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
@@ -33,8 +23,9 @@ export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
     if (error === 'api_authentication_error') {
       return { type: 'hopeless', details: outcome.details, exitCode: EXIT.noPermission }
     }
-    const isAway = AWAY.has(error)
-    return isAway || TROUBLE.has(error) ? { type: 'again', outcome, isAway } : { type: 'final', outcome }
+    const { passes } = FAILURES[error]
+    if (passes === 'when_free') return { type: 'again', outcome, isAway: true }
+    return passes === 'perhaps' ? { type: 'again', outcome, isAway: false } : { type: 'final', outcome }
   }
 }
 

@@ -41,6 +41,11 @@ test.each([
     { type: 'again', isAway: true, outcome: { error: 'capacity_exceeded', retry_after_ms: 7_000 } },
   ],
   [
+    'it has no room for centuries',
+    [json(503, { error: 'capacity_exceeded', details: 'Full.' }, { 'retry-after': '9999999999999' })],
+    { type: 'again', isAway: true, outcome: { error: 'capacity_exceeded', retry_after_ms: 3_600_000 } },
+  ],
+  [
     'the event is wrong',
     [json(400, { error: 'invalid_input_format', details: 'No.' })],
     { type: 'final', outcome: { error: 'invalid_input_format', details: 'No.', id: 'mine', attempts: [] } },

@@ -1,5 +1,5 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
-import { FAILURE_CODES } from '@ai-ticket/core'
+import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, systemClock } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './ask-here.ts'
 
@@ -37,9 +37,11 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
         headers,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       })
-      const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+      const retryAfterMs = readRetryAfter(response.headers.get('retry-after'), '', {
+        wallTimeMs: systemClock.wallTime(),
+        longestMs: LONGEST_RETRY_AFTER_MS.backend,
+      })
       const body = (await response.json()) as Reply['body']
-      const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined
       return { status: response.status, retryAfterMs, body }
     } catch {
       return { status: 0, retryAfterMs: undefined, body: {} }
@@ -66,16 +68,19 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
 function refused(reply: Reply, { url, event }: { url: string; event: unknown }): Answer {
   const { status, body } = reply
   if (status === 0) return again(reply, `No AI Ticket server answers at ${url}.`)
-  if (status === 401 || status === 403) {
+  const error = FAILURE_CODES.find((code) => code === body.error)
+  if (error === 'unauthorised' || error === 'forbidden') {
     const details = `The server at ${url} refused the key. Put one that it knows into AI_TICKET_API_KEYS.`
     return { type: 'hopeless', details, exitCode: EXIT.noPermission }
   }
-  const error = FAILURE_CODES.find((code) => code === body.error)
-  if (error === undefined || status === 404 || status === 405) {
+  if (error === undefined || error === 'not_found' || error === 'method_not_allowed') {
     const details = `What answers at ${url} has no tickets (HTTP ${status}). Name an AI Ticket server.`
     return { type: 'hopeless', details, exitCode: EXIT.unavailable }
   }
-  if (status === 429 || status >= 500) return again(reply, String(body.details), error)
+  // A bug of the server says nothing about the line, and the next release may answer it.
+  if (FAILURES[error].passes !== 'never' || error === 'internal_error') {
+    return again(reply, String(body.details), error)
+  }
   return { type: 'final', outcome: { ...failure(error, String(body.details)), id: idOf(event) } }
 }
 

@@ -21,8 +21,14 @@ test('knows what both files say, and goes on after a torn last line', async () =
   const options = await folder()
   await writeFile(options.output, ANSWER + OPENAI + ANSWER.slice(0, 20))
   const failed = plain(2, { error: 'api_timeout' }) + plain(3, { error: 'invalid_request' })
+  const refused = (status: number, type: string) =>
+    OPENAI.replace(
+      '200',
+      `${status},"body":{"error":{"message":"m","type":"${type}","param":null,"code":"c"}}`,
+    )
   const openAi =
-    OPENAI.replace('200', '504').replace('0a', '0b') + OPENAI.replace('200', '400').replace('0a', '0c')
+    refused(504, 'server_error').replace('0a', '0b') +
+    refused(400, 'invalid_request_error').replace('0a', '0c')
   await writeFile(options.errors, `${failed + openAi}{"id":"ba`)
   {
     await using job = await openJob(options)

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { FailureCode, Outcome } from '@ai-ticket/core'
-import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
+import { FAILURES, type FailureCode, type Outcome } from '@ai-ticket/core'
+import { EXIT } from '../program/exit-codes.ts'
 import { BatchProblem, reasonOf } from './batch-problem.ts'
 import { type FinishedLine, type FinishedLines, type LineEnd, MAX_LINES } from './finished-lines.ts'
 import type { Task } from './parse-line.ts'
@@ -221,20 +221,23 @@ export function isBeginOfResult(bytes: Buffer): boolean {
 
 interface ErrorLine {
   readonly error?: unknown
-  readonly response?: { readonly status_code?: unknown } | null
+  readonly response?: { readonly body?: { readonly error?: { readonly type?: unknown } } } | null
 }
 
 function readEnd(text: string): LineEnd | undefined {
   try {
     const { error, response } = JSON.parse(text) as ErrorLine
-    if (response) return REFUSED.includes(Number(response.status_code)) ? 'refused' : 'failed'
-    return typeof error === 'string' ? endOf(error as FailureCode) : 'refused'
+    if (response) return response.body?.error?.type === 'invalid_request_error' ? 'refused' : 'failed'
+    return typeof error === 'string' ? endOf(error) : 'refused'
   } catch {
     return undefined
   }
 }
 
-/** What OpenAI's dialect answers to a wrong request. */
-const REFUSED: readonly number[] = [400, 404, 413, 415, 422]
+/** A failure that was met before a backend was asked, and that only a change of the line can mend. */
+function endOf(code: string): LineEnd {
+  const rule = isFailureCode(code) ? FAILURES[code] : undefined
+  return (rule?.stage === 'edge' || rule?.stage === 'event') && rule.passes === 'never' ? 'refused' : 'failed'
+}
 
-const endOf = (code: FailureCode): LineEnd => (EXIT_OF_FAILURE[code] === EXIT.badInput ? 'refused' : 'failed')
+const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(FAILURES, code)

@@ -83,7 +83,7 @@ function retention({ keepDays, keepFailedDays, keepTickets }: Config) {
 }
 
 async function openStore({ databaseUrl, dataDir }: Config, logger: Logger): Promise<TicketStore> {
-  if (databaseUrl === '') return createSqliteStore({ directory: dataDir })
+  if (databaseUrl === '') return createSqliteStore({ directory: dataDir, logger })
   // Loaded where it is used: the embedded store starts quicker without it.
   const { createPostgresStore } = await import('@ai-ticket/tickets/postgres')
   return await createPostgresStore({ connectionString: databaseUrl, logger })

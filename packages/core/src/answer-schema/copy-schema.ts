@@ -1,5 +1,5 @@
 import { failure, type Result, success } from '../contract/failure.ts'
-import { kindOf } from '../contract/json-value.ts'
+import { isPlainObject, kindOf } from '../contract/json-value.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { SCHEMA_LIMITS } from './answer-schema.ts'
 
@@ -91,7 +91,7 @@ function copyValue(keyword: string, value: unknown, place: Place): unknown {
       copySchemaOrBoolean(item, { ...place, path: `${place.path}[${index}]` }),
     )
   }
-  if (!MAPS.has(keyword) || !isObject(value)) return value
+  if (!MAPS.has(keyword) || !isPlainObject(value)) return value
   const named = Object.entries(value).map(([name, item]) => {
     const within = { ...place, path: `${place.path}.${name}` }
     if (keyword === 'patternProperties') checkPattern(name, within)
@@ -102,7 +102,7 @@ function copyValue(keyword: string, value: unknown, place: Place): unknown {
 
 function copySchemaOrBoolean(value: unknown, place: Place): unknown {
   if (typeof value === 'boolean') return value
-  if (!isObject(value)) throw new Refusal(place.path, `must be a schema; it is ${kindOf(value)}`)
+  if (!isPlainObject(value)) throw new Refusal(place.path, `must be a schema; it is ${kindOf(value)}`)
   return copy(value, place)
 }
 
@@ -117,6 +117,3 @@ function checkPattern(value: unknown, { path }: Place): unknown {
   }
   return value
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

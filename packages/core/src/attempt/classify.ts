@@ -1,5 +1,6 @@
 import { BackendError, type BackendErrorKind } from '../contract/backend.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
+import { boundRetryAfter, LONGEST_RETRY_AFTER_MS } from '../contract/longest-retry-after.ts'
 import type { CallFailure } from '../event/run.ts'
 
 const CODE_OF_KIND = {
@@ -15,6 +16,7 @@ const CODE_OF_KIND = {
   no_model: 'api_response_structure_error',
   interrupted: 'api_stream_interrupted',
   invalid_request: 'api_client_error',
+  unsendable: 'invalid_request',
   aborted: 'cancelled',
 } as const satisfies Record<BackendErrorKind, FailureCode>
 
@@ -27,12 +29,14 @@ export function classify(error: unknown): CallFailure {
       details: `The backend adapter threw ${name}, which is not a BackendError; this is a bug of the adapter.`,
     })
   }
+  // An adapter of somebody else's may say anything.
+  const retryAfterMs = boundRetryAfter(error.retryAfterMs, LONGEST_RETRY_AFTER_MS.backend)
   return {
     code: codeOf(error),
     details: error.message,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     endpointMissing: error.kind === 'endpoint_missing',
-    modelUnknown: error.reason === 'model_unknown',
+    modelUnknown: error.reason === 'model_unknown' || error.reason === 'model_gone',
     status: error.status,
     stopped: error.stopped,
     partial: error.partial,
@@ -61,7 +65,11 @@ function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {
   if (reason === 'context_length') return 'context_length_exceeded'
   if (status === 401 || status === 403) return 'api_authentication_error'
   if (reason === 'busy' || status === 429) return 'api_rate_limited'
-  // KoboldCPP answers 500 where a request is wrong, and that never gets better.
-  if (reason === 'bad_input' || reason === 'model_unknown') return 'api_client_error'
+  // KoboldCPP answers 500 where a request is wrong, llama.cpp where its template refuses it; that never gets better.
+  if (reason !== undefined && REFUSALS.has(reason)) return 'api_client_error'
   return status >= 500 ? 'api_server_error' : 'api_client_error'
 }
+
+const REFUSALS: ReadonlySet<BackendError['reason']> = new Set([
+  ...(['bad_input', 'model_unknown', 'model_gone', 'template', 'option'] as const),
+])

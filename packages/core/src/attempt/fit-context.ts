@@ -1,5 +1,6 @@
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
+import { turnText } from '../contract/prompt.ts'
 
 /** What is sent, so that prompt and answer fit. */
 export interface Fit {
@@ -147,9 +148,4 @@ export function leastTokens(turns: readonly Turn[]): number | undefined {
   let words = 0
   for (const turn of turns) words += turnText(turn).match(/\S+/g)?.length ?? 0
   return words < FEWEST_WORDS ? undefined : Math.floor(words / 2)
-}
-
-function turnText({ content }: Turn): string {
-  if (typeof content === 'string') return content
-  return (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('\n')
 }

@@ -145,6 +145,8 @@ export type BackendErrorKind =
   | 'interrupted'
   /** The request cannot be sent to this backend: nothing was sent. */
   | 'invalid_request'
+  /** The request cannot be written at all, to any backend: nothing was sent. */
+  | 'unsendable'
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
@@ -153,8 +155,22 @@ export interface BackendErrorOptions {
   status?: number
   retryAfterMs?: number
   /** What the server itself said of the reason. */
-  reason?: 'bad_input' | 'busy' | 'model_unknown' | 'context_length' | 'authentication'
-  /** How the server is known to have stopped; default `not_sent` for `connect` and `invalid_request`, else `ended`. */
+  reason?:
+    | 'bad_input'
+    | 'busy'
+    | 'model_unknown'
+    | 'context_length'
+    | 'authentication'
+    /** The chat template refuses the roles of the conversation. */
+    | 'template'
+    /** The model was unloaded, or crashed. */
+    | 'model_gone'
+    /** It does not take one of our options. */
+    | 'option'
+  /**
+   * How the server is known to have stopped. Default `not_sent` for `connect`, `invalid_request` and `unsendable`, else
+   * `ended`.
+   */
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
   /** Text that had come before. */
   partial?: string
@@ -178,7 +194,7 @@ export class BackendError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.reason = options.reason
     this.partial = options.partial
-    const unsent = kind === 'connect' || kind === 'invalid_request'
+    const unsent = kind === 'connect' || kind === 'invalid_request' || kind === 'unsendable'
     this.stopped = options.stopped ?? (unsent ? 'not_sent' : 'ended')
   }
 }

@@ -41,6 +41,27 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
+/**
+ * Hands the work a signal that fires after `timeoutMs`, or with `signal`. The work has to obey it: this does not stop
+ * waiting by itself. `isLate` tells afterwards whether it was the time that was up.
+ */
+export async function withTimeout<Value>(
+  clock: Clock,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  work: (signal: AbortSignal, isLate: () => boolean) => Promise<Value>,
+): Promise<Value> {
+  const late = new AbortController()
+  const timer = clock.setTimer(() => late.abort(), timeoutMs)
+  try {
+    return await work(
+      signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+      () => late.signal.aborted,
+    )
+  } finally {
+    timer.cancel()
+  }
+}
+
 export const ABORTED = Symbol('aborted')
 
 /**

@@ -7,20 +7,36 @@ export type RepeatRule = 'never' | 'paced' | 'when_alone' | 'repair'
 /** What follows when the same endpoint is not asked again. */
 export type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
 
+/**
+ * Whether the same event may do better later. `never`: something has to change first. `when_free`: nobody was there, or
+ * nobody had time. `perhaps`: it may be the trouble of the backend or of the event. `when_open`: this server takes
+ * nothing now. `ended`: the caller left, or the time of the event was up.
+ */
+export type PassesRule = 'never' | 'when_free' | 'perhaps' | 'when_open' | 'ended'
+
 export interface FailureRule {
   readonly stage: FailureStage
   readonly repeat: RepeatRule
   readonly next: NextRule
+  readonly passes: PassesRule
   readonly summary: string
 }
 
-const edge = (summary: string): FailureRule => ({ stage: 'edge', repeat: 'never', next: 'stop', summary })
-const event = (summary: string): FailureRule => ({ stage: 'event', repeat: 'never', next: 'stop', summary })
-const desk = (summary: string): FailureRule => ({ stage: 'desk', repeat: 'never', next: 'stop', summary })
-const attempt = (repeat: RepeatRule, next: NextRule, summary: string): FailureRule => ({
+const outside =
+  (stage: FailureStage) =>
+  (summary: string, passes: PassesRule = 'never'): FailureRule => ({
+    stage,
+    repeat: 'never',
+    next: 'stop',
+    passes,
+    summary,
+  })
+const edge = outside('edge')
+const event = outside('event')
+const desk = outside('desk')
+const attempt = (rules: Omit<FailureRule, 'stage' | 'summary'>, summary: string): FailureRule => ({
   stage: 'attempt',
-  repeat,
-  next,
+  ...rules,
   summary,
 })
 
@@ -29,49 +45,75 @@ const attempt = (repeat: RepeatRule, next: NextRule, summary: string): FailureRu
  * HTTP statuses are the server's business (`@ai-ticket/server`), the rules here are the attempt loop's.
  */
 export const FAILURES = {
-  invalid_request: edge('The request body is not valid JSON.'),
+  invalid_request: edge('The request body is not valid JSON, or holds something that no request can carry.'),
   invalid_input_format: event('A field of the event has the wrong type or range; the details name its path.'),
   missing_content_field: event('The event has no `content`.'),
   unauthorised: edge('The request carries no valid API key.'),
   forbidden: edge('The API key may not do this.'),
   not_found: event('Nothing has this address or name; for a backend or model the known names are given.'),
   method_not_allowed: edge('The address exists, but not for this method.'),
-  request_timeout: edge('The request did not arrive in time.'),
+  request_timeout: edge('The request did not arrive in time.', 'when_free'),
   conflict: edge('The request contradicts the state of what it addresses.'),
   gone: edge('What the address named has been removed.'),
   payload_too_large: edge('The request body is larger than the limit.'),
   unsupported_media_type: edge('The request body is neither JSON nor a CloudEvent.'),
-  rate_limited: edge('The caller sends more than its quota; Retry-After says when to come back.'),
+  rate_limited: edge(
+    'The caller sends more than its quota; Retry-After says when to come back.',
+    'when_free',
+  ),
   header_too_large: edge('The request headers are larger than the limit.'),
   prompt_extraction_failed: event('The event holds no user text.'),
   context_length_exceeded: event('The prompt and the answer do not fit into the context of the model.'),
   idempotency_key_reused: edge('The Idempotency-Key was used before with another body.'),
   callback_not_allowed: edge('The callback address is not on the list of the operator.'),
-  api_client_error: attempt('never', 'stop', 'The backend refused the request.'),
-  api_authentication_error: attempt('never', 'next_backend', 'The backend refused the key.'),
-  api_rate_limited: attempt('paced', 'wait_in_line', 'The backend is busy or limits the rate of calls.'),
-  api_server_error: attempt('paced', 'next_endpoint', 'The backend failed.'),
-  api_connection_error: attempt('when_alone', 'next_backend', 'The backend could not be reached.'),
-  api_timeout: attempt('never', 'next_backend', 'The backend fell silent.'),
-  api_response_format_error: attempt('never', 'next_endpoint', 'The reply of the backend is not JSON.'),
+  api_client_error: attempt(
+    { repeat: 'never', next: 'stop', passes: 'never' },
+    'The backend refused the request.',
+  ),
+  api_authentication_error: attempt(
+    { repeat: 'never', next: 'next_backend', passes: 'never' },
+    'The backend refused the key.',
+  ),
+  api_rate_limited: attempt(
+    { repeat: 'paced', next: 'wait_in_line', passes: 'when_free' },
+    'The backend is busy or limits the rate of calls.',
+  ),
+  api_server_error: attempt(
+    { repeat: 'paced', next: 'next_endpoint', passes: 'perhaps' },
+    'The backend failed.',
+  ),
+  api_connection_error: attempt(
+    { repeat: 'when_alone', next: 'next_backend', passes: 'when_free' },
+    'The backend could not be reached.',
+  ),
+  api_timeout: attempt(
+    { repeat: 'never', next: 'next_backend', passes: 'perhaps' },
+    'The backend fell silent.',
+  ),
+  api_response_format_error: attempt(
+    { repeat: 'never', next: 'next_endpoint', passes: 'perhaps' },
+    'The reply of the backend is not JSON.',
+  ),
   api_response_structure_error: attempt(
-    'never',
-    'next_endpoint',
+    { repeat: 'never', next: 'next_endpoint', passes: 'perhaps' },
     'The reply of the backend has the wrong shape.',
   ),
   api_stream_interrupted: attempt(
-    'paced',
-    'next_backend',
+    { repeat: 'paced', next: 'next_backend', passes: 'perhaps' },
     'The stream of the backend ended before the answer did.',
   ),
-  output_schema_mismatch: attempt('repair', 'stop', 'The answer does not match the schema.'),
+  output_schema_mismatch: attempt(
+    { repeat: 'repair', next: 'stop', passes: 'never' },
+    'The answer does not match the schema.',
+  ),
   capacity_exceeded: desk(
     'The line is full, or the deadline cannot be met; Retry-After says when to come back.',
+    'when_free',
   ),
-  shutting_down: desk('The desk is closing.'),
-  store_unavailable: desk('The ticket store cannot be written.'),
-  deadline_exceeded: desk('The time of the event is up.'),
-  cancelled: desk('The caller cancelled the event or went away.'),
+  shutting_down: desk('The desk is closing.', 'when_open'),
+  store_unavailable: desk('The ticket store cannot be written.', 'when_open'),
+  deadline_exceeded: desk('The time of the event is up.', 'ended'),
+  cancelled: desk('The caller cancelled the event or went away.', 'ended'),
   configuration_error: desk('The desk is configured wrongly.'),
   internal_error: desk('The desk failed; this is a bug.'),
 } as const satisfies Record<string, FailureRule>

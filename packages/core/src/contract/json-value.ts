@@ -88,7 +88,8 @@ export function isWithinDepth(value: unknown, maximum: number): boolean {
   return true
 }
 
+export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** An object that is no list; valibot's own object and record take lists too. */
-export const plainObject = v.custom<Record<string, unknown>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-)
+export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)

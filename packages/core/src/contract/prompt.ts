@@ -1,5 +1,4 @@
 export const CONTEXT_POLICIES = ['refuse', 'drop_oldest', 'off'] as const satisfies readonly ContextPolicy[]
-
 /** A part of a turn that is not text: an image, as a URL or a data URL. */
 export interface ImagePart {
   type: 'image_url'
@@ -57,3 +56,9 @@ export interface Prompt {
  * system turn nor the last user turn, or `off`: send it as it is, and let the server cut it.
  */
 export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
+
+/** The text parts of a turn, joined by line feeds. Images and tool calls have no text. */
+export function turnText({ content }: Turn): string {
+  if (typeof content === 'string') return content
+  return (content ?? []).flatMap((part) => (part.type === 'text' && part.text ? [part.text] : [])).join('\n')
+}

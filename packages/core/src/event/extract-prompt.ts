@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
 import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
+import { turnText } from '../contract/prompt.ts'
 import { ParametersSchema, toParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
@@ -111,11 +112,6 @@ function userText(turns: Turn[]): string {
     .filter((turn) => turn.role === 'user')
     .map((turn) => turnText(turn))
     .join('\n')
-}
-
-function turnText({ content }: Turn): string {
-  if (typeof content === 'string') return content
-  return (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
 }
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })

@@ -1,6 +1,7 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { EventOptions } from '../contract/dispatcher.ts'
 import { type Result, success } from '../contract/failure.ts'
+import { isPlainObject } from '../contract/json-value.ts'
 import type { Parameters, Prompt } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { parseEvent, type TicketEvent } from './event.ts'
@@ -41,8 +42,8 @@ export function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | un
 function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
   if (response_format?.type !== 'json_schema') return undefined
   const { json_schema } = response_format
-  if (!isObject(json_schema)) return undefined
-  return isObject(json_schema.schema) ? json_schema.schema : undefined
+  if (!isPlainObject(json_schema)) return undefined
+  return isPlainObject(json_schema.schema) ? json_schema.schema : undefined
 }
 
 /** The prompt of an event whose schema the desk looks after: the backend is told of it in the desk's way alone. */
@@ -50,9 +51,6 @@ export function withoutFormat(prompt: Prompt): Prompt {
   const { response_format, ...parameters } = prompt.parameters
   return response_format ? { ...prompt, parameters } : prompt
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export interface Asked {
   readonly event: TicketEvent

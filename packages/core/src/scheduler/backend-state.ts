@@ -112,6 +112,7 @@ export function onCallFailed(status: BackendStatus, now: number, kind: BackendEr
     case 'stalled':
       return { ...status, contact: { kind: 'silent' } }
     case 'invalid_request':
+    case 'unsendable':
     case 'aborted':
       return status
     default:

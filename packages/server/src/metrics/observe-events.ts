@@ -1,4 +1,4 @@
-import type { AttemptRecord, Observer, Outcome } from '@ai-ticket/core'
+import { type AttemptRecord, FAILURES, type Observer, type Outcome } from '@ai-ticket/core'
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 
 /** A generation on a small machine takes minutes: the usual buckets end at 10 s and would show nothing. */
@@ -117,8 +117,9 @@ export function wastedMs({ result, stopped, status, duration_ms }: Readonly<Atte
   return generated && (status === undefined || status < 300) ? duration_ms : 0
 }
 
-/** Ends that come from outside: the caller left, his time was up, the desk closes. */
-const FROM_OUTSIDE: ReadonlySet<string> = new Set(['cancelled', 'deadline_exceeded', 'shutting_down'])
-
-export const wasteReason = ({ result }: Readonly<AttemptRecord>): 'abandoned' | 'failed' =>
-  FROM_OUTSIDE.has(result) ? 'abandoned' : 'failed'
+/** `abandoned`: the caller left, its time was up, or the server closed. `failed`: what came was no answer. */
+export function wasteReason({ result }: Readonly<AttemptRecord>): 'abandoned' | 'failed' {
+  if (result === 'completed' || result === 'endpoint_missing') return 'failed'
+  const { passes } = FAILURES[result]
+  return passes === 'ended' || passes === 'when_open' ? 'abandoned' : 'failed'
+}

@@ -1,4 +1,4 @@
-import type { Failure, FailureCode, FailureOutcome } from '@ai-ticket/core'
+import { FAILURES, type Failure, type FailureCode, type FailureOutcome } from '@ai-ticket/core'
 import { type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
@@ -15,15 +15,6 @@ const STATUS: Partial<Readonly<Record<FailureCode, number>>> = {
 }
 
 const OPENAI_CODE: Partial<Readonly<Record<FailureCode, string>>> = { unauthorised: 'invalid_api_key' }
-
-/** Coming back helps, and the reply says when. */
-const COME_BACK: ReadonlySet<FailureCode> = new Set<FailureCode>([
-  'rate_limited',
-  'request_timeout',
-  'capacity_exceeded',
-  'shutting_down',
-  'store_unavailable',
-])
 
 /** The failure of an event, told to a caller who sent messages and not an event. */
 export function outcomeFailure({ error, details, retry_after_ms, attempts }: FailureOutcome): OpenAiFailure {
@@ -84,6 +75,7 @@ function paramOf({ code, details }: Failure): string | undefined {
  * theirs would only multiply the load. Undefined: their rule is right.
  */
 function shouldRetryAfter(code: FailureCode, status: number): boolean | undefined {
-  if (COME_BACK.has(code)) return true
+  const { stage, passes } = FAILURES[code]
+  if (stage !== 'attempt' && (passes === 'when_free' || passes === 'when_open')) return true
   return status >= 500 ? false : undefined
 }

@@ -1,4 +1,4 @@
-import { type Clock, readRetryAfter } from '@ai-ticket/core'
+import { type Clock, LONGEST_RETRY_AFTER_MS, readRetryAfter } from '@ai-ticket/core'
 import type { ClaimedDelivery } from '../ticket/callback-store.ts'
 import { type DeliveryAttempt, type DeliveryError, webhookIdOf } from '../ticket/delivery.ts'
 import { type CallbackContent, callbackBody } from './callback-body.ts'
@@ -60,7 +60,10 @@ export async function attemptDelivery(
   const signal = AbortSignal.any([parts.signal, limit.signal])
   try {
     const reply = await parts.poster.post({ url: checked.url, headers, body, signal })
-    const retryAfterMs = readRetryAfter(reply.retryAfter, '', clock.wallTime())
+    const retryAfterMs = readRetryAfter(reply.retryAfter, '', {
+      wallTimeMs: clock.wallTime(),
+      longestMs: LONGEST_RETRY_AFTER_MS.callback,
+    })
     return { attempt: end(endingOf(reply)), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   } catch (error) {
     const late = fault('timeout', `The receiver did not answer within ${parts.timeoutMs / 1_000} s.`)

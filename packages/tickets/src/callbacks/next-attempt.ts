@@ -1,3 +1,4 @@
+import { LONGEST_RETRY_AFTER_MS } from '@ai-ticket/core'
 import type { Delivery, DeliveryAttempt, Verdict } from '../ticket/delivery.ts'
 
 const SECOND = 1_000
@@ -18,8 +19,6 @@ export const CALLBACK_SCHEDULE_MS: readonly number[] = [
   24 * HOUR,
 ]
 
-/** A receiver that asks for a longer pause is asked again after this. */
-const LONGEST_PAUSE_MS = 24 * HOUR
 /** Up to so much longer by chance, so that what failed together does not come back together. */
 const JITTER = 0.2
 
@@ -32,7 +31,7 @@ export function nextAttempt(
   if (attempt.error === undefined) return { status: 'delivered' }
   const pauseMs = given.scheduleMs[delivery.tries + 1]
   if (attempt.error === 'gone' || pauseMs === undefined) return { status: 'dead' }
-  const asked = Math.min(given.retryAfterMs ?? 0, LONGEST_PAUSE_MS)
+  const asked = Math.min(given.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS.callback)
   return {
     status: 'pending',
     retryInMs: Math.round(Math.max(pauseMs, asked) * (1 + JITTER * given.random)),

@@ -1,4 +1,4 @@
-import type { FailureCode, Outcome } from '@ai-ticket/core'
+import { FAILURES, type Outcome } from '@ai-ticket/core'
 import type { Release, Ticket } from '../ticket/ticket.ts'
 
 /** What becomes of a ticket after a run. */
@@ -14,21 +14,6 @@ export interface RunCircumstances {
   readonly isCancelled: boolean
 }
 
-/** Ours, not the event's fault: they cost it no retry. */
-const INTERRUPTIONS: ReadonlySet<FailureCode> = new Set(['shutting_down', 'cancelled', 'store_unavailable'])
-
-/** What may be different in an hour. A refusal, a wrong key or an answer that does not fit its schema is not. */
-const TRANSIENT: ReadonlySet<FailureCode> = new Set([
-  'api_connection_error',
-  'api_timeout',
-  'api_rate_limited',
-  'api_server_error',
-  'api_stream_interrupted',
-  'api_response_format_error',
-  'api_response_structure_error',
-  'capacity_exceeded',
-])
-
 /** A store or a line that refused gets a moment. */
 const PAUSE_MS = 1_000
 
@@ -42,11 +27,13 @@ export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances)
     lastFailure: { error, details },
     ...(partial === undefined ? {} : { partial }),
   }
-  if (INTERRUPTIONS.has(error)) {
+  const { passes } = FAILURES[error]
+  // Nobody cancelled the ticket, so it was the desk that ended its run: it costs no retry.
+  if (passes === 'when_open' || error === 'cancelled') {
     const notBefore = error === 'store_unavailable' ? { notBefore: at.now + PAUSE_MS } : {}
     return { type: 'release', release: { ...story, ...notBefore, reason: 'interrupted' } }
   }
-  if (!TRANSIENT.has(error)) return { type: 'settle', outcome }
+  if (passes !== 'when_free' && passes !== 'perhaps') return { type: 'settle', outcome }
   const delayMs = retryDelayMs(at.retryDelaysMs, {
     retries: ticket.retries,
     random: at.random,

@@ -75,8 +75,9 @@ async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvent
   // Claimed before anybody looked for those whose time is up.
   if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
     return expiredOutcome(ticket)
+  if (ticket.event === null) return lostEvent(ticket)
   const saver = savePartial(hand, options)
-  if (ticket.event) markTicketEvent(ticket.event)
+  markTicketEvent(ticket.event)
   try {
     const headers = traceOf(ticket.event)
     const stream = options.dispatcher.streamEvent(ticket.event, {
@@ -102,6 +103,15 @@ async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvent
     saver.cancel()
   }
 }
+
+/** A damaged row: there is nothing to send. */
+const lostEvent = ({ eventId }: Ticket): Outcome => ({
+  error: 'internal_error',
+  details: 'The event of this ticket cannot be read in the ticket store. Send it again as a new event.',
+  id: eventId,
+  duration_ms: 0,
+  attempts: [],
+})
 
 /** Only a desk that is closing throws; a bug must not lose the ticket either. */
 function unanswered({ ticket, text }: Hand, { logger }: ResolvedDeskOptions, error: unknown): Outcome {

@@ -1,3 +1,4 @@
+import { readObjects, readTime } from './stored-value.ts'
 import { isFinished, type Ticket } from './ticket.ts'
 
 /** `pending`: it is sent, or will be. `dead`: given up; it can be sent again by hand. */
@@ -27,6 +28,20 @@ export interface DeliveryAttempt {
   /** In plain words; never what the receiver said. */
   readonly details?: string
 }
+
+/** From a row of any store. Reads any row, as `createTicketColumns` does; only texts are stored differently. */
+export const deliveryOf = (row: Readonly<Record<string, unknown>>, url: string): Delivery => ({
+  ticketId: String(row.ticket_id),
+  url,
+  status: row.status === 'pending' || row.status === 'delivered' ? row.status : 'dead',
+  dueAt: readTime(row.due_at) ?? 0,
+  token: Number(row.token),
+  tries: Number(row.tries),
+  attempts: readObjects(row.attempts).map((attempt) => ({
+    ...(attempt as unknown as DeliveryAttempt),
+    at: readTime(attempt.at) ?? 0,
+  })),
+})
 
 /** The news that a ticket has ended, on its way to the `callback_url`. A value: transitions give back a new one. */
 export interface Delivery {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Outcome } from '@ai-ticket/core'
+import { storableTime } from './stored-value.ts'
 import type { Ticket, TicketState } from './ticket.ts'
 
 /** All times are milliseconds since 1970. */
@@ -46,10 +47,10 @@ export function openTicket(given: NewTicket, id: string, now: number): Ticket {
     ...blankTicket(given, id, now),
     kind: 'ticket',
     priority: given.priority ?? 0,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt: storableTime(expiresAt) }),
     ...(replayOf === undefined ? {} : { replayOf }),
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
-    state: { status: 'queued', notBefore },
+    state: { status: 'queued', notBefore: storableTime(notBefore) },
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
+import { storableTime } from './stored-value.ts'
 
 /** The words of OpenAI's background responses. */
 export type TicketStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
@@ -165,7 +166,7 @@ export function releaseTicket(ticket: Ticket, token: number, release: Release, n
   if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
   const { call, cancelRequestedAt } = ticket.state
   // Created long ago means: due at once, and in its old place.
-  const { reason, notBefore = ticket.createdAt } = release
+  const { reason, notBefore = Math.min(ticket.createdAt, now) } = release
   const partial = release.partial ?? ticket.partial
   const lost = reason === 'crashed' && call !== undefined ? [lostAttempt(call, now)] : []
   const released: Ticket = {
@@ -175,7 +176,7 @@ export function releaseTicket(ticket: Ticket, token: number, release: Release, n
     attempts: [...ticket.attempts, ...(release.attempts ?? []), ...lost],
     ...(partial === undefined ? {} : { partial }),
     ...(release.lastFailure === undefined ? {} : { lastFailure: release.lastFailure }),
-    state: { status: 'queued', notBefore },
+    state: { status: 'queued', notBefore: storableTime(notBefore) },
   }
   return cancelRequestedAt === undefined ? released : finish(released, cancelled(released), now)
 }

@@ -74,7 +74,7 @@ async function openClient(given: ClientOptions): Promise<HttpClient> {
   return {
     send({ method, path, headers, ...rest }) {
       const own = rest.body === undefined ? common : withBody
-      const delivery: Delivery = { ...rest, headers: headers ? { ...headers, ...own } : own }
+      const delivery: Delivery = { ...rest, headers: headers ? { ...sendable(headers), ...own } : own }
       const options: Options & { delivery: Delivery } = { method, delivery }
       return client(baseUrl + path, options)
     },
@@ -99,3 +99,24 @@ const overFetch =
       ...(body !== undefined && { body }),
     })
   }
+
+/** A token of RFC 9110, and text that a header can carry: printable Latin-1 with tabs, as Node checks it. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** What belongs to the connection or to the body that we write. */
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  ...['connection', 'content-encoding', 'content-length', 'expect', 'host', 'keep-alive', 'proxy-connection'],
+  ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
+])
+
+/** The headers of a caller that a request can carry; the others are dropped, for they are not worth the event. */
+function sendable(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    const lowerName = name.toLowerCase()
+    const isKept = HEADER_NAME.test(name) && typeof value === 'string' && HEADER_VALUE.test(value)
+    if (isKept && !OWN_HEADERS.has(lowerName)) kept[lowerName] = value
+  }
+  return kept
+}

@@ -43,6 +43,14 @@ test('Retry-After is read beside the reason', () => {
   expect(fromStatus(429, '', { 'retry-after': '7' })).toMatchObject({ reason: 'busy', retryAfterMs: 7000 })
 })
 
+test.each([{ 'retry-after': '9999999999999' }, { 'retry-after-ms': '9999999999999' }, {}])(
+  'a pause of centuries is an hour: %j',
+  (headers) => {
+    const text = 'You are sending requests too quickly. Please try again in 9999999999999 seconds.'
+    expect(fromStatus(503, text, headers)).toMatchObject({ reason: 'busy', retryAfterMs: 3_600_000 })
+  },
+)
+
 const coded = (code: string, message = 'low level') => Object.assign(new Error(message), { code })
 const wrapped = (inner: Error) => new TypeError('fetch failed', { cause: inner })
 

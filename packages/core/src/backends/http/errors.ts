@@ -1,10 +1,30 @@
-import { BackendError, type BackendErrorOptions } from '../../contract/backend.ts'
+import { BackendError } from '../../contract/backend.ts'
+import { LONGEST_RETRY_AFTER_MS } from '../../contract/longest-retry-after.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
+import { MESSAGE_LENGTH, type Reason, reasonInWords } from './server-words.ts'
 
 /** Who was asked, for messages: a backend and the endpoint. */
 export interface ErrorPlace {
   readonly backend: string
   readonly endpoint: string
+}
+
+/**
+ * Codes that tell of the network or of the server: errno names, DNS, TLS and certificates, and undici's own names for
+ * them. All other codes of Node and undici blame the request that we made, such as a header that cannot be written.
+ */
+const NETWORK_CODE =
+  /^(?:E[A-Z]+\d*|EAI_[A-Z]+|ERR_(?:SSL|TLS)_\w+|(?:CERT|CRL|UNABLE|SELF_SIGNED|DEPTH_ZERO|HOSTNAME|INVALID_CA|PATH_LENGTH|ERROR_IN)_\w+|UND_ERR_(?:CONNECT_TIMEOUT|HEADERS_TIMEOUT|BODY_TIMEOUT|SOCKET|INFO|CLOSED|DESTROYED|ABORTED|RES_EXCEEDED_MAX_SIZE|RESPONSE|HEADERS_OVERFLOW)|HPE_\w+)$/
+
+/** Codes that blame the request even where some of it was written. */
+const REQUEST_CODE =
+  /^(?:UND_ERR_(?:INVALID_ARG|NOT_SUPPORTED|REQ_\w+)|ERR_(?:HTTP_)?INVALID_\w+|ERR_UNESCAPED_\w+)$/
+
+/** Whether our own request is at fault: the server had no part in it, so its state says nothing of it. */
+function isOurFault(error: unknown, code: string | undefined, sent: boolean): boolean {
+  if (sent) return code !== undefined && REQUEST_CODE.test(code)
+  if (code !== undefined) return !NETWORK_CODE.test(code)
+  return error instanceof TypeError || error instanceof RangeError
 }
 
 /** Codes of Node and undici that mean: no connection, so nothing was sent. */
@@ -41,6 +61,10 @@ export const isRefused = (error: unknown): boolean => errorCode(error) === 'ECON
 export function connectionError(place: ErrorPlace, error: unknown, sent: boolean): BackendError {
   if (error instanceof BackendError) return error
   const code = errorCode(error)
+  if (isOurFault(error, code, sent)) {
+    const message = `${at(place)} was not asked: a header or the body of the request cannot be written (${code ?? 'TypeError'}).`
+    return new BackendError('unsendable', message, { cause: error })
+  }
   if (!sent || (code !== undefined && CONNECT_CODES.has(code))) {
     const reason = (code && REASONS[code]) ?? code ?? 'the connection failed'
     return new BackendError('connect', `${at(place)} cannot be reached: ${reason}.`, { cause: error })
@@ -70,9 +94,10 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   if (NO_MODEL.test(reply.text.slice(0, MESSAGE_LENGTH))) {
     return new BackendError('no_model', `${said}: it has no model loaded.`, { status })
   }
+  const longestMs = LONGEST_RETRY_AFTER_MS.backend
   const retryAfterMs =
-    readRetryAfterMs(reply.headers.get('retry-after-ms')) ??
-    readRetryAfter(reply.headers.get('retry-after'), reply.text, reply.wallTimeMs)
+    readRetryAfterMs(reply.headers.get('retry-after-ms'), longestMs) ??
+    readRetryAfter(reply.headers.get('retry-after'), reply.text, { wallTimeMs: reply.wallTimeMs, longestMs })
   return new BackendError('status', `${said}${explain(reply, reason)}.`, {
     status,
     ...(reason && { reason }),
@@ -80,10 +105,11 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   })
 }
 
-type Reason = NonNullable<BackendErrorOptions['reason']>
-
-const PLAIN: Readonly<Record<Reason, string>> = {
+const PLAIN: Readonly<Record<Exclude<Reason, 'option'>, string>> = {
   bad_input: ': it cannot read the request, which will not get better by itself',
+  template:
+    ': its chat template refuses the roles of the conversation; use another template or join the turns',
+  model_gone: ': its model was unloaded or has crashed; load it again',
   busy: ': it is busy',
   model_unknown: ': it does not know the model',
   context_length: ': the prompt and the answer do not fit into its context',
@@ -92,29 +118,25 @@ const PLAIN: Readonly<Record<Reason, string>> = {
 
 function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
   if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
+  if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
   if (reason) return PLAIN[reason]
   return status >= 300 && status < 400 ? ': redirects are not followed; use the address it points to' : ''
 }
 
-const CONTEXT_LENGTH =
-  /context_length_exceeded|exceed_context_size|(?:maximum|exceeds?)\b.{0,60}\bcontext (?:length|size|window)/is
-
-/** vLLM, Ollama and OpenRouter have no name of their own for it. */
-const MODEL_UNKNOWN =
-  /\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist)|not a valid model|model is required/is
-
 /** LM Studio. */
 const NO_MODEL = /\bno models? (?:is |are )?(?:currently )?loaded\b/i
 
-/** A server's message may go on with the prompt; its first words say what it is about. */
-const MESSAGE_LENGTH = 600
-
-function readReason({ status, text }: StatusReply): Reason | undefined {
+function readReason({ status, headers, text }: StatusReply): Reason | undefined {
   if (status === 401 || status === 403) return 'authentication'
-  if (status === 429 || status === 503) return 'busy'
-  const reason = reasonOf(readDetail(text))
-  if (reason === 'bad_input' || (status >= 400 && status < 500)) return reason
-  return undefined
+  if (status === 429) return 'busy'
+  const reason = reasonOf(readDetail(text), status)
+  // A 503 is a full server where it says so, tells when to come back, or says nothing at all. TabbyAPI answers 503 to
+  // any generation that failed, which waiting does not mend.
+  if (status === 503) {
+    const saysNothing = !/[a-z]{3}/i.test(text)
+    return reason === 'busy' || headers.has('retry-after') || saysNothing ? 'busy' : undefined
+  }
+  return reason
 }
 
 /** The names and words a server gives to its error. */
@@ -122,23 +144,59 @@ export interface ErrorDetail {
   readonly type?: unknown
   readonly code?: unknown
   readonly message?: unknown
+  /** The field of the request that is at fault. */
+  readonly param?: unknown
 }
 
-/** What the server's own words say of the reason: names where it has names, else known sentences. */
-export function reasonOf({ type, code, message }: ErrorDetail): Reason | undefined {
+/** What the server's own words say of the reason: names where it has names, else what its sentence shares with others. */
+export function reasonOf({ type, code, message, param }: ErrorDetail, status = 200): Reason | undefined {
   if (type === 'bad_input') return 'bad_input'
-  if (code === 'model_not_found' || type === 'model_not_found') return 'model_unknown'
-  const words = `${code} ${type} ${typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH) : ''}`
-  if (CONTEXT_LENGTH.test(words)) return 'context_length'
-  return MODEL_UNKNOWN.test(words) ? 'model_unknown' : undefined
+  const words = `${code} ${type} ${typeof message === 'string' ? message : ''}`
+  return reasonInWords(words, status) ?? (optionIn({ param, message }, status) ? 'option' : undefined)
+}
+
+/** Ours, by the names that servers know them by. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...[
+    'frequency_penalty',
+    'logit_bias',
+    'logprobs',
+    'max_completion_tokens',
+    'max_tokens',
+    'messages',
+    'min_p',
+    'n',
+  ],
+  ...[
+    'presence_penalty',
+    'prompt',
+    'repetition_penalty',
+    'response_format',
+    'seed',
+    'stop',
+    'stream_options',
+  ],
+  ...['temperature', 'tool_choice', 'tools', 'top_k', 'top_p'],
+])
+
+/** The option that a server does not take: its `param`, or a name between back-ticks or quotes. */
+function optionIn(
+  { param, message }: Pick<ErrorDetail, 'param' | 'message'>,
+  status: number,
+): string | undefined {
+  if (status !== 400 && status !== 422) return undefined
+  if (typeof param === 'string' && OPTIONS.has(param)) return param
+  const named =
+    typeof message === 'string' ? /[`'"](\w+)[`'"]/.exec(message.slice(0, MESSAGE_LENGTH))?.[1] : undefined
+  return named !== undefined && OPTIONS.has(named) ? named : undefined
 }
 
 /**
  * `{detail: {type}}` at KoboldCPP, `{error: {type, code, message}}` at OpenAI and most others, the same fields without
- * a wrapper at older vLLM, `{error: "…"}` or a bare text at some.
+ * a wrapper at older vLLM, `{error: "…"}` or a bare text at some, and a list of `{loc, msg}` where pydantic checks.
  */
 function readDetail(text: string): ErrorDetail {
-  if (!text.startsWith('{')) return { message: text }
+  if (!/^\s*[[{]/.test(text)) return { message: text }
   try {
     return errorDetail(JSON.parse(text))
   } catch {
@@ -147,9 +205,14 @@ function readDetail(text: string): ErrorDetail {
 }
 
 export function errorDetail(reply: { [name: string]: unknown }): ErrorDetail {
-  const inner = reply.error ?? reply.detail
+  const inner = Array.isArray(reply) ? reply : (reply.error ?? reply.detail)
   if (typeof inner === 'string') return { message: inner }
-  return typeof inner === 'object' && inner !== null ? inner : reply
+  if (Array.isArray(inner)) return { message: inner.map((one) => one?.msg ?? one?.message ?? '').join(' ') }
+  const { msg, ...rest } = (typeof inner === 'object' && inner !== null ? inner : reply) as Record<
+    string,
+    unknown
+  >
+  return { message: msg, ...rest }
 }
 
 export const at = ({ backend, endpoint }: ErrorPlace): string => `Backend ${backend} (${endpoint})`

@@ -6,9 +6,19 @@ export type RequestBody = Record<string, unknown>
 
 /**
  * JSON that servers can read: a half surrogate, which JavaScript strings may hold, is replaced, for it would crash
- * the handler of KoboldCPP.
+ * the handler of KoboldCPP. Throws a `BackendError` (`unsendable`) where the body has no JSON.
  */
-export function writeBody(body: RequestBody): string {
+export function writeBody(place: ErrorPlace, body: RequestBody): string {
+  try {
+    return writeJson(body)
+  } catch (cause) {
+    // For instance a BigInt, or a `toJSON` of the caller that throws.
+    const message = `${at(place)} was not asked: a value of the event cannot be written as JSON.`
+    throw new BackendError('unsendable', message, { cause })
+  }
+}
+
+function writeJson(body: RequestBody): string {
   const text = JSON.stringify(body)
   if (!/\\ud[89a-f]/i.test(text)) return text
   return JSON.stringify(body, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))

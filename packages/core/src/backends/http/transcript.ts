@@ -1,4 +1,5 @@
 import type { Turn } from '../../contract/prompt.ts'
+import { turnText } from '../../contract/prompt.ts'
 
 /** How a conversation is written for an endpoint that takes one text. Each pair goes before and after a turn's text. */
 export interface TranscriptTemplate {
@@ -32,7 +33,7 @@ export interface Transcript {
  */
 export function writeTranscript(turns: readonly Turn[], template: TranscriptTemplate): Transcript {
   const [first] = turns
-  if (turns.length === 1 && first?.role === 'user') return { text: turnText(first), stop: [] }
+  if (turns.length === 1 && first?.role === 'user') return { text: transcriptText(first), stop: [] }
   return { text: renderTurns(turns, template), stop: template.stop }
 }
 
@@ -43,20 +44,15 @@ export function renderTurns(turns: readonly Turn[], template: TranscriptTemplate
   const closed = open ? turns.slice(0, -1) : turns
   const text = closed.map((turn) => {
     const [before, after] = template[turn.role]
-    return before + turnText(turn) + after
+    return before + transcriptText(turn) + after
   })
-  return text.join('') + template.assistant[0] + (open ? turnText(open) : '')
+  return text.join('') + template.assistant[0] + (open ? transcriptText(open) : '')
 }
 
-/** The text of a turn; calls of tools as JSON, for there is no other way to say them in a text. */
-export function turnText({ content, tool_calls }: Turn): string {
-  const text =
-    typeof content === 'string' ? content : (content ?? []).map(partText).filter(Boolean).join('\n')
-  if (!tool_calls?.length) return text
-  const calls = JSON.stringify(tool_calls)
+/** The text of a turn with its tool calls as JSON: a text endpoint has no other way to carry them. */
+function transcriptText(turn: Turn): string {
+  const text = turnText(turn)
+  if (!turn.tool_calls?.length) return text
+  const calls = JSON.stringify(turn.tool_calls)
   return text ? `${text}\n${calls}` : calls
 }
-
-type Part = Exclude<Turn['content'], string | null>[number]
-
-const partText = (part: Part): string => (part.type === 'text' ? part.text : '')

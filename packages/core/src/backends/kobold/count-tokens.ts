@@ -33,7 +33,12 @@ async function count(
   { client, name, signal, wallTimeMs }: CountOptions,
 ): Promise<v.InferOutput<typeof tokenCountReply>> {
   const place = { backend: name, endpoint: 'tokencount' }
-  const call = { method: 'POST', path: '/api/extra/tokencount', body: writeBody(body), signal } as const
+  const call = {
+    method: 'POST',
+    path: '/api/extra/tokencount',
+    body: writeBody(place, body),
+    signal,
+  } as const
   const reply = await client
     .send(call)
     .then(async (response) => ({ response, text: await response.text() }))

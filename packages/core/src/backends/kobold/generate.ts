@@ -26,7 +26,7 @@ export async function* generate(
     ...(model !== undefined && { model }),
     schemaGrammar: request.schema && grammars.kept(request.schema),
   })
-  const body = writeBody(fields)
+  const body = writeBody(place, fields)
   checkBodySize(place, body)
   if (signal.aborted) throw aborted(place, 'not_sent')
   const mayHitStop = endpoint.addsStops || 'trim_stop' in fields

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Clock } from '../../contract/clock.ts'
+import { type Clock, withTimeout } from '../../contract/clock.ts'
 import type { HttpClient } from '../http/client.ts'
 import { versionReply } from './wire.ts'
 
@@ -46,17 +46,15 @@ export function createSchemaGrammars({ client, clock }: SchemaGrammarOptions): S
     async find(schema, signal) {
       const known = grammars.get(schema)
       if (known && known.until > clock.now()) return known.grammar
-      const timeout = new AbortController()
-      const timer = clock.setTimer(() => timeout.abort(), TIMEOUT_MS)
       try {
-        const grammar = await ask(schema, AbortSignal.any([signal, timeout.signal]))
+        const grammar = await withTimeout(clock, { timeoutMs: TIMEOUT_MS, signal }, (limited) =>
+          ask(schema, limited),
+        )
         const until = grammar === undefined ? clock.now() + KEEP_NO_MS : Number.POSITIVE_INFINITY
         grammars.set(schema, { grammar, until })
         return grammar
       } catch {
         return undefined
-      } finally {
-        timer.cancel()
       }
     },
   }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Clock } from '../../contract/clock.ts'
+import { type Clock, withTimeout } from '../../contract/clock.ts'
 import type { HttpCall, HttpClient } from '../http/client.ts'
 import { isRefused } from '../http/errors.ts'
 import { abortReply, perfReply } from './wire.ts'
@@ -34,17 +34,15 @@ export function createSideChannel(client: HttpClient, clock: Clock): SideChannel
   const ask = async <Value>(
     call: HttpCall,
     read: (reply: unknown) => Value,
-    { timeoutMs, signal }: AskOptions,
+    options: AskOptions,
   ): Promise<SideAnswer<Value>> => {
-    const timeout = new AbortController()
-    const timer = clock.setTimer(() => timeout.abort(), timeoutMs)
     try {
-      const response = await client.send({ ...call, signal: AbortSignal.any([signal, timeout.signal]) })
-      return { as: 'answered', value: read(parseJson(await response.text())) }
+      return await withTimeout(clock, options, async (limited) => {
+        const response = await client.send({ ...call, signal: limited })
+        return { as: 'answered', value: read(parseJson(await response.text())) }
+      })
     } catch (error) {
       return { as: isRefused(error) ? 'refused' : 'silent' }
-    } finally {
-      timer.cancel()
     }
   }
   return {

@@ -63,7 +63,7 @@ async function ask<Schema extends AnySchema>(
   const { response, text, value } = await askFor({
     client,
     path,
-    body: writeBody(body),
+    body: writeBody(place, body),
     schema,
     place,
     signal,

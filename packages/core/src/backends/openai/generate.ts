@@ -45,7 +45,7 @@ function openRun(
   const { clock, client, dialect, root, template, tokenTimeoutMs } = context
   const place = { backend: context.name, endpoint: endpoint.name }
   const model = context.models.toSend(request.model)
-  const body = writeBody(endpoint.body(request, { dialect, stream, template, model }))
+  const body = writeBody(place, endpoint.body(request, { dialect, stream, template, model }))
   checkBodySize(place, body)
   const path = root.api + endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })

@@ -1,5 +1,6 @@
 import type * as v from 'valibot'
 import { BackendError, type BackendState } from '../../contract/backend.ts'
+import { withTimeout } from '../../contract/clock.ts'
 import { type AnySchema, askFor, type Found } from '../http/ask-for.ts'
 import { aborted, statusError } from '../http/errors.ts'
 import type { OpenAIContext } from './openai-call.ts'
@@ -118,15 +119,10 @@ function loadedContext(
   return (found ?? only)?.context_length ?? undefined
 }
 
-async function askSlots(context: OpenAIContext, signal: AbortSignal) {
-  const late = new AbortController()
-  const timer = context.clock.setTimer(() => late.abort(), SLOTS_WAIT_MS)
-  try {
-    return await ask(context, '/slots', slotsReply, AbortSignal.any([signal, late.signal]))
-  } finally {
-    timer.cancel()
-  }
-}
+const askSlots = (context: OpenAIContext, signal: AbortSignal) =>
+  withTimeout(context.clock, { timeoutMs: SLOTS_WAIT_MS, signal }, (limited) =>
+    ask(context, '/slots', slotsReply, limited),
+  )
 
 async function ask<Schema extends AnySchema>(
   { client, name, missing }: OpenAIContext,

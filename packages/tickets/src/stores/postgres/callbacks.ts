@@ -1,5 +1,6 @@
 import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.ts'
-import { type Delivery, type DeliveryAttempt, type DeliveryStatus, hostOf } from '../../ticket/delivery.ts'
+import { type Delivery, deliveryOf, hostOf } from '../../ticket/delivery.ts'
+import { storableTime } from '../../ticket/stored-value.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
 import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
 import type { Database, Queryable, Row } from './database.ts'
@@ -20,7 +21,7 @@ export async function insertDeliveries(at: Queryable, deliveries: readonly Deliv
       deliveries.map(({ url }) => storableText(url)),
       deliveries.map(({ url }) => hostOf(url)),
       deliveries.map(({ status }) => status),
-      deliveries.map(({ dueAt }) => dueAt),
+      deliveries.map(({ dueAt }) => storableTime(dueAt)),
       deliveries.map(({ token }) => token),
       deliveries.map(({ tries }) => tries),
       deliveries.map(({ attempts }) => JSON.stringify(attempts)),
@@ -31,14 +32,14 @@ export async function insertDeliveries(at: Queryable, deliveries: readonly Deliv
 /** Nobody else changes it until the transaction ends. */
 export async function lockDelivery(at: Queryable, ticketId: string): Promise<Delivery | undefined> {
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = $1 FOR UPDATE'
-  return (await at.query(sql, [storableText(ticketId)])).map(deliveryOf)[0]
+  return (await at.query(sql, [storableText(ticketId)])).map(readRow)[0]
 }
 
 export async function updateDelivery(at: Queryable, delivery: Delivery): Promise<void> {
   const { ticketId, status, dueAt, token, tries, attempts } = delivery
   await at.query(
     `UPDATE callbacks SET status = $2, due_at = $3, token = $4, tries = $5, attempts = $6 WHERE ticket_id = $1`,
-    [ticketId, status, dueAt, token, tries, JSON.stringify(attempts)],
+    [ticketId, status, storableTime(dueAt), token, tries, JSON.stringify(attempts)],
   )
 }
 
@@ -53,15 +54,15 @@ export async function claimDeliveries(
           ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
       UPDATE callbacks SET token = token + 1, due_at = $4 FROM due
         WHERE callbacks.ticket_id = due.ticket_id RETURNING callbacks.*`,
-    [now, [...busyHosts], limit, now + leaseMs],
+    [now, [...busyHosts], limit, storableTime(now + leaseMs)],
   )
-  return rows.map(deliveryOf)
+  return rows.map(readRow)
 }
 
 export async function findDeliveries(at: Queryable, ids: readonly string[]): Promise<readonly Delivery[]> {
   if (ids.length === 0) return []
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = ANY($1)'
-  return (await at.query(sql, [ids.map(storableText)])).map(deliveryOf)
+  return (await at.query(sql, [ids.map(storableText)])).map(readRow)
 }
 
 export async function readNextDelivery(at: Queryable): Promise<number | undefined> {
@@ -74,15 +75,7 @@ export async function countPending(at: Queryable): Promise<number> {
   return Number(row?.number)
 }
 
-const deliveryOf = (row: Row): Delivery => ({
-  ticketId: String(row.ticket_id),
-  url: restoredText(String(row.url)),
-  status: row.status as DeliveryStatus,
-  dueAt: Number(row.due_at),
-  token: Number(row.token),
-  tries: Number(row.tries),
-  attempts: JSON.parse(String(row.attempts)) as DeliveryAttempt[],
-})
+const readRow = (row: Row): Delivery => deliveryOf(row, restoredText(String(row.url)))
 
 export interface PostgresCallbackParts {
   readonly database: Database

@@ -57,6 +57,7 @@ async function queueDueTickets(at: Queryable, queue: JobQueue, now: number): Pro
   await noteJobs(
     at,
     due.map(({ id }) => id),
+    true,
   )
 }
 
@@ -68,7 +69,7 @@ async function putAside(at: Queryable, queue: JobQueue, job: TakenJob, one?: Sto
   const attempt: JobAttempt = { id: job.id, retryCount: job.retryCount }
   if (one === undefined || isFinished(one.ticket)) return await queue.finish(at, [attempt])
   await queue.drop(at, [attempt])
-  await updateTickets(at, [{ ticket: one.ticket, hasJob: false }])
+  await noteJobs(at, [one.ticket.id], false)
 }
 
 /** The rank of a claimed ticket is that of its creation; what a retry lost by waiting does not matter any more. */

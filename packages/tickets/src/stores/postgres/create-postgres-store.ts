@@ -1,6 +1,7 @@
 import { type Clock, type Logger, silentLogger } from '@ai-ticket/core'
 import { type ConstructorOptions, PgBoss } from 'pg-boss'
 import type { TicketStore } from '../../ticket/ticket-store.ts'
+import { mendCallbacks, mendTickets, warnOfMended } from '../mend-statement.ts'
 import type { Database } from './database.ts'
 import { createDatabaseTime, timeOf } from './database.ts'
 import { createJobQueue, QUEUE, QUEUE_OPTIONS } from './job-queue.ts'
@@ -18,7 +19,7 @@ export interface PostgresStoreOptions {
   readonly connections?: number
   /** So many waiting tickets are taken; servers that accept at the same moment may go over it a little. Default 100,000. */
   readonly capacity?: number
-  /** Hears of connections that broke by themselves. Default: silent. */
+  /** Hears of connections that broke by themselves, and of damaged tickets that were mended at the start. Default: silent. */
   readonly logger?: Logger
   /** Default: the clock of the database, so that servers whose clocks disagree agree on leases. */
   readonly clock?: Clock
@@ -62,6 +63,7 @@ export async function createStoreOn(
   },
 ): Promise<TicketStore> {
   const { schema, database, clock, capacity = 100_000, onStep = () => {}, durability } = options
+  const { logger = silentLogger } = options
   const boss = createBoss(options)
   const time = clock ? timeOf(clock) : createDatabaseTime()
   const close = async () => {
@@ -75,6 +77,7 @@ export async function createStoreOn(
     // Reads the queue's settings into pg-boss now: inside a transaction it would need a second connection for that.
     await boss.fetch(QUEUE, { batchSize: 1, minPriority: NEVER })
     await time.adjust(database)
+    await mend(database, time.now(), logger)
     await missJobs(database, queueSchemaOf(schema))
     return await openStore({
       database,
@@ -109,6 +112,16 @@ function createBoss({ schema, boss: given, onError }: Parameters<typeof createSt
 }
 
 const queueSchemaOf = (schema: string) => `${schema}_queue`
+
+async function mend(database: Database, now: number, logger: Logger): Promise<void> {
+  for (const sql of [mendTickets(now), mendCallbacks(now)]) {
+    const mended = await database.query(sql)
+    warnOfMended(
+      logger,
+      mended.map(({ id }) => String(id)),
+    )
+  }
+}
 
 /** Waiting tickets whose job somebody has removed, as a restored backup of one schema without the other does. */
 async function missJobs(database: Database, queueSchema: string): Promise<void> {

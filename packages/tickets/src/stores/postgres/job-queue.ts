@@ -44,7 +44,11 @@ export const QUEUE_OPTIONS = {
 } as const
 
 /** Of pg-boss's whole numbers, so that the lowest rank is the highest priority until the year 2099. */
-const priorityOf = (rank: number): number => 2_000_000_000 - Math.floor(rank / 1_000)
+const priorityOf = (rank: number): number =>
+  Math.min(Math.max(2_000_000_000 - Math.floor(rank / 1_000), -HIGHEST_PRIORITY), HIGHEST_PRIORITY)
+
+/** Beyond it, PostgreSQL would refuse all jobs that are added with this one. */
+const HIGHEST_PRIORITY = 2_000_000_000
 
 /** The same job for the same ticket, always: adding it twice adds it once. */
 export const jobIdOf = (ticketId: string): string => ticketId.replace(/^tkt_/, '')

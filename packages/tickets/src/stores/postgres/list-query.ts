@@ -1,4 +1,5 @@
 import type { TicketPage, TicketQuery } from '../../ticket/ticket-store.ts'
+import { readCursor, writeCursor } from '../list-cursor.ts'
 import type { Queryable, Row } from './database.ts'
 import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'
 
@@ -87,16 +88,6 @@ function ask(at: Queryable, statement: (given: Given) => string): Promise<readon
   const values: unknown[] = []
   const sql = statement((value) => `$${values.push(value)}`)
   return at.query(sql, values)
-}
-
-const writeCursor = ({ created_at, seq }: Row): string =>
-  Buffer.from(`1:${created_at}:${seq}`).toString('base64url')
-
-/** A cursor that is none of ours: nothing comes after it. */
-function readCursor(cursor: string): readonly [createdAt: number, seq: number] {
-  const [, createdAt, seq] =
-    /^1:(\d{1,15}):(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
-  return [Number(createdAt ?? -1), Number(seq ?? 0)]
 }
 
 /** Puts a value among those of the statement; gives back its name there. */

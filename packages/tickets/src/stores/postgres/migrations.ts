@@ -1,4 +1,5 @@
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { BROKEN } from '../mend-statement.ts'
 import type { Database, Queryable } from './database.ts'
 
 /**
@@ -145,6 +146,8 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   CREATE INDEX callbacks_due ON callbacks (due_at) WHERE status = 'pending';
   `,
   INDEXES_AND_COUNTS,
+  // Finds what nobody would ever look at again.
+  `CREATE INDEX tickets_broken ON tickets (seq) WHERE ${BROKEN}`,
 ]
 
 /**

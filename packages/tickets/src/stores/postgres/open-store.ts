@@ -1,5 +1,6 @@
 import { createTicketId, type NewTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { storableTime } from '../../ticket/stored-value.ts'
 import {
   adoptTicket,
   cancelTicket,
@@ -99,7 +100,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     const { job } = before
     if (isFinished(after) || job === undefined) return finishJob(at, before)
     const isInPlace = after.retries === 0 && after.state.status === 'queued'
-    if (isInPlace && after.state.notBefore === after.createdAt) {
+    if (isInPlace && after.state.notBefore <= after.createdAt) {
       await queue.giveBack(at, job)
       return {}
     }
@@ -159,7 +160,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     heartbeat: (fences, leaseMs) =>
       call(async (): Promise<readonly ClaimStanding[]> => {
         if (fences.length === 0) return []
-        return await extendLeases(database, fences, time.now() + leaseMs)
+        return await extendLeases(database, fences, storableTime(time.now() + leaseMs))
       }),
     saveProgress: ({ id, token }, progress) => change(id, (ticket) => noteProgress(ticket, token, progress)),
     settle: ({ id, token }, outcome) =>

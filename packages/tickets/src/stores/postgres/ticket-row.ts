@@ -1,6 +1,7 @@
-import type { Outcome, SuccessOutcome } from '@ai-ticket/core'
+import type { Outcome } from '@ai-ticket/core'
+import { readJson, readObject } from '../../ticket/stored-value.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
-import { createTicketColumns } from '../ticket-columns.ts'
+import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
 type Value = string | number | boolean | null
@@ -89,18 +90,16 @@ export const ticketOf = (row: Row): Ticket =>
   columns.ticketOf(row, { event: eventOf(row), outcome: outcomeOf(row) })
 
 function eventOf(row: Row): Ticket['event'] {
-  if (row.event === null) return null
-  const rest = JSON.parse(String(row.event)) as Record<string, unknown>
+  const rest = readObject(row.event)
+  if (rest === undefined) return null
   if (row.content === null) return rest
-  const content = textOf(row.content)
-  return { ...rest, content: row.content_is_json === true ? JSON.parse(content) : content }
+  const text = textOf(row.content)
+  const content = row.content_is_json === true ? readJson(text) : text
+  return content === undefined ? null : { ...rest, content }
 }
 
-function outcomeOf(row: Row): Outcome | undefined {
-  if (row.outcome === null) return undefined
-  const outcome = JSON.parse(String(row.outcome)) as Outcome
-  return row.answer === null ? outcome : { ...(outcome as SuccessOutcome), completion: textOf(row.answer) }
-}
+const outcomeOf = (row: Row): Outcome | undefined =>
+  readOutcome(row.outcome, row.answer === null ? undefined : textOf(row.answer))
 
 /**
  * PostgreSQL refuses U+0000 in any text. It is written as a mark of the private use area and `0`, the mark itself as the

@@ -1,5 +1,6 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
+import { storableTime } from '../../ticket/stored-value.ts'
 import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
@@ -53,7 +54,7 @@ export async function insertTickets(at: Queryable, rows: readonly NewRow[]): Pro
       idempotency_scope: key === undefined ? null : storableText(key.scope),
       idempotency_key: key === undefined ? null : storableText(key.key),
       idempotency_fingerprint: key === undefined ? null : storableText(key.fingerprint),
-      idempotency_until: key?.until ?? null,
+      idempotency_until: key === undefined ? null : storableTime(key.until),
     }),
   )
   const { names, lists, values } = asLists(columns)
@@ -135,8 +136,8 @@ export async function lockWithoutJob(at: Queryable, now: number): Promise<readon
   }))
 }
 
-export async function noteJobs(at: Queryable, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await at.query('UPDATE tickets SET has_job = true WHERE id = ANY($1)', [ids])
+export async function noteJobs(at: Queryable, ids: readonly string[], hasJob: boolean): Promise<void> {
+  if (ids.length > 0) await at.query('UPDATE tickets SET has_job = $2 WHERE id = ANY($1)', [ids, hasJob])
 }
 
 /** pg-boss has begun its count anew for a job whose run goes on. */

@@ -1,9 +1,11 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.ts'
-import { type Delivery, type DeliveryAttempt, type DeliveryStatus, hostOf } from '../../ticket/delivery.ts'
+import { type Delivery, deliveryOf, hostOf } from '../../ticket/delivery.ts'
+import { storableTime } from '../../ticket/stored-value.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
 import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
 import type { GroupCommit } from './group-commit.ts'
+import { prepareToRead } from './prepare-to-read.ts'
 import type { Row } from './ticket-row.ts'
 import type { TicketTable } from './ticket-table.ts'
 
@@ -13,14 +15,16 @@ export type CallbackTable = ReturnType<typeof createCallbackTable>
 export function createCallbackTable(database: DatabaseSync) {
   const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
   const statement = (sql: string) => {
-    const known = prepared.get(sql) ?? database.prepare(sql)
-    prepared.set(sql, known)
-    return known
+    const known = prepared.get(sql)
+    if (known) return known
+    const made = prepareToRead(database, sql)
+    prepared.set(sql, made)
+    return made
   }
   const all = (sql: string, ...values: readonly SQLInputValue[]) =>
     statement(sql)
       .all(...values)
-      .map(deliveryOf)
+      .map(readRow)
 
   return {
     /** A ticket ends once: a second delivery for it would be a bug, and fails. */
@@ -46,7 +50,7 @@ export function createCallbackTable(database: DatabaseSync) {
         `UPDATE callbacks SET token = token + 1, due_at = ? WHERE ticket_id IN (
           SELECT ticket_id FROM callbacks WHERE status = 'pending' AND due_at <= ?
             AND host NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?) RETURNING *`,
-        now + leaseMs,
+        storableTime(now + leaseMs),
         now,
         JSON.stringify(busyHosts),
         limit,
@@ -63,21 +67,13 @@ export function createCallbackTable(database: DatabaseSync) {
 const columnsOf = ({ ticketId, status, dueAt, token, tries, attempts }: Delivery) => ({
   ticket_id: ticketId,
   status,
-  due_at: dueAt,
+  due_at: storableTime(dueAt),
   token,
   tries,
   attempts: JSON.stringify(attempts),
 })
 
-const deliveryOf = (row: Row): Delivery => ({
-  ticketId: String(row.ticket_id),
-  url: String(row.url),
-  status: row.status as DeliveryStatus,
-  dueAt: Number(row.due_at),
-  token: Number(row.token),
-  tries: Number(row.tries),
-  attempts: JSON.parse(String(row.attempts)) as DeliveryAttempt[],
-})
+const readRow = (row: Row): Delivery => deliveryOf(row, String(row.url))
 
 export interface SqliteCallbackParts {
   readonly callbacks: CallbackTable

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@ai-ticket/core'
+import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import { deliveriesOf } from '../../ticket/delivery.ts'
 import { createTicketId, type NewTicket, openTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import {
@@ -14,6 +14,7 @@ import {
 } from '../../ticket/ticket.ts'
 import { createHub } from '../../ticket/ticket-changes.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
+import { warnOfMended } from '../mend-statement.ts'
 import { createCallbackTable, createSqliteCallbacks } from './callbacks.ts'
 import { createGroupCommit, storeClosed } from './group-commit.ts'
 import { openDatabase } from './open-database.ts'
@@ -23,6 +24,8 @@ import { createTicketTable } from './ticket-table.ts'
 export interface SqliteStoreOptions {
   /** Made with mode 0700 where it does not exist. `:memory:` keeps nothing: for tests. */
   readonly directory: string
+  /** Hears of damaged tickets that were mended at the start. Default: silent. */
+  readonly logger?: Logger
   /** Default: the system's. */
   readonly clock?: Clock
   /** So many waiting tickets are taken; the next one is refused. Default 100,000. */
@@ -43,7 +46,12 @@ export interface SqliteStoreOptions {
  */
 export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const { directory, clock = systemClock, capacity = 100_000, onStep = () => {} } = options
-  const opened = openDatabase(directory)
+  const { logger = silentLogger } = options
+  const now = () => Math.trunc(clock.wallTime())
+  const opened = openDatabase(directory, {
+    now: now(),
+    onMended: (ids) => warnOfMended(logger, ids),
+  })
   const { database, file } = opened
   const explain = (error: unknown) => sqliteProblem(error, file)
   const table = createTicketTable(database)
@@ -51,7 +59,6 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const commits = createGroupCommit({ database, explain, onStep })
   const hub = createHub()
   const due = createHub()
-  const now = () => Math.trunc(clock.wallTime())
   let isClosed = false
 
   async function read<Value>(work: () => Value): Promise<Value> {

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { TicketQuery } from '../../ticket/ticket-store.ts'
+import { readCursor, writeCursor } from '../list-cursor.ts'
 
 export interface Statement {
   readonly sql: string
@@ -98,16 +99,6 @@ function rangeOf({ createdFrom, createdBefore, cursor }: TicketQuery): Condition
   return { sql: conditions.join(' AND '), values }
 }
 
-const writeCursor = ({ created_at, seq }: Fields): string =>
-  Buffer.from(`1:${created_at}:${seq}`).toString('base64url')
-
-/** A cursor that is none of ours: nothing comes after it. */
-function readCursor(cursor: string): readonly [createdAt: number, seq: number] {
-  const [, createdAt, seq] =
-    /^1:(\d{1,15}):(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
-  return [Number(createdAt ?? -1), Number(seq ?? 0)]
-}
-
 export interface Condition {
   readonly sql: string
   readonly values: readonly SQLInputValue[]
@@ -180,6 +171,11 @@ export function otherConditions(query: TicketQuery, driver: Driver): Condition {
   }
 }
 
+/** SQLite ends the whole statement at a text that is no JSON. */
+function fieldOf(column: string, path: string): string {
+  return `CASE WHEN json_valid(${column}) THEN json_extract(${column}, ${path}) END`
+}
+
 const metadataName = (name: string) => `metadata.${name}`
 
 function valuesOf(query: TicketQuery, filter: Filter): readonly string[] {
@@ -200,7 +196,7 @@ function metadataCondition(name: string, value: string, driver: Driver): readonl
     values: [name, value],
   }
   const whole: Condition = {
-    sql: 'json_extract(tickets.event, ?) = ?',
+    sql: `${fieldOf('tickets.event', '?')} = ?`,
     values: [`$.metadata.${JSON.stringify(name)}`, value],
   }
   return [
@@ -211,9 +207,9 @@ function metadataCondition(name: string, value: string, driver: Driver): readonl
 }
 
 const FIELDS = [
-  "json_extract(tickets.event, '$.content')",
-  "json_extract(tickets.event, '$.content')",
-  "json_extract(tickets.outcome, '$.completion')",
+  fieldOf('tickets.event', "'$.content'"),
+  fieldOf('tickets.event', "'$.content'"),
+  fieldOf('tickets.outcome', "'$.completion'"),
   'tickets.partial',
 ]
 

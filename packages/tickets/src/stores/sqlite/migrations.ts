@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { BROKEN } from '../mend-statement.ts'
 
 /** One text a version, in order; a published one is never changed, the next one mends it. */
 const MIGRATIONS: readonly string[] = [
@@ -130,6 +131,19 @@ const MIGRATIONS: readonly string[] = [
     DELETE FROM ticket_metadata WHERE (name, value, created_at, seq) IN (
       SELECT key, substr(value, 1, 200), OLD.created_at, OLD.seq
       FROM json_each(OLD.event, '$.metadata') WHERE type = 'text');
+  END;
+  `,
+  // Finds what nobody would ever look at again. A ticket whose event is no JSON can be removed as well.
+  `
+  CREATE INDEX tickets_broken ON tickets (seq) WHERE ${BROKEN};
+  DROP TRIGGER tickets_metadata_removed;
+  CREATE TRIGGER tickets_metadata_removed AFTER DELETE ON tickets WHEN json_valid(OLD.event) BEGIN
+    DELETE FROM ticket_metadata WHERE (name, value, created_at, seq) IN (
+      SELECT key, substr(value, 1, 200), OLD.created_at, OLD.seq
+      FROM json_each(OLD.event, '$.metadata') WHERE type = 'text');
+  END;
+  CREATE TRIGGER tickets_metadata_lost AFTER DELETE ON tickets WHEN NOT json_valid(OLD.event) BEGIN
+    DELETE FROM ticket_metadata WHERE seq = OLD.seq;
   END;
   `,
 ]

@@ -2,7 +2,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { mendCallbacks, mendTickets } from '../mend-statement.ts'
 import { migrate } from './migrations.ts'
+import { prepareToRead } from './prepare-to-read.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 
 export interface OpenDatabase {
@@ -11,9 +13,16 @@ export interface OpenDatabase {
   close(): void
 }
 
-/** Opens, locks and migrates; throws `StoreUnavailable` with what to do. `:memory:` has no file and no lock. */
-export function openDatabase(directory: string): OpenDatabase {
-  if (directory === ':memory:') return openFile(':memory:', () => {})
+/** Of rows that no statement would find again; see `mendTickets`. */
+export interface Mending {
+  readonly now: number
+  /** Told of the tickets whose rows were mended. */
+  readonly onMended: (ticketIds: readonly string[]) => void
+}
+
+/** Opens, locks, migrates and mends; throws `StoreUnavailable` with what to do. `:memory:` has no file and no lock. */
+export function openDatabase(directory: string, mending: Mending): OpenDatabase {
+  if (directory === ':memory:') return openFile(':memory:', mending, () => {})
   const file = join(directory, 'tickets.db')
   let unlock: () => void
   try {
@@ -23,15 +32,16 @@ export function openDatabase(directory: string): OpenDatabase {
   } catch (error) {
     throw sqliteProblem(error, directory)
   }
-  return openFile(file, unlock)
+  return openFile(file, mending, unlock)
 }
 
-function openFile(file: string, unlock: () => void): OpenDatabase {
+function openFile(file: string, { now, onMended }: Mending, unlock: () => void): OpenDatabase {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(file, { timeout: 2_000 })
     configure(database)
     migrate(database, file)
+    onMended(mend(database, now))
   } catch (error) {
     if (database?.isOpen) database.close()
     unlock()
@@ -46,6 +56,11 @@ function openFile(file: string, unlock: () => void): OpenDatabase {
       unlock()
     },
   }
+}
+
+function mend(database: DatabaseSync, now: number): readonly string[] {
+  const rows = [mendTickets(now), mendCallbacks(now)].flatMap((sql) => prepareToRead(database, sql).all())
+  return rows.map(({ id }) => String(id))
 }
 
 function configure(database: DatabaseSync): void {

@@ -1,7 +1,7 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
-import type { Outcome } from '@ai-ticket/core'
+import { readObject } from '../../ticket/stored-value.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
-import { createTicketColumns } from '../ticket-columns.ts'
+import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
 export type Values = Record<string, SQLInputValue>
@@ -22,6 +22,6 @@ export const lastingColumns = (ticket: Ticket): Values => ({
 
 export const ticketOf = (row: Row): Ticket =>
   columns.ticketOf(row, {
-    event: row.event === null ? null : (JSON.parse(String(row.event)) as Record<string, unknown>),
-    outcome: row.outcome === null ? undefined : (JSON.parse(String(row.outcome)) as Outcome),
+    event: readObject(row.event) ?? null,
+    outcome: readOutcome(row.outcome),
   })

@@ -1,9 +1,11 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
+import { storableTime } from '../../ticket/stored-value.ts'
 import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../../ticket/ticket.ts'
 import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { listTickets } from './list-query.ts'
+import { prepareToRead } from './prepare-to-read.ts'
 import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
 
 export interface KnownKey {
@@ -61,7 +63,7 @@ const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined)
         idempotency_scope: key.scope,
         idempotency_key: key.key,
         idempotency_fingerprint: key.fingerprint,
-        idempotency_until: key.until,
+        idempotency_until: storableTime(key.until),
       }
     : {}
 
@@ -71,7 +73,7 @@ export function createTicketTable(database: DatabaseSync) {
   const statement = (sql: string) => {
     const known = prepared.get(sql)
     if (known) return known
-    const made = database.prepare(sql)
+    const made = prepareToRead(database, sql)
     // Statements of filters come in many forms; those of the hot path are the first ones.
     if (prepared.size < 64) prepared.set(sql, made)
     return made

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { reasonInWords, SERVER_WORDS } from './server-words.ts'
+
+const examples = SERVER_WORDS.flatMap(({ reason, examples }) =>
+  examples.map(([server, status, message]) => ({ reason, server, status, message })),
+)
+
+test.each(examples)('$server, $status: $message is $reason', ({ reason, status, message }) => {
+  expect(reasonInWords(message, status)).toBe(reason)
+})
+
+test.each([
+  [500, 'the context length of my code'],
+  [500, 'Internal Server Error'],
+  [400, 'Too many stop sequences: 12'],
+  [400, 'max_tokens is too large: 10000. This model supports at most 4096 completion tokens'],
+  [400, 'temperature must be <= 2'],
+  [400, 'The image is larger than 20 MB'],
+  [503, 'Chat completion 3f aborted. Maybe the model was unloaded? Please check the server console.'],
+  [503, 'upstream connect error or disconnect/reset before headers'],
+  [429, 'Request too large on tokens per min (TPM): Limit 10000, Requested 12000'],
+])('%s: %s says nothing that we know', (status, message) => {
+  expect(reasonInWords(message, status)).toBeUndefined()
+})

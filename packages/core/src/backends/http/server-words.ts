@@ -1,0 +1,147 @@
+import type { BackendErrorOptions } from '../../contract/backend.ts'
+
+export type Reason = NonNullable<BackendErrorOptions['reason']>
+
+/** What servers say of a refusal, kind by kind. The first row that fits counts. */
+export interface ServerWords {
+  readonly reason: Reason
+  /** Of the HTTP reply; 200 where the error stands inside a reply or a stream. */
+  readonly statuses: (status: number) => boolean
+  /** Each has to match. */
+  readonly patterns: readonly RegExp[]
+  /** Real messages, numbers made up, with the servers that say so. Each is tested. */
+  readonly examples: readonly (readonly [server: string, status: number, message: string])[]
+}
+
+const refusal = (status: number) => status !== 429 && status !== 503
+const request = (status: number) => (status >= 400 && status < 500 && status !== 429) || status === 200
+
+/** What is too long … */
+const SIZE =
+  /\b(?:\d+ (?:input |prompt )?tokens|tokens?|context|prompt|inputs?|(?:model|sequence|request) length|max_seq_len|n_ctx|max_model_len)\b/i
+/** … and that it is. */
+const OVER =
+  /longer than|greater than|larger than|exceed|too long|must be (?:<=|at most|less than|smaller)|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit/i
+
+/**
+ * The one table of what servers say. To add a server, add a row or an example: `server-words.test.ts` tries each example
+ * against the whole table. Ready-made lists of sentences are short-lived, so a pattern names what such messages share.
+ */
+export const SERVER_WORDS: readonly ServerWords[] = [
+  {
+    reason: 'model_unknown',
+    statuses: refusal,
+    patterns: [
+      /model_not_found|\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist)|not a valid model|model is required/is,
+    ],
+    examples: [
+      ['vLLM', 404, 'The model `x` does not exist.'],
+      ['Ollama', 404, 'model "x" not found, try pulling it first'],
+      ['OpenRouter', 400, 'x is not a valid model ID'],
+    ],
+  },
+  {
+    reason: 'template',
+    statuses: refusal,
+    patterns: [
+      /roles must alternate|system role (?:is )?not supported|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|after the optional system message/i,
+    ],
+    examples: [
+      ['vLLM', 400, 'Conversation roles must alternate user/assistant/user/assistant/...'],
+      [
+        'llama.cpp',
+        500,
+        'Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...',
+      ],
+      ['vLLM', 400, 'System role not supported'],
+      [
+        'llama.cpp',
+        500,
+        'Value is not callable: null at row 26, column 4: Jinja Exception: System role not supported',
+      ],
+      ['LM Studio', 400, 'Error rendering prompt with jinja template: "System role not supported"'],
+    ],
+  },
+  {
+    reason: 'context_length',
+    statuses: refusal,
+    patterns: [/context_length_exceeded|exceed_context_size|max_tokens must be at least 1, got -\d/i],
+    examples: [
+      ['OpenAI', 400, 'context_length_exceeded'],
+      ['vLLM', 400, 'max_tokens must be at least 1, got -160.'],
+      ['llama.cpp', 400, 'exceed_context_size_error: the request exceeds the available context size'],
+    ],
+  },
+  {
+    reason: 'context_length',
+    statuses: refusal,
+    patterns: [SIZE, OVER],
+    examples: [
+      [
+        'vLLM',
+        400,
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
+      ],
+      [
+        'vLLM',
+        400,
+        'The decoder prompt (length 10100) is longer than the maximum model length of 8192. Make sure.',
+      ],
+      ['SGLang', 400, "The input (61000 tokens) is longer than the model's context length (40960 tokens)."],
+      [
+        'LM Studio',
+        400,
+        'Trying to keep the first 6200 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough.',
+      ],
+      ['TabbyAPI', 400, 'Request length 71000 + 2048 is greater than max_seq_len 65536'],
+      [
+        'text-generation-inference',
+        422,
+        'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000',
+      ],
+      ['llama.cpp', 500, 'Context size has been exceeded.'],
+      ['llama-cpp-python', 500, 'Requested tokens (5000) exceed context window of 4096'],
+      ['Anthropic', 400, 'prompt is too long: 210000 tokens > 200000 maximum'],
+      ['Ollama', 400, 'input length exceeds maximum context length'],
+      ['KoboldCPP', 400, 'Prompt is too long for the context'],
+    ],
+  },
+  {
+    reason: 'model_gone',
+    statuses: request,
+    patterns: [/\bmodel\b.{0,80}\b(?:unloaded|crashed)\b/is],
+    examples: [
+      ['LM Studio', 400, 'Model unloaded.'],
+      [
+        'LM Studio',
+        400,
+        'The model has crashed without additional information. (Exit code: 18446744072635812000)',
+      ],
+    ],
+  },
+  {
+    reason: 'busy',
+    statuses: (status) => status === 429 || status === 503,
+    patterns: [
+      /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable/i,
+    ],
+    examples: [
+      ['KoboldCPP', 503, 'Server is busy; please try again later. service_unavailable'],
+      ['llama.cpp', 503, 'Loading model'],
+      ['Ollama', 503, 'server busy, please try again.  maximum pending requests exceeded'],
+      ['text-generation-inference', 429, 'Model is overloaded'],
+      ['nginx', 503, '<h1>503 Service Temporarily Unavailable</h1>'],
+    ],
+  },
+]
+
+/** A server's message may go on with the prompt; its first words say what it is about. */
+export const MESSAGE_LENGTH = 600
+
+/** What the words of a server say of the reason; undefined: nothing that we know. */
+export function reasonInWords(words: string, status: number): Reason | undefined {
+  const head = words.slice(0, MESSAGE_LENGTH)
+  return SERVER_WORDS.find(
+    ({ statuses, patterns }) => statuses(status) && patterns.every((pattern) => pattern.test(head)),
+  )?.reason
+}
