@@ -1,6 +1,6 @@
 // What the house looks like, package by package: `pnpm structure` prints the table of docs/architecture.md, and
 // test/structure.test.ts holds its bounds. Reads the sources as text; types and import() count as imports.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseSync, Visitor } from 'oxc-parser'
@@ -21,7 +21,7 @@ export const BOUNDS = {
 }
 
 /** `ls src` shows at most so many entries; a room may hold a few more. */
-export const MOST_ENTRIES = { top: 14, room: 24 }
+export const MOST_ENTRIES = { top: 14, room: 25 }
 
 /** Measures the sources of one package, tests left out. */
 export function measure(name) {
@@ -185,5 +185,16 @@ function circlesIn(files) {
   return circles
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+/** Puts the table between its marks in docs/architecture.md. */
+function writeTable() {
+  const page = join(ROOT, 'docs/architecture.md')
+  const text = readFileSync(page, 'utf8')
+  const [start, end] = ['<!-- structure -->', '<!-- /structure -->']
+  const before = text.slice(0, text.indexOf(start) + start.length)
+  writeFileSync(page, `${before}\n\n${structureTable()}\n\n${text.slice(text.indexOf(end))}`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  if (process.argv.includes('--write')) writeTable()
   process.stdout.write(`${structureTable()}\n`)
+}

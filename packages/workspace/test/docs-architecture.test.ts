@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { BackendError, type BackendErrorKind } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { classify } from '../../core/src/attempt/classify.ts'
@@ -28,6 +28,46 @@ function filesIn(code: string): string[] {
 test.each(trees)('the picture of $folder shows files that exist', ({ folder, files }) => {
   expect(files.length).toBeGreaterThan(5)
   expect(files.filter((file) => !existsSync(join(ROOT, folder, file)))).toEqual([])
+})
+
+interface Override {
+  readonly includes: readonly string[]
+  readonly linter?: {
+    readonly rules: {
+      readonly style: {
+        readonly noRestrictedImports: {
+          readonly options: { readonly patterns: readonly [{ readonly group: readonly string[] }] }
+        }
+      }
+    }
+  }
+}
+
+/** A room as the page names it: `core/backends/http`. */
+const roomOf = (path: string): string =>
+  path.replace(/^packages\/([^/]+)\/src\//, '$1/').replace(/\/\*.*$/, '')
+
+/** The rooms that lint lets a room import; single files are for everybody and stand in the text. */
+function arrowOf({ includes: [path = ''], linter }: Override): [string, string[]][] {
+  const group = linter?.rules.style.noRestrictedImports.options.patterns[0].group
+  if (group === undefined) return []
+  const room = roomOf(path)
+  const folder = posix.dirname(path.replace('/**', '/*'))
+  const rooms = group
+    .filter((pattern) => /^!.*\*/.test(pattern))
+    .map((pattern) => roomOf(posix.join(folder, pattern.slice(1))).replace(/^[^/]+\//, ''))
+  return [[room, rooms]]
+}
+
+test('the table of rooms is what lint enforces', () => {
+  const { overrides } = JSON.parse(readFileSync(join(ROOT, 'biome.json'), 'utf8'))
+  const rows = tableRows('docs/architecture.md', ['room', 'may import'])
+  const written = rows.map((row) => [
+    plain(row.room),
+    [...(row['may import'] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+  ])
+  expect(written).toEqual((overrides as Override[]).flatMap(arrowOf))
+  expect(rows.length).toBeGreaterThan(30)
 })
 
 const kindRows = tableRows('docs/backends.md', ['kind', 'when', 'code'])

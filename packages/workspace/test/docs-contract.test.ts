@@ -119,7 +119,7 @@ test('the field `parameters` lists them all', () => {
 })
 
 test.each([
-  ['Numbers of the desk', Object.keys(DISPATCHER)],
+  ['Dispatcher options', Object.keys(DISPATCHER)],
   ['A KoboldCPP backend', Object.keys(KOBOLD)],
   ['An OpenAI-compatible backend', Object.keys(OPENAI_OPTIONS)],
 ])('the section "%s" names every option', (title, options) => {

@@ -1,5 +1,4 @@
-import { DEFAULTS, FAILURE_CODES, FAILURES, type FailureCode, type Tuning } from '@ai-ticket/core'
-
+import { DEFAULTS, FAILURE_CODES, FAILURES, type Tuning } from '@ai-ticket/core'
 import type { LlamaBackendOptions } from '@ai-ticket/llama'
 import { HTTP_STATUS } from '@ai-ticket/server'
 import { expect, test } from 'vitest'
@@ -11,9 +10,10 @@ import { EXIT, EXIT_OF_FAILURE } from '../../ai-ticket-server/src/program/exit-c
 import { ROWS } from '../../bench/src/torture/run-torture.ts'
 import { resolveKoboldOptions } from '../../core/src/backends/kobold/kobold-options.ts'
 import { resolveOpenAIOptions } from '../../core/src/backends/openai/openai-options.ts'
+import type { FailureStage } from '../../core/src/contract/failure.ts'
 import { resolveServerOptions } from '../../server/src/options.ts'
 import { DELIVERY_ERRORS } from '../../tickets/src/ticket/delivery.ts'
-import { plain, type Row, readPage, tableRows } from './markdown.ts'
+import { plain, readPage, tableRows } from './markdown.ts'
 import { OPENAI_OPTIONS } from './openai-options.ts'
 
 // Each test compares whole lists, so that it fails for a row too many as well as for one too few.
@@ -31,27 +31,22 @@ const NEXT_WORDS = {
   wait_in_line: 'next backend; the only one: back to the head of the line',
 } as const
 
-const short = ({ code, HTTP }: Row) => ({ code: plain(code), HTTP })
-const statusOf = (code: FailureCode) => ({ code, HTTP: String(HTTP_STATUS[code]) })
+/** In the order of the tables on the page: where on its way an event meets the failure. */
+const STAGES: readonly FailureStage[] = ['edge', 'event', 'desk', 'attempt']
 
-test('the table of errors in the README has every code with its status and meaning', () => {
-  const rows = tableRows('README.md', ['code', 'HTTP', 'meaning'])
-  expect(rows.map((row) => ({ ...short(row), meaning: row.meaning }))).toEqual(
-    FAILURE_CODES.map((code) => ({ ...statusOf(code), meaning: FAILURES[code].summary })),
-  )
-})
-
-test('the tables of errors have every code with its status, rule and exit code', () => {
+test('the tables of errors have every code, by its stage, with its status, meaning and exit code', () => {
   const head = ['code', 'HTTP', '`ask` exits', 'meaning', 'what to do']
   const rows = tableRows('docs/errors.md', head)
-  expect(rows.map((row) => [plain(row.code), row.HTTP, row['`ask` exits'], row.meaning]).toSorted()).toEqual(
-    FAILURE_CODES.map((code) => [
+  const codes = STAGES.flatMap((stage) => FAILURE_CODES.filter((code) => FAILURES[code].stage === stage))
+  expect(rows.map((row) => [plain(row.code), row.HTTP, row['`ask` exits'], row.meaning])).toEqual(
+    codes.map((code) => [
       code,
       String(HTTP_STATUS[code]),
       String(EXIT_OF_FAILURE[code]),
       FAILURES[code].summary,
-    ]).toSorted(),
+    ]),
   )
+  expect(codes).toHaveLength(FAILURE_CODES.length)
   expect(rows.filter((row) => row['what to do'] === '')).toEqual([])
 })
 
@@ -106,16 +101,6 @@ test('the table of settings has every variable, flag, key of the file and defaul
     default: plain(row.default),
   }))
   expect(byVariable(written)).toEqual(byVariable(settings))
-})
-
-test('the table in the README has every variable, flag and default', () => {
-  const rows = tableRows('README.md', ['variable', 'flag', 'default', 'what it sets'])
-  const written = rows.map((row) => ({
-    variable: plain(row.variable),
-    flag: plain(row.flag),
-    default: plain(row.default),
-  }))
-  expect(byVariable(written)).toEqual(byVariable(settings.map(({ file, ...rest }) => rest)))
 })
 
 test('the table of numbers has every option of the dispatcher with its place in the file and its default', () => {
@@ -191,7 +176,7 @@ test('the table of the server has every option with its default', () => {
     dispatcher: Object.create(null),
   })
   const written = rows.map((row) => [plain(row['option of `createServer`']), plain(row.default)])
-  const objects = ['dispatcher', 'logger', 'ready', 'clock', 'version']
+  const objects = ['dispatcher', 'logger', 'ready', 'clock', 'version', 'metrics']
   expect(written.filter(([name = '']) => !objects.includes(name))).toEqual(
     Object.entries(plainOptions).map(([name, value]) => [name, shown(value)]),
   )
