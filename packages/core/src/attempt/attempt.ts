@@ -2,12 +2,12 @@ import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { AttemptRecord } from '../contract/outcome.ts'
-import type { CallFailure, Run, RunFailure } from '../event/run.ts'
+import type { CallFailure, Run, RunFailure, Work } from '../event/run.ts'
 import type { CallSample } from '../scheduler/backend-slots.ts'
 import { canCarry } from '../scheduler/candidates.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
-import { type AnsweredCall, type Call, callOnce, type PlacedCall } from './call.ts'
+import { type AnsweredCall, type Call, callOnce, type Visit } from './call.ts'
 import { addressOf, Conversations } from './conversation.ts'
 import { wasTruncated } from './fit-context.ts'
 import { certify, NO_REPAIRS, type Repairs, repairsAfter, reported } from './match-answer.ts'
@@ -49,7 +49,7 @@ interface Story {
 /** The one loop over backends, endpoints and repeats: `nextStep` decides, this acts. */
 async function runLoop(run: Run, context: AttemptContext, story: Story): Promise<Result<Answer, RunFailure>> {
   const tried = new Set<string>()
-  let visit: PlacedCall | undefined
+  let visit: Visit | undefined
   let verdict: CallFailure | undefined
   let repairs = NO_REPAIRS
   let isReturning = false
@@ -101,7 +101,7 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
 }
 
 /** Takes its first place at a backend, with a conversation that fits there; leaves the slot where none does. */
-async function openVisit(run: Run, context: AttemptContext, lease: Lease): Promise<Result<PlacedCall>> {
+async function openVisit(run: Run, context: AttemptContext, lease: Lease): Promise<Result<Visit>> {
   const place = firstPlace(endpointsFor(run, lease))
   const conversations = new Conversations(run, lease, context)
   const conversation = await conversations.startAt(place)
@@ -118,7 +118,7 @@ function endpointsFor({ prompt, continues, answerSchema }: Run, { backend }: Lea
 }
 
 interface Move {
-  readonly visit: PlacedCall
+  readonly visit: Visit
   readonly step: SameBackendStep
   readonly failed: CallFailure
   readonly repairs: Repairs
@@ -129,7 +129,7 @@ async function moveOn(
   { answerSchema, cancellation }: Run,
   { clock }: AttemptContext,
   { visit, step, failed, repairs }: Move,
-): Promise<Result<PlacedCall, RunFailure>> {
+): Promise<Result<Visit, RunFailure>> {
   const { lease, conversations, conversation } = visit
   const place = placeAfter(visit.place, step)
   if (step.type === 'repeat') {
@@ -153,7 +153,7 @@ async function moveOn(
 }
 
 function situationOf(
-  { lease, place, conversation }: PlacedCall,
+  { lease, place, conversation }: Visit,
   { tuning, random }: AttemptContext,
   after: {
     readonly failed: CallFailure
@@ -187,7 +187,7 @@ function situationOf(
 function toAnswer(
   { answerSchema, logFields }: Run,
   { logger }: AttemptContext,
-  { visit, call, repairs }: { visit: PlacedCall; call: AnsweredCall; repairs: Repairs },
+  { visit, call, repairs }: { visit: Visit; call: AnsweredCall; repairs: Repairs },
 ): Answer {
   const { place, conversation } = visit
   const { end, matching } = call
@@ -210,7 +210,7 @@ function toAnswer(
   }
 }
 
-const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Run['work']): CallSample => ({
+const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Work): CallSample => ({
   usage: end.usage,
   durationMs: record.duration_ms,
   firstTokenMs: record.first_token_ms,

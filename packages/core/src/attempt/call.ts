@@ -55,7 +55,8 @@ interface Aborted {
 
 type Verdict = Answered | Failed | Aborted
 
-export interface PlacedCall {
+/** Where the loop stands: under which lease, at which place, and with what to send from there. */
+export interface Visit {
   readonly lease: Lease
   readonly place: Place
   readonly conversations: Conversations
@@ -66,7 +67,7 @@ export interface PlacedCall {
 export async function callOnce(
   run: Run,
   { clock, logger, observer }: ResolvedOptions,
-  { lease, place, conversations, conversation }: PlacedCall,
+  { lease, place, conversations, conversation }: Visit,
 ): Promise<Call> {
   const { answerSchema, beforeCall, cancellation, sink } = run
   // The event may have ended between the grant of its slot and now.
