@@ -74,7 +74,10 @@ const define = <
   },
 ) => setting
 
-/** Every setting but the backends, which `backend-config.ts` puts together, in the order of the file. */
+/**
+ * Every setting but the backends, which `backend-config.ts` puts together, in the order of the file. The table is longer
+ * than a file should be: cut in two, it would have to be read in two places again.
+ */
 export const SETTINGS = {
   host: define({
     key: 'host',

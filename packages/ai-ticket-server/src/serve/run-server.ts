@@ -1,4 +1,4 @@
-import type { Logger } from '@ai-ticket/core'
+import type { Dispatcher, Logger } from '@ai-ticket/core'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/server'
 import { StoreUnavailable } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
@@ -34,16 +34,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     await tickets.close()
     return exitWhenWritten(EXIT.badConfiguration)
   }
-  const server = createServer({
-    dispatcher,
-    logger,
-    apiKeys: config.apiKeys,
-    allowedHosts: config.allowedHosts,
-    rateLimit: parseRateLimit(config.rateLimit),
-    bodyLimitBytes: config.bodyLimitBytes,
-    ...(metrics && { metrics }),
-    version: VERSION,
-  })
+  const server = openServer(config, { dispatcher, logger, metrics })
   const desk = tickets.serve(server, dispatcher)
   const signals = endOnSignals(async (signal) => {
     await shutDown({ signal, server, dispatcher, desk, tickets, logger, drainMs: config.drainMs })
@@ -74,6 +65,24 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
 }
+
+interface ServerParts {
+  readonly dispatcher: Dispatcher
+  readonly logger: Logger
+  readonly metrics: Metrics | undefined
+}
+
+const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts) =>
+  createServer({
+    dispatcher,
+    logger,
+    apiKeys: config.apiKeys,
+    allowedHosts: config.allowedHosts,
+    rateLimit: parseRateLimit(config.rateLimit),
+    bodyLimitBytes: config.bodyLimitBytes,
+    ...(metrics && { metrics }),
+    version: VERSION,
+  })
 
 /** Undefined: it cannot be opened, and the operator knows why. */
 async function openTickets(

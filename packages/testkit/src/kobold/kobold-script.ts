@@ -1,4 +1,4 @@
-/** What a fault applies to. `all` are the three kinds of generation; `any` is every request whatsoever. */
+/** What a fault applies to. `all` are the three kinds of generation; `any` is every request. */
 export type FaultEndpoint =
   | 'chat'
   | 'text'
@@ -42,7 +42,7 @@ type AnswerFault =
   | { readonly fault: 'bad_input' }
   /** 400 in OpenAI's shape, code `context_length_exceeded`. */
   | { readonly fault: 'context_length' }
-  /** 200, JSON by its content type, but a text that is none. */
+  /** 200 with the content type of JSON, but the body is not JSON. */
   | { readonly fault: 'not_json'; readonly body?: string }
   /** 200 and JSON, but not the fields of this endpoint. */
   | { readonly fault: 'wrong_shape'; readonly body?: unknown }
@@ -54,7 +54,7 @@ type AnswerFault =
   | { readonly fault: 'error_in_200'; readonly message?: string }
   /** A right answer of one very long line. Default 2 MiB. */
   | { readonly fault: 'huge_line'; readonly bytes?: number }
-  /** Empty text, no tokens, no word about why. */
+  /** Empty text, no tokens, nothing that says why. */
   | { readonly fault: 'empty_text' }
   /** What a server without a model says. */
   | { readonly fault: 'no_model' }
@@ -88,10 +88,10 @@ type GenerationFault =
   | { readonly fault: 'slow_drip'; readonly msPerToken: number }
   /** A right answer under another content type (default `text/html`). */
   | { readonly fault: 'wrong_content_type'; readonly contentType?: string }
-  /** Only the last `keepTokens` tokens of the prompt are read; nothing says so but `prompt_tokens`. */
+  /** Only the last `keepTokens` tokens of the prompt are read; only `prompt_tokens` shows it. */
   | { readonly fault: 'prompt_cut'; readonly keepTokens: number }
 
-/** Faults of the listener. They know no endpoint. */
+/** Faults of the listener. They have no endpoint. */
 type ConnectionFault =
   /** The port is closed while this fault stands in the script: connection refused. `endpoint`, `times`, `skip` do not apply. */
   | { readonly fault: 'refuse' }

@@ -60,7 +60,7 @@ export interface KoboldSimulator extends AsyncDisposable {
 
 /**
  * Starts a KoboldCPP simulator on a loopback socket. It answers as the recorded servers do and keeps account
- * of calls, aborts and wasted tokens. It is no language model: the answers are fixed text.
+ * of calls, aborts and wasted tokens. It is not a language model: the answers are fixed text.
  */
 export async function startKoboldSimulator(
   options: StartKoboldSimulatorOptions = {},

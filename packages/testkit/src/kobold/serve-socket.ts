@@ -29,7 +29,7 @@ export function serveSocket(
     return {
       ...sink,
       reply: (reply: Parameters<typeof sink.reply>[0]) => {
-        // What the caller does after a whole answer is no hang-up.
+        // What the caller does after a whole answer is not a hang-up.
         gone.answered()
         sink.reply(reply)
       },

@@ -44,7 +44,7 @@ const GENERATIONS = ['/v1/chat/completions', '/v1/completions']
 
 /**
  * Starts a small OpenAI-compatible server on a loopback socket, with the habits of llama.cpp, vLLM or Ollama. It takes
- * any number of calls at once and stops one whose caller has gone. It is no language model: the answers are fixed text.
+ * any number of calls at once and stops one whose caller has gone. It is not a language model: the answers are fixed text.
  */
 export async function startOpenAISimulator(options: OpenAISimulatorOptions = {}): Promise<OpenAISimulator> {
   const watch = createWatch()

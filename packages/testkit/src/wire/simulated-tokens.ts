@@ -1,6 +1,6 @@
 /**
- * The simulator's tokenizer: four characters make a token (a surrogate pair is never split). It is no real
- * tokenizer, only one that everybody can compute in the head.
+ * The simulator's tokenizer: four characters make a token (a surrogate pair is never split). It is not a real
+ * tokenizer, but one that anybody can compute in the head.
  */
 const charactersPerToken = 4
 
