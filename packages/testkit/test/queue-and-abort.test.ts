@@ -7,6 +7,8 @@ const remembered = { success: 'true', done: 'false' }
 const refused = { success: 'false', done: 'false' }
 const slow = { tokensPerSecond: 100, abortReplyMs: 0, answer: () => 'word '.repeat(500) }
 const quick = { ...slow, answer: () => 'some words, twenty-four ' }
+/** Six tokens that last, so that a busy machine can still ask while they come. */
+const lasting = { ...quick, tokensPerSecond: 10 }
 
 test.for<[KoboldVersion, number]>([
   ['1.115.1', 9],
@@ -134,7 +136,7 @@ test('fact 26: without a key whatever runs is aborted, unless somebody waits', a
 })
 
 test('fact 26: of the waiting calls only the last aborted key is remembered', async () => {
-  await using simulator = await startKoboldSimulator(quick)
+  await using simulator = await startKoboldSimulator(lasting)
   const { generate, abort } = clientOf(simulator)
   const send = async (genkey: string, n: number) => {
     const answer = generate({ genkey })
@@ -153,7 +155,7 @@ test('fact 26: of the waiting calls only the last aborted key is remembered', as
 })
 
 test('fact 28: a plain call goes on after its caller left, and its tokens are wasted', async () => {
-  await using simulator = await startKoboldSimulator(quick)
+  await using simulator = await startKoboldSimulator(lasting)
   const { generate } = clientOf(simulator)
   const leaving = new AbortController()
   const answer = generate({ genkey: 'gone' }, leaving.signal).catch(() => 'left')
@@ -223,7 +225,7 @@ test('fact 30: when nothing runs, check tells the last text', async () => {
 })
 
 test('fact 31: with several at a time an abort says yes and stops nothing', async () => {
-  await using simulator = await startKoboldSimulator({ ...quick, concurrency: 2 })
+  await using simulator = await startKoboldSimulator({ ...lasting, concurrency: 2 })
   const { generate, abort } = clientOf(simulator)
   const both = [generate({ genkey: 'a' }), generate({ genkey: 'b' })]
   await simulator.waitFor(({ maxRunning }) => maxRunning === 2)
