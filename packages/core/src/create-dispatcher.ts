@@ -1,5 +1,5 @@
 import type { Clock } from './contract/clock.ts'
-import { untilAborted, withTimeout } from './contract/clock.ts'
+import { ABORTED, untilAborted, withTimeout } from './contract/clock.ts'
 import type {
   CloseOptions,
   Dispatcher,
@@ -71,9 +71,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       door.assertNotClosed()
       await abandon(scheduler, resolved.clock, { ...call, signal })
     },
-    async health() {
+    async health(signal) {
       door.assertNotClosed()
-      return healthOf(scheduler, resolved.tuning.probeTimeoutMs)
+      signal?.throwIfAborted()
+      const health = healthOf(scheduler, resolved.tuning.probeTimeoutMs)
+      return signal ? untilReason(health, signal) : health
     },
     report: () => scheduler.report(),
     close: ({ drainMs = 0 }: CloseOptions = {}) => door.close(drainMs),
@@ -151,6 +153,13 @@ async function healthOf(scheduler: Scheduler, maxAgeMs: number): Promise<Health>
   const backends = scheduler.backends.map((slots) => slots.health())
   const answers = backends.some(({ state }) => state === 'ready' || state === 'busy' || state === 'stuck')
   return { status: answers ? 'healthy' : 'degraded', backends, waiting: scheduler.waiting }
+}
+
+/** Waits for the promise; rejects with the reason of the signal as soon as that fires. */
+async function untilReason<Value>(pending: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const value = await untilAborted(pending, signal)
+  if (value === ABORTED) throw signal.reason
+  return value
 }
 
 /** Waits for the promise, but no longer than that. */

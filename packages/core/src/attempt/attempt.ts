@@ -64,7 +64,11 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
       visit = opened.value
     }
     const { lease } = visit
-    const call: Call = await callOnce(run, context, visit)
+    const call: Call = await callOnce(run, context, visit).catch((error: unknown) => {
+      // A bug, of an adapter or of a logger that was handed in: it must not keep the slot.
+      lease.leave({ type: 'unused' })
+      throw error
+    })
     if (call.record) story.attempts.push(call.record)
     if (call.type === 'aborted') {
       lease.leave(call)
@@ -104,7 +108,10 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
 async function openVisit(run: Run, context: AttemptContext, lease: Lease): Promise<Result<Visit>> {
   const place = firstPlace(endpointsFor(run, lease))
   const conversations = new Conversations(run, lease, context)
-  const conversation = await conversations.startAt(place)
+  const conversation = await conversations.startAt(place).catch((error: unknown) => {
+    lease.leave({ type: 'unused' })
+    throw error
+  })
   if (conversation.ok) return success({ lease, place, conversations, conversation: conversation.value })
   lease.leave({ type: 'unused' })
   return conversation

@@ -96,7 +96,7 @@ export class Conversations {
       maxTokens: prompt.parameters.max_tokens,
       defaultMaxTokens: this.#options.tuning.maxTokens,
       policy,
-      contextLength: () => this.#lease.contextLength(),
+      contextLength: (certainty) => this.#lease.contextLength(certainty),
       count: (some) => this.#countTokens(some),
     })
     const waited = fitting instanceof Promise ? await cancellation.until(fitting) : success(fitting)

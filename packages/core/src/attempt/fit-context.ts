@@ -19,7 +19,7 @@ export interface Fitting {
   readonly defaultMaxTokens: number
   readonly policy: ContextPolicy
   /** Tokens that the backend holds, prompt and answer together; undefined: nobody knows. */
-  contextLength(): Promise<number | undefined>
+  contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** Undefined: the backend cannot count, or failed to. */
   count(turns: readonly Turn[]): Promise<number | undefined>
 }
@@ -50,10 +50,14 @@ async function fitByCount(
 ): Promise<Result<Fit>> {
   const { turns, maxTokens, defaultMaxTokens, policy } = fitting
   const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
-  const context = await fitting.contextLength()
-  if (context === undefined || bound + wanted <= context) return asItIs
+  const known = await fitting.contextLength({ isCertain: false })
+  if (known === undefined || bound + wanted <= known) return asItIs
   const counted = await fitting.count(turns)
   if (counted === undefined) return asItIs
+  // Another model may have been loaded behind the same port: no refusal rests on what was learned before.
+  const fits = counted + (maxTokens ?? LEAST_ANSWER) <= known
+  const context = fits ? known : await fitting.contextLength({ isCertain: true })
+  if (context === undefined) return asItIs
   const room = context - (maxTokens ?? Math.min(defaultMaxTokens, LEAST_ANSWER))
   const fit =
     counted <= room

@@ -69,6 +69,8 @@ export interface BackendState {
   readonly version?: string
   /** False: the server wants a key, and ours is missing or wrong. Absent: it does not say. */
   readonly authorised?: boolean
+  /** False: no model is loaded. Absent: it does not say. */
+  readonly hasModel?: boolean
 }
 
 /** A server as traces name it. */

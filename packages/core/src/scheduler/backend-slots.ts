@@ -44,6 +44,8 @@ export class BackendSlots implements RoutableBackend {
   #status: BackendStatus
   #reported: BackendState | undefined
   #probedAt = Number.NEGATIVE_INFINITY
+  /** What was probed may be over: the connection was lost since, or the probe itself failed to connect. */
+  #isStale = false
   #probing: Promise<void> | undefined
   #problem: string | undefined
   #latencyMs: number | undefined
@@ -150,11 +152,23 @@ export class BackendSlots implements RoutableBackend {
   /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
   probe(maxAgeMs: number): Promise<void> {
     if (this.#probing) return this.#probing
-    if (this.#options.clock.now() - this.#probedAt < maxAgeMs) return Promise.resolve()
+    if (!this.#isStale && this.#options.clock.now() - this.#probedAt < maxAgeMs) return Promise.resolve()
     this.#probing = this.#probeNow().finally(() => {
       this.#probing = undefined
     })
     return this.#probing
+  }
+
+  /** The connection was lost: another server, or the same one with another model, may answer next. */
+  expectChange(): void {
+    this.#isStale = true
+  }
+
+  /** The context length of the backend in tokens, as far as it is known. `isCertain`: asks, unless it has just been asked. */
+  async contextLength({ isCertain }: { readonly isCertain: boolean }): Promise<number | undefined> {
+    if (isCertain) await this.probe(0)
+    else if (this.#isStale || !this.#reported) await this.probe(this.#options.tuning.probeIntervalMs)
+    return this.#reported?.contextLength
   }
 
   async #probeNow(): Promise<void> {
@@ -162,6 +176,8 @@ export class BackendSlots implements RoutableBackend {
     const found = await probe(this.backend, clock, tuning.probeTimeoutMs)
     this.#probedAt = clock.now()
     this.#problem = found instanceof BackendError ? found.message : undefined
+    // A port that was closed a moment ago may be open now, and to ask it costs nothing.
+    this.#isStale = found instanceof BackendError && found.kind === 'connect'
     if (!(found instanceof BackendError)) this.#reported = found
     this.change(onProbe(this.#status, this.#probedAt, found))
   }
@@ -189,6 +205,8 @@ export class BackendSlots implements RoutableBackend {
   health(): BackendHealth {
     const aliases = Object.keys(this.aliases)
     const { contextLength, version } = this.#reported ?? {}
+    const { unusable } = this.#status
+    const details = this.#problem ?? (unusable && UNUSABLE[unusable])
     return {
       name: this.name,
       state: this.stateName(),
@@ -198,7 +216,7 @@ export class BackendSlots implements RoutableBackend {
       ...(version === undefined ? {} : { version }),
       concurrency: this.concurrency,
       in_flight: this.inFlight,
-      ...(this.#problem === undefined ? {} : { details: this.#problem }),
+      ...(details === undefined ? {} : { details }),
     }
   }
 
@@ -215,6 +233,13 @@ export class BackendSlots implements RoutableBackend {
       }),
     }
   }
+}
+
+/** Why a backend that answers cannot be used. */
+const UNUSABLE: Readonly<Record<NonNullable<BackendStatus['unusable']>, string>> = {
+  unauthorised:
+    'unauthorised: it wants an API key, and ours is missing or wrong. Set the key of this backend.',
+  no_model: 'It has no model loaded. Load one.',
 }
 
 const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10

@@ -51,6 +51,8 @@ export interface BackendStatus {
   readonly heardAt: number | undefined
   /** Slots held by a generation that is not known to have stopped. */
   readonly stuckSlots: number
+  /** It answers, but wants another key or has no model: it is asked last, until it has given an answer. */
+  readonly unusable: 'unauthorised' | 'no_model' | undefined
 }
 
 /** `no`: not now. `trial`: one event may try whether it is back; tell `onTrialStarted`. */
@@ -74,6 +76,7 @@ export function initialStatus(options: Partial<BackendStatusOptions> = {}): Back
     breaker: CLOSED,
     heardAt: undefined,
     stuckSlots: 0,
+    unusable: undefined,
   }
 }
 
@@ -83,6 +86,14 @@ export function initialStatus(options: Partial<BackendStatusOptions> = {}): Back
  */
 export function onAnswered(status: BackendStatus, now: number): BackendStatus {
   return { ...status, contact: IDLE, breaker: CLOSED, heardAt: now }
+}
+
+/** The backend answered that it wants another key, or that it has no model. */
+export function onUnusable(
+  status: BackendStatus,
+  unusable: NonNullable<BackendStatus['unusable']>,
+): BackendStatus {
+  return { ...status, unusable }
 }
 
 /** The backend answered that it is busy: nobody is sent there until it is seen idle, or the time has passed. */
@@ -127,13 +138,25 @@ export function onProbe(
   found: BackendState | BackendError,
 ): BackendStatus {
   const failedProbe = found instanceof BackendError
-  const heard = failedProbe ? onCallFailed(status, now, found.kind) : onAnswered(status, now)
+  const heard = failedProbe ? onCallFailed(status, now, found.kind) : onReported(status, now, found)
   if (heard.contact.kind !== 'answering' || (!failedProbe && found.idle === true)) return heard
   const refusedUntil = status.contact.kind === 'answering' ? status.contact.refusedUntil : 0
   if (failedProbe || found.idle === undefined) return { ...heard, contact: { ...IDLE, refusedUntil } }
   const occupiedUntil = now + status.options.busyHoldMs
   const stillRefused = refusedUntil > now ? Math.max(refusedUntil, occupiedUntil) : 0
   return { ...heard, contact: { ...IDLE, refusedUntil: stillRefused, occupiedUntil } }
+}
+
+/** A server that lists its models without a key says nothing of ours, so a refusal stands until an answer. */
+function onReported(
+  status: BackendStatus,
+  now: number,
+  { authorised, hasModel }: BackendState,
+): BackendStatus {
+  const answered = onAnswered(status, now)
+  if (authorised === false) return onUnusable(answered, 'unauthorised')
+  if (hasModel === false) return onUnusable(answered, 'no_model')
+  return authorised === true || hasModel === true ? { ...answered, unusable: undefined } : answered
 }
 
 /**
@@ -146,7 +169,7 @@ export function onEventEnded(
   now: number,
   { code, trial = false }: { readonly code: FailureCode | undefined; readonly trial?: boolean },
 ): BackendStatus {
-  if (code === undefined) return onAnswered(status, now)
+  if (code === undefined) return { ...onAnswered(status, now), unusable: undefined }
   const unreached = code === 'api_connection_error' || code === 'api_timeout'
   return { ...status, breaker: breakerAfter(status, now, { unreached, trial }) }
 }
@@ -201,6 +224,7 @@ export function stateAt(
   if (isLoading(status, now)) return 'loading'
   if (breaker.kind === 'open' || contact.kind === 'refusing') return 'down'
   if (contact.kind !== 'answering') return 'unknown'
+  if (status.unusable) return 'down'
   const withOthers = inFlight === 0 && contact.occupiedUntil > now
   return inFlight >= concurrency || withOthers || contact.refusedUntil > now ? 'busy' : 'ready'
 }

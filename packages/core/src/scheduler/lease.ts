@@ -1,4 +1,4 @@
-import type { Backend } from '../contract/backend.ts'
+import type { Backend, BackendErrorKind } from '../contract/backend.ts'
 import type { Clock } from '../contract/clock.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -12,6 +12,7 @@ import {
   onEventEnded,
   onStuck,
   onUnstuck,
+  onUnusable,
 } from './backend-state.ts'
 import { modelOn } from './route.ts'
 
@@ -41,11 +42,12 @@ export interface Lease {
   countRepeat(): void
   /** A call has failed; what follows is not decided yet. */
   failed(failure: CallFailure): void
+  /** Gives the slot back, once: later calls do nothing. */
   leave(leaving: Leaving): void
   /** Other backends that may answer the event, without those tried already. */
   alternatives(tried: ReadonlySet<string>): Alternatives
-  /** Tokens that the backend holds; asks it where that is not known yet. */
-  contextLength(): Promise<number | undefined>
+  /** Tokens that the backend holds; asks it where that is not known, or has to be certain. */
+  contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
   modelFor(model: string): string | undefined
 }
@@ -61,6 +63,7 @@ interface LeaseContext {
 export function openLease({ slots, allowed, options }: LeaseContext, onFree: () => void): Lease {
   const { clock, tuning, observer } = options
   const { isTrial } = slots.take()
+  let hasLeft = false
   const free = (code: FailureCode | undefined) => {
     slots.release()
     onFree()
@@ -73,14 +76,15 @@ export function openLease({ slots, allowed, options }: LeaseContext, onFree: () 
     countCall: () => slots.budget.recordCall(clock.now()),
     countRepeat: () => void slots.budget.tryRepeat(clock.now()),
     alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
-    async contextLength() {
-      // One that was away when it was probed may be back: it is asked again, but not by every event.
-      if (!slots.reported) await slots.probe(tuning.probeIntervalMs)
-      return slots.reported?.contextLength
-    },
+    contextLength: (certainty) => slots.contextLength(certainty),
     modelFor: (model) => modelOn(slots, model),
-    failed: (failed) => slots.change(statusAfter(slots.status, failed, clock.now())),
+    failed(failed) {
+      if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
+      slots.change(statusAfter(slots.status, failed, clock.now()))
+    },
     leave(leaving) {
+      if (hasLeft) return
+      hasLeft = true
       if (leaving.type === 'answered') {
         slots.learn(leaving.sample)
         free(undefined)
@@ -120,7 +124,17 @@ async function holdUntil(
   if (isStuck) slots.change(onUnstuck(slots.status))
 }
 
-function statusAfter(status: BackendStatus, { isBusy, kind, retryAfterMs }: CallFailure, now: number) {
+/** After these the next answer may come from a server that was started anew. */
+const CONNECTION_LOST: ReadonlySet<BackendErrorKind> = new Set([
+  ...(['connect', 'disconnected', 'dead', 'interrupted', 'lost', 'stalled'] as const),
+])
+
+function statusAfter(status: BackendStatus, failed: CallFailure, now: number): BackendStatus {
+  const { isBusy, kind, code, retryAfterMs } = failed
   if (isBusy) return onBusy(status, now, retryAfterMs)
-  return kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
+  // A bug of ours or of an adapter says nothing of the server.
+  if (code === 'internal_error') return status
+  const heard = kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
+  if (code === 'api_authentication_error') return onUnusable(heard, 'unauthorised')
+  return kind === 'no_model' ? onUnusable(heard, 'no_model') : heard
 }

@@ -61,7 +61,7 @@ function describe({ version, model, models, contextLength, perf }: Findings): Ba
   const { idle, queue } = perf ?? {}
   return {
     models: version?.llm === false ? [] : names,
-    ...(model !== undefined && { authorised: model !== HIDDEN_MODEL }),
+    ...(model !== undefined && { authorised: model !== HIDDEN_MODEL, hasModel: model !== NO_MODEL }),
     ...(contextLength !== undefined && contextLength > 0 && { contextLength }),
     ...(typeof idle === 'number' && { idle: idle === 1 }),
     ...(typeof queue === 'number' && { waiting: queue }),

@@ -1,0 +1,95 @@
+import { BackendError, createDispatcher, createKoboldBackend, createOpenAIBackend } from '@ai-ticket/core'
+import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
+import { expect, test } from 'vitest'
+import { openDesk } from './open-desk.ts'
+
+const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
+
+test('a KoboldCPP that wants another password is not healthy, says why, and is asked last', async () => {
+  await using desk = await openDesk([{ ...AT_ONCE, password: 'other' }, AT_ONCE])
+  expect(await desk.dispatcher.health()).toMatchObject({
+    status: 'healthy',
+    backends: [
+      { name: 'b1', state: 'down', details: expect.stringMatching(/^unauthorised: .*key/) },
+      { state: 'ready' },
+    ],
+  })
+  for (let event = 0; event < 5; event++) {
+    expect(await desk.dispatcher.onEvent({ content: 'x' })).toMatchObject({
+      backend: 'b2',
+      attempts: [{ backend: 'b2' }],
+    })
+  }
+  expect(desk.simulators[0].calls).toHaveLength(0)
+})
+
+test('alone with a wrong key, the desk is degraded, and its events say why they failed', async () => {
+  await using simulator = await startOpenAISimulator({ apiKey: 'right' })
+  await using dispatcher = createDispatcher({
+    backends: [createOpenAIBackend({ name: 'hosted', url: simulator.url, apiKey: 'wrong' })],
+  })
+  // This server lists its models to everybody, so that the first event finds out.
+  expect(await dispatcher.onEvent({ content: 'x' })).toMatchObject({ error: 'api_authentication_error' })
+  expect(await dispatcher.health()).toMatchObject({
+    status: 'degraded',
+    backends: [{ state: 'down', details: expect.stringMatching(/^unauthorised/) }],
+  })
+})
+
+test('health ends with the reason of its signal', async () => {
+  await using dispatcher = createDispatcher({
+    backends: [{ ...createKoboldBackend({ url: 'http://127.0.0.1:9' }), probe: () => new Promise(() => {}) }],
+  })
+  const leaving = new AbortController()
+  const health = dispatcher.health(leaving.signal)
+  leaving.abort(new Error('left'))
+  await expect(health).rejects.toThrow('left')
+  await expect(dispatcher.health(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone')
+})
+
+test('after a call that lost its connection, health asks again instead of showing an old probe', async () => {
+  await using desk = await openDesk(
+    [{ ...AT_ONCE, faults: [{ fault: 'empty_reply', endpoint: 'chat', times: 1 }] }],
+    {
+      attempts: 1,
+      probeTimeoutMs: 60_000,
+    },
+  )
+  expect(await desk.dispatcher.health()).toMatchObject({ backends: [{ state: 'ready' }] })
+  expect(await desk.dispatcher.onEvent({ content: 'x' })).toMatchObject({ error: 'api_connection_error' })
+  expect(await desk.dispatcher.health()).toMatchObject({ backends: [{ state: 'ready' }] })
+})
+
+test('a larger context behind the same port is asked for before a prompt is refused', async () => {
+  const small = await startKoboldSimulator({ ...AT_ONCE, contextLength: 1_024 })
+  const port = Number(new URL(small.url).port)
+  await using dispatcher = createDispatcher({ backends: [createKoboldBackend({ url: small.url })] })
+  await dispatcher.health()
+  await small.close()
+  await using large = await startKoboldSimulator({ ...AT_ONCE, contextLength: 8_192, port })
+  const content = 'one two three four five six seven eight nine ten '.repeat(150)
+  expect(await dispatcher.onEvent({ content, parameters: { max_tokens: 8 } })).toHaveProperty('completion')
+  expect(large.calls).toHaveLength(1)
+})
+
+test('an adapter that throws at once, or a logger that does, keeps no slot', async () => {
+  await using simulator = await startKoboldSimulator(AT_ONCE)
+  const kobold = createKoboldBackend({ url: simulator.url })
+  let throwing = true
+  await using dispatcher = createDispatcher({
+    backends: [
+      {
+        ...kobold,
+        generate: (...given) => {
+          if (throwing) throw new RangeError('a bug')
+          return kobold.generate(...given)
+        },
+      },
+    ],
+  })
+  expect(await dispatcher.onEvent({ content: 'x' })).toMatchObject({ error: 'internal_error' })
+  expect(dispatcher.freeSlots()).toMatchObject([{ free: 1, concurrency: 1 }])
+  throwing = false
+  expect(await dispatcher.onEvent({ content: 'x' })).toHaveProperty('completion')
+  expect(new BackendError('unsendable', 'x').stopped).toBe('not_sent')
+})
