@@ -61,7 +61,7 @@ async function acceptEntry(
   const { id, source } = entry.cloudEvent
   try {
     const { ticket } = await acceptEvent(context, request, readOrigin(entry), entry)
-    return { body: { source, id, status: 202, ticket: ticketBody(ticket) } }
+    return { body: { source, id, status: 202, ticket: ticketBody(ticket, context) } }
   } catch (error) {
     if (!(error instanceof RequestProblem)) throw error
     return refused(error.failure, { id, source })

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Idempotency, type NewTicket, traceOf, withTrace } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
-import { ticketBody } from './ticket-body.ts'
+import { addressOf, ticketBody } from './ticket-body.ts'
 import { problem, type TicketContext } from './ticket-context.ts'
 
 export interface AcceptedEvent {
@@ -67,13 +67,17 @@ export async function acceptEvent(
 }
 
 /** `202`, where to look, and the ticket. */
-export function replyAccepted(reply: FastifyReply, { ticket, isKnown }: AcceptedEvent): FastifyReply {
+export function replyAccepted(
+  reply: FastifyReply,
+  { ticket, isKnown }: AcceptedEvent,
+  context: Pick<TicketContext, 'prefix'>,
+): FastifyReply {
   markReplayed(reply, isKnown)
   return reply
     .code(202)
-    .header('location', `/tickets/${ticket.id}`)
+    .header('location', addressOf(ticket, context))
     .header('retry-after', '2')
-    .send(ticketBody(ticket))
+    .send(ticketBody(ticket, context))
 }
 
 export function markReplayed(reply: FastifyReply, isKnown: boolean): void {

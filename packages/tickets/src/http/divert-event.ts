@@ -4,6 +4,7 @@ import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, type EventOrigin, hasCallback, markReplayed, replyAccepted } from './accept-event.ts'
 import { originOf, type ReadEvent, readEvent, readOrigin } from './read-event.ts'
+import { addressOf } from './ticket-body.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
 import { streamTicket, waitForEnd } from './watch-ticket.ts'
 
@@ -54,7 +55,7 @@ export async function divertEvent(
   }
   const signal = waitSignal(context, reply)
   const ticket = await waitForEnd(context, accepted.ticket, { waitMs: undefined, signal })
-  if (!('outcome' in ticket.state)) replyAccepted(reply, { ...accepted, ticket })
+  if (!('outcome' in ticket.state)) replyAccepted(reply, { ...accepted, ticket }, context)
   else sendOutcome(context, { request, reply }, ticket)
   return true
 }
@@ -74,13 +75,13 @@ async function answerLater(
   const accepted = await acceptEvent(context, request, event, origin)
   reply.header('preference-applied', 'respond-async')
   const { waitMs } = preferences
-  if (waitMs === undefined) return void replyAccepted(reply, accepted)
+  if (waitMs === undefined) return void replyAccepted(reply, accepted, context)
   const signal = waitSignal(context, reply)
   const ticket = await waitForEnd(context, accepted.ticket, { waitMs, signal })
   if (!isFinished(ticket) || !('outcome' in ticket.state))
-    return void replyAccepted(reply, { ...accepted, ticket })
+    return void replyAccepted(reply, { ...accepted, ticket }, context)
   markReplayed(reply, accepted.isKnown)
-  reply.header('location', `/tickets/${ticket.id}`)
+  reply.header('location', addressOf(ticket, context))
   sendOutcome(context, { request, reply }, ticket)
 }
 

@@ -37,15 +37,22 @@ export interface TicketBody {
   links: { self: string; cancel: string; replay: string }
 }
 
-/** `event`: with the event itself. `text`: newer than the stored one. `delivery`: of its callback. */
-export function ticketBody(
-  ticket: Ticket,
-  more: { readonly event?: boolean; readonly text?: string; readonly delivery?: Delivery | undefined } = {},
-): TicketBody {
+export interface TicketBodyOptions {
+  /** Of the address of the ticket. */
+  readonly prefix: string
+  /** With the event itself. */
+  readonly event?: boolean
+  /** Newer than the stored one. */
+  readonly text?: string
+  /** Of its callback. */
+  readonly delivery?: Delivery | undefined
+}
+
+export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBody {
   const { state, expiresAt, lastFailure } = ticket
-  const self = `/tickets/${ticket.id}`
-  const partial = more.text || ticket.partial
-  const callback = callbackSummary(ticket, more.delivery)
+  const self = addressOf(ticket, options)
+  const partial = options.text || ticket.partial
+  const callback = callbackSummary(ticket, options.delivery)
   return {
     id: ticket.id,
     object: 'ticket',
@@ -67,10 +74,13 @@ export function ticketBody(
     ...(lastFailure === undefined ? {} : { last_failure: lastFailure }),
     ...(partial === undefined ? {} : { partial }),
     ...('outcome' in state ? { outcome: state.outcome } : {}),
-    ...(more.event ? { event: ticket.event } : {}),
+    ...(options.event ? { event: ticket.event } : {}),
     links: { self, cancel: self, replay: `${self}/replay` },
   }
 }
+
+export const addressOf = ({ id }: Ticket, { prefix }: { readonly prefix: string }): string =>
+  `${prefix}/tickets/${id}`
 
 /** The key of the call is the server's own business. */
 function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_requested_at'> {

@@ -20,6 +20,8 @@ export interface TicketContext {
   readonly pingIntervalMs: number
   /** Aborted when the server closes: who waits is answered now. */
   readonly closing: AbortSignal
+  /** Of the addresses of tickets; empty without one. */
+  readonly prefix: string
 }
 
 /** Calls back whenever the ticket has changed. */

@@ -32,7 +32,7 @@ const OPERATE = ['admin'] as const
 const CANCEL_WAIT_MS = 5_000
 
 export function addTicketRoutes(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
-  const { store, access } = context
+  const { store, access, prefix } = context
 
   const find = async (request: FastifyRequest<Named>): Promise<Ticket> => {
     const ticket = await store.get(request.params.id)
@@ -47,6 +47,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
     if (!isFinished(ticket)) reply.header('retry-after', '2')
     return reply.send(
       ticketBody(ticket, {
+        prefix,
         event: true,
         text: isFinished(ticket) ? '' : textOf(context, ticket),
         delivery,
@@ -62,7 +63,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
         return acceptBatch(context, { request, reply }, cloudEvents.entries)
       const origin = originOf(request)
       const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
-      return replyAccepted(reply, await acceptEvent(context, request, event, origin))
+      return replyAccepted(reply, await acceptEvent(context, request, event, origin), context)
     })
     done()
   })
@@ -71,7 +72,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
     const { tickets, nextCursor } = await store.list(readQuery(request.query))
     const deliveries = await deliveriesFor(store, tickets)
     const data = tickets.map((ticket) =>
-      ticketBody(ticket, { event: true, delivery: deliveries.get(ticket.id) }),
+      ticketBody(ticket, { prefix, event: true, delivery: deliveries.get(ticket.id) }),
     )
     reply.header('cache-control', 'no-store')
     return reply.send({
@@ -136,7 +137,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
         ...readEvent(replayedEvent(origin, request)),
         replayOf: origin.id,
       })
-      return replyAccepted(reply, accepted)
+      return replyAccepted(reply, accepted, context)
     },
   )
 
