@@ -1,5 +1,5 @@
 import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
-import { markTicketEvent, traceOf } from '../ticket/new-ticket.ts'
+import { markTicketEvent } from '../ticket/new-ticket.ts'
 import { keepTrying } from '../ticket/store-unavailable.ts'
 import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
@@ -78,13 +78,12 @@ async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvent
   const saver = savePartial(hand, options)
   if (ticket.event) markTicketEvent(ticket.event)
   try {
-    const headers = traceOf(ticket.event)
     const stream = options.dispatcher.streamEvent(ticket.event, {
       signal: hand.control.signal,
       caller: ticket.caller,
       logFields: { ticket_id: ticket.id },
       trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
-      ...(headers && { headers }),
+      ...(ticket.trace && { headers: ticket.trace }),
       beforeCall: (call) => announce(hand, options, events, call),
     })
     for await (const event of stream) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { traceArrival } from '@ai-ticket/core'
 import { type CloudEvent, traceHeadersOf } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Idempotency, type NewTicket, traceOf, withTrace } from '../ticket/new-ticket.ts'
+import type { Idempotency, NewTicket } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import { addressOf, ticketBody } from './ticket-body.ts'
@@ -14,6 +14,12 @@ export interface AcceptedEvent {
   readonly isKnown: boolean
 }
 
+/** An event that is to be taken in; who sends it, its key and its trace are those of the request. */
+export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'idempotency' | 'trace'> {
+  /** The trace of the ticket that it repeats. */
+  readonly follows?: NewTicket['trace']
+}
+
 /**
  * Takes an event in. When this has resolved, the ticket is on disk. `origin`: the CloudEvent that brought it. Throws a
  * `RequestProblem`.
@@ -21,22 +27,21 @@ export interface AcceptedEvent {
 export async function acceptEvent(
   context: TicketContext,
   request: FastifyRequest,
-  given: Omit<NewTicket, 'caller' | 'idempotency'>,
+  { follows, ...given }: ArrivingEvent,
   origin?: EventOrigin,
 ): Promise<AcceptedEvent> {
   if (given.callbackUrl !== undefined) checkCallback(context, given.callbackUrl)
   const caller = context.callerOf(request)
   const idempotency = readIdempotency(context, request, origin)
-  const trace = await traceArrival({
+  const headers = await traceArrival({
     name: 'ai_ticket accept',
     headers: traceHeadersOf(request, origin?.cloudEvent),
     attributes: { 'ai_ticket.event.id': given.eventId },
-    // The event of a replay still names the trace of the ticket that it repeats.
-    follows: given.replayOf === undefined ? undefined : traceOf(given.event),
+    follows,
   })
-  const event = withTrace(given.event, trace)
+  const trace = headers && traceOf(headers)
   const accepted = await context.store
-    .accept({ ...given, event, caller, ...(idempotency === undefined ? {} : { idempotency }) })
+    .accept({ ...given, caller, ...(trace && { trace }), ...(idempotency && { idempotency }) })
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
@@ -64,6 +69,12 @@ export async function acceptEvent(
     default:
       return { ticket: accepted.ticket, isKnown: accepted.type === 'existing' }
   }
+}
+
+/** What a run needs of the headers; other propagators may have added more. */
+function traceOf({ traceparent, tracestate }: NonNullable<NewTicket['trace']>): NewTicket['trace'] {
+  if (traceparent === undefined) return undefined
+  return { traceparent, ...(tracestate !== undefined && { tracestate }) }
 }
 
 /** `202`, where to look, and the ticket. */

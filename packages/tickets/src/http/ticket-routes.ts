@@ -136,6 +136,7 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
       const accepted = await acceptEvent(context, request, {
         ...readEvent(replayedEvent(origin, request)),
         replayOf: origin.id,
+        ...(origin.trace && { follows: origin.trace }),
       })
       return replyAccepted(reply, accepted, context)
     },

@@ -49,6 +49,8 @@ export interface Ticket {
   readonly event: Readonly<Record<string, unknown>> | null
   /** Whose ticket it is: the name of the API key; empty without keys. */
   readonly caller: string
+  /** Headers of the trace that has accepted it (`traceparent`, `tracestate`): a run hours later continues it. */
+  readonly trace?: Readonly<Record<string, string>>
   readonly priority: number
   readonly createdAt: number
   /** Start of the first run. */

@@ -145,6 +145,8 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   CREATE INDEX callbacks_due ON callbacks (due_at) WHERE status = 'pending';
   `,
   INDEXES_AND_COUNTS,
+  // An empty text: an earlier release wrote the row, and its trace stands inside the event.
+  "ALTER TABLE tickets ADD COLUMN trace text DEFAULT ''",
 ]
 
 /**

@@ -132,6 +132,8 @@ const MIGRATIONS: readonly string[] = [
       FROM json_each(OLD.event, '$.metadata') WHERE type = 'text');
   END;
   `,
+  // An empty text: an earlier release wrote the row, and its trace stands inside the event.
+  "ALTER TABLE tickets ADD COLUMN trace TEXT DEFAULT '';",
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */

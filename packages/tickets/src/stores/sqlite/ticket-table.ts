@@ -36,7 +36,14 @@ const NEW_COLUMNS = [
   'backend',
   'model',
 ] as const
-const WAITING_COLUMNS = [...NEW_COLUMNS, 'expires_at', 'replay_of', 'callback_url', 'wanted_backend'] as const
+const WAITING_COLUMNS = [
+  ...NEW_COLUMNS,
+  'expires_at',
+  'replay_of',
+  'callback_url',
+  'wanted_backend',
+  'trace',
+] as const
 
 /**
  * Columns that are as they are by default are left out, for each costs a call into SQLite. `OR FAIL`: a row that meets
