@@ -28,7 +28,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   const deadline = context.clock.setTimer(() => run.control.abort(DEADLINE), run.deadlineAt - run.startedAt)
   try {
     const ended = asked.ok ? await attemptSafely(run, context) : asked
-    return record(context, { run, value: given.value, ended })
+    return record(context, { run, given, ended })
   } finally {
     deadline.cancel()
     unlisten()
@@ -126,7 +126,7 @@ async function attemptSafely(run: Run, context: EventContext): Promise<Result<An
 
 function record(
   { clock, logger, onOutcome, observer }: EventContext,
-  { run, value, ended }: { run: Run; value: unknown; ended: Result<Answer, RunFailure> },
+  { run, given, ended }: { run: Run; given: GivenEvent; ended: Result<Answer, RunFailure> },
 ): Outcome {
   const story = {
     id: run.id,
@@ -139,7 +139,9 @@ function record(
   run.trace?.end(outcome, run.waitedMs)
   observer?.eventEnded(outcome, run)
   try {
-    onOutcome?.(outcome, { event: value, caller: run.caller, waitedMs: run.waitedMs })
+    const { value: event, options } = given
+    const { caller, waitedMs } = run
+    onOutcome?.(outcome, { event, caller, waitedMs, isRecorded: options.isRecorded ?? false })
   } catch (error) {
     logger.error('onOutcome threw', { ...run.logFields, event_id: run.id, error })
   }

@@ -8,7 +8,6 @@ import {
   type Timer,
 } from '@ai-ticket/core'
 import type { HistoryEntry } from './ticket/new-ticket.ts'
-import { isTicketEvent } from './ticket/new-ticket.ts'
 import type { PruneRequest, TicketStore } from './ticket/ticket-store.ts'
 
 /** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */
@@ -103,8 +102,9 @@ export function createHistory(options: HistoryOptions): History {
   let pruning = clock.setTimer(() => void prune(), 10_000)
 
   const history: History = {
-    onOutcome(outcome, { event, caller }) {
-      if (mode === 'off' || isClosed || isTicketEvent(event)) return
+    onOutcome(outcome, { event, caller, isRecorded }) {
+      // A ticket keeps its outcome itself.
+      if (mode === 'off' || isClosed || isRecorded) return
       if (buffer.length >= BUFFERED) {
         dropped += 1
         return

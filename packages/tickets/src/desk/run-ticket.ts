@@ -1,5 +1,4 @@
 import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
-import { markTicketEvent } from '../ticket/new-ticket.ts'
 import { keepTrying } from '../ticket/store-unavailable.ts'
 import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
@@ -76,11 +75,11 @@ async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvent
   if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
     return expiredOutcome(ticket)
   const saver = savePartial(hand, options)
-  if (ticket.event) markTicketEvent(ticket.event)
   try {
     const stream = options.dispatcher.streamEvent(ticket.event, {
       signal: hand.control.signal,
       caller: ticket.caller,
+      isRecorded: true,
       logFields: { ticket_id: ticket.id },
       trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
       ...(ticket.trace && { headers: ticket.trace }),

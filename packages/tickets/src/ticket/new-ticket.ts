@@ -88,11 +88,3 @@ export function createTicketId(wallTimeMs: number): string {
   // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.
   return `tkt_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
-
-/** Events of tickets, known by identity: the history must not record them a second time. */
-const events = new WeakSet<object>()
-
-export const markTicketEvent = (event: object): void => void events.add(event)
-
-export const isTicketEvent = (event: unknown): boolean =>
-  typeof event === 'object' && event !== null && events.has(event)
