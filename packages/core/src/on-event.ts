@@ -128,6 +128,7 @@ function record(
   { clock, logger, onOutcome, observer }: EventContext,
   { run, given, ended }: { run: Run; given: GivenEvent; ended: Result<Answer, RunFailure> },
 ): Outcome {
+  const { value: event, options } = given
   const story = {
     id: run.id,
     durationMs: Math.round(clock.now() - run.startedAt),
@@ -139,9 +140,13 @@ function record(
   run.trace?.end(outcome, run.waitedMs)
   observer?.eventEnded(outcome, run)
   try {
-    const { value: event, options } = given
+    options.record?.(outcome)
+  } catch (error) {
+    logger.error('record threw', { ...run.logFields, event_id: run.id, error })
+  }
+  try {
     const { caller, waitedMs } = run
-    onOutcome?.(outcome, { event, caller, waitedMs, isRecorded: options.isRecorded ?? false })
+    onOutcome?.(outcome, { event, caller, waitedMs, isRecorded: options.record !== undefined })
   } catch (error) {
     logger.error('onOutcome threw', { ...run.logFields, event_id: run.id, error })
   }

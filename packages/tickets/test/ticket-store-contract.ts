@@ -51,7 +51,7 @@ export function describeTicketStore(
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
         tracestate: 'a=1',
       }
-      const ticket = await at.accept({ priority: 3, caller: 'ci', trace })
+      const ticket = await at.accept({ priority: 3, caller: 'ci', trace, wantsStream: true })
       expect(ticket.id).toMatch(/^tkt_[0-9a-f-]{36}$/)
       expect(await at.store.get(ticket.id)).toEqual(ticket)
       expect(ticket).toMatchObject({
@@ -60,6 +60,7 @@ export function describeTicketStore(
         event: { id: 'evt_1', content: 'Why?' },
         caller: 'ci',
         trace,
+        wantsStream: true,
         priority: 3,
         createdAt: START,
         runs: 0,

@@ -28,7 +28,7 @@ export interface OutcomeContext {
   readonly caller: string
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
-  /** Its caller keeps the outcome: `EventOptions.isRecorded`. */
+  /** Its caller keeps the outcome: `EventOptions.record`. */
   readonly isRecorded: boolean
 }
 

@@ -1,6 +1,6 @@
-import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
+import type { AnnouncedCall, EventOptions, Outcome } from '@ai-ticket/core'
 import { keepTrying } from '../ticket/store-unavailable.ts'
-import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
+import { expiredOutcome, type Fence, hasText, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
 
@@ -36,6 +36,8 @@ export function stop(hand: Hand, why: NonNullable<Hand['stopped']>): void {
 }
 
 export interface RunEvents {
+  /** Somebody reads the text of this ticket as it comes. Asked once, at the start of the run. */
+  isRead(): boolean
   /** The text has grown. */
   onText(): void
   /** The backend is about to be called. */
@@ -74,28 +76,45 @@ async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvent
   // Claimed before anybody looked for those whose time is up.
   if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
     return expiredOutcome(ticket)
+  let recorded: Outcome | undefined
+  const eventOptions: EventOptions = {
+    signal: hand.control.signal,
+    caller: ticket.caller,
+    record: (outcome) => {
+      recorded = outcome
+    },
+    logFields: { ticket_id: ticket.id },
+    trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
+    ...(ticket.trace && { headers: ticket.trace }),
+    beforeCall: (call) => announce(hand, options, events, call),
+  }
+  // A stream costs KoboldCPP up to half a second: nobody pays for a text that nobody reads.
+  const isStreamed = hasText(ticket) && (ticket.wantsStream || events.isRead())
+  try {
+    if (!isStreamed) return await options.dispatcher.onEvent(ticket.event, eventOptions)
+    return await readStream(hand, options, { eventOptions, onText: events.onText })
+  } catch (error) {
+    // Stopped by us: the dispatcher gives back our reason, and the outcome has been told before.
+    return recorded ?? unanswered(hand, options, error)
+  }
+}
+
+/** The outcome, and on the way to it the text so far. */
+async function readStream(
+  hand: Hand,
+  options: ResolvedDeskOptions,
+  { eventOptions, onText }: { readonly eventOptions: EventOptions; readonly onText: () => void },
+): Promise<Outcome> {
   const saver = savePartial(hand, options)
   try {
-    const stream = options.dispatcher.streamEvent(ticket.event, {
-      signal: hand.control.signal,
-      caller: ticket.caller,
-      isRecorded: true,
-      logFields: { ticket_id: ticket.id },
-      trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
-      ...(ticket.trace && { headers: ticket.trace }),
-      beforeCall: (call) => announce(hand, options, events, call),
-    })
-    for await (const event of stream) {
+    for await (const event of options.dispatcher.streamEvent(hand.ticket.event, eventOptions)) {
       if (event.type === 'done' || event.type === 'error') return event.outcome
-      if (event.type === 'delta') hand.text += event.text
-      else if (event.type === 'partial') hand.text = JSON.stringify(event.data) ?? ''
-      else continue
-      events.onText()
+      if (event.type !== 'delta') continue
+      hand.text += event.text
+      onText()
       saver.changed()
     }
     throw new Error('The events ended without an outcome.')
-  } catch (error) {
-    return unanswered(hand, options, error)
   } finally {
     saver.cancel()
   }

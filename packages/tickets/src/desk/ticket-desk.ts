@@ -10,10 +10,15 @@ export interface TicketDesk extends AsyncDisposable {
   start(): Promise<void>
   /** Tickets in hand. */
   readonly running: number
-  /** The text so far of a ticket that runs here. */
+  /** The text so far of a ticket that runs here; empty while its run is not streamed. */
   textOf(id: string): { readonly run: number; readonly text: string } | undefined
-  /** Calls back whenever this ticket has changed or its text has grown. */
+  /** Calls back whenever this ticket has changed. Gives back what ends it. */
   watch(id: string, listener: () => void): () => void
+  /**
+   * The same, and whenever its text has grown. A run that begins meanwhile is streamed; one that has begun already goes
+   * on as it is.
+   */
+  watchText(id: string, listener: () => void): () => void
   /**
    * Claims no more. What runs has `drainMs` (default 0) to end, then it is stopped and goes back to the queue. May be
    * called twice.
@@ -40,6 +45,7 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
   const hands = new Map<string, Hand>()
   const runs = new Set<Promise<void>>()
   const hub = createHub()
+  const texts = createTextReaders()
   const closing = new AbortController()
   /** Aborted when nobody waits any more for a store that fails. */
   const givingUp = new AbortController()
@@ -128,7 +134,8 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     const hand = takeInHand(ticket, clock.now())
     hands.set(ticket.id, hand)
     const running = runTicket(hand, options, {
-      onText: () => hub.tell([ticket.id]),
+      isRead: () => texts.has(ticket.id),
+      onText: () => texts.tell(ticket.id),
       onSlot: () => void claim(),
       onAnswered() {
         hands.delete(ticket.id)
@@ -223,6 +230,12 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
       return hand && { run: hand.ticket.runs, text: hand.text }
     },
     watch: (id, listener) => hub.subscribe((changed) => changed === id && listener()),
+    watchText(id, listener) {
+      const stops = [desk.watch(id, listener), texts.add(id, listener)]
+      return () => {
+        for (const end of stops) end()
+      }
+    },
     close({ drainMs = 0 } = {}) {
       ended ??= shutDown(drainMs)
       return ended
@@ -230,4 +243,24 @@ export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
     [Symbol.asyncDispose]: () => desk.close(),
   }
   return desk
+}
+
+/** Who reads which text as it comes. */
+function createTextReaders() {
+  const readers = new Map<string, Set<() => void>>()
+  return {
+    has: (id: string) => readers.has(id),
+    tell(id: string): void {
+      for (const listener of readers.get(id) ?? []) listener()
+    },
+    add(id: string, listener: () => void): () => void {
+      const own = () => listener()
+      const all = readers.get(id) ?? new Set()
+      readers.set(id, all.add(own))
+      return () => {
+        all.delete(own)
+        if (all.size === 0 && readers.get(id) === all) readers.delete(id)
+      }
+    },
+  }
 }

@@ -47,9 +47,10 @@ export async function divertEvent(
   const timeoutMs = typeof timeout_ms === 'number' ? timeout_ms : DEFAULT_TIMEOUT_MS
   // Somebody waits: what does not work within the time of the event fails, as without a key.
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
-  const accepted = await acceptEvent(context, request, { ...event, expiresAt }, origin)
+  const wantsStream = /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
+  const accepted = await acceptEvent(context, request, { ...event, expiresAt, wantsStream }, origin)
   markReplayed(reply, accepted.isKnown)
-  if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
+  if (wantsStream) {
     await streamTicket(context, accepted.ticket, { request, reply })
     return true
   }

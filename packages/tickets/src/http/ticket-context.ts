@@ -25,8 +25,17 @@ export interface TicketContext {
 }
 
 /** Calls back whenever the ticket has changed. */
-export function watchTicket({ desk, store }: TicketContext, id: string, listener: () => void): () => void {
+export function watchTicket(
+  { desk, store }: Pick<TicketContext, 'desk' | 'store'>,
+  id: string,
+  listener: () => void,
+): () => void {
   return desk ? desk.watch(id, listener) : store.subscribe((changed) => changed === id && listener())
+}
+
+/** The same, and whenever its text has grown: a run that begins meanwhile in this process is streamed. */
+export function watchText({ desk, store }: TicketContext, id: string, listener: () => void): () => void {
+  return desk ? desk.watchText(id, listener) : watchTicket({ desk, store }, id, listener)
 }
 
 /** The text so far: of this process where the ticket runs here, else the stored one. */

@@ -1,7 +1,7 @@
 import { openEventStream, replyToOutcome } from '@ai-ticket/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFinished, type Ticket } from '../ticket/ticket.ts'
-import { type TicketContext, textOf, waitSignal, watchTicket } from './ticket-context.ts'
+import { hasText, isFinished, type Ticket } from '../ticket/ticket.ts'
+import { type TicketContext, textOf, waitSignal, watchText, watchTicket } from './ticket-context.ts'
 
 /** Sequence numbers of one run; its text is shorter than that. */
 const RUN = 1_000_000_000
@@ -10,8 +10,8 @@ const END = RUN - 1
 /**
  * A ticket as server-sent events: `status` when it changes, `delta` as the text grows, then `done` or `error` with the
  * outcome. Each has a sequence number, the run and the characters of it that have been sent, so that a reader who comes
- * back with `Last-Event-ID` goes on where it was, also at another server or after a restart. A new run begins its text
- * anew, and says so with its `status`.
+ * back with `Last-Event-ID` goes on where it was, also at another server or after a restart. A new run starts its text
+ * over, and says so with its `status`. A reader who comes in the middle of a run that is not streamed gets its outcome.
  */
 export async function streamTicket(
   context: TicketContext,
@@ -29,7 +29,7 @@ export async function streamTicket(
   const signal = waitSignal(context, reply)
   const stream = openEventStream(reply, context)
   const bell = createBell()
-  const stop = watchTicket(context, given.id, bell.ring)
+  const stop = watchText(context, given.id, bell.ring)
   signal.addEventListener('abort', bell.ring, { once: true })
   let status = ''
   try {
@@ -61,9 +61,6 @@ export async function streamTicket(
   }
   return reply
 }
-
-/** An answer with a schema comes as data that changes as a whole: it is told at the end. */
-const hasText = ({ event }: Ticket): boolean => event?.schema == null
 
 function lastFrame(sequence: number, { state }: Ticket): string {
   if (!('outcome' in state)) return ''

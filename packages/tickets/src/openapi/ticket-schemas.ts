@@ -71,7 +71,9 @@ export const TicketSchema = v.object({
   cancel_requested_at: maybe,
   attempts: v.array(AttemptSchema),
   last_failure: v.exactOptional(v.object({ error: FailureCodeSchema, details: v.string() })),
-  partial: v.exactOptional(v.pipe(v.string(), v.description('Text so far, or of the run that broke off.'))),
+  partial: v.exactOptional(
+    v.pipe(v.string(), v.description('Text so far of a run that is streamed, or of the one that broke off.')),
+  ),
   outcome: v.exactOptional(v.union([SuccessOutcomeSchema, FailureOutcomeSchema])),
   event: v.exactOptional(
     v.pipe(

@@ -52,6 +52,7 @@ export function createTicketColumns({ write, read }: TextColumns) {
     replay_of: textOrNull(ticket.replayOf),
     callback_url: textOrNull(ticket.callbackUrl),
     wanted_backend: wantedBackend(ticket.event),
+    wants_stream: ticket.wantsStream ? 1 : 0,
   })
 
   const wantedBackend = (event: Ticket['event']) => textOrNull(textField(event, 'backend'))
@@ -98,6 +99,7 @@ export function createTicketColumns({ write, read }: TextColumns) {
       ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
       ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
       ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
+      ...(row.wants_stream === 1 ? { wantsStream: true } : {}),
       token: Number(row.token),
       runs: Number(row.runs),
       retries: Number(row.retries),

@@ -18,6 +18,8 @@ export interface NewTicket {
   readonly replayOf?: string
   /** An `http:` or `https:` address that was found to be allowed. */
   readonly callbackUrl?: string
+  /** Somebody reads the text as it comes, from the start: its runs are streamed. Default false. */
+  readonly wantsStream?: boolean
   readonly idempotency?: Idempotency
 }
 
@@ -52,6 +54,7 @@ export function openTicket(given: NewTicket, id: string, now: number): Ticket {
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(replayOf === undefined ? {} : { replayOf }),
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
+    ...(given.wantsStream ? { wantsStream: true as const } : {}),
     state: { status: 'queued', notBefore },
   }
 }

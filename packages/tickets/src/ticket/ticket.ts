@@ -60,6 +60,8 @@ export interface Ticket {
   readonly replayOf?: string
   /** Who is told of its end: the whole address, secrets in its query included. */
   readonly callbackUrl?: string
+  /** Its caller reads the text as it comes, from the start: its runs are streamed. Absent: false. */
+  readonly wantsStream?: true
   /** Grows with every change of owner; who shows an older one has lost the ticket. */
   readonly token: number
   /** How often it was given to a worker. */
@@ -109,6 +111,9 @@ export interface Release {
 
 /** A transition that does not apply gives back undefined. */
 type Changed = Ticket | undefined
+
+/** An answer with a schema is data that changes as a whole: nobody is shown it before its end. */
+export const hasText = ({ event }: Ticket): boolean => event?.schema == null
 
 export const isFinished = ({ state }: Ticket): boolean => 'finishedAt' in state
 

@@ -147,6 +147,7 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   INDEXES_AND_COUNTS,
   // An empty text: an earlier release wrote the row, and its trace stands inside the event.
   "ALTER TABLE tickets ADD COLUMN trace text DEFAULT ''",
+  'ALTER TABLE tickets ADD COLUMN wants_stream integer NOT NULL DEFAULT 0',
 ]
 
 /**

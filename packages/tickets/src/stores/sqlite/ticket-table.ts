@@ -43,6 +43,7 @@ const WAITING_COLUMNS = [
   'callback_url',
   'wanted_backend',
   'trace',
+  'wants_stream',
 ] as const
 
 /**
