@@ -20,6 +20,25 @@ export function pruneLimits(
   return { deadLetters: [deadLettersBefore, 0], others: byNumber[0] < byAge[0] ? byAge : byNumber }
 }
 
+export interface PruneStatements {
+  limits(request: PruneRequest): Promise<PruneLimits>
+  count(limits: PruneLimits): Promise<number>
+  /** Removes some of what lies before the limits; says how many. */
+  removeSome(limits: PruneLimits): Promise<number>
+}
+
+/** Removes in small steps, so that nobody waits long behind one. */
+export async function prune(request: PruneRequest, statements: PruneStatements): Promise<number> {
+  const limits = await statements.limits(request)
+  if (request.dryRun) return await statements.count(limits)
+  let removed = 0
+  for (;;) {
+    const step = await statements.removeSome(limits)
+    removed += step
+    if (step === 0) return removed
+  }
+}
+
 const END: FinishedPlace = [Number.MAX_SAFE_INTEGER, 0]
 
 /** Stores have an index for each kind, with these words: what is kept of one never lies in the way to the other. */

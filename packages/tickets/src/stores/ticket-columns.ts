@@ -1,6 +1,12 @@
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
-import type { Ticket, TicketCall, TicketState, TicketStatus } from '../ticket/ticket.ts'
-import { rankOf } from '../ticket/ticket-store.ts'
+import {
+  TICKET_STATUSES,
+  type Ticket,
+  type TicketCall,
+  type TicketState,
+  type TicketStatus,
+} from '../ticket/ticket.ts'
+import { rankOf, type TicketStats } from '../ticket/ticket-store.ts'
 
 /** A row as a database gives it back. */
 type Row = Readonly<Record<string, unknown>>
@@ -11,135 +17,150 @@ export interface TextColumns {
   read(stored: unknown): string
 }
 
-/** What stands otherwise in each store. */
+/** What each store keeps in its own way. */
 export interface OwnColumns {
   readonly event: Ticket['event']
   readonly outcome: Outcome | undefined
 }
 
-/** A ticket in columns and back, as far as both stores do the same; the event and the outcome are theirs. */
-export function createTicketColumns({ write, read }: TextColumns) {
-  const textOrNull = (text: string | null | undefined) => (text == null ? null : write(text))
+/** A ticket in columns and back, as far as both stores do the same. The event and the outcome are theirs. */
+export function createTicketColumns(texts: TextColumns) {
+  return {
+    /** The columns that a transition may change. */
+    changing: (ticket: Ticket) => changingColumns(ticket, texts),
+    /** The columns that stay as they were at the start. */
+    lasting: (ticket: Ticket) => lastingColumns(ticket, texts),
+    wantedBackend: (event: Ticket['event']) => wantedBackend(event, texts),
+    ticketOf: (row: Row, own: OwnColumns) => ticketOf(row, own, texts),
+  }
+}
 
-  /** The columns that a transition may change. */
-  const changing = (ticket: Ticket) => ({
-    id: ticket.id,
-    status: ticket.state.status,
-    token: ticket.token,
-    runs: ticket.runs,
-    retries: ticket.retries,
-    crashes: ticket.crashes,
-    started_at: ticket.startedAt ?? null,
-    partial: textOrNull(ticket.partial),
-    // Those of a recorded event stand in its outcome.
-    attempts: ticket.kind === 'event' ? '[]' : JSON.stringify(ticket.attempts),
-    last_error: ticket.lastFailure?.error ?? null,
-    last_details: textOrNull(ticket.lastFailure?.details),
-    ...waiting(ticket),
-    ...held(ticket.state),
-    ...end(ticket),
-  })
+const textOrNull = (text: string | null | undefined, { write }: TextColumns) =>
+  text == null ? null : write(text)
 
-  /** The columns that stay as they were at the start. */
-  const lasting = (ticket: Ticket) => ({
-    event_id: write(ticket.eventId),
-    kind: ticket.kind,
-    caller: write(ticket.caller),
-    trace: ticket.trace === undefined ? null : JSON.stringify(ticket.trace),
-    priority: ticket.priority,
-    created_at: ticket.createdAt,
-    expires_at: ticket.expiresAt ?? null,
-    replay_of: textOrNull(ticket.replayOf),
-    callback_url: textOrNull(ticket.callbackUrl),
-    wanted_backend: wantedBackend(ticket.event),
-    wants_stream: ticket.wantsStream ? 1 : 0,
-  })
+const changingColumns = (ticket: Ticket, texts: TextColumns) => ({
+  id: ticket.id,
+  status: ticket.state.status,
+  token: ticket.token,
+  runs: ticket.runs,
+  retries: ticket.retries,
+  crashes: ticket.crashes,
+  started_at: ticket.startedAt ?? null,
+  partial: textOrNull(ticket.partial, texts),
+  // Those of a recorded event are part of its outcome.
+  attempts: ticket.kind === 'event' ? '[]' : JSON.stringify(ticket.attempts),
+  last_error: ticket.lastFailure?.error ?? null,
+  last_details: textOrNull(ticket.lastFailure?.details, texts),
+  ...waitingColumns(ticket),
+  ...claimColumns(ticket.state, texts),
+  ...endColumns(ticket, texts),
+})
 
-  const wantedBackend = (event: Ticket['event']) => textOrNull(textField(event, 'backend'))
+const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
+  event_id: texts.write(ticket.eventId),
+  kind: ticket.kind,
+  caller: texts.write(ticket.caller),
+  trace: ticket.trace === undefined ? null : JSON.stringify(ticket.trace),
+  priority: ticket.priority,
+  created_at: ticket.createdAt,
+  expires_at: ticket.expiresAt ?? null,
+  replay_of: textOrNull(ticket.replayOf, texts),
+  callback_url: textOrNull(ticket.callbackUrl, texts),
+  wanted_backend: wantedBackend(ticket.event, texts),
+  wants_stream: ticket.wantsStream ? 1 : 0,
+})
 
-  function held(state: TicketState) {
-    const claim = state.status === 'in_progress' ? state : undefined
+const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
+  textOrNull(textField(event, 'backend'), texts)
+
+/** A retry stands behind those who became due before it; an interrupted ticket keeps its place. */
+function waitingColumns({ state, createdAt, priority }: Ticket) {
+  const notBefore = state.status === 'queued' ? state.notBefore : 0
+  return { not_before: notBefore, rank: rankOf(Math.max(createdAt, notBefore), priority) }
+}
+
+function claimColumns(state: TicketState, texts: TextColumns) {
+  const claim = state.status === 'in_progress' ? state : undefined
+  return {
+    worker: textOrNull(claim?.owner.worker, texts),
+    session: textOrNull(claim?.owner.session, texts),
+    lease_until: claim?.leaseUntil ?? null,
+    cancel_requested_at: claim?.cancelRequestedAt ?? null,
+    call_backend: textOrNull(claim?.call?.backend, texts),
+    call_endpoint: textOrNull(claim?.call?.endpoint, texts),
+    call_key: textOrNull(claim?.call?.key, texts),
+    call_started_at: claim?.call?.startedAt ?? null,
+  }
+}
+
+function endColumns({ state, event }: Ticket, texts: TextColumns) {
+  const outcome = 'outcome' in state ? state.outcome : undefined
+  const answered = outcome && 'completion' in outcome ? outcome : undefined
+  const lastBackend = outcome?.attempts.at(-1)?.backend
+  return {
+    finished_at: 'finishedAt' in state ? state.finishedAt : null,
+    error: outcome && 'error' in outcome ? outcome.error : null,
+    backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
+    model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
+  }
+}
+
+function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns, texts: TextColumns): Ticket {
+  const { read } = texts
+  const lastError = row.last_error as FailureCode | null
+  const { event, trace } = readTrace(row, storedEvent)
+  return {
+    id: String(row.id),
+    eventId: read(row.event_id),
+    kind: row.kind as Ticket['kind'],
+    event,
+    caller: read(row.caller),
+    ...(trace === undefined ? {} : { trace }),
+    priority: Number(row.priority),
+    createdAt: Number(row.created_at),
+    ...(row.started_at === null ? {} : { startedAt: Number(row.started_at) }),
+    ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
+    ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
+    ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
+    ...(row.wants_stream === 1 ? { wantsStream: true } : {}),
+    token: Number(row.token),
+    runs: Number(row.runs),
+    retries: Number(row.retries),
+    crashes: Number(row.crashes),
+    attempts: row.kind === 'event' ? (outcome?.attempts ?? []) : readAttempts(row.attempts),
+    ...(row.partial === null ? {} : { partial: read(row.partial) }),
+    ...(lastError === null ? {} : { lastFailure: { error: lastError, details: read(row.last_details) } }),
+    state: stateOf(row, outcome, texts),
+  }
+}
+
+function stateOf(row: Row, outcome: Outcome | undefined, texts: TextColumns): TicketState {
+  const { read } = texts
+  const status = row.status as TicketStatus
+  if (status === 'queued') return { status, notBefore: Number(row.not_before) }
+  if (status === 'in_progress') {
+    const call = callOf(row, texts)
     return {
-      worker: textOrNull(claim?.owner.worker),
-      session: textOrNull(claim?.owner.session),
-      lease_until: claim?.leaseUntil ?? null,
-      cancel_requested_at: claim?.cancelRequestedAt ?? null,
-      call_backend: textOrNull(claim?.call?.backend),
-      call_endpoint: textOrNull(claim?.call?.endpoint),
-      call_key: textOrNull(claim?.call?.key),
-      call_started_at: claim?.call?.startedAt ?? null,
+      status,
+      owner: { worker: read(row.worker), session: read(row.session) },
+      leaseUntil: Number(row.lease_until),
+      ...(call === undefined ? {} : { call }),
+      ...(row.cancel_requested_at === null ? {} : { cancelRequestedAt: Number(row.cancel_requested_at) }),
     }
   }
+  const finishedAt = Number(row.finished_at)
+  if (status === 'completed') return { status, finishedAt, outcome: outcome as SuccessOutcome }
+  return { status, finishedAt, outcome: outcome as FailureOutcome }
+}
 
-  function end({ state, event }: Ticket) {
-    const outcome = 'outcome' in state ? state.outcome : undefined
-    const answered = outcome && 'completion' in outcome ? outcome : undefined
-    const lastBackend = outcome?.attempts.at(-1)?.backend
-    return {
-      finished_at: 'finishedAt' in state ? state.finishedAt : null,
-      error: outcome && 'error' in outcome ? outcome.error : null,
-      backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend')),
-      model: textOrNull(answered?.model ?? textField(event, 'model')),
-    }
+function callOf(row: Row, { read }: TextColumns): TicketCall | undefined {
+  if (row.call_key === null) return undefined
+  return {
+    backend: read(row.call_backend),
+    endpoint: read(row.call_endpoint),
+    key: read(row.call_key),
+    startedAt: Number(row.call_started_at),
   }
-
-  function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns): Ticket {
-    const lastError = row.last_error as FailureCode | null
-    const { event, trace } = readTrace(row, storedEvent)
-    return {
-      id: String(row.id),
-      eventId: read(row.event_id),
-      kind: row.kind as Ticket['kind'],
-      event,
-      caller: read(row.caller),
-      ...(trace === undefined ? {} : { trace }),
-      priority: Number(row.priority),
-      createdAt: Number(row.created_at),
-      ...(row.started_at === null ? {} : { startedAt: Number(row.started_at) }),
-      ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
-      ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
-      ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
-      ...(row.wants_stream === 1 ? { wantsStream: true } : {}),
-      token: Number(row.token),
-      runs: Number(row.runs),
-      retries: Number(row.retries),
-      crashes: Number(row.crashes),
-      attempts: row.kind === 'event' ? (outcome?.attempts ?? []) : readAttempts(row.attempts),
-      ...(row.partial === null ? {} : { partial: read(row.partial) }),
-      ...(lastError === null ? {} : { lastFailure: { error: lastError, details: read(row.last_details) } }),
-      state: stateOf(row, outcome),
-    }
-  }
-
-  function stateOf(row: Row, outcome: Outcome | undefined): TicketState {
-    const status = row.status as TicketStatus
-    if (status === 'queued') return { status, notBefore: Number(row.not_before) }
-    if (status === 'in_progress') {
-      const call = callOf(row)
-      return {
-        status,
-        owner: { worker: read(row.worker), session: read(row.session) },
-        leaseUntil: Number(row.lease_until),
-        ...(call === undefined ? {} : { call }),
-        ...(row.cancel_requested_at === null ? {} : { cancelRequestedAt: Number(row.cancel_requested_at) }),
-      }
-    }
-    const finishedAt = Number(row.finished_at)
-    if (status === 'completed') return { status, finishedAt, outcome: outcome as SuccessOutcome }
-    return { status, finishedAt, outcome: outcome as FailureOutcome }
-  }
-
-  function callOf(row: Row): TicketCall | undefined {
-    if (row.call_key === null) return undefined
-    return {
-      backend: read(row.call_backend),
-      endpoint: read(row.call_endpoint),
-      key: read(row.call_key),
-      startedAt: Number(row.call_started_at),
-    }
-  }
-
-  return { changing, lasting, wantedBackend, ticketOf }
 }
 
 const readAttempts = (stored: unknown) => JSON.parse(String(stored)) as AttemptRecord[]
@@ -157,13 +178,29 @@ function readTrace(row: Row, event: Ticket['event']): Pick<Ticket, 'event' | 'tr
   return { event: rest, trace: { traceparent, ...(typeof tracestate === 'string' && { tracestate }) } }
 }
 
-/** A retry stands behind those who became due before it; whoever was interrupted keeps its place. */
-function waiting({ state, createdAt, priority }: Ticket) {
-  const notBefore = state.status === 'queued' ? state.notBefore : 0
-  return { not_before: notBefore, rank: rankOf(Math.max(createdAt, notBefore), priority) }
-}
-
 function textField(event: Ticket['event'], key: string): string | undefined {
   const value = event?.[key]
   return typeof value === 'string' ? value : undefined
+}
+
+/** The ticket of an idempotency key. */
+export interface KnownKey {
+  readonly ticket: Ticket
+  readonly fingerprint: string
+  readonly until: number
+}
+
+export const knownKeyOf = (row: Row, ticket: Ticket): KnownKey => ({
+  ticket,
+  fingerprint: String(row.idempotency_fingerprint),
+  until: Number(row.idempotency_until),
+})
+
+/** `oldest`: the row of the ticket that has waited longest, where one waits. */
+export function statsOf(counted: ReadonlyMap<unknown, number>, oldest: Row | undefined): TicketStats {
+  const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+  return {
+    byStatus: byStatus as Record<TicketStatus, number>,
+    ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
+  }
 }

@@ -1,7 +1,8 @@
 import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.ts'
-import { type Delivery, type DeliveryAttempt, type DeliveryStatus, hostOf } from '../../ticket/delivery.ts'
+import { type Delivery, hostOf } from '../../ticket/delivery.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
 import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
+import { deliveryOf } from '../delivery-row.ts'
 import type { Database, Queryable, Row } from './database.ts'
 import { restoredText, storableText } from './ticket-row.ts'
 import { findTickets } from './ticket-table.ts'
@@ -31,7 +32,7 @@ export async function insertDeliveries(at: Queryable, deliveries: readonly Deliv
 /** Nobody else changes it until the transaction ends. */
 export async function lockDelivery(at: Queryable, ticketId: string): Promise<Delivery | undefined> {
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = $1 FOR UPDATE'
-  return (await at.query(sql, [storableText(ticketId)])).map(deliveryOf)[0]
+  return (await at.query(sql, [storableText(ticketId)])).map(readDelivery)[0]
 }
 
 export async function updateDelivery(at: Queryable, delivery: Delivery): Promise<void> {
@@ -55,13 +56,13 @@ export async function claimDeliveries(
         WHERE callbacks.ticket_id = due.ticket_id RETURNING callbacks.*`,
     [now, [...busyHosts], limit, now + leaseMs],
   )
-  return rows.map(deliveryOf)
+  return rows.map(readDelivery)
 }
 
 export async function findDeliveries(at: Queryable, ids: readonly string[]): Promise<readonly Delivery[]> {
   if (ids.length === 0) return []
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = ANY($1)'
-  return (await at.query(sql, [ids.map(storableText)])).map(deliveryOf)
+  return (await at.query(sql, [ids.map(storableText)])).map(readDelivery)
 }
 
 export async function readNextDelivery(at: Queryable): Promise<number | undefined> {
@@ -74,15 +75,7 @@ export async function countPending(at: Queryable): Promise<number> {
   return Number(row?.number)
 }
 
-const deliveryOf = (row: Row): Delivery => ({
-  ticketId: String(row.ticket_id),
-  url: restoredText(String(row.url)),
-  status: row.status as DeliveryStatus,
-  dueAt: Number(row.due_at),
-  token: Number(row.token),
-  tries: Number(row.tries),
-  attempts: JSON.parse(String(row.attempts)) as DeliveryAttempt[],
-})
+const readDelivery = (row: Row): Delivery => deliveryOf(row, (url) => restoredText(String(url)))
 
 export interface PostgresCallbackParts {
   readonly database: Database

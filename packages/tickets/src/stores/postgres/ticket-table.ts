@@ -3,6 +3,7 @@ import type { Idempotency } from '../../ticket/new-ticket.ts'
 import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { knownKeyOf } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
 import {
@@ -20,12 +21,6 @@ export interface StoredTicket {
   readonly seq: number
   /** The claim on its job that it runs under; undefined: it does not run. */
   readonly job?: JobAttempt
-}
-
-export interface KnownKey {
-  readonly ticket: Ticket
-  readonly fingerprint: string
-  readonly until: number
 }
 
 export interface NewRow {
@@ -154,11 +149,7 @@ export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
   return rows.map((row) => ({
     scope: String(row.idempotency_scope),
     key: String(row.idempotency_key),
-    known: {
-      ticket: ticketOf(row),
-      fingerprint: String(row.idempotency_fingerprint),
-      until: Number(row.idempotency_until),
-    } satisfies KnownKey,
+    known: knownKeyOf(row, ticketOf(row)),
   }))
 }
 

@@ -1,8 +1,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.ts'
-import { type Delivery, type DeliveryAttempt, type DeliveryStatus, hostOf } from '../../ticket/delivery.ts'
+import { type Delivery, hostOf } from '../../ticket/delivery.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
 import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
+import { deliveryOf } from '../delivery-row.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { Row } from './ticket-row.ts'
 import type { TicketTable } from './ticket-table.ts'
@@ -20,7 +21,7 @@ export function createCallbackTable(database: DatabaseSync) {
   const all = (sql: string, ...values: readonly SQLInputValue[]) =>
     statement(sql)
       .all(...values)
-      .map(deliveryOf)
+      .map(readDelivery)
 
   return {
     /** A ticket ends once: a second delivery for it would be a bug, and fails. */
@@ -69,15 +70,7 @@ const columnsOf = ({ ticketId, status, dueAt, token, tries, attempts }: Delivery
   attempts: JSON.stringify(attempts),
 })
 
-const deliveryOf = (row: Row): Delivery => ({
-  ticketId: String(row.ticket_id),
-  url: String(row.url),
-  status: row.status as DeliveryStatus,
-  dueAt: Number(row.due_at),
-  token: Number(row.token),
-  tries: Number(row.tries),
-  attempts: JSON.parse(String(row.attempts)) as DeliveryAttempt[],
-})
+const readDelivery = (row: Row): Delivery => deliveryOf(row, String)
 
 export interface SqliteCallbackParts {
   readonly callbacks: CallbackTable
