@@ -6,7 +6,7 @@ import { acceptEvent, type EventOrigin, hasCallback, markReplayed, replyAccepted
 import { originOf, type ReadEvent, readEvent, readOrigin } from './read-event.ts'
 import { addressOf } from './ticket-body.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
-import { streamTicket, waitForEnd } from './watch-ticket.ts'
+import { streamTicket, waitForEnd, wantsStream } from './watch-ticket.ts'
 
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
 const DEFAULT_TIMEOUT_MS = 600_000
@@ -47,10 +47,15 @@ export async function divertEvent(
   const timeoutMs = typeof timeout_ms === 'number' ? timeout_ms : DEFAULT_TIMEOUT_MS
   // Somebody waits: what does not work within the time of the event fails, as without a key.
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
-  const wantsStream = /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
-  const accepted = await acceptEvent(context, request, { ...event, expiresAt, wantsStream }, origin)
+  const isStreamed = wantsStream(request)
+  const accepted = await acceptEvent(
+    context,
+    request,
+    { ...event, expiresAt, wantsStream: isStreamed },
+    origin,
+  )
   markReplayed(reply, accepted.isKnown)
-  if (wantsStream) {
+  if (isStreamed) {
     await streamTicket(context, accepted.ticket, { request, reply })
     return true
   }

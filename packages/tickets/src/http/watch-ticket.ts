@@ -3,6 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hasText, isFinished, type Ticket } from '../ticket/ticket.ts'
 import { type TicketContext, textOf, waitSignal, watchText, watchTicket } from './ticket-context.ts'
 
+export const wantsStream = ({ headers }: FastifyRequest): boolean =>
+  /\btext\/event-stream\b/i.test(headers.accept ?? '')
+
 /** Sequence numbers of one run; its text is shorter than that. */
 const RUN = 1_000_000_000
 const END = RUN - 1
