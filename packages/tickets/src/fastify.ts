@@ -15,7 +15,7 @@ export interface TicketRoutesOptions {
   /** Of the addresses of the tickets, as Fastify's `register` takes it. Default: none. */
   readonly prefix?: string
   readonly store: TicketStore
-  /** Where tickets run in this process: their text is seen as it comes. Without it, once a second. */
+  /** The desk of this process: the text of its tickets is seen as it comes. Without it, once a second. */
   readonly desk?: TicketDesk
   /** Which `callback_url` is allowed; the one of the sender that runs on this store. Default: none is. */
   readonly callbacks?: Pick<CallbackPolicy, 'check'>

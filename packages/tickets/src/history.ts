@@ -164,7 +164,7 @@ function entryOf(
 ): HistoryEntry {
   const { event, caller, finishedAt, isFull } = given
   return {
-    // What is no event at all is recorded by its failure alone.
+    // A value that is no event is recorded by its failure alone.
     event: isFull && isObject(event) ? event : null,
     eventId: outcome.id,
     caller,

@@ -89,7 +89,7 @@ class StoreCallbackSender implements CallbackSender {
     }
   }
 
-  /** What is overdue waits for room, which the end of an attempt makes. */
+  /** An overdue delivery waits for room, which the end of an attempt makes. */
   async #pauseMs(): Promise<number> {
     const dueInMs = await this.#options.store.callbacks.nextDueInMs()
     return dueInMs === undefined || dueInMs <= 0 ? IDLE_POLL_MS : Math.min(dueInMs, IDLE_POLL_MS)

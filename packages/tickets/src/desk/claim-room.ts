@@ -13,7 +13,7 @@ export interface ClaimRoom {
 }
 
 /**
- * How many tickets would get a slot at once. A ticket for a backend that nobody knows is claimed, so that it fails instead
+ * How many tickets would get a slot at once. A ticket for an unknown backend is claimed, so that it fails instead
  * of waiting.
  */
 export function claimRoom(

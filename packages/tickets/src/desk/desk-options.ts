@@ -30,7 +30,7 @@ export interface TicketDeskOptions {
   readonly clock?: Clock
   /** Default: `Math.random`. */
   readonly random?: () => number
-  /** Stays the same when the process is started again, and is nobody else's on this store. Default `local`. */
+  /** Stays the same when the process restarts, and is unique on this store. Default `local`. */
   readonly worker?: string
   /** Milliseconds a claim lasts without a sign of life. Default 30,000. */
   readonly leaseMs?: number
@@ -38,7 +38,7 @@ export interface TicketDeskOptions {
   readonly progressMs?: number
   /** Pauses before the next run after a failure that may pass, in milliseconds. Default: eight, over eight hours. */
   readonly retryDelaysMs?: readonly number[]
-  /** A ticket whose process died so often is given up: it may be the reason. Default 5. */
+  /** A ticket whose process died this often is given up: it may be the reason. Default 5. */
   readonly maxCrashes?: number
 }
 

@@ -1,7 +1,7 @@
 import type { FailureCode, Outcome } from '@ai-ticket/core'
 import type { Release, Ticket } from '../ticket/ticket.ts'
 
-/** What becomes of a ticket after a run. */
+/** The fate of a ticket after a run. */
 export type EndOfRun =
   | { readonly type: 'settle'; readonly outcome: Outcome }
   | { readonly type: 'release'; readonly release: Release }
@@ -10,14 +10,14 @@ export interface RunCircumstances {
   readonly now: number
   readonly random: number
   readonly retryDelaysMs: readonly number[]
-  /** Somebody wants the ticket cancelled. */
+  /** A caller has asked to cancel the ticket. */
   readonly isCancelled: boolean
 }
 
 /** Ours, not the event's fault: they cost it no retry. */
 const INTERRUPTIONS: ReadonlySet<FailureCode> = new Set(['shutting_down', 'cancelled', 'store_unavailable'])
 
-/** What may be different in an hour. A refusal, a wrong key or an answer that does not fit its schema is not. */
+/** Failures that may be over in an hour. A refusal, a wrong key or an answer that does not fit its schema will be the same. */
 const TRANSIENT: ReadonlySet<FailureCode> = new Set([
   'api_connection_error',
   'api_timeout',
@@ -53,7 +53,7 @@ export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances)
     atLeastMs: outcome.retry_after_ms,
   })
   const notBefore = delayMs === undefined ? undefined : at.now + delayMs
-  // A run that would begin too late is none: the ticket ends with what it has.
+  // A run would begin too late: the ticket ends with what it has.
   if (notBefore === undefined || notBefore >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
     return { type: 'settle', outcome }
   }
@@ -66,7 +66,7 @@ export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 
-/** The pause after so many retries; undefined: no more of them. Up to half of it is chance, so that a crowd parts. */
+/** The pause after this many retries; undefined: there is no further one. Up to half of it is random, so that a crowd disperses. */
 export function retryDelayMs(
   delays: readonly number[],
   { retries, random, atLeastMs = 0 }: { retries: number; random: number; atLeastMs?: number | undefined },

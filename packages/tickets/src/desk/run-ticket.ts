@@ -36,7 +36,7 @@ export function stopRun(run: ActiveRun, why: NonNullable<ActiveRun['stopped']>):
 }
 
 export interface RunEvents {
-  /** Somebody reads the text of this ticket as it comes. Asked once, at the start of the run. */
+  /** Whether a reader follows the text of this ticket. Asked once, at the start of the run. */
   isRead(): boolean
   /** The text has grown. */
   onText(): void
@@ -92,7 +92,7 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
     ...(ticket.trace && { headers: ticket.trace }),
     beforeCall: (call) => announce(run, options, events, call),
   }
-  // A stream costs KoboldCPP up to half a second: nobody pays for a text that nobody reads.
+  // A stream costs KoboldCPP up to half a second: it is worth that only if the text is read.
   const isStreamed = hasText(ticket) && (ticket.wantsStream || events.isRead())
   try {
     if (!isStreamed) return await options.dispatcher.onEvent(ticket.event, eventOptions)

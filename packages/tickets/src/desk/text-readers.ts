@@ -1,4 +1,4 @@
-/** Who reads the text of which ticket as it comes. */
+/** The readers that follow the text of tickets, by ticket. */
 export class TextReaders {
   readonly #readers = new Map<string, Set<() => void>>()
 

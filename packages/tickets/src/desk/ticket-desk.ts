@@ -51,7 +51,7 @@ class LocalTicketDesk implements TicketDesk {
   readonly #changes = createHub()
   readonly #texts = new TextReaders()
   readonly #closing = new AbortController()
-  /** Aborted when nobody waits any longer for a store that fails. */
+  /** Aborted when it is no longer worth waiting for a store that fails. */
   readonly #givingUp = new AbortController()
   readonly #unsubscribe: () => void
   #probedAt = Number.NEGATIVE_INFINITY
@@ -139,7 +139,7 @@ class LocalTicketDesk implements TicketDesk {
     return dueInMs > 0 ? Math.min(dueInMs, IDLE_POLL_MS) : SLOT_POLL_MS
   }
 
-  /** Nobody else may be asking; a backend that is back must be seen to be. */
+  /** No other request may be asking, and a backend that is back must be noticed. */
   #askBackends(): void {
     const { store, dispatcher, clock, logger } = this.#options
     if (clock.now() - this.#probedAt < IDLE_POLL_MS) return

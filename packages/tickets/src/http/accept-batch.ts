@@ -8,11 +8,11 @@ import { type TicketBody, ticketBody } from './ticket-body.ts'
 import type { TicketContext } from './ticket-context.ts'
 import { problem } from './ticket-context.ts'
 
-/** What became of one event of a batch. `source` and `id` are null where they cannot be read. */
+/** The result for one event of a batch. `source` and `id` are null where they cannot be read. */
 interface EntryBody {
   readonly source: string | null
   readonly id: string | null
-  /** What the event alone would have been answered with. */
+  /** The status that the event alone would have been answered with. */
   readonly status: number
   readonly ticket?: TicketBody
   readonly error?: string

@@ -71,7 +71,7 @@ export async function acceptEvent(
   }
 }
 
-/** What a run needs of the headers; other propagators may have added more. */
+/** The headers that a run needs; other propagators may have added more. */
 function traceOf({ traceparent, tracestate }: NonNullable<NewTicket['trace']>): NewTicket['trace'] {
   if (traceparent === undefined) return undefined
   return { traceparent, ...(tracestate !== undefined && { tracestate }) }
@@ -103,7 +103,7 @@ export interface EventOrigin {
 
 /**
  * By what a request is known again when it is repeated: its `Idempotency-Key`, bare or as the string of a structured field
- * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for a key that is none.
+ * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for an invalid key.
  */
 export function readIdempotency(
   { idempotencyTtlMs: ttlMs, callerOf }: TicketContext,
@@ -126,7 +126,7 @@ function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
 }
 
 /**
- * It stays the same whatever the mode and the address, and when something on the way has written the JSON anew. The key
+ * It stays the same whatever the mode and the address, and when a proxy on the way has rewritten the JSON. The key
  * is a digest because a source may be longer than an index takes.
  */
 function nameOf({

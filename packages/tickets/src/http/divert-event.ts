@@ -45,7 +45,7 @@ export async function divertEvent(
   }
   const { timeout_ms } = event.event
   const timeoutMs = typeof timeout_ms === 'number' ? timeout_ms : DEFAULT_TIMEOUT_MS
-  // Somebody waits: what does not work within the time of the event fails, as without a key.
+  // The caller waits: what does not work within the time of the event fails, as without a key.
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
   const isStreamed = wantsStream(request)
   const accepted = await acceptEvent(
@@ -101,7 +101,7 @@ function sendOutcome(
   reply.code(status).headers(headers).send(body)
 }
 
-/** What a caller prefers, RFC 7240. Preferences that nobody knows are ignored. */
+/** The preferences of a caller, RFC 7240. Unknown preferences are ignored. */
 export interface Preferences {
   readonly respondAsync: boolean
   readonly waitMs?: number

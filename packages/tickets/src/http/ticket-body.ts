@@ -21,11 +21,11 @@ export interface TicketBody {
   /** The name of the API key. */
   caller?: string
   replay_of?: string
-  /** Who is told of its end. */
+  /** The callback that announces its end. */
   callback?: CallbackSummary
   /** How often it was given to a worker. */
   runs: number
-  /** The call in hand, while it runs. */
+  /** The current call, while it runs. */
   call?: { backend: string; endpoint: string }
   cancel_requested_at?: string
   attempts: readonly AttemptRecord[]
@@ -94,11 +94,11 @@ function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_req
 
 const iso = (time: number): string => new Date(time).toISOString()
 
-/** What a ticket says of its callback. Times are ISO 8601. */
+/** The callback of a ticket, in short. Times are ISO 8601. */
 export interface CallbackSummary {
   /** Without its query, which may hold secrets. */
   url: string
-  /** `waiting`: the ticket has not ended. Absent where nobody has looked. */
+  /** `waiting`: the ticket has not ended. Absent where it was not looked up. */
   status?: DeliveryStatus | 'waiting'
   attempts: number
   next_attempt_at?: string
@@ -122,7 +122,7 @@ export interface CallbackAttemptBody {
   details?: string
 }
 
-/** Undefined: nobody wants to be told of its end. */
+/** Undefined: it has no `callback_url`. */
 export function callbackSummary(ticket: Ticket, delivery?: Delivery): CallbackSummary | undefined {
   if (ticket.callbackUrl === undefined) return undefined
   const { error, details = '' } = delivery?.attempts.at(-1) ?? {}

@@ -27,7 +27,7 @@ export async function streamTicket(
 ): Promise<FastifyReply> {
   const { reply } = exchange
   let seen = readSequence(exchange.lastEventId)
-  // What a browser needs to hear so that it does not come back for what it has.
+  // Tells a browser not to reconnect: it has the whole stream.
   if (isFinished(given) && seen % RUN === END) return reply.code(204).send()
   const signal = waitSignal(context, reply)
   const stream = openEventStream(reply, context)
@@ -80,7 +80,7 @@ function readSequence(value: unknown): number {
   return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0
 }
 
-/** Rings that come while nobody listens are one ring. */
+/** Several rings before the next wait are one ring. */
 function createBell() {
   let next = Promise.withResolvers<void>()
   return {
@@ -92,7 +92,7 @@ function createBell() {
   }
 }
 
-/** The ticket as soon as it is finished; as it is then when the time is up or nobody waits any more. */
+/** Resolves with the ticket when it is finished, when the time is up, or when the caller has gone. */
 export async function waitForEnd(
   context: TicketContext,
   ticket: Ticket,

@@ -42,7 +42,7 @@ export const rarestOf = <Driver>(counted: readonly { readonly driver: Driver; re
 export const writeCursor = ({ created_at, seq }: Readonly<Record<string, unknown>>): string =>
   Buffer.from(`1:${created_at}:${seq}`).toString('base64url')
 
-/** Nothing comes after a cursor that is none of ours. */
+/** A cursor that this store did not write is the end of the list. */
 export function readCursor(cursor: string): readonly [createdAt: number, seq: number] {
   const [, createdAt, seq] =
     /^1:(\d{1,15}):(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []

@@ -17,7 +17,7 @@ export interface TextColumns {
   read(stored: unknown): string
 }
 
-/** What each store keeps in its own way. */
+/** The parts of a ticket that each store keeps in its own way. */
 export interface OwnColumns {
   readonly event: Ticket['event']
   readonly outcome: Outcome | undefined

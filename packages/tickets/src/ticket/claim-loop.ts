@@ -16,7 +16,7 @@ export class ClaimLoop {
   readonly #parts: ClaimLoopParts
   readonly #running = new Set<Promise<void>>()
   #isOpen = false
-  /** Somebody asked after the claim under way began: another one follows it. */
+  /** Another claim was asked for since the current one began: it follows. */
   #isAsked = false
   #claiming: Promise<void> | undefined
   #timer: Timer | undefined

@@ -18,7 +18,7 @@ export interface NewTicket {
   readonly replayOf?: string
   /** An `http:` or `https:` address that was found to be allowed. */
   readonly callbackUrl?: string
-  /** Somebody reads the text as it comes, from the start: its runs are streamed. Default false. */
+  /** Its caller reads the text as it comes, from the start: its runs are streamed. Default false. */
   readonly wantsStream?: boolean
   readonly idempotency?: Idempotency
 }
@@ -29,7 +29,7 @@ export interface Idempotency {
   readonly key: string
   /** Of the request: equal ones are the same request. */
   readonly fingerprint: string
-  /** The key may be used anew after that. */
+  /** The key may be used for another request after that. */
   readonly ttlMs: number
 }
 
@@ -85,7 +85,7 @@ function endOf(outcome: Outcome, finishedAt: number): TicketState {
   return { status: outcome.error === 'cancelled' ? 'cancelled' : 'failed', finishedAt, outcome }
 }
 
-/** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and nobody can guess it. */
+/** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and cannot be guessed. */
 export function createTicketId(wallTimeMs: number): string {
   const time = Math.trunc(wallTimeMs).toString(16).padStart(12, '0')
   // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.

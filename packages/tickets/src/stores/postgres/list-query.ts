@@ -72,7 +72,7 @@ function walk({ driver, query, rows }: Walk, given: Given): string {
   return `SELECT * FROM (${arms.join(' UNION ALL ')}) AS walked ${ORDER} LIMIT ${rows}`
 }
 
-/** Where a page that found too little stopped to look; none: there was no more. */
+/** The last ticket that was looked at for a page that found too little; undefined: there were no more tickets. */
 async function lastLooked(at: Queryable, walked: Walk): Promise<Row | undefined> {
   const [last] = await ask(at, (given) => `${walk(walked, given)} OFFSET ${walked.rows - 1}`)
   return last
@@ -117,7 +117,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
     ([name, value]): Driver => ({
       name: `metadata.${name}`,
       table: 'ticket_metadata',
-      // So much of both is in the table, for an index takes no long values.
+      // The table holds the beginning of both, because an index takes no long values.
       arms: [
         (given) =>
           `name = left(${given(storableText(name))}, 200) AND value = left(${given(storableText(value))}, 200)`,
@@ -127,7 +127,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
   return [...columns, ...metadata]
 }
 
-/** What the driver has not seen to. */
+/** The filters that the driver does not apply. */
 export function otherConditions(query: TicketQuery, driver: Driver, given: Given): string {
   const columns = FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => {
     const values = storableValues(query, filter)

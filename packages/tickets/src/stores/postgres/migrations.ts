@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import type { Database, Queryable } from './database.ts'
 
 /**
- * Statements of a migration. Two tables are kept by triggers, in the transaction of whoever changes a ticket: metadata, so
+ * Statements of a migration. Two tables are kept by triggers, in the transaction that changes a ticket: metadata, so
  * that a list reads them in the order of time, and counts. Each change adds its difference to the counts as a row of its own:
  * one row a status would make all writers wait for each other.
  */

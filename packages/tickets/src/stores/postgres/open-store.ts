@@ -49,7 +49,7 @@ export interface StoreParts {
   readonly close: () => Promise<void>
 }
 
-/** What the parts of the store share. */
+/** The parts that all methods of the store share. */
 interface StoreContext extends StoreParts {
   readonly writes: AnnouncedWrites
   /** Every call goes through here: none after the end, each with an error that says what to do. */
@@ -102,7 +102,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
   return store
 }
 
-/** What takes tickets in. */
+/** The methods that take tickets in. */
 function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
   const { database, queue, time, capacity, writes, call } = context
   const room = createRoom({ capacity, count: () => countQueued(database), now: time.now })
@@ -132,7 +132,7 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
   }
 }
 
-/** What workers do with the tickets that they hold. */
+/** The methods of workers, for the tickets that they hold. */
 function claims(
   context: StoreContext,
 ): Pick<TicketStore, 'claim' | 'adopt' | 'heartbeat' | 'saveProgress' | 'settle' | 'release'> {
@@ -170,13 +170,13 @@ function claims(
   }
 }
 
-/** What ends tickets without a worker. */
+/** The methods that end tickets without a worker. */
 function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> {
   const { database, time, writes, call } = context
   const change = createChange(context)
   return {
     async cancel(id) {
-      // The job of a waiting ticket stays where it is: whoever fetches it finds the ticket ended, and drops it.
+      // The job of a waiting ticket stays where it is: the server that fetches it finds the ticket ended, and drops it.
       await change(id, (ticket) => cancelTicket(ticket, time.now()))
       return await call(() => findTicket(database, id))
     },
@@ -195,7 +195,7 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
   }
 }
 
-/** What looks at tickets, and removes those that are no longer kept. */
+/** The methods that read tickets, and remove those that are no longer kept. */
 function overviews({
   database,
   call,
@@ -238,7 +238,7 @@ const transit = (
 
 type Transition = (ticket: Ticket) => Ticket | undefined
 
-/** What becomes of the job of a ticket that changes. */
+/** Changes the job of a ticket together with the ticket. */
 type SeeToJob = (
   at: Queryable,
   change: { readonly queue: JobQueue; readonly before: StoredTicket; readonly after: Ticket },

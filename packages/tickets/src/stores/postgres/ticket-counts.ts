@@ -5,7 +5,7 @@ import type { Queryable } from './database.ts'
 /** How many differences a reader adds up; more of them are made one row a status. */
 const MOST_ROWS = 1_000
 
-/** Whoever adds up at the same time takes other rows; a reader sees all rows of before or all of after. */
+/** Servers that add up at the same time take different rows; a reader sees the rows of before or those of after. */
 const ADD_UP = `WITH gone AS (
     DELETE FROM counts WHERE ctid = ANY (ARRAY(SELECT ctid FROM counts LIMIT 50000 FOR UPDATE SKIP LOCKED))
     RETURNING status, number

@@ -29,7 +29,7 @@ export interface NewRow {
   readonly idempotency?: Idempotency & { readonly until: number }
 }
 
-/** What changes beside the ticket itself. */
+/** A ticket that has changed, and its job. */
 export interface RowChange {
   readonly ticket: Ticket
   readonly hasJob: boolean
@@ -134,7 +134,7 @@ export async function noteJobs(at: Queryable, ids: readonly string[]): Promise<v
   if (ids.length > 0) await at.query('UPDATE tickets SET has_job = true WHERE id = ANY($1)', [ids])
 }
 
-/** pg-boss has begun its count anew for a job whose run goes on. */
+/** pg-boss has restarted its count for a job whose run continues. */
 export async function noteAttempt(at: Queryable, id: string, attempt: number): Promise<void> {
   await at.query('UPDATE tickets SET job_attempt = $2 WHERE id = $1', [id, attempt])
 }
@@ -206,7 +206,7 @@ function asLists(rows: readonly Columns[]) {
   }
 }
 
-/** So many rows a step, so that no transaction grows long. */
+/** Rows a step, so that no transaction grows long. */
 const STEP = 1_000
 
 const doomed = (end: string) => `(SELECT seq FROM tickets

@@ -79,7 +79,7 @@ class SqliteGroupCommit implements GroupCommit {
     this.#jobs = []
     if (group.length === 0) return
     if (this.#commit(group) || group.length === 1) return
-    // One of them is at fault; alone it takes nobody with it.
+    // One of them is at fault. Alone, it fails alone.
     for (const job of group) this.#commit([job])
   }
 

@@ -85,7 +85,7 @@ function page({ sql, values }: Walk, rest: Condition, rows: number): Statement {
   }
 }
 
-/** Where a page that found too little stopped to look; none: there was no more. */
+/** The last ticket that was looked at for a page that found too little; undefined: there were no more tickets. */
 const lastOf = ({ sql, values, rows }: Walk): Statement => ({
   sql: `SELECT * FROM (${sql}) LIMIT 1 OFFSET ${rows - 1}`,
   values,
@@ -140,7 +140,7 @@ const METADATA = 'name = ? AND value = substr(?, 1, 200)'
 export function drivers(query: TicketQuery): readonly Driver[] {
   const columns = FILTERS.flatMap((filter): Driver[] => {
     const values = valuesOf(query, filter)
-    // Without API keys nobody pays for an index of their names.
+    // Without API keys there is no index of their names to pay for.
     if (values.length === 0 || (filter === 'caller' && values[0] === '')) return []
     const column = COLUMN_OF_FILTER[filter]
     const inIndex = filter === 'caller' ? ` AND ${column} <> ''` : ''
@@ -157,7 +157,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
   return [...columns, ...metadata]
 }
 
-/** What the driver has not seen to. */
+/** The filters that the driver does not apply. */
 export function otherConditions(query: TicketQuery, driver: Driver): Condition {
   const conditions: Condition[] = [
     ...FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => columnCondition(query, filter)),

@@ -131,7 +131,7 @@ function ticketStatements({ statement, all, tickets }: Statements) {
   }
 }
 
-/** What a worker, or the clock, has to see to. */
+/** Tickets that need a worker, or whose time has come. */
 function queueStatements({ all, tickets }: Statements) {
   return {
     due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {

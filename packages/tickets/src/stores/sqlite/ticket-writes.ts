@@ -23,7 +23,7 @@ export interface TicketWriteParts {
   readonly capacity: number
 }
 
-/** What takes tickets in. */
+/** The methods that take tickets in. */
 export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 'record'> {
   const { table, commits, writes } = parts
   return {
@@ -34,7 +34,7 @@ export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 
         return accepted
       }),
     async record(entries) {
-      // Nobody was promised that it lasts: the answer has been given.
+      // Durability was never promised here: the caller has its answer.
       await commits.writeLazily(() => {
         for (const entry of entries) {
           table.insert(recordedTicket(entry, createTicketId(entry.createdAt)))
@@ -58,7 +58,7 @@ function acceptOne(given: NewTicket, { table, now, capacity }: TicketWriteParts)
   return { type: 'created', ticket }
 }
 
-/** What workers do with the tickets that they hold. */
+/** The methods of workers, for the tickets that they hold. */
 export function claims({
   table,
   commits,
@@ -96,7 +96,7 @@ export function claims({
   }
 }
 
-/** What ends tickets without a worker. */
+/** The methods that end tickets without a worker. */
 export function endings({
   table,
   writes,
