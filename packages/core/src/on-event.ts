@@ -114,7 +114,7 @@ function cancelWith(cancellation: Cancellation, signal: AbortSignal | undefined)
 /** The one recorded end: the outcome, told to whoever wants to know. */
 function conclude(
   { clock, logger, onOutcome, observer }: ResolvedOptions,
-  { value }: GivenEvent,
+  { value, options }: GivenEvent,
   { head, attempted }: { head: EventHead; attempted: Attempted },
 ): Outcome {
   const { id, startedAt, metadata, caller, logFields, trace } = head
@@ -127,7 +127,12 @@ function conclude(
   trace?.end(outcome, waitedMs)
   observer?.eventEnded(outcome, { waitedMs })
   try {
-    onOutcome?.(outcome, { event: value, caller, waitedMs })
+    options.record?.(outcome)
+  } catch (error) {
+    logger.error('record threw', { ...logFields, error })
+  }
+  try {
+    onOutcome?.(outcome, { event: value, caller, waitedMs, isRecorded: options.record !== undefined })
   } catch (error) {
     logger.error('onOutcome threw', { ...logFields, error })
   }

@@ -8,7 +8,6 @@ import {
   type Timer,
 } from '@ai-ticket/core'
 import type { HistoryEntry } from './ticket/new-ticket.ts'
-import { isTicketEvent } from './ticket/new-ticket.ts'
 import type { PruneRequest, TicketStore } from './ticket/ticket-store.ts'
 
 /** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */
@@ -22,7 +21,7 @@ export interface HistoryOptions {
   readonly keepMs?: number
   /** Dead letters (tickets that failed for good) are removed when they are older than this. Default 30 days. */
   readonly keepFailedMs?: number
-  /** Of finished tickets and events, so many are kept at most, the newest; dead letters beside them. Default: all. */
+  /** How many finished tickets and events to keep, the newest; dead letters are not counted. Default: all. */
   readonly keep?: number
   /** Default: silent. */
   readonly logger?: Logger
@@ -37,12 +36,12 @@ export interface History extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** More outcomes than this in one interval, or a store that fails so long: the newest are not recorded. */
+/** Outcomes in one interval; more of them are not recorded. A store that fails for long fills it, too. */
 const BUFFERED = 2_000
 const WRITE_INTERVAL_MS = 250
 /**
- * The event loop stands still while rows are written: a few at a time. As soon as so many are there they are written:
- * what is held for long survives collections of garbage and makes them dear.
+ * Rows written at a time, for the event loop stands still meanwhile. They are written as soon as there are this many:
+ * entries that are held for long survive garbage collections and make them expensive.
  */
 const ROWS_AT_ONCE = 100
 const PRUNE_INTERVAL_MS = 600_000
@@ -50,81 +49,113 @@ const DAY_MS = 86_400_000
 
 /**
  * Records events that are answered without a ticket, in the background: an event neither waits for its record nor fails
- * with it. Up to 250 ms of records are lost when the process is killed, with SQLite more in a power cut. Removes what is older than it shall be kept.
+ * with it. Up to 250 ms of records are lost when the process is killed, with SQLite more in a power cut. It also
+ * removes what is older than configured.
  */
 export function createHistory(options: HistoryOptions): History {
-  const { store, mode = 'full', keep, logger = silentLogger, clock = systemClock } = options
-  const { keepMs = 7 * DAY_MS, keepFailedMs = 30 * DAY_MS } = options
-  let buffer: HistoryEntry[] = []
-  let dropped = 0
-  let timer: Timer | undefined
-  let writing: Promise<void> = Promise.resolve()
-  let isClosed = false
+  return new StoreHistory(options)
+}
 
-  function writeAfter(delayMs: number): void {
-    timer?.cancel()
-    timer = clock.setTimer(() => {
-      writing = writing.then(write)
+class StoreHistory implements History {
+  readonly #store: TicketStore
+  readonly #mode: HistoryMode
+  readonly #retention: Required<Pick<HistoryOptions, 'keepMs' | 'keepFailedMs'>> & { readonly keep?: number }
+  readonly #logger: Logger
+  readonly #clock: Clock
+  #buffer: HistoryEntry[] = []
+  #dropped = 0
+  #timer: Timer | undefined
+  #pruning: Timer
+  #writing: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor({
+    store,
+    mode = 'full',
+    keep,
+    logger = silentLogger,
+    clock = systemClock,
+    ...more
+  }: HistoryOptions) {
+    const { keepMs = 7 * DAY_MS, keepFailedMs = 30 * DAY_MS } = more
+    this.#store = store
+    this.#mode = mode
+    this.#retention = { keepMs, keepFailedMs, ...(keep === undefined ? {} : { keep }) }
+    this.#logger = logger
+    this.#clock = clock
+    // Not at the start, which has better things to do.
+    this.#pruning = clock.setTimer(() => void this.#prune(), 10_000)
+  }
+
+  /** A function of its own: it is handed to the dispatcher. */
+  readonly onOutcome: OutcomeListener = (outcome, { event, caller, isRecorded }) => {
+    // A ticket keeps its outcome itself.
+    if (this.#mode === 'off' || this.#isClosed || isRecorded) return
+    if (this.#buffer.length >= BUFFERED) {
+      this.#dropped += 1
+      return
+    }
+    const finishedAt = Math.trunc(this.#clock.wallTime())
+    this.#buffer.push(entryOf(outcome, { event, caller, finishedAt, isFull: this.#mode === 'full' }))
+    if (this.#buffer.length === 1) this.#writeAfter(WRITE_INTERVAL_MS)
+    else if (this.#buffer.length === ROWS_AT_ONCE) this.#writeAfter(0)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return await this.#writing
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#pruning.cancel()
+    this.#writing = this.#writing.then(() => this.#write())
+    await this.#writing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #writeAfter(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#clock.setTimer(() => {
+      this.#writing = this.#writing.then(() => this.#write())
     }, delayMs)
   }
 
-  async function write(): Promise<void> {
-    timer = undefined
-    const entries = buffer
-    buffer = []
-    if (dropped > 0) logger.warn('events not recorded: too many at once', { count: dropped })
-    dropped = 0
+  async #write(): Promise<void> {
+    this.#timer = undefined
+    const entries = this.#buffer
+    this.#buffer = []
+    if (this.#dropped > 0)
+      this.#logger.warn('events not recorded: too many at once', { count: this.#dropped })
+    this.#dropped = 0
     try {
       for (let start = 0; start < entries.length; start += ROWS_AT_ONCE) {
-        await store.record(entries.slice(start, start + ROWS_AT_ONCE))
+        await this.#store.record(entries.slice(start, start + ROWS_AT_ONCE))
       }
     } catch (error) {
-      logger.error('Events were not recorded: the ticket store failed.', { count: entries.length, error })
+      this.#logger.error('Events were not recorded: the ticket store failed.', {
+        count: entries.length,
+        error,
+      })
     }
   }
 
-  async function prune(): Promise<void> {
-    const now = Math.trunc(clock.wallTime())
+  async #prune(): Promise<void> {
+    const now = Math.trunc(this.#clock.wallTime())
+    const { keepMs, keepFailedMs, keep } = this.#retention
     const request: PruneRequest = {
       finishedBefore: now - keepMs,
       deadLettersBefore: Math.max(0, now - keepFailedMs),
       ...(keep === undefined ? {} : { keep }),
     }
     try {
-      const removed = await store.prune(request)
-      if (removed > 0) logger.info('old tickets removed', { count: removed })
+      const removed = await this.#store.prune(request)
+      if (removed > 0) this.#logger.info('old tickets removed', { count: removed })
     } catch (error) {
-      logger.error('Old tickets were not removed: the ticket store failed.', { error })
+      this.#logger.error('Old tickets were not removed: the ticket store failed.', { error })
     }
-    if (!isClosed) pruning = clock.setTimer(() => void prune(), PRUNE_INTERVAL_MS)
+    if (!this.#isClosed) this.#pruning = this.#clock.setTimer(() => void this.#prune(), PRUNE_INTERVAL_MS)
   }
-
-  // After the start, which has better things to do.
-  let pruning = clock.setTimer(() => void prune(), 10_000)
-
-  const history: History = {
-    onOutcome(outcome, { event, caller }) {
-      if (mode === 'off' || isClosed || isTicketEvent(event)) return
-      if (buffer.length >= BUFFERED) {
-        dropped += 1
-        return
-      }
-      const finishedAt = Math.trunc(clock.wallTime())
-      buffer.push(entryOf(outcome, { event, caller, finishedAt, isFull: mode === 'full' }))
-      if (buffer.length === 1) writeAfter(WRITE_INTERVAL_MS)
-      else if (buffer.length === ROWS_AT_ONCE) writeAfter(0)
-    },
-    async close() {
-      if (isClosed) return await writing
-      isClosed = true
-      timer?.cancel()
-      pruning.cancel()
-      writing = writing.then(write)
-      await writing
-    },
-    [Symbol.asyncDispose]: () => history.close(),
-  }
-  return history
 }
 
 function entryOf(
@@ -133,7 +164,7 @@ function entryOf(
 ): HistoryEntry {
   const { event, caller, finishedAt, isFull } = given
   return {
-    // What is no event at all is recorded by its failure alone.
+    // A value that is no event is recorded by its failure alone.
     event: isFull && isObject(event) ? event : null,
     eventId: outcome.id,
     caller,

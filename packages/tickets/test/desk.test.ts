@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createTicketDesk, type TicketDeskOptions } from '../src/index.ts'
 import { isFinished } from '../src/ticket/ticket.ts'
-import { openTicketDesk } from './open-ticket-desk.ts'
+import { openTicketDesk, untilText } from './open-ticket-desk.ts'
 
 const LONG = { answer: () => 'one two three four five '.repeat(200), tokensPerSecond: 50 }
 const FAST = { tokensPerSecond: 100_000 }
@@ -48,19 +48,62 @@ it('keeps the slot busy while tickets wait, and leaves it to events in between',
 
 it('saves the text so far', async () => {
   await using at = await openTicketDesk({ simulated: LONG, desk: { progressMs: 50 } })
-  const { id } = await at.accept()
+  const { id } = await at.accept({}, { wantsStream: true })
   const ticket = await at.until(id, ({ partial }) => (partial ?? '').length > 20)
   expect(ticket.partial).toMatch(/^one two three/)
   expect(at.desk.textOf(id)?.text).toContain(ticket.partial)
 })
 
-it('stops the generation of a cancelled ticket, and keeps its text', async () => {
-  await using at = await openTicketDesk({ simulated: LONG })
+it('asks for the whole answer at once where nobody reads its text', async () => {
+  await using at = await openTicketDesk({ simulated: FAST })
   const { id } = await at.accept()
+  await at.until(id, isFinished)
+  expect(at.simulator.calls).toMatchObject([{ stream: false }])
+})
+
+it('streams where somebody reads the text when the run begins, or its caller wants it', async () => {
+  await using at = await openTicketDesk({ simulated: { ...FAST, answer: () => 'one two three' } })
+  const texts: string[] = []
+  const read = await at.accept({}, { notBefore: Date.now() + 150 })
+  const stop = at.desk.watchText(read.id, () => texts.push(at.desk.textOf(read.id)?.text ?? ''))
+  await at.until(read.id, isFinished)
+  stop()
+  expect(texts).toContain('one two three')
+  const wanted = await at.accept({}, { wantsStream: true })
+  await at.until(wanted.id, isFinished)
+  const unread = await at.accept()
+  await at.until(unread.id, isFinished)
+  expect(at.simulator.calls.map(({ stream }) => stream)).toEqual([true, true, false])
+})
+
+it('asks for data as a whole, whoever reads: it has no text', async () => {
+  await using at = await openTicketDesk({ simulated: { ...FAST, answer: () => '{"a":1}' } })
+  const schema = { type: 'object', properties: { a: { type: 'number' } } }
+  const { id } = await at.accept({ schema }, { wantsStream: true })
+  const ticket = await at.until(id, isFinished)
+  expect(ticket.state).toMatchObject({ status: 'completed', outcome: { data: { a: 1 } } })
+  expect(at.simulator.calls).toMatchObject([{ stream: false }])
+})
+
+it.each([
+  { wantsStream: false, text: undefined },
+  { wantsStream: true, text: expect.stringMatching(/^one/) },
+])('stops the generation of a cancelled ticket; its text is kept if it was streamed: %j', async (given) => {
+  await using at = await openTicketDesk({ simulated: LONG })
+  const { id } = await at.accept({}, { wantsStream: given.wantsStream })
   await at.simulator.waitFor(({ generating }) => generating)
+  if (given.wantsStream) await untilText(at.desk, id, 3)
   await at.store.cancel(id)
   const ticket = await at.until(id, isFinished)
-  expect(ticket.state).toMatchObject({ status: 'cancelled', outcome: { error: 'cancelled' } })
+  expect(ticket).toMatchObject({
+    attempts: [{ backend: 'b1', result: 'cancelled' }],
+    state: { status: 'cancelled', outcome: { error: 'cancelled' } },
+  })
+  expect('outcome' in ticket.state && ticket.state.outcome).toEqual(
+    given.text === undefined
+      ? expect.not.objectContaining({ partial: expect.anything() })
+      : expect.objectContaining({ partial: given.text }),
+  )
   await at.simulator.waitFor(({ generating }) => !generating)
   expect(at.simulator.calls[0]?.state).not.toBe('completed')
 })

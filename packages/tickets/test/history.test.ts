@@ -1,4 +1,4 @@
-import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createDispatcher, createKoboldBackend, type Dispatcher, type EventOptions } from '@ai-ticket/core'
 import { createVirtualClock, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
 import {
@@ -15,13 +15,13 @@ import { untilTicket } from './open-ticket-desk.ts'
 
 const DAY_MS = 86_400_000
 
-async function open(mode: HistoryMode = 'full') {
+async function open(mode: HistoryMode = 'full', between = (dispatcher: Dispatcher) => dispatcher) {
   const simulator = await startKoboldSimulator({ tokensPerSecond: 100_000, answer: () => 'secret answer' })
   const store = createSqliteStore({ directory: ':memory:' })
   const history = createHistory({ store, mode })
   const backend = createKoboldBackend({ url: simulator.url })
   const dispatcher = createDispatcher({ backends: [{ backend }], onOutcome: history.onOutcome })
-  const desk = createTicketDesk({ store, dispatcher })
+  const desk = createTicketDesk({ store, dispatcher: between(dispatcher) })
   await desk.start()
   return {
     store,
@@ -55,6 +55,23 @@ it('records answered events, and tickets only once', async () => {
     },
     { eventId: 'evt_1', kind: 'ticket' },
   ])
+})
+
+/** As somebody puts one in front of the desk: it hands on an event of its own making. */
+const copyingEvents = (dispatcher: Dispatcher): Dispatcher => ({
+  ...dispatcher,
+  onEvent: ((event: object, options: EventOptions) =>
+    dispatcher.onEvent({ ...event }, options)) as Dispatcher['onEvent'],
+  streamEvent: ((event: object, options: EventOptions) =>
+    dispatcher.streamEvent({ ...event }, options)) as Dispatcher['streamEvent'],
+})
+
+it('records a ticket once, whatever object its event is', async () => {
+  await using at = await open('full', copyingEvents)
+  const accepted = await at.store.accept(newTicket())
+  if ('ticket' in accepted) await untilTicket(at.store, accepted.ticket.id, isFinished)
+  await at.history.close()
+  expect((await at.store.list({})).tickets).toMatchObject([{ kind: 'ticket' }])
 })
 
 it('keeps no text where only metadata is wanted', async () => {

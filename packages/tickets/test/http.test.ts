@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
+import { untilText } from './open-ticket-desk.ts'
 import { openTicketServer, readEvents } from './open-ticket-server.ts'
 
 const ANSWER = 'one two three four five'
@@ -193,8 +194,9 @@ it('streams a ticket, and goes on where the reader was', async () => {
   await using server = await openTicketServer({
     simulated: { ...FAST, tokensPerSecond: 60, answer: () => ANSWER },
   })
-  const { body } = await server.post('/tickets', EVENT)
-  const { text, headers } = await server.get(`/tickets/${body.id}`, { accept: 'text/event-stream' })
+  const asked = { accept: 'text/event-stream', 'idempotency-key': 'k1' }
+  const { text, headers } = await server.post('/event', EVENT, asked)
+  const [{ id } = { id: '' }] = (await server.store.list({})).tickets
   expect(headers.get('content-type')).toMatch(/^text\/event-stream/)
   const events = readEvents(text)
   expect(events.map(({ id }) => id)).toEqual(events.map(({ id }) => id).toSorted((a, b) => a - b))
@@ -207,13 +209,32 @@ it('streams a ticket, and goes on where the reader was', async () => {
   ).toBe(ANSWER)
   expect(events.at(-1)).toMatchObject({ event: 'done', data: { completion: ANSWER } })
   const lastEventId = String(deltas.at(-1)?.id)
-  const resumed = await server.get(`/tickets/${body.id}`, {
+  const resumed = await server.get(`/tickets/${id}`, {
     accept: 'text/event-stream',
     'last-event-id': lastEventId,
   })
   expect(readEvents(resumed.text).map(({ event }) => event)).toEqual(['status', 'done'])
   const over = { accept: 'text/event-stream', 'last-event-id': String(events.at(-1)?.id) }
-  expect((await server.get(`/tickets/${body.id}`, over)).status).toBe(204)
+  expect((await server.get(`/tickets/${id}`, over)).status).toBe(204)
+})
+
+it('streams to a reader who waits for the run, and tells one who comes later how it ended', async () => {
+  await using server = await openTicketServer({ simulated: LONG })
+  const first = await server.post('/tickets', EVENT)
+  await server.simulator.waitForCall()
+  const { body } = await server.post('/tickets', { ...EVENT, parameters: { max_tokens: 9 } })
+  const url = `http://127.0.0.1:${server.port}/tickets/`
+  const headers = { accept: 'text/event-stream' }
+  const [early, late] = await Promise.all([
+    // Both resolve with the head, when the ticket is being watched.
+    fetch(`${url}${body.id}`, { headers }),
+    fetch(`${url}${first.body.id}`, { headers }),
+  ])
+  await server.delete(`/tickets/${first.body.id}`)
+  const names = async (reply: Response) => readEvents(await reply.text()).map(({ event }) => event)
+  expect(new Set(await names(early))).toEqual(new Set(['status', 'delta', 'done']))
+  expect(await names(late)).toEqual(['status', 'status', 'error'])
+  expect(server.simulator.calls.map(({ stream }) => stream)).toEqual([false, true])
 })
 
 it.each([
@@ -233,10 +254,10 @@ it.each([
 
 it('goes on in the middle of a running text', async () => {
   await using server = await openTicketServer({ simulated: LONG })
-  const { body } = await server.post('/tickets', { ...EVENT, parameters: { max_tokens: 60 } })
-  await untilText(server, body.id, 20)
+  const { id } = await server.accept({ parameters: { max_tokens: 60 } }, { wantsStream: true })
+  await untilText(server.desk, id, 20)
   const from = 1_000_000_000 + 8
-  const { text } = await server.get(`/tickets/${body.id}?starting_after=${from}`, {
+  const { text } = await server.get(`/tickets/${id}?starting_after=${from}`, {
     accept: 'text/event-stream',
   })
   const deltas = readEvents(text).filter(({ event }) => event === 'delta')
@@ -245,10 +266,11 @@ it('goes on in the middle of a running text', async () => {
 
 it('ends who waits when the server closes', async () => {
   const server = await openTicketServer({ simulated: LONG })
+  const watch = vi.spyOn(server.desk, 'watch')
   const { body } = await server.post('/tickets', EVENT)
   await server.simulator.waitForCall()
   const waiting = server.get(`/tickets/${body.id}?wait=5m`)
-  await untilText(server, body.id, 1)
+  await vi.waitFor(() => expect(watch).toHaveBeenCalled())
   await server[Symbol.asyncDispose]()
   expect((await waiting).body.status).toBe('in_progress')
 })
@@ -312,18 +334,5 @@ async function firstTicket(store: TicketStore) {
     if (ticket === undefined) await changed.promise
     stop()
     if (ticket) return ticket
-  }
-}
-
-async function untilText(
-  { desk }: Pick<Awaited<ReturnType<typeof openTicketServer>>, 'desk'>,
-  id: string,
-  length: number,
-) {
-  while ((desk.textOf(id)?.text.length ?? 0) < length) {
-    const changed = Promise.withResolvers<void>()
-    const stop = desk.watch(id, changed.resolve)
-    if ((desk.textOf(id)?.text.length ?? 0) < length) await changed.promise
-    stop()
   }
 }

@@ -4,6 +4,7 @@ import {
   createSqliteStore,
   createTicketDesk,
   type Ticket,
+  type TicketDesk,
   type TicketDeskOptions,
   type TicketStore,
 } from '../src/index.ts'
@@ -64,6 +65,16 @@ export async function untilTicket(
       return ticket
     }
     await changed.promise
+    stop()
+  }
+}
+
+/** Resolves when so much of the text of a streamed run is there. */
+export async function untilText(desk: TicketDesk, id: string, length: number): Promise<void> {
+  while ((desk.textOf(id)?.text.length ?? 0) < length) {
+    const changed = Promise.withResolvers<void>()
+    const stop = desk.watchText(id, changed.resolve)
+    if ((desk.textOf(id)?.text.length ?? 0) < length) await changed.promise
     stop()
   }
 }

@@ -48,7 +48,11 @@ export function describeTicketStore(
   describe(`${name} as a ticket store`, () => {
     it('keeps an accepted event as a waiting ticket', async () => {
       await using at = await openStore()
-      const ticket = await at.accept({ priority: 3, caller: 'ci' })
+      const trace = {
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        tracestate: 'a=1',
+      }
+      const ticket = await at.accept({ priority: 3, caller: 'ci', trace, wantsStream: true })
       expect(ticket.id).toMatch(/^tkt_[0-9a-f-]{36}$/)
       expect(await at.store.get(ticket.id)).toEqual(ticket)
       expect(ticket).toMatchObject({
@@ -56,6 +60,8 @@ export function describeTicketStore(
         kind: 'ticket',
         event: { id: 'evt_1', content: 'Why?' },
         caller: 'ci',
+        trace,
+        wantsStream: true,
         priority: 3,
         createdAt: START,
         runs: 0,

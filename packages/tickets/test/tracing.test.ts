@@ -37,6 +37,23 @@ test('a ticket runs in the trace that has accepted it', async () => {
   })
 })
 
+test('the trace is kept beside the event, which stays as its caller has sent it', async () => {
+  await using server = await openTicketServer()
+  const event = { id: 'evt_1', content: 'Hi', traceparent: 'mine', tracestate: 7 }
+  const { body } = await server.post('/tickets', event, { traceparent, tracestate: 'vendor=1' })
+  const shown = await server.get(`/tickets/${body.id}`)
+  expect(shown.body.event).toEqual(event)
+  const [accepted] = named('ai_ticket accept')
+  const { trace: kept } = (await server.store.get(body.id)) ?? {}
+  expect(kept).toEqual({
+    traceparent: `00-${TRACE_ID}-${accepted?.spanContext().spanId}-01`,
+    tracestate: 'vendor=1',
+  })
+  const replayed = await server.post(`/tickets/${body.id}/replay`)
+  const { event: again } = (await server.get(`/tickets/${replayed.body.id}`)).body
+  expect(again).toEqual({ ...event, id: replayed.body.event_id })
+})
+
 test('a replay has a trace of its own, with a link to that of the ticket it repeats', async () => {
   await using server = await openTicketServer()
   const { body: first } = await server.post('/tickets', { content: 'Hi' })

@@ -16,6 +16,12 @@ export interface EventOptions {
    * stands, without the tags of a chat. An answer with a schema is asked for as ever. Default false.
    */
   continues?: boolean
+  /**
+   * The caller keeps the outcome itself. Called with it once, also where `onEvent` then rejects because its caller has
+   * aborted. `onOutcome` hears of it all the same, and is told, so that a history does not keep it twice. What it throws
+   * is logged and otherwise ignored.
+   */
+  record?: (outcome: Outcome) => void
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
   /**

@@ -28,6 +28,8 @@ export interface OutcomeContext {
   readonly caller: string
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
+  /** Its caller keeps the outcome: `EventOptions.record`. */
+  readonly isRecorded: boolean
 }
 
 export interface DispatcherOptions extends Partial<Tuning> {

@@ -18,6 +18,13 @@ import { replyToOutcome } from '../http/reply.ts'
 import { RequestProblem } from '../http/request-problem.ts'
 import { wantsEventStream } from '../http/wants-event-stream.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route answers events: plugins find it by this, whatever its address. Default false. */
+    takesEvents?: boolean
+  }
+}
+
 export interface EventRoutesOptions {
   readonly dispatcher: Dispatcher
   /** Default: silent. */
@@ -44,7 +51,7 @@ export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance,
   const openapi = async () => (await import('../openapi/operations.ts')).postEvent
   instance.post(
     '/event',
-    { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi } },
+    { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi, takesEvents: true } },
     createEventHandler(answerOptions),
   )
   done()

@@ -6,7 +6,7 @@ export type CallbackContent = 'thin' | 'full'
 /** Receivers expect a small body; the metadata of an event may be large. */
 const MOST_METADATA = 8_192
 
-/** What is sent, as JSON: the same bytes for every attempt. */
+/** The body of a callback, as JSON: the same bytes for every attempt. */
 export function callbackBody(ticket: Ticket, content: CallbackContent): string {
   const { id, eventId, createdAt, startedAt, replayOf, state } = ticket
   if (!('outcome' in state)) throw new TypeError(`The ticket ${id} has not ended.`)

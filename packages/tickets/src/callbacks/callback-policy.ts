@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net'
 export interface CallbackPolicyOptions {
   /** Addresses that callers may name, like `https://hooks.example.com/*`. `http:` only where an entry says so. */
   readonly allow: readonly string[]
-  /** Private networks that may be called all the same, as CIDRs. Default: none. */
+  /** Private networks that may be called nevertheless, as CIDRs. Default: none. */
   readonly privateNetworks?: readonly string[]
 }
 
@@ -61,7 +61,7 @@ export function createCallbackPolicy({ allow, privateNetworks = [] }: CallbackPo
 export type AddressGuard = (address: string) => boolean
 
 /**
- * What is not the public internet: this host, private and shared networks, link-local with the metadata services of
+ * The networks that are not the public internet: this host, private and shared networks, link-local with the metadata services of
  * clouds, multicast, reserved; and the IPv6 forms that stand for an IPv4 address of those.
  */
 const NOT_PUBLIC: readonly string[] = [
@@ -72,7 +72,7 @@ const NOT_PUBLIC: readonly string[] = [
   ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
 ]
 
-/** True: blocked. `allowed` are CIDRs or single addresses that are reachable all the same. Throws a `TypeError`. */
+/** True: blocked. `allowed` are CIDRs or single addresses that may be called nevertheless. Throws a `TypeError`. */
 export function createAddressGuard(allowed: readonly string[] = []): AddressGuard {
   const denied = listOf(NOT_PUBLIC)
   const excepted = listOf(allowed)
@@ -133,7 +133,7 @@ export function parseAllowEntry(pattern: string): AllowEntry {
   }
 }
 
-/** The query is not looked at: it belongs to whoever gave the address. */
+/** The query is not looked at: it belongs to the caller who gave the address. */
 export function isAllowedBy({ protocol, hostname, port, path }: AllowEntry, url: URL): boolean {
   if (url.protocol !== protocol || url.port !== port) return false
   if (hostname.startsWith('.') ? !url.hostname.endsWith(hostname) : hostname && url.hostname !== hostname) {

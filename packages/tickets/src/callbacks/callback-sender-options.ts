@@ -75,7 +75,7 @@ export function resolveCallbackOptions(options: CallbackSenderOptions) {
   return resolved
 }
 
-/** Told of what becomes of callbacks, as it happens: for metrics. Must be quick; what it throws is logged and ignored. */
+/** Hears of each attempt as it ends, for metrics. Must be quick; what it throws is logged and ignored. */
 export interface CallbackObserver {
   attemptEnded?(report: CallbackReport): void
 }

@@ -1,17 +1,22 @@
-import { sleep, type Timer } from '@ai-ticket/core'
 import type { ClaimedDelivery } from '../ticket/callback-store.ts'
-import type { DeliveryAttempt, Verdict } from '../ticket/delivery.ts'
+import { ClaimLoop } from '../ticket/claim-loop.ts'
 import { hostOf } from '../ticket/delivery.ts'
 import { keepTrying } from '../ticket/store-unavailable.ts'
 import { attemptDelivery } from './attempt-delivery.ts'
-import { type CallbackSenderOptions, resolveCallbackOptions } from './callback-sender-options.ts'
+import {
+  type CallbackSenderOptions,
+  type ResolvedCallbackOptions,
+  resolveCallbackOptions,
+} from './callback-sender-options.ts'
+import { addedTo, deliveryRoom, type HostLoad, removedFrom } from './host-load.ts'
 import { nextAttempt } from './next-attempt.ts'
-import { createCallbackPoster } from './post-callback.ts'
+import { type CallbackPoster, createCallbackPoster } from './post-callback.ts'
+import { reportAttempt } from './report-attempt.ts'
 
 export interface CallbackSender extends AsyncDisposable {
   /** Begins to send what is due. */
   start(): void
-  /** How many callbacks are to be sent yet, by this sender or another. */
+  /** How many callbacks are still to be sent, by this sender or another. */
   pending(): Promise<number>
   /**
    * Takes up no more. What is being sent has `drainMs` (default 0), then it is cut off and not recorded: it is sent again,
@@ -20,164 +25,114 @@ export interface CallbackSender extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>
 }
 
-/** So often it looks for what other processes left, or wrote. */
+/** How often it looks for what other processes left, or wrote. */
 const IDLE_POLL_MS = 5_000
 
 /**
  * Tells receivers that tickets have ended: signed by Standard Webhooks, repeated over days until one answers 2xx, never
- * more than a few at a time to one host. At least once: a receiver knows what it has had by its `webhook-id`. Any number of
+ * more than a few at a time to one host. At least once: a receiver recognises a repeat by its `webhook-id`. Any number of
  * senders may share a store. Throws a `TypeError` for a bad option.
  */
-export function createCallbackSender(given: CallbackSenderOptions): CallbackSender {
-  const options = resolveCallbackOptions(given)
-  const { logger, clock, random, leaseMs, scheduleMs, concurrency, concurrencyPerHost, onStep } = options
-  const { callbacks } = options.store
-  const poster = createCallbackPoster({
-    isBlocked: options.policy.isBlocked,
-    ...(options.lookup && { lookup: options.lookup }),
-  })
-  const sending = new Set<Promise<void>>()
-  const perHost = new Map<string, number>()
-  const cut = new AbortController()
-  let isOpen = false
-  let isAsked = false
-  let looking: Promise<void> | undefined
-  let timer: Timer | undefined
-  let ended: Promise<void> | undefined
+export function createCallbackSender(options: CallbackSenderOptions): CallbackSender {
+  return new StoreCallbackSender(resolveCallbackOptions(options))
+}
 
-  /** Claims what there is room for; one claim at a time. */
-  function look(): void {
-    if (!isOpen) return
-    isAsked = true
-    looking ??= lookAll().finally(() => {
-      looking = undefined
+class StoreCallbackSender implements CallbackSender {
+  readonly #options: ResolvedCallbackOptions
+  readonly #poster: CallbackPoster
+  readonly #loop: ClaimLoop
+  readonly #cut = new AbortController()
+  readonly #unsubscribe: () => void
+  #load: HostLoad = new Map()
+  #ended: Promise<void> | undefined
+
+  constructor(options: ResolvedCallbackOptions) {
+    const { policy, lookup, clock, logger, store } = options
+    this.#options = options
+    this.#poster = createCallbackPoster({ isBlocked: policy.isBlocked, ...(lookup && { lookup }) })
+    this.#loop = new ClaimLoop({
+      clock,
+      claim: () => this.#claim(),
+      pauseMs: () => this.#pauseMs(),
+      failed: (error) => logger.error('The ticket store failed; callbacks wait.', { error }),
+      retryMs: IDLE_POLL_MS,
     })
+    this.#unsubscribe = store.callbacks.subscribe(() => void this.#loop.ask())
   }
 
-  async function lookAll(): Promise<void> {
-    timer?.cancel()
-    try {
-      while (isAsked && isOpen) {
-        isAsked = false
-        while (isOpen && (await claimSome())) {}
-      }
-      arm(await pauseMs())
-    } catch (error) {
-      logger.error('The ticket store failed; callbacks wait.', { error })
-      arm(IDLE_POLL_MS)
+  start(): void {
+    if (this.#ended === undefined && !this.#loop.isOpen) void this.#loop.open()
+  }
+
+  pending(): Promise<number> {
+    return this.#options.store.callbacks.pending()
+  }
+
+  close({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#ended ??= this.#shutDown(drainMs)
+    return this.#ended
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Claims until nothing is due, or there is no room. */
+  async #claim(): Promise<void> {
+    const { store, leaseMs } = this.#options
+    while (this.#loop.isOpen) {
+      const { limit, busyHosts } = deliveryRoom(this.#load, this.#options)
+      if (limit <= 0) return
+      const claimed = await store.callbacks.claim({ limit, leaseMs, busyHosts })
+      if (claimed.length === 0) return
+      for (const one of claimed) this.#send(one)
     }
   }
 
-  /** False: there is nothing to send, or no room for it. */
-  async function claimSome(): Promise<boolean> {
-    const busyHosts = [...perHost].filter(([, number]) => number >= concurrencyPerHost).map(([host]) => host)
-    const others = [...perHost.values()].filter((number) => number < concurrencyPerHost)
-    // So few that they fit even if all go to the busiest host that has room.
-    const limit = Math.min(concurrency - sending.size, concurrencyPerHost - Math.max(0, ...others))
-    if (limit <= 0) return false
-    const claimed = await callbacks.claim({ limit, leaseMs, busyHosts })
-    for (const one of claimed) send(one)
-    return claimed.length > 0
-  }
-
-  /** What is overdue waits for room, which the end of an attempt makes. */
-  async function pauseMs(): Promise<number> {
-    const dueInMs = await callbacks.nextDueInMs()
-    if (isAsked) return 0
+  /** An overdue delivery waits for room, which the end of an attempt makes. */
+  async #pauseMs(): Promise<number> {
+    const dueInMs = await this.#options.store.callbacks.nextDueInMs()
     return dueInMs === undefined || dueInMs <= 0 ? IDLE_POLL_MS : Math.min(dueInMs, IDLE_POLL_MS)
   }
 
-  function arm(delayMs: number): void {
-    timer?.cancel()
-    if (isOpen) timer = clock.setTimer(look, delayMs)
-  }
-
-  function send(claimed: ClaimedDelivery): void {
+  #send(claimed: ClaimedDelivery): void {
     const host = hostOf(claimed.delivery.url)
-    perHost.set(host, (perHost.get(host) ?? 0) + 1)
-    const done = deliver(claimed, host)
-      .catch((error: unknown) => logger.error('A bug kept a callback from being sent.', { error }))
-      .finally(() => {
-        sending.delete(done)
-        const left = (perHost.get(host) ?? 1) - 1
-        if (left > 0) perHost.set(host, left)
-        else perHost.delete(host)
-        look()
+    this.#load = addedTo(this.#load, host)
+    const sent = this.#deliver(claimed)
+      .catch((error: unknown) => {
+        this.#options.logger.error('A bug kept a callback from being sent.', { error })
       })
-    sending.add(done)
+      .then(() => {
+        this.#load = removedFrom(this.#load, host)
+        void this.#loop.ask()
+      })
+    this.#loop.run(sent)
   }
 
-  async function deliver(claimed: ClaimedDelivery, host: string): Promise<void> {
+  async #deliver(claimed: ClaimedDelivery): Promise<void> {
+    const { store, clock, logger, random, scheduleMs, onStep } = this.#options
+    const { signal } = this.#cut
     onStep('send')
     const { attempt, retryAfterMs } = await attemptDelivery(claimed, {
-      ...options,
-      poster,
-      signal: cut.signal,
+      ...this.#options,
+      poster: this.#poster,
+      signal,
     })
     onStep('sent')
-    if (cut.signal.aborted) return
+    if (signal.aborted) return
     const more = retryAfterMs === undefined ? {} : { retryAfterMs }
     const verdict = nextAttempt(claimed.delivery, attempt, { scheduleMs, random: random(), ...more })
     const { ticketId, token } = claimed.delivery
-    const write = () => callbacks.record({ ticketId, token }, attempt, verdict)
-    const recorded = await keepTrying(write, { clock, logger, signal: cut.signal })
-    if (recorded !== undefined) report(claimed, { attempt, verdict, host })
+    const write = () => store.callbacks.record({ ticketId, token }, attempt, verdict)
+    const recorded = await keepTrying(write, { clock, logger, signal })
+    if (recorded !== undefined) reportAttempt(claimed, { attempt, verdict }, this.#options)
   }
 
-  function report(
-    { delivery, ticket }: ClaimedDelivery,
-    { attempt, verdict, host }: { attempt: DeliveryAttempt; verdict: Verdict; host: string },
-  ): void {
-    const { error, details, status, durationMs } = attempt
-    const result = verdict.status === 'pending' ? 'failed' : verdict.status
-    // Not the address: its path and query may hold secrets.
-    const fields = {
-      ticket_id: ticket.id,
-      event_id: ticket.eventId,
-      host,
-      attempt: delivery.tries + 1,
-      duration_ms: durationMs,
-      ...(status === undefined ? {} : { status }),
-      ...(error === undefined ? {} : { error, details }),
-    }
-    if (verdict.status === 'pending') {
-      logger.warn('callback failed; it is tried again', { ...fields, retry_in_ms: verdict.retryInMs })
-    } else if (verdict.status === 'dead') logger.error('callback given up', fields)
-    else logger.info('callback delivered', fields)
-    try {
-      options.observer?.attemptEnded?.({ result, durationMs, ...(error === undefined ? {} : { error }) })
-    } catch (error) {
-      logger.error('the observer of callbacks threw', { error })
-    }
+  async #shutDown(drainMs: number): Promise<void> {
+    this.#unsubscribe()
+    await this.#loop.close(drainMs)
+    this.#cut.abort(new Error('The sender is closing.'))
+    await this.#loop.ended()
+    await this.#poster.close()
   }
-
-  const unsubscribe = callbacks.subscribe(look)
-
-  async function shutDown(drainMs: number): Promise<void> {
-    isOpen = false
-    timer?.cancel()
-    unsubscribe()
-    await looking
-    const over = new AbortController()
-    const idle = Promise.all(sending).then(() => over.abort())
-    await Promise.race([idle, sleep(clock, drainMs, over.signal).catch(() => {})])
-    cut.abort(new Error('The sender is closing.'))
-    await Promise.all(sending)
-    await poster.close()
-  }
-
-  const sender: CallbackSender = {
-    start() {
-      if (ended !== undefined || isOpen) return
-      isOpen = true
-      look()
-    },
-    pending: () => callbacks.pending(),
-    close({ drainMs = 0 } = {}) {
-      ended ??= shutDown(drainMs)
-      return ended
-    },
-    [Symbol.asyncDispose]: () => sender.close(),
-  }
-  return sender
 }

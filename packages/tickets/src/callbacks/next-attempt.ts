@@ -19,10 +19,10 @@ export const CALLBACK_SCHEDULE_MS: readonly number[] = [
   24 * HOUR,
 ]
 
-/** Up to so much longer by chance, so that what failed together does not come back together. */
+/** The share by which a pause may grow at random, so that what failed together does not come back together. */
 const JITTER = 0.2
 
-/** What follows an attempt. */
+/** Decides what follows an attempt. */
 export function nextAttempt(
   delivery: Pick<Delivery, 'tries'>,
   attempt: Pick<DeliveryAttempt, 'error'>,

@@ -24,11 +24,11 @@ export interface CallbackPoster {
 
 /** A reply is looked at by its status alone; this much is read so that the receiver sees an orderly end. */
 const MOST_READ_BYTES = 4_096
-/** Not what ends an attempt, which is the signal; only what ends a connection that nobody waits for any more. */
+/** The signal ends an attempt; this only ends a connection that no attempt waits for. */
 const CONNECT_TIMEOUT_MS = 15_000
 
 /**
- * Follows no redirect, knows no proxy, and dials anew for each request, so that each is checked: rejects with
+ * Follows no redirect, uses no proxy, and opens a connection for each request, so that each is checked: rejects with
  * `BlockedAddress` where the name stands for an address that is blocked.
  */
 export function createCallbackPoster(options: {

@@ -8,7 +8,7 @@ export interface SignedContent {
   readonly body: string
 }
 
-/** What proves that a callback is ours: Standard Webhooks 1.0.0, version 1 (HMAC-SHA256), one signature for each key. */
+/** The headers that prove that a callback is ours: Standard Webhooks 1.0.0, version 1 (HMAC-SHA256), one signature for each key. */
 export function signCallback(
   keys: readonly Buffer[],
   { id, at, body }: SignedContent,

@@ -23,22 +23,22 @@ export interface TicketDeskOptions {
   /** Yours: closing the desk does not close it. */
   readonly store: TicketStore
   /** Yours, too. Close it beside the desk: what it ends as `shutting_down` goes back to the queue. */
-  readonly dispatcher: Pick<Dispatcher, 'streamEvent' | 'freeSlots' | 'abandon' | 'health'>
+  readonly dispatcher: Pick<Dispatcher, 'onEvent' | 'streamEvent' | 'freeSlots' | 'abandon' | 'health'>
   /** Default: silent. */
   readonly logger?: Logger
   /** Default: the system's. */
   readonly clock?: Clock
   /** Default: `Math.random`. */
   readonly random?: () => number
-  /** Stays the same when the process is started again, and is nobody else's on this store. Default `local`. */
+  /** Stays the same when the process restarts, and is unique on this store. Default `local`. */
   readonly worker?: string
   /** Milliseconds a claim lasts without a sign of life. Default 30,000. */
   readonly leaseMs?: number
-  /** Milliseconds between two savings of the text so far. Default 1,000. */
+  /** Milliseconds between two savings of the text so far, of a run that is streamed. Default 1,000. */
   readonly progressMs?: number
   /** Pauses before the next run after a failure that may pass, in milliseconds. Default: eight, over eight hours. */
   readonly retryDelaysMs?: readonly number[]
-  /** A ticket whose process died so often is given up: it may be the reason. Default 5. */
+  /** A ticket whose process died this often is given up: it may be the reason. Default 5. */
   readonly maxCrashes?: number
 }
 

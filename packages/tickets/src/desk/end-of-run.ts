@@ -1,7 +1,7 @@
 import { FAILURES, type Outcome } from '@ai-ticket/core'
 import type { Release, Ticket } from '../ticket/ticket.ts'
 
-/** What becomes of a ticket after a run. */
+/** The fate of a ticket after a run. */
 export type EndOfRun =
   | { readonly type: 'settle'; readonly outcome: Outcome }
   | { readonly type: 'release'; readonly release: Release }
@@ -10,7 +10,7 @@ export interface RunCircumstances {
   readonly now: number
   readonly random: number
   readonly retryDelaysMs: readonly number[]
-  /** Somebody wants the ticket cancelled. */
+  /** A caller has asked to cancel the ticket. */
   readonly isCancelled: boolean
 }
 
@@ -40,7 +40,7 @@ export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances)
     atLeastMs: outcome.retry_after_ms,
   })
   const notBefore = delayMs === undefined ? undefined : at.now + delayMs
-  // A run that would begin too late is none: the ticket ends with what it has.
+  // A run would begin too late: the ticket ends with what it has.
   if (notBefore === undefined || notBefore >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
     return { type: 'settle', outcome }
   }
@@ -53,7 +53,7 @@ export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 
-/** The pause after so many retries; undefined: no more of them. Up to half of it is chance, so that a crowd parts. */
+/** The pause after this many retries; undefined: there is no further one. Up to half of it is random, so that a crowd disperses. */
 export function retryDelayMs(
   delays: readonly number[],
   { retries, random, atLeastMs = 0 }: { retries: number; random: number; atLeastMs?: number | undefined },

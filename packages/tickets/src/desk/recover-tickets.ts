@@ -7,8 +7,8 @@ import type { ResolvedDeskOptions } from './desk-options.ts'
 const LEASE_MS = 40_000
 
 /**
- * Takes over what dead processes had in hand: stops each generation on its server, for the GPU may still be working
- * for nobody, and then gives the ticket back to the queue. Resolves when all are back.
+ * Takes over the tickets of dead processes: stops each generation on its server, because the GPU may still be working
+ * on it, and then gives the ticket back to the queue. Resolves when all are back.
  */
 export async function recoverTickets(options: ResolvedDeskOptions, signal: AbortSignal): Promise<number> {
   const { store, owner, leaseMs } = options

@@ -1,12 +1,11 @@
-import type { AnnouncedCall, Outcome } from '@ai-ticket/core'
-import { markTicketEvent, traceOf } from '../ticket/new-ticket.ts'
+import type { AnnouncedCall, EventOptions, Outcome } from '@ai-ticket/core'
 import { keepTrying } from '../ticket/store-unavailable.ts'
-import { expiredOutcome, type Fence, type Ticket } from '../ticket/ticket.ts'
+import { expiredOutcome, type Fence, hasText, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
 
 /** A ticket that this process runs. */
-export interface Hand {
+export interface ActiveRun {
   readonly ticket: Ticket
   readonly fence: Fence
   /** The text so far. */
@@ -16,11 +15,11 @@ export interface Hand {
   /** Monotonic, of the claim. */
   readonly since: number
   readonly control: AbortController
-  /** Why it was stopped, where it was. `lost`: another has the ticket, nothing may be recorded. */
+  /** Why it was stopped; undefined: it was not. `lost`: another worker has the ticket, nothing may be recorded. */
   stopped: 'cancelled' | 'lost' | 'closing' | undefined
 }
 
-export const takeInHand = (ticket: Ticket, since: number): Hand => ({
+export const beginRun = (ticket: Ticket, since: number): ActiveRun => ({
   ticket,
   fence: { id: ticket.id, token: ticket.token },
   text: '',
@@ -30,13 +29,15 @@ export const takeInHand = (ticket: Ticket, since: number): Hand => ({
   stopped: undefined,
 })
 
-export function stop(hand: Hand, why: NonNullable<Hand['stopped']>): void {
-  // Who has lost the ticket has nothing to cancel any more; the first reason of the others counts.
-  if (why === 'lost' || hand.stopped === undefined) hand.stopped = why
-  hand.control.abort(new Error(`The run of the ticket was stopped: ${why}.`))
+export function stopRun(run: ActiveRun, why: NonNullable<ActiveRun['stopped']>): void {
+  // A run that has lost its ticket has nothing left to cancel. Among the other reasons, the first one counts.
+  if (why === 'lost' || run.stopped === undefined) run.stopped = why
+  run.control.abort(new Error(`The run of the ticket was stopped: ${why}.`))
 }
 
 export interface RunEvents {
+  /** Whether a reader follows the text of this ticket. Asked once, at the start of the run. */
+  isRead(): boolean
   /** The text has grown. */
   onText(): void
   /** The backend is about to be called. */
@@ -48,12 +49,16 @@ export interface RunEvents {
 }
 
 /** Runs one claimed ticket and records how it ended. Never throws. */
-export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<void> {
+export async function runTicket(
+  run: ActiveRun,
+  options: ResolvedDeskOptions,
+  events: RunEvents,
+): Promise<void> {
   const { store, logger, clock, random, retryDelaysMs } = options
-  const { ticket, fence } = hand
-  const outcome = await answer(hand, options, events)
+  const { ticket, fence } = run
+  const outcome = await answer(run, options, events)
   events.onAnswered()
-  if (hand.stopped === 'lost') {
+  if (run.stopped === 'lost') {
     logger.warn('ticket lost', { ticket_id: ticket.id, event_id: ticket.eventId })
     return
   }
@@ -61,7 +66,7 @@ export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events
     now: clock.wallTime(),
     random: random(),
     retryDelaysMs,
-    isCancelled: hand.stopped === 'cancelled',
+    isCancelled: run.stopped === 'cancelled',
   })
   const write = () =>
     end.type === 'settle' ? store.settle(fence, end.outcome) : store.release(fence, end.release)
@@ -70,35 +75,51 @@ export async function runTicket(hand: Hand, options: ResolvedDeskOptions, events
     logger.warn('ticket outcome not recorded', { ticket_id: ticket.id, event_id: ticket.eventId })
 }
 
-async function answer(hand: Hand, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
-  const { ticket } = hand
+async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
+  const { ticket } = run
   // Claimed before anybody looked for those whose time is up.
   if ((ticket.expiresAt ?? Number.POSITIVE_INFINITY) <= options.clock.wallTime())
     return expiredOutcome(ticket)
   if (ticket.event === null) return lostEvent(ticket)
-  const saver = savePartial(hand, options)
-  markTicketEvent(ticket.event)
+  let recorded: Outcome | undefined
+  const eventOptions: EventOptions = {
+    signal: run.control.signal,
+    caller: ticket.caller,
+    record: (outcome) => {
+      recorded = outcome
+    },
+    logFields: { ticket_id: ticket.id },
+    trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
+    ...(ticket.trace && { headers: ticket.trace }),
+    beforeCall: (call) => announce(run, options, events, call),
+  }
+  // A stream costs KoboldCPP up to half a second: it is worth that only if the text is read.
+  const isStreamed = hasText(ticket) && (ticket.wantsStream || events.isRead())
   try {
-    const headers = traceOf(ticket.event)
-    const stream = options.dispatcher.streamEvent(ticket.event, {
-      signal: hand.control.signal,
-      caller: ticket.caller,
-      logFields: { ticket_id: ticket.id },
-      trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
-      ...(headers && { headers }),
-      beforeCall: (call) => announce(hand, options, events, call),
-    })
-    for await (const event of stream) {
+    if (!isStreamed) return await options.dispatcher.onEvent(ticket.event, eventOptions)
+    return await readStream(run, options, { eventOptions, onText: events.onText })
+  } catch (error) {
+    // Stopped by us: the dispatcher gives back our reason, and the outcome has been told before.
+    return recorded ?? unanswered(run, options, error)
+  }
+}
+
+/** The outcome, and on the way to it the text so far. */
+async function readStream(
+  run: ActiveRun,
+  options: ResolvedDeskOptions,
+  { eventOptions, onText }: { readonly eventOptions: EventOptions; readonly onText: () => void },
+): Promise<Outcome> {
+  const saver = savePartial(run, options)
+  try {
+    for await (const event of options.dispatcher.streamEvent(run.ticket.event, eventOptions)) {
       if (event.type === 'done' || event.type === 'error') return event.outcome
-      if (event.type === 'delta') hand.text += event.text
-      else if (event.type === 'partial') hand.text = JSON.stringify(event.data) ?? ''
-      else continue
-      events.onText()
+      if (event.type !== 'delta') continue
+      run.text += event.text
+      onText()
       saver.changed()
     }
     throw new Error('The events ended without an outcome.')
-  } catch (error) {
-    return unanswered(hand, options, error)
   } finally {
     saver.cancel()
   }
@@ -114,7 +135,7 @@ const lostEvent = ({ eventId }: Ticket): Outcome => ({
 })
 
 /** Only a desk that is closing throws; a bug must not lose the ticket either. */
-function unanswered({ ticket, text }: Hand, { logger }: ResolvedDeskOptions, error: unknown): Outcome {
+function unanswered({ ticket, text }: ActiveRun, { logger }: ResolvedDeskOptions, error: unknown): Outcome {
   logger.warn('ticket interrupted', { ticket_id: ticket.id, event_id: ticket.eventId, error })
   return {
     error: 'shutting_down',
@@ -128,31 +149,31 @@ function unanswered({ ticket, text }: Hand, { logger }: ResolvedDeskOptions, err
 
 /** On disk before the call is sent: after a crash the generation can be stopped by its key. */
 async function announce(
-  hand: Hand,
+  run: ActiveRun,
   { store, clock }: ResolvedDeskOptions,
   events: RunEvents,
   call: AnnouncedCall,
 ): Promise<void> {
   // Another attempt begins: its text is not a continuation.
-  hand.text = ''
+  run.text = ''
   const startedAt = Math.trunc(clock.wallTime())
-  if (!(await store.saveProgress(hand.fence, { call: { ...call, startedAt } }))) {
-    stop(hand, 'lost')
+  if (!(await store.saveProgress(run.fence, { call: { ...call, startedAt } }))) {
+    stopRun(run, 'lost')
     throw new Error('The ticket belongs to another worker.')
   }
-  hand.hasSlot = true
+  run.hasSlot = true
   events.onSlot()
 }
 
 /** Saves the text so far, at most once in `progressMs`. A store that fails here costs nothing but the partial text. */
-function savePartial(hand: Hand, { store, clock, progressMs, logger }: ResolvedDeskOptions) {
+function savePartial(run: ActiveRun, { store, clock, progressMs, logger }: ResolvedDeskOptions) {
   let timer: { cancel(): void } | undefined
   const save = async () => {
     timer = undefined
     try {
-      if (!(await store.saveProgress(hand.fence, { partial: hand.text }))) stop(hand, 'lost')
+      if (!(await store.saveProgress(run.fence, { partial: run.text }))) stopRun(run, 'lost')
     } catch (error) {
-      logger.debug('partial text not saved', { ticket_id: hand.ticket.id, error })
+      logger.debug('partial text not saved', { ticket_id: run.ticket.id, error })
     }
   }
   return {

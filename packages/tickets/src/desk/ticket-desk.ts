@@ -1,19 +1,27 @@
 import { sleep, type Timer } from '@ai-ticket/core'
+import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import { createHub } from '../ticket/ticket-changes.ts'
-import { resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
+import { type ClaimRoom, claimRoom } from './claim-room.ts'
+import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
 import { recoverTickets } from './recover-tickets.ts'
-import { type Hand, runTicket, stop, takeInHand } from './run-ticket.ts'
+import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
+import { TextReaders } from './text-readers.ts'
 
 export interface TicketDesk extends AsyncDisposable {
   /** Takes over what an earlier process left, and begins to claim. Resolves when both have begun. */
   start(): Promise<void>
-  /** Tickets in hand. */
+  /** Tickets that run here. */
   readonly running: number
-  /** The text so far of a ticket that runs here. */
+  /** The text so far of a ticket that runs here; empty while its run is not streamed. */
   textOf(id: string): { readonly run: number; readonly text: string } | undefined
-  /** Calls back whenever this ticket has changed or its text has grown. */
+  /** Calls back whenever this ticket has changed. Gives back what ends it. */
   watch(id: string, listener: () => void): () => void
+  /**
+   * The same, and whenever its text has grown. A run that begins meanwhile is streamed; one that has begun already goes
+   * on as it is.
+   */
+  watchText(id: string, listener: () => void): () => void
   /**
    * Claims no more. What runs has `drainMs` (default 0) to end, then it is stopped and goes back to the queue. May be
    * called twice.
@@ -23,211 +31,196 @@ export interface TicketDesk extends AsyncDisposable {
 
 /** Recovery runs beside the first claims when a backend takes longer than this to stop. */
 const RECOVERY_HEAD_START_MS = 1_000
-/** So often a free slot is looked for while a ticket is due; no disk is read for it. */
+/** How often a free slot is looked for while a ticket is due; no disk is read for it. */
 const SLOT_POLL_MS = 25
 const IDLE_POLL_MS = 1_000
-/** A ticket that waits so long in the dispatcher's line holds no slot: others are claimed beside it. */
-const PARKED_AFTER_MS = 2_000
 
 /**
  * Runs tickets: claims no more than the dispatcher has free slots, records each outcome once, repeats over hours what
  * may pass, and gives up into the dead letters (`failed` tickets). Runs at least once; a second run happens only after
  * a crash or a lost lease. Throws a `TypeError` for a bad option.
  */
-export function createTicketDesk(given: TicketDeskOptions): TicketDesk {
-  const options = resolveDeskOptions(given)
-  const { store, dispatcher, clock, logger, owner, leaseMs } = options
-  const hands = new Map<string, Hand>()
-  const runs = new Set<Promise<void>>()
-  const hub = createHub()
-  const closing = new AbortController()
-  /** Aborted when nobody waits any more for a store that fails. */
-  const givingUp = new AbortController()
-  let isOpen = false
-  let claiming: Promise<void> | undefined
-  let isAsked = false
-  let timer: Timer | undefined
-  let heartbeat: Timer | undefined
-  let probedAt = Number.NEGATIVE_INFINITY
-  let ended: Promise<void> | undefined
-  let recovering: Promise<void> | undefined
+export function createTicketDesk(options: TicketDeskOptions): TicketDesk {
+  return new LocalTicketDesk(resolveDeskOptions(options))
+}
 
-  /** Claims what there is room for; one claim at a time. */
-  function claim(): Promise<void> {
-    isAsked = true
-    claiming ??= claimAll().finally(() => {
-      claiming = undefined
+class LocalTicketDesk implements TicketDesk {
+  readonly #options: ResolvedDeskOptions
+  readonly #loop: ClaimLoop
+  readonly #runs = new Map<string, ActiveRun>()
+  readonly #changes = createHub()
+  readonly #texts = new TextReaders()
+  readonly #closing = new AbortController()
+  /** Aborted when it is no longer worth waiting for a store that fails. */
+  readonly #givingUp = new AbortController()
+  readonly #unsubscribe: () => void
+  #probedAt = Number.NEGATIVE_INFINITY
+  #heartbeat: Timer | undefined
+  #recovering: Promise<void> | undefined
+  #ended: Promise<void> | undefined
+
+  constructor(options: ResolvedDeskOptions) {
+    this.#options = options
+    this.#loop = new ClaimLoop({
+      clock: options.clock,
+      claim: () => this.#claim(),
+      pauseMs: () => this.#pauseMs(),
+      failed: (error) => options.logger.error('The ticket store failed; tickets wait.', { error }),
+      retryMs: IDLE_POLL_MS,
     })
-    return claiming
+    this.#unsubscribe = options.store.subscribe((id) => this.#changed(id))
   }
 
-  async function claimAll(): Promise<void> {
-    timer?.cancel()
-    try {
-      while (isAsked && isOpen) {
-        isAsked = false
-        const { limit, busyBackends } = room()
-        // A backlog and no slot: nothing is asked of the disk.
-        if (limit <= 0) return arm(SLOT_POLL_MS)
-        const tickets = await store.claim({ owner, leaseMs, limit, busyBackends })
-        for (const ticket of tickets) run(ticket)
-      }
-      arm(await pauseMs())
-    } catch (error) {
-      logger.error('The ticket store failed; tickets wait.', { error })
-      arm(IDLE_POLL_MS)
+  async start(): Promise<void> {
+    const { clock, logger, leaseMs } = this.#options
+    const { signal } = this.#closing
+    const recovering = recoverTickets(this.#options, signal).catch((error: unknown) => {
+      logger.error('Tickets of an earlier process could not be taken over yet.', { error })
+    })
+    await Promise.race([recovering, sleep(clock, RECOVERY_HEAD_START_MS, signal).catch(() => {})])
+    if (signal.aborted) return
+    this.#heartbeat = clock.setTimer(() => void this.#beat(), leaseMs / 3)
+    await this.#loop.open()
+  }
+
+  get running(): number {
+    return this.#runs.size
+  }
+
+  textOf(id: string) {
+    const run = this.#runs.get(id)
+    return run && { run: run.ticket.runs, text: run.text }
+  }
+
+  watch(id: string, listener: () => void): () => void {
+    return this.#changes.subscribe((changed) => changed === id && listener())
+  }
+
+  watchText(id: string, listener: () => void): () => void {
+    const stops = [this.watch(id, listener), this.#texts.add(id, listener)]
+    return () => {
+      for (const stop of stops) stop()
     }
   }
 
-  /** How many tickets would get a slot at once. One for a backend that nobody knows is to fail, not to wait. */
-  function room(): { limit: number; busyBackends: readonly string[] } {
-    const slots = dispatcher.freeSlots()
-    const now = clock.now()
-    const free = slots.reduce((sum, { free }) => sum + free, 0)
-    const all = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
-    const starting = [...hands.values()].filter(
-      ({ hasSlot, since }) => !hasSlot && now - since < PARKED_AFTER_MS,
-    ).length
-    return {
-      limit: Math.min(free - starting, 2 * all - hands.size),
-      busyBackends: slots.filter(({ free }) => free <= 0).map(({ backend }) => backend),
-    }
+  close({ drainMs = 0 }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#ended ??= this.#shutDown(drainMs)
+    return this.#ended
   }
 
-  /** When to look again. */
-  async function pauseMs(): Promise<number> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #claim(): Promise<void> {
+    const { store, owner, leaseMs, clock } = this.#options
+    const { limit, busyBackends } = this.#room()
+    // A backlog and no slot: the disk is not read.
+    if (limit <= 0) return
+    const tickets = await store.claim({ owner, leaseMs, limit, busyBackends })
+    for (const ticket of tickets) this.#run(beginRun(ticket, clock.now()))
+  }
+
+  #room(): ClaimRoom {
+    const { dispatcher, clock } = this.#options
+    return claimRoom(dispatcher.freeSlots(), { runs: [...this.#runs.values()], now: clock.now() })
+  }
+
+  async #pauseMs(): Promise<number> {
+    if (this.#room().limit <= 0) {
+      this.#askBackends()
+      return SLOT_POLL_MS
+    }
+    const { store, clock } = this.#options
     await store.expire()
     const dueAt = await store.nextDueAt()
     if (dueAt === undefined) return IDLE_POLL_MS
     const dueInMs = dueAt - clock.wallTime()
-    if (dueInMs > 0) return Math.min(dueInMs, IDLE_POLL_MS)
-    return SLOT_POLL_MS
+    return dueInMs > 0 ? Math.min(dueInMs, IDLE_POLL_MS) : SLOT_POLL_MS
   }
 
-  function arm(delayMs: number): void {
-    timer?.cancel()
-    if (!isOpen) return
-    timer = clock.setTimer(() => {
-      if (delayMs === SLOT_POLL_MS && room().limit <= 0) {
-        askBackends()
-        arm(SLOT_POLL_MS)
-      } else void claim()
-    }, delayMs)
-  }
-
-  /** Nobody else may be asking; a backend that is back must be seen to be. */
-  function askBackends(): void {
-    if (clock.now() - probedAt < IDLE_POLL_MS) return
-    probedAt = clock.now()
+  /** No other request may be asking, and a backend that is back must be noticed. */
+  #askBackends(): void {
+    const { store, dispatcher, clock, logger } = this.#options
+    if (clock.now() - this.#probedAt < IDLE_POLL_MS) return
+    this.#probedAt = clock.now()
     void Promise.all([store.expire(), dispatcher.health()]).catch((error: unknown) => {
       logger.warn('Waiting tickets could not be looked through; the next look is in a while.', { error })
     })
   }
 
-  function run(ticket: Ticket): void {
-    const hand = takeInHand(ticket, clock.now())
-    hands.set(ticket.id, hand)
-    const running = runTicket(hand, options, {
-      onText: () => hub.tell([ticket.id]),
-      onSlot: () => void claim(),
-      onAnswered() {
-        hands.delete(ticket.id)
-        void claim()
-      },
-      giveUp: givingUp.signal,
-    }).finally(() => runs.delete(running))
-    runs.add(running)
+  #run(run: ActiveRun): void {
+    const { id } = run.ticket
+    this.#runs.set(id, run)
+    this.#loop.run(
+      runTicket(run, this.#options, {
+        isRead: () => this.#texts.has(id),
+        onText: () => this.#texts.tell(id),
+        onSlot: () => void this.#loop.ask(),
+        onAnswered: () => {
+          this.#runs.delete(id)
+          void this.#loop.ask()
+        },
+        giveUp: this.#givingUp.signal,
+      }),
+    )
   }
 
-  /** Leases, and cancellations that came by another process. */
-  async function beat(): Promise<void> {
-    const held = [...hands.values()]
+  /** Extends leases, and sees cancellations that came by another process. */
+  async #beat(): Promise<void> {
+    const { store, clock, logger, leaseMs } = this.#options
+    const runs = [...this.#runs.values()]
+    const fences = runs.map(({ fence }) => fence)
     try {
-      if (held.length > 0) {
-        const standings = await store.heartbeat(
-          held.map(({ fence }) => fence),
-          leaseMs,
-        )
-        held.forEach((hand, index) => {
-          if (standings[index] === 'cancelling') stop(hand, 'cancelled')
-          else if (standings[index] === 'lost') stop(hand, 'lost')
-        })
-      }
-      recover()
+      const standings = fences.length === 0 ? [] : await store.heartbeat(fences, leaseMs)
+      runs.forEach((run, index) => {
+        if (standings[index] === 'cancelling') stopRun(run, 'cancelled')
+        else if (standings[index] === 'lost') stopRun(run, 'lost')
+      })
+      this.#recover()
     } catch (error) {
       logger.error('The ticket store failed; leases were not extended.', { error })
     }
-    if (!givingUp.signal.aborted) heartbeat = clock.setTimer(() => void beat(), leaseMs / 3)
+    if (!this.#givingUp.signal.aborted) this.#heartbeat = clock.setTimer(() => void this.#beat(), leaseMs / 3)
   }
 
   /** Beside the heartbeat: a generation that takes long to stop must not cost what runs here its leases. */
-  function recover(): void {
-    if (!isOpen) return
-    recovering ??= recoverTickets(options, closing.signal)
+  #recover(): void {
+    if (!this.#loop.isOpen) return
+    this.#recovering ??= recoverTickets(this.#options, this.#closing.signal)
       .then((recovered) => {
-        if (recovered > 0) void claim()
+        if (recovered > 0) void this.#loop.ask()
       })
       .catch((error: unknown) => {
-        logger.error('The ticket store failed; tickets of dead processes wait.', { error })
+        this.#options.logger.error('The ticket store failed; tickets of dead processes wait.', { error })
       })
       .finally(() => {
-        recovering = undefined
+        this.#recovering = undefined
       })
   }
 
-  async function lookForCancel(hand: Hand): Promise<void> {
-    const ticket = await store.get(hand.ticket.id).catch(() => undefined)
-    if (ticket?.state.status !== 'in_progress' || ticket.token !== hand.fence.token) return
-    if (ticket.state.cancelRequestedAt !== undefined) stop(hand, 'cancelled')
+  #changed(id: string): void {
+    this.#changes.tell([id])
+    const run = this.#runs.get(id)
+    if (run) void this.#lookForCancel(run)
+    else void this.#loop.ask()
   }
 
-  const unsubscribe = store.subscribe((id) => {
-    hub.tell([id])
-    const hand = hands.get(id)
-    if (hand) void lookForCancel(hand)
-    else void claim()
-  })
+  async #lookForCancel(run: ActiveRun): Promise<void> {
+    const ticket: Ticket | undefined = await this.#options.store.get(run.ticket.id).catch(() => undefined)
+    if (ticket?.state.status !== 'in_progress' || ticket.token !== run.fence.token) return
+    if (ticket.state.cancelRequestedAt !== undefined) stopRun(run, 'cancelled')
+  }
 
-  async function shutDown(drainMs: number): Promise<void> {
-    isOpen = false
-    timer?.cancel()
-    await claiming
-    closing.abort(new Error('The desk is closing.'))
-    const over = new AbortController()
-    const idle = Promise.all(runs).then(() => over.abort())
-    await Promise.race([idle, sleep(clock, drainMs, over.signal).catch(() => {})])
-    for (const hand of hands.values()) stop(hand, 'closing')
+  async #shutDown(drainMs: number): Promise<void> {
+    const drained = this.#loop.close(drainMs)
+    this.#closing.abort(new Error('The desk is closing.'))
+    await drained
+    for (const run of this.#runs.values()) stopRun(run, 'closing')
     // One last try for what could not be recorded.
-    givingUp.abort(new Error('The desk is closing.'))
-    await Promise.all([...runs, recovering])
-    heartbeat?.cancel()
-    unsubscribe()
+    this.#givingUp.abort(new Error('The desk is closing.'))
+    await Promise.all([this.#loop.ended(), this.#recovering])
+    this.#heartbeat?.cancel()
+    this.#unsubscribe()
   }
-
-  const desk: TicketDesk = {
-    async start() {
-      const recovering = recoverTickets(options, closing.signal).catch((error: unknown) => {
-        logger.error('Tickets of an earlier process could not be taken over yet.', { error })
-      })
-      await Promise.race([recovering, sleep(clock, RECOVERY_HEAD_START_MS, closing.signal).catch(() => {})])
-      if (closing.signal.aborted) return
-      isOpen = true
-      heartbeat = clock.setTimer(() => void beat(), leaseMs / 3)
-      await claim()
-    },
-    get running() {
-      return hands.size
-    },
-    textOf(id) {
-      const hand = hands.get(id)
-      return hand && { run: hand.ticket.runs, text: hand.text }
-    },
-    watch: (id, listener) => hub.subscribe((changed) => changed === id && listener()),
-    close({ drainMs = 0 } = {}) {
-      ended ??= shutDown(drainMs)
-      return ended
-    },
-    [Symbol.asyncDispose]: () => desk.close(),
-  }
-  return desk
 }

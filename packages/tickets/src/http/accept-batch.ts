@@ -8,11 +8,11 @@ import { type TicketBody, ticketBody } from './ticket-body.ts'
 import type { TicketContext } from './ticket-context.ts'
 import { problem } from './ticket-context.ts'
 
-/** What became of one event of a batch. `source` and `id` are null where they cannot be read. */
+/** The result for one event of a batch. `source` and `id` are null where they cannot be read. */
 interface EntryBody {
   readonly source: string | null
   readonly id: string | null
-  /** What the event alone would have been answered with. */
+  /** The status that the event alone would have been answered with. */
   readonly status: number
   readonly ticket?: TicketBody
   readonly error?: string
@@ -61,7 +61,7 @@ async function acceptEntry(
   const { id, source } = entry.cloudEvent
   try {
     const { ticket } = await acceptEvent(context, request, readOrigin(entry), entry)
-    return { body: { source, id, status: 202, ticket: ticketBody(ticket) } }
+    return { body: { source, id, status: 202, ticket: ticketBody(ticket, context) } }
   } catch (error) {
     if (!(error instanceof RequestProblem)) throw error
     return refused(error.failure, { id, source })

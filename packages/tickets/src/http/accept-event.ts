@@ -2,16 +2,22 @@ import { createHash } from 'node:crypto'
 import { traceArrival } from '@ai-ticket/core'
 import { type CloudEvent, traceHeadersOf } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Idempotency, type NewTicket, traceOf, withTrace } from '../ticket/new-ticket.ts'
+import type { Idempotency, NewTicket } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
-import { ticketBody } from './ticket-body.ts'
+import { addressOf, ticketBody } from './ticket-body.ts'
 import { problem, type TicketContext } from './ticket-context.ts'
 
 export interface AcceptedEvent {
   readonly ticket: Ticket
   /** The key was known: nothing new was taken. */
   readonly isKnown: boolean
+}
+
+/** An event that is to be taken in; who sends it, its key and its trace are those of the request. */
+export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'idempotency' | 'trace'> {
+  /** The trace of the ticket that it repeats. */
+  readonly follows?: NewTicket['trace']
 }
 
 /**
@@ -21,22 +27,21 @@ export interface AcceptedEvent {
 export async function acceptEvent(
   context: TicketContext,
   request: FastifyRequest,
-  given: Omit<NewTicket, 'caller' | 'idempotency'>,
+  { follows, ...given }: ArrivingEvent,
   origin?: EventOrigin,
 ): Promise<AcceptedEvent> {
   if (given.callbackUrl !== undefined) checkCallback(context, given.callbackUrl)
   const caller = context.callerOf(request)
   const idempotency = readIdempotency(context, request, origin)
-  const trace = await traceArrival({
+  const headers = await traceArrival({
     name: 'ai_ticket accept',
     headers: traceHeadersOf(request, origin?.cloudEvent),
     attributes: { 'ai_ticket.event.id': given.eventId },
-    // The event of a replay still names the trace of the ticket that it repeats.
-    follows: given.replayOf === undefined ? undefined : traceOf(given.event),
+    follows,
   })
-  const event = withTrace(given.event, trace)
+  const trace = headers && traceOf(headers)
   const accepted = await context.store
-    .accept({ ...given, event, caller, ...(idempotency === undefined ? {} : { idempotency }) })
+    .accept({ ...given, caller, ...(trace && { trace }), ...(idempotency && { idempotency }) })
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
@@ -66,14 +71,24 @@ export async function acceptEvent(
   }
 }
 
+/** The headers that a run needs; other propagators may have added more. */
+function traceOf({ traceparent, tracestate }: NonNullable<NewTicket['trace']>): NewTicket['trace'] {
+  if (traceparent === undefined) return undefined
+  return { traceparent, ...(tracestate !== undefined && { tracestate }) }
+}
+
 /** `202`, where to look, and the ticket. */
-export function replyAccepted(reply: FastifyReply, { ticket, isKnown }: AcceptedEvent): FastifyReply {
+export function replyAccepted(
+  reply: FastifyReply,
+  { ticket, isKnown }: AcceptedEvent,
+  context: Pick<TicketContext, 'prefix'>,
+): FastifyReply {
   markReplayed(reply, isKnown)
   return reply
     .code(202)
-    .header('location', `/tickets/${ticket.id}`)
+    .header('location', addressOf(ticket, context))
     .header('retry-after', '2')
-    .send(ticketBody(ticket))
+    .send(ticketBody(ticket, context))
 }
 
 export function markReplayed(reply: FastifyReply, isKnown: boolean): void {
@@ -88,7 +103,7 @@ export interface EventOrigin {
 
 /**
  * By what a request is known again when it is repeated: its `Idempotency-Key`, bare or as the string of a structured field
- * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for a key that is none.
+ * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for an invalid key.
  */
 export function readIdempotency(
   { idempotencyTtlMs: ttlMs, callerOf }: TicketContext,
@@ -111,7 +126,7 @@ function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
 }
 
 /**
- * It stays the same whatever the mode and the address, and when something on the way has written the JSON anew. The key
+ * It stays the same whatever the mode and the address, and when a proxy on the way has rewritten the JSON. The key
  * is a digest because a source may be longer than an index takes.
  */
 function nameOf({

@@ -1,11 +1,12 @@
-import { replyToCaller, wantsEventStream } from '@ai-ticket/server/cloudevents'
+import { replyToCaller } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, type EventOrigin, hasCallback, markReplayed, replyAccepted } from './accept-event.ts'
 import { originOf, type ReadEvent, readEvent, readOrigin } from './read-event.ts'
+import { addressOf } from './ticket-body.ts'
 import { type TicketContext, waitSignal } from './ticket-context.ts'
-import { streamTicket, waitForEnd } from './watch-ticket.ts'
+import { streamTicket, waitForEnd, wantsStream } from './watch-ticket.ts'
 
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
 const DEFAULT_TIMEOUT_MS = 600_000
@@ -44,17 +45,23 @@ export async function divertEvent(
   }
   const { timeout_ms } = event.event
   const timeoutMs = typeof timeout_ms === 'number' ? timeout_ms : DEFAULT_TIMEOUT_MS
-  // Somebody waits: what does not work within the time of the event fails, as without a key.
+  // The caller waits: what does not work within the time of the event fails, as without a key.
   const expiresAt = event.expiresAt ?? Math.trunc(context.clock.wallTime()) + timeoutMs
-  const accepted = await acceptEvent(context, request, { ...event, expiresAt }, origin)
+  const isStreamed = wantsStream(request)
+  const accepted = await acceptEvent(
+    context,
+    request,
+    { ...event, expiresAt, wantsStream: isStreamed },
+    origin,
+  )
   markReplayed(reply, accepted.isKnown)
-  if (wantsEventStream(request.headers.accept)) {
+  if (isStreamed) {
     await streamTicket(context, accepted.ticket, { request, reply })
     return true
   }
   const signal = waitSignal(context, reply)
   const ticket = await waitForEnd(context, accepted.ticket, { waitMs: undefined, signal })
-  if (!('outcome' in ticket.state)) replyAccepted(reply, { ...accepted, ticket })
+  if (!('outcome' in ticket.state)) replyAccepted(reply, { ...accepted, ticket }, context)
   else sendOutcome(context, { request, reply }, ticket)
   return true
 }
@@ -74,13 +81,13 @@ async function answerLater(
   const accepted = await acceptEvent(context, request, event, origin)
   reply.header('preference-applied', 'respond-async')
   const { waitMs } = preferences
-  if (waitMs === undefined) return void replyAccepted(reply, accepted)
+  if (waitMs === undefined) return void replyAccepted(reply, accepted, context)
   const signal = waitSignal(context, reply)
   const ticket = await waitForEnd(context, accepted.ticket, { waitMs, signal })
   if (!isFinished(ticket) || !('outcome' in ticket.state))
-    return void replyAccepted(reply, { ...accepted, ticket })
+    return void replyAccepted(reply, { ...accepted, ticket }, context)
   markReplayed(reply, accepted.isKnown)
-  reply.header('location', `/tickets/${ticket.id}`)
+  reply.header('location', addressOf(ticket, context))
   sendOutcome(context, { request, reply }, ticket)
 }
 
@@ -94,7 +101,7 @@ function sendOutcome(
   reply.code(status).headers(headers).send(body)
 }
 
-/** What a caller prefers, RFC 7240. Preferences that nobody knows are ignored. */
+/** The preferences of a caller, RFC 7240. Unknown preferences are ignored. */
 export interface Preferences {
   readonly respondAsync: boolean
   readonly waitMs?: number

@@ -6,7 +6,7 @@ import type { NewTicket } from '../ticket/new-ticket.ts'
 import type { EventOrigin } from './accept-event.ts'
 import { problem } from './ticket-context.ts'
 
-/** The event of a request, and when it may run: checked now, for nobody can be told later. */
+/** The event of a request, and when it may run: checked now, because later there is no caller to tell. */
 export type ReadEvent = Pick<
   NewTicket,
   'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt' | 'callbackUrl'
@@ -59,7 +59,7 @@ export function originOf(request: FastifyRequest): EventOrigin | undefined {
   return incoming && { cloudEvent: incoming.cloudEvent, event: request.body }
 }
 
-/** The event of a CloudEvent. Its `expirytime` is when it need not begin any more. Throws a `RequestProblem`. */
+/** The event of a CloudEvent. After its `expirytime` it does not begin. Throws a `RequestProblem`. */
 export function readOrigin({ cloudEvent, event }: EventOrigin): ReadEvent {
   const { expires_at, ...rest } = event as Readonly<Record<string, unknown>>
   return readEvent({ ...rest, expires_at: expires_at ?? cloudEvent.attributes.expirytime })

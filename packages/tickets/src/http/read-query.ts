@@ -55,7 +55,7 @@ function readField(name: string, value: string): TicketQuery {
   }
 }
 
-/** What may stand in a query. */
+/** The names that a query may hold. */
 export const KNOWN_FILTERS = [
   ...['status', 'kind', 'limit', 'created_from', 'created_before'],
   ...Object.keys(TEXTS),
@@ -85,7 +85,7 @@ export function readWait(value: unknown): number | undefined {
 
 const KNOWN: readonly string[] = ['finished_before', 'keep', 'failed', 'dry_run']
 
-/** The body of `POST /tickets/prune`. Throws a `RequestProblem`: nobody removes everything by a mistyped name. */
+/** The body of `POST /tickets/prune`. Throws a `RequestProblem` for an unknown name: a typing error must not remove everything. */
 export function readPrune(body: unknown): PruneRequest {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw problem('invalid_input_format', 'The body must be an object with `finished_before` or `keep`.')

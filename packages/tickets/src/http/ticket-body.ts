@@ -21,11 +21,11 @@ export interface TicketBody {
   /** The name of the API key. */
   caller?: string
   replay_of?: string
-  /** Who is told of its end. */
+  /** The callback that announces its end. */
   callback?: CallbackSummary
   /** How often it was given to a worker. */
   runs: number
-  /** The call in hand, while it runs. */
+  /** The current call, while it runs. */
   call?: { backend: string; endpoint: string }
   cancel_requested_at?: string
   attempts: readonly AttemptRecord[]
@@ -37,15 +37,22 @@ export interface TicketBody {
   links: { self: string; cancel: string; replay: string }
 }
 
-/** `event`: with the event itself. `text`: newer than the stored one. `delivery`: of its callback. */
-export function ticketBody(
-  ticket: Ticket,
-  more: { readonly event?: boolean; readonly text?: string; readonly delivery?: Delivery | undefined } = {},
-): TicketBody {
+export interface TicketBodyOptions {
+  /** Of the address of the ticket. */
+  readonly prefix: string
+  /** With the event itself. */
+  readonly event?: boolean
+  /** Newer than the stored one. */
+  readonly text?: string
+  /** Of its callback. */
+  readonly delivery?: Delivery | undefined
+}
+
+export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBody {
   const { state, expiresAt, lastFailure } = ticket
-  const self = `/tickets/${ticket.id}`
-  const partial = more.text || ticket.partial
-  const callback = callbackSummary(ticket, more.delivery)
+  const self = addressOf(ticket, options)
+  const partial = options.text || ticket.partial
+  const callback = callbackSummary(ticket, options.delivery)
   return {
     id: ticket.id,
     object: 'ticket',
@@ -67,10 +74,13 @@ export function ticketBody(
     ...(lastFailure === undefined ? {} : { last_failure: lastFailure }),
     ...(partial === undefined ? {} : { partial }),
     ...('outcome' in state ? { outcome: state.outcome } : {}),
-    ...(more.event ? { event: ticket.event } : {}),
+    ...(options.event ? { event: ticket.event } : {}),
     links: { self, cancel: self, replay: `${self}/replay` },
   }
 }
+
+export const addressOf = ({ id }: Ticket, { prefix }: { readonly prefix: string }): string =>
+  `${prefix}/tickets/${id}`
 
 /** The key of the call is the server's own business. */
 function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_requested_at'> {
@@ -84,11 +94,11 @@ function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_req
 
 const iso = (time: number): string => new Date(time).toISOString()
 
-/** What a ticket says of its callback. Times are ISO 8601. */
+/** The callback of a ticket, in short. Times are ISO 8601. */
 export interface CallbackSummary {
   /** Without its query, which may hold secrets. */
   url: string
-  /** `waiting`: the ticket has not ended. Absent where nobody has looked. */
+  /** `waiting`: the ticket has not ended. Absent where it was not looked up. */
   status?: DeliveryStatus | 'waiting'
   attempts: number
   next_attempt_at?: string
@@ -112,7 +122,7 @@ export interface CallbackAttemptBody {
   details?: string
 }
 
-/** Undefined: nobody wants to be told of its end. */
+/** Undefined: it has no `callback_url`. */
 export function callbackSummary(ticket: Ticket, delivery?: Delivery): CallbackSummary | undefined {
   if (ticket.callbackUrl === undefined) return undefined
   const { error, details = '' } = delivery?.attempts.at(-1) ?? {}

@@ -6,7 +6,7 @@ import type { TicketDesk } from '../desk/ticket-desk.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
 
-/** What all routes share. */
+/** The parts that all routes share. */
 export interface TicketContext {
   readonly store: TicketStore
   readonly desk: TicketDesk | undefined
@@ -18,13 +18,24 @@ export interface TicketContext {
   readonly callbacks: Pick<CallbackPolicy, 'check'> | undefined
   readonly idempotencyTtlMs: number
   readonly pingIntervalMs: number
-  /** Aborted when the server closes: who waits is answered now. */
+  /** Aborted when the server closes: requests that wait are answered now. */
   readonly closing: AbortSignal
+  /** Of the addresses of tickets; empty without one. */
+  readonly prefix: string
 }
 
 /** Calls back whenever the ticket has changed. */
-export function watchTicket({ desk, store }: TicketContext, id: string, listener: () => void): () => void {
+export function watchTicket(
+  { desk, store }: Pick<TicketContext, 'desk' | 'store'>,
+  id: string,
+  listener: () => void,
+): () => void {
   return desk ? desk.watch(id, listener) : store.subscribe((changed) => changed === id && listener())
+}
+
+/** The same, and whenever its text has grown: a run that begins meanwhile in this process is streamed. */
+export function watchText({ desk, store }: TicketContext, id: string, listener: () => void): () => void {
+  return desk ? desk.watchText(id, listener) : watchTicket({ desk, store }, id, listener)
 }
 
 /** The text so far: of this process where the ticket runs here, else the stored one. */
@@ -40,7 +51,7 @@ export function waitSignal({ closing }: TicketContext, reply: FastifyReply): Abo
   return AbortSignal.any([closing, gone.signal])
 }
 
-/** Who may see and cancel which ticket: a key its own, `read` sees all, `admin` does all. */
+/** Access to tickets: a key sees and cancels its own, `read` sees all, `admin` does all. */
 export interface TicketAccess {
   /** Throws a `RequestProblem`: a ticket that is not for this caller is one that is not there. */
   checkSeen(request: FastifyRequest, ticket: Ticket): void
@@ -79,7 +90,7 @@ const FOREIGN = problem(
 export const unknownTicket = (): RequestProblem =>
   problem('not_found', 'There is no such ticket. It may have been removed when its time to be kept was over.')
 
-/** What a route is, is loaded when somebody asks for the description. */
+/** The description of a route is loaded when it is asked for. */
 export const describedAs = (
   name: Exclude<keyof typeof import('../openapi/ticket-operations.ts'), 'eventWithTickets'>,
   scopes: readonly Scope[],

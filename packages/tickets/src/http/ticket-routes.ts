@@ -1,4 +1,4 @@
-import { acceptEvents, wantsEventStream } from '@ai-ticket/server/cloudevents'
+import { acceptEvents } from '@ai-ticket/server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
@@ -15,7 +15,7 @@ import {
   unknownTicket,
   waitSignal,
 } from './ticket-context.ts'
-import { streamTicket, waitForEnd } from './watch-ticket.ts'
+import { streamTicket, waitForEnd, wantsStream } from './watch-ticket.ts'
 
 interface Named {
   readonly Params: { readonly id: string }
@@ -33,27 +33,23 @@ const CANCEL_WAIT_MS = 5_000
 
 export function addTicketRoutes(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
   const { store, access } = context
-
-  const find = async (request: FastifyRequest<Named>): Promise<Ticket> => {
+  const find: FindTicket = async (request) => {
     const ticket = await store.get(request.params.id)
     if (ticket === undefined) throw unknownTicket()
     access.checkSeen(request, ticket)
     return ticket
   }
+  addArrivalRoute(instance, context, bodyLimit)
+  addOverviewRoutes(instance, context)
+  addSingleRoutes(instance, context, find)
+  addReplayRoute(instance, context, { find, bodyLimit })
+  addCallbackRoutes(instance, context, find)
+}
 
-  const show = async (reply: FastifyReply, ticket: Ticket): Promise<FastifyReply> => {
-    const delivery = (await deliveriesFor(store, [ticket])).get(ticket.id)
-    reply.header('cache-control', 'no-store')
-    if (!isFinished(ticket)) reply.header('retry-after', '2')
-    return reply.send(
-      ticketBody(ticket, {
-        event: true,
-        text: isFinished(ticket) ? '' : textOf(context, ticket),
-        delivery,
-      }),
-    )
-  }
+/** Throws a `RequestProblem` where there is no such ticket, or the caller may not see it. */
+type FindTicket = (request: FastifyRequest<Named>) => Promise<Ticket>
 
+function addArrivalRoute(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
   instance.register((scope, _options, done) => {
     acceptEvents(scope)
     scope.post('/tickets', { bodyLimit, config: describedAs('postTicket', SEND) }, async (request, reply) => {
@@ -62,16 +58,41 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
         return acceptBatch(context, { request, reply }, cloudEvents.entries)
       const origin = originOf(request)
       const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
-      return replyAccepted(reply, await acceptEvent(context, request, event, origin))
+      return replyAccepted(reply, await acceptEvent(context, request, event, origin), context)
     })
     done()
   })
+}
+
+function addReplayRoute(
+  instance: FastifyInstance,
+  context: TicketContext,
+  { find, bodyLimit }: { readonly find: FindTicket; readonly bodyLimit: number },
+): void {
+  instance.post<Named>(
+    '/tickets/:id/replay',
+    { bodyLimit, config: describedAs('postReplay', OPERATE) },
+    async (request, reply) => {
+      const origin = await find(request)
+      const accepted = await acceptEvent(context, request, {
+        ...readEvent(replayedEvent(origin, request)),
+        replayOf: origin.id,
+        ...(origin.trace && { follows: origin.trace }),
+      })
+      return replyAccepted(reply, accepted, context)
+    },
+  )
+}
+
+/** All tickets: the list, the counts, and removing old ones. */
+function addOverviewRoutes(instance: FastifyInstance, context: TicketContext): void {
+  const { store, prefix } = context
 
   instance.get<Named>('/tickets', { config: describedAs('getTickets', READ) }, async (request, reply) => {
     const { tickets, nextCursor } = await store.list(readQuery(request.query))
     const deliveries = await deliveriesFor(store, tickets)
     const data = tickets.map((ticket) =>
-      ticketBody(ticket, { event: true, delivery: deliveries.get(ticket.id) }),
+      ticketBody(ticket, { prefix, event: true, delivery: deliveries.get(ticket.id) }),
     )
     reply.header('cache-control', 'no-store')
     return reply.send({
@@ -98,16 +119,25 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
       ...(waitedMs === undefined ? {} : { oldest_queued_seconds: Math.max(0, Math.round(waitedMs / 1_000)) }),
     })
   })
+}
+
+/** One ticket: looking at it, and cancelling it. */
+function addSingleRoutes(instance: FastifyInstance, context: TicketContext, find: FindTicket): void {
+  const { store, access } = context
 
   instance.get<Named>('/tickets/:id', { config: describedAs('getTicket', SEE) }, async (request, reply) => {
     const ticket = await find(request)
-    if (wantsEventStream(request.headers.accept)) {
+    if (wantsStream(request)) {
       const lastEventId = request.headers['last-event-id'] ?? request.query.starting_after
       return streamTicket(context, ticket, { request, reply, lastEventId })
     }
     const waitMs = readWait(request.query.wait)
-    if (waitMs === undefined) return show(reply, ticket)
-    return show(reply, await waitForEnd(context, ticket, { waitMs, signal: waitSignal(context, reply) }))
+    if (waitMs === undefined) return show(context, reply, ticket)
+    return show(
+      context,
+      reply,
+      await waitForEnd(context, ticket, { waitMs, signal: waitSignal(context, reply) }),
+    )
   })
 
   instance.delete<Named>(
@@ -123,24 +153,24 @@ export function addTicketRoutes(instance: FastifyInstance, context: TicketContex
       const signal = waitSignal(context, reply)
       const ended = await waitForEnd(context, ticket, { waitMs: CANCEL_WAIT_MS, signal })
       reply.code(isFinished(ended) ? 200 : 202)
-      return show(reply, ended)
+      return show(context, reply, ended)
     },
   )
+}
 
-  instance.post<Named>(
-    '/tickets/:id/replay',
-    { bodyLimit, config: describedAs('postReplay', OPERATE) },
-    async (request, reply) => {
-      const origin = await find(request)
-      const accepted = await acceptEvent(context, request, {
-        ...readEvent(replayedEvent(origin, request)),
-        replayOf: origin.id,
-      })
-      return replyAccepted(reply, accepted)
-    },
+async function show(context: TicketContext, reply: FastifyReply, ticket: Ticket): Promise<FastifyReply> {
+  const { store, prefix } = context
+  const delivery = (await deliveriesFor(store, [ticket])).get(ticket.id)
+  reply.header('cache-control', 'no-store')
+  if (!isFinished(ticket)) reply.header('retry-after', '2')
+  return reply.send(
+    ticketBody(ticket, {
+      prefix,
+      event: true,
+      text: isFinished(ticket) ? '' : textOf(context, ticket),
+      delivery,
+    }),
   )
-
-  addCallbackRoutes(instance, context, find)
 }
 
 /** The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own. */

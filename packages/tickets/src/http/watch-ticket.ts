@@ -1,7 +1,10 @@
 import { openEventStream, replyToOutcome } from '@ai-ticket/server'
+import { wantsEventStream } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFinished, type Ticket } from '../ticket/ticket.ts'
-import { type TicketContext, textOf, waitSignal, watchTicket } from './ticket-context.ts'
+import { hasText, isFinished, type Ticket } from '../ticket/ticket.ts'
+import { type TicketContext, textOf, waitSignal, watchText, watchTicket } from './ticket-context.ts'
+
+export const wantsStream = ({ headers }: FastifyRequest): boolean => wantsEventStream(headers.accept)
 
 /** Sequence numbers of one run; its text is shorter than that. */
 const RUN = 1_000_000_000
@@ -10,8 +13,8 @@ const END = RUN - 1
 /**
  * A ticket as server-sent events: `status` when it changes, `delta` as the text grows, then `done` or `error` with the
  * outcome. Each has a sequence number, the run and the characters of it that have been sent, so that a reader who comes
- * back with `Last-Event-ID` goes on where it was, also at another server or after a restart. A new run begins its text
- * anew, and says so with its `status`.
+ * back with `Last-Event-ID` goes on where it was, also at another server or after a restart. A new run starts its text
+ * over, and says so with its `status`. A reader who comes in the middle of a run that is not streamed gets its outcome.
  */
 export async function streamTicket(
   context: TicketContext,
@@ -24,12 +27,12 @@ export async function streamTicket(
 ): Promise<FastifyReply> {
   const { reply } = exchange
   let seen = readSequence(exchange.lastEventId)
-  // What a browser needs to hear so that it does not come back for what it has.
+  // Tells a browser not to reconnect: it has the whole stream.
   if (isFinished(given) && seen % RUN === END) return reply.code(204).send()
   const signal = waitSignal(context, reply)
   const stream = openEventStream(reply, context)
   const bell = createBell()
-  const stop = watchTicket(context, given.id, bell.ring)
+  const stop = watchText(context, given.id, bell.ring)
   signal.addEventListener('abort', bell.ring, { once: true })
   let status = ''
   try {
@@ -62,9 +65,6 @@ export async function streamTicket(
   return reply
 }
 
-/** An answer with a schema comes as data that changes as a whole: it is told at the end. */
-const hasText = ({ event }: Ticket): boolean => event?.schema == null
-
 function lastFrame(sequence: number, { state }: Ticket): string {
   if (!('outcome' in state)) return ''
   const { outcome } = state
@@ -80,7 +80,7 @@ function readSequence(value: unknown): number {
   return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0
 }
 
-/** Rings that come while nobody listens are one ring. */
+/** Several rings before the next wait are one ring. */
 function createBell() {
   let next = Promise.withResolvers<void>()
   return {
@@ -92,7 +92,7 @@ function createBell() {
   }
 }
 
-/** The ticket as soon as it is finished; as it is then when the time is up or nobody waits any more. */
+/** Resolves with the ticket when it is finished, when the time is up, or when the caller has gone. */
 export async function waitForEnd(
   context: TicketContext,
   ticket: Ticket,

@@ -27,7 +27,7 @@ export const prefer: Parameter = {
   name: 'Prefer',
   in: 'header',
   description:
-    '`respond-async`: answered 202, as a ticket. `respond-async, wait=10`: after so many seconds at most.',
+    '`respond-async`: answered 202, as a ticket. `respond-async, wait=10`: after 10 seconds at most.',
   schema: text,
 }
 
@@ -54,7 +54,7 @@ export const TICKET_FILTERS: readonly Parameter[] = [
   query('kind', '`event`: answered at once, and only recorded.', v.picklist(['ticket', 'event'])),
   query('limit', 'Default 50.', v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
   query('created_from', 'First moment that counts.', timestamp),
-  query('created_before', 'First moment that does not count any more.', timestamp),
+  query('created_before', 'The first moment after the range.', timestamp),
   query('backend', 'Of the answer; of one that has none yet, the backend that its event asks for.'),
   query('model', 'Of the answer; of one that has none yet, the model that its event asks for.'),
   query('error', 'The code that it failed with.'),
@@ -88,7 +88,7 @@ export const acceptedTicket: Answer = {
   content: { 'application/json': { schema: TicketSchema } },
 }
 
-/** Where a batch may come, too. */
+/** The same for a route that takes batches, too. */
 export const acceptedTickets: Answer = {
   description: 'The ticket, which is on disk; for a batch of CloudEvents what became of each.',
   headers: {
@@ -100,7 +100,7 @@ export const acceptedTickets: Answer = {
   content: { 'application/json': { schema: v.union([TicketSchema, BatchSchema]) } },
 }
 
-/** What an event that should become a ticket can be refused with. */
+/** The codes with which an event can be refused as a ticket. */
 export const ACCEPT_FAILURES: readonly FailureCode[] = [
   'invalid_input_format',
   'missing_content_field',

@@ -71,7 +71,9 @@ export const TicketSchema = v.object({
   cancel_requested_at: maybe,
   attempts: v.array(AttemptSchema),
   last_failure: v.exactOptional(v.object({ error: FailureCodeSchema, details: v.string() })),
-  partial: v.exactOptional(v.pipe(v.string(), v.description('Text so far, or of the run that broke off.'))),
+  partial: v.exactOptional(
+    v.pipe(v.string(), v.description('Text so far of a run that is streamed, or of the one that broke off.')),
+  ),
   outcome: v.exactOptional(v.union([SuccessOutcomeSchema, FailureOutcomeSchema])),
   event: v.exactOptional(
     v.pipe(
@@ -109,7 +111,7 @@ export const PruneResultSchema = v.object({
 export const TICKET_STREAM = {
   status: v.object({
     status: TicketStatusSchema,
-    run: v.pipe(count, v.description('A new run begins its text anew.')),
+    run: v.pipe(count, v.description('A new run starts its text over.')),
   }),
   delta: v.object({ text: v.string() }),
   done: SuccessOutcomeSchema,
@@ -151,7 +153,7 @@ const named = {
   ),
 }
 
-/** What became of each event of a batch, in their order; the type is in ../http/accept-batch.ts. */
+/** The result for each event of a batch, in their order; the type is in ../http/accept-batch.ts. */
 export const BatchSchema = v.object({
   object: v.literal('list'),
   data: v.array(
@@ -181,10 +183,10 @@ const WORDS = {
   callback_url: 'Told when the ticket has ended, where the operator allows the address.',
 }
 
-/** What becomes a ticket; `read-event.ts` reads it. */
+/** An event that becomes a ticket; `read-event.ts` reads it. */
 export const TicketRequestSchema = v.pipe(
   described(v.object({ ...EventSchema.entries, ...further }), WORDS),
-  v.description('An event, when it may run, and who is told of its end.'),
+  v.description('An event, when it may run, and where its end is announced.'),
 )
 
 /** The body of a replay: what is named takes the place of what the event had. */
@@ -203,7 +205,7 @@ export const PruneRequestSchema = described(
   }),
   {
     finished_before: 'ISO 8601, with its zone: what finished before goes. One of this and `keep` is needed.',
-    keep: 'So many finished tickets stay, the newest.',
+    keep: 'How many finished tickets stay, the newest.',
     failed: 'Failed tickets from before `finished_before` go, too.',
     dry_run: 'Only counts.',
   },

@@ -8,7 +8,7 @@ export type ChangeDelivery = (
   transition: (delivery: Delivery) => Delivery,
 ) => Promise<Delivery | undefined>
 
-/** What both stores do with a delivery that one transition changes. `due` is told of one that has become due. */
+/** The methods of both stores that change one delivery. `due` hears of one that has become due. */
 export function createDeliveryChanges(
   change: ChangeDelivery,
   { due, now }: { readonly due: Hub; readonly now: () => number },

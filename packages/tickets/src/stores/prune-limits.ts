@@ -1,6 +1,6 @@
 import type { PruneRequest } from '../ticket/ticket-store.ts'
 
-/** Where a ticket stands among those that are finished: by its end, then by its number. */
+/** The place of a ticket among the finished ones: by its end, then by its number. */
 export type FinishedPlace = readonly [finishedAt: number, seq: number]
 
 /** The first places that stay. */
@@ -10,7 +10,7 @@ export interface PruneLimits {
   readonly others: FinishedPlace
 }
 
-/** `oldestKept`: the last of the newest `keep` that are no dead letters; undefined where there are not so many. */
+/** `oldestKept`: the last of the newest `keep` that are not dead letters; undefined where there are fewer. */
 export function pruneLimits(
   { finishedBefore = 0, deadLettersBefore = finishedBefore, keep }: PruneRequest,
   oldestKept: FinishedPlace | undefined,
@@ -18,6 +18,25 @@ export function pruneLimits(
   const byNumber = keep === 0 ? END : (oldestKept ?? [0, 0])
   const byAge: FinishedPlace = [finishedBefore, 0]
   return { deadLetters: [deadLettersBefore, 0], others: byNumber[0] < byAge[0] ? byAge : byNumber }
+}
+
+export interface PruneStatements {
+  limits(request: PruneRequest): Promise<PruneLimits>
+  count(limits: PruneLimits): Promise<number>
+  /** Removes some of what lies before the limits; says how many. */
+  removeSome(limits: PruneLimits): Promise<number>
+}
+
+/** Removes in small steps, so that no other call waits long behind one. */
+export async function prune(request: PruneRequest, statements: PruneStatements): Promise<number> {
+  const limits = await statements.limits(request)
+  if (request.dryRun) return await statements.count(limits)
+  let removed = 0
+  for (;;) {
+    const step = await statements.removeSome(limits)
+    removed += step
+    if (step === 0) return removed
+  }
 }
 
 const END: FinishedPlace = [Number.MAX_SAFE_INTEGER, 0]

@@ -1,7 +1,13 @@
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
 import { objectsOf, readObject, readObjects, readTime, storableTime } from '../ticket/stored-value.ts'
-import type { Ticket, TicketCall, TicketState } from '../ticket/ticket.ts'
-import { rankOf } from '../ticket/ticket-store.ts'
+import {
+  TICKET_STATUSES,
+  type Ticket,
+  type TicketCall,
+  type TicketState,
+  type TicketStatus,
+} from '../ticket/ticket.ts'
+import { rankOf, type TicketStats } from '../ticket/ticket-store.ts'
 
 /** A row as a database gives it back. */
 type Row = Readonly<Record<string, unknown>>
@@ -12,7 +18,7 @@ export interface TextColumns {
   read(stored: unknown): string
 }
 
-/** What stands otherwise in each store. */
+/** The parts of a ticket that each store keeps in its own way. */
 export interface OwnColumns {
   readonly event: Ticket['event']
   readonly outcome: Outcome | undefined
@@ -20,134 +26,154 @@ export interface OwnColumns {
 
 /**
  * A ticket in columns and back, as far as both stores do the same; the event and the outcome are theirs. Reads any row:
- * one that somebody else has written or broken must not keep the others from being shown.
+ * a damaged one must not keep the others from being shown.
  */
-export function createTicketColumns({ write, read }: TextColumns) {
-  const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : storableTime(ms))
-  const textOrNull = (text: string | null | undefined) => (text == null ? null : write(text))
+export function createTicketColumns(texts: TextColumns) {
+  return {
+    /** The columns that a transition may change. */
+    changing: (ticket: Ticket) => changingColumns(ticket, texts),
+    /** The columns that stay as they were at the start. */
+    lasting: (ticket: Ticket) => lastingColumns(ticket, texts),
+    wantedBackend: (event: Ticket['event']) => wantedBackend(event, texts),
+    ticketOf: (row: Row, own: OwnColumns) => ticketOf(row, own, texts),
+  }
+}
 
-  /** The columns that a transition may change. */
-  const changing = (ticket: Ticket) => ({
-    id: ticket.id,
-    status: ticket.state.status,
-    token: ticket.token,
-    runs: ticket.runs,
-    retries: ticket.retries,
-    crashes: ticket.crashes,
-    started_at: timeOrNull(ticket.startedAt),
-    partial: textOrNull(ticket.partial),
-    // Those of a recorded event stand in its outcome.
-    attempts: ticket.kind === 'event' ? '[]' : JSON.stringify(ticket.attempts),
-    last_error: ticket.lastFailure?.error ?? null,
-    last_details: textOrNull(ticket.lastFailure?.details),
-    ...waiting(ticket),
-    ...held(ticket.state),
-    ...end(ticket),
-  })
+const textOrNull = (text: string | null | undefined, { write }: TextColumns) =>
+  text == null ? null : write(text)
 
-  /** The columns that stay as they were at the start. */
-  const lasting = (ticket: Ticket) => ({
-    event_id: write(ticket.eventId),
-    kind: ticket.kind,
-    caller: write(ticket.caller),
-    priority: ticket.priority,
-    created_at: storableTime(ticket.createdAt),
-    expires_at: timeOrNull(ticket.expiresAt),
-    replay_of: textOrNull(ticket.replayOf),
-    callback_url: textOrNull(ticket.callbackUrl),
-    wanted_backend: wantedBackend(ticket.event),
-  })
+const timeOrNull = (ms: number | undefined) => (ms === undefined ? null : storableTime(ms))
 
-  const wantedBackend = (event: Ticket['event']) => textOrNull(textField(event, 'backend'))
+const changingColumns = (ticket: Ticket, texts: TextColumns) => ({
+  id: ticket.id,
+  status: ticket.state.status,
+  token: ticket.token,
+  runs: ticket.runs,
+  retries: ticket.retries,
+  crashes: ticket.crashes,
+  started_at: timeOrNull(ticket.startedAt),
+  partial: textOrNull(ticket.partial, texts),
+  // Those of a recorded event are part of its outcome.
+  attempts: ticket.kind === 'event' ? '[]' : JSON.stringify(ticket.attempts),
+  last_error: ticket.lastFailure?.error ?? null,
+  last_details: textOrNull(ticket.lastFailure?.details, texts),
+  ...waitingColumns(ticket),
+  ...claimColumns(ticket.state, texts),
+  ...endColumns(ticket, texts),
+})
 
-  function held(state: TicketState) {
-    const claim = state.status === 'in_progress' ? state : undefined
+const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
+  event_id: texts.write(ticket.eventId),
+  kind: ticket.kind,
+  caller: texts.write(ticket.caller),
+  trace: ticket.trace === undefined ? null : JSON.stringify(ticket.trace),
+  priority: ticket.priority,
+  created_at: storableTime(ticket.createdAt),
+  expires_at: timeOrNull(ticket.expiresAt),
+  replay_of: textOrNull(ticket.replayOf, texts),
+  callback_url: textOrNull(ticket.callbackUrl, texts),
+  wanted_backend: wantedBackend(ticket.event, texts),
+  wants_stream: ticket.wantsStream ? 1 : 0,
+})
+
+const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
+  textOrNull(textField(event, 'backend'), texts)
+
+/** A retry stands behind those who became due before it; an interrupted ticket keeps its place. */
+function waitingColumns({ state, createdAt, priority }: Ticket) {
+  const notBefore = state.status === 'queued' ? storableTime(state.notBefore) : 0
+  return { not_before: notBefore, rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority) }
+}
+
+function claimColumns(state: TicketState, texts: TextColumns) {
+  const claim = state.status === 'in_progress' ? state : undefined
+  return {
+    worker: textOrNull(claim?.owner.worker, texts),
+    session: textOrNull(claim?.owner.session, texts),
+    lease_until: timeOrNull(claim?.leaseUntil),
+    cancel_requested_at: timeOrNull(claim?.cancelRequestedAt),
+    call_backend: textOrNull(claim?.call?.backend, texts),
+    call_endpoint: textOrNull(claim?.call?.endpoint, texts),
+    call_key: textOrNull(claim?.call?.key, texts),
+    call_started_at: timeOrNull(claim?.call?.startedAt),
+  }
+}
+
+function endColumns({ state, event }: Ticket, texts: TextColumns) {
+  const outcome = 'outcome' in state ? state.outcome : undefined
+  const answered = outcome && 'completion' in outcome ? outcome : undefined
+  const lastBackend = outcome?.attempts.at(-1)?.backend
+  return {
+    finished_at: 'finishedAt' in state ? storableTime(state.finishedAt) : null,
+    error: outcome && 'error' in outcome ? outcome.error : null,
+    backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
+    model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
+  }
+}
+
+function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns, texts: TextColumns): Ticket {
+  const { read } = texts
+  const startedAt = readTime(row.started_at)
+  const expiresAt = readTime(row.expires_at)
+  const lastError = row.last_error as FailureCode | null
+  const isEvent = row.kind === 'event'
+  const { event, trace } = readTrace(row, storedEvent)
+  return {
+    id: String(row.id),
+    eventId: read(row.event_id),
+    kind: isEvent ? 'event' : 'ticket',
+    event,
+    caller: read(row.caller),
+    ...(trace === undefined ? {} : { trace }),
+    priority: Number(row.priority),
+    createdAt: readTime(row.created_at) ?? 0,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
+    ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
+    ...(Number(row.wants_stream) === 1 ? { wantsStream: true } : {}),
+    token: Number(row.token),
+    runs: Number(row.runs),
+    retries: Number(row.retries),
+    crashes: Number(row.crashes),
+    attempts: isEvent ? (outcome?.attempts ?? []) : attemptsOf(readObjects(row.attempts)),
+    ...(row.partial === null ? {} : { partial: read(row.partial) }),
+    ...(lastError === null
+      ? {}
+      : { lastFailure: { error: lastError, details: read(row.last_details ?? '') } }),
+    state: stateOf(row, outcome, texts),
+  }
+}
+
+function stateOf(row: Row, outcome: Outcome | undefined, texts: TextColumns): TicketState {
+  const { read } = texts
+  const { status } = row
+  if (status === 'queued') return { status, notBefore: readTime(row.not_before) ?? 0 }
+  if (status === 'in_progress') {
+    const call = callOf(row, texts)
+    const cancelRequestedAt = readTime(row.cancel_requested_at)
     return {
-      worker: textOrNull(claim?.owner.worker),
-      session: textOrNull(claim?.owner.session),
-      lease_until: timeOrNull(claim?.leaseUntil),
-      cancel_requested_at: timeOrNull(claim?.cancelRequestedAt),
-      call_backend: textOrNull(claim?.call?.backend),
-      call_endpoint: textOrNull(claim?.call?.endpoint),
-      call_key: textOrNull(claim?.call?.key),
-      call_started_at: timeOrNull(claim?.call?.startedAt),
+      status,
+      owner: { worker: read(row.worker ?? ''), session: read(row.session ?? '') },
+      leaseUntil: readTime(row.lease_until) ?? 0,
+      ...(call === undefined ? {} : { call }),
+      ...(cancelRequestedAt === undefined ? {} : { cancelRequestedAt }),
     }
   }
+  const finishedAt = readTime(row.finished_at) ?? readTime(row.created_at) ?? 0
+  const ended = outcome ?? unreadable(read(row.event_id))
+  if ('completion' in ended) return { status: 'completed', finishedAt, outcome: ended }
+  return { status: status === 'cancelled' ? status : 'failed', finishedAt, outcome: ended }
+}
 
-  function end({ state, event }: Ticket) {
-    const outcome = 'outcome' in state ? state.outcome : undefined
-    const answered = outcome && 'completion' in outcome ? outcome : undefined
-    const lastBackend = outcome?.attempts.at(-1)?.backend
-    return {
-      finished_at: 'finishedAt' in state ? storableTime(state.finishedAt) : null,
-      error: outcome && 'error' in outcome ? outcome.error : null,
-      backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend')),
-      model: textOrNull(answered?.model ?? textField(event, 'model')),
-    }
+function callOf(row: Row, { read }: TextColumns): TicketCall | undefined {
+  if (row.call_key === null) return undefined
+  return {
+    backend: read(row.call_backend ?? ''),
+    endpoint: read(row.call_endpoint ?? ''),
+    key: read(row.call_key),
+    startedAt: readTime(row.call_started_at) ?? 0,
   }
-
-  function ticketOf(row: Row, { event, outcome }: OwnColumns): Ticket {
-    const createdAt = readTime(row.created_at) ?? 0
-    const startedAt = readTime(row.started_at)
-    const expiresAt = readTime(row.expires_at)
-    const lastError = row.last_error as FailureCode | null
-    const isEvent = row.kind === 'event'
-    return {
-      id: String(row.id),
-      eventId: read(row.event_id),
-      kind: isEvent ? 'event' : 'ticket',
-      event,
-      caller: read(row.caller),
-      priority: Number(row.priority),
-      createdAt,
-      ...(startedAt === undefined ? {} : { startedAt }),
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-      ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
-      ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
-      token: Number(row.token),
-      runs: Number(row.runs),
-      retries: Number(row.retries),
-      crashes: Number(row.crashes),
-      attempts: isEvent ? (outcome?.attempts ?? []) : attemptsOf(readObjects(row.attempts)),
-      ...(row.partial === null ? {} : { partial: read(row.partial) }),
-      ...(lastError === null
-        ? {}
-        : { lastFailure: { error: lastError, details: read(row.last_details ?? '') } }),
-      state: stateOf(row, outcome),
-    }
-  }
-
-  function stateOf(row: Row, outcome: Outcome | undefined): TicketState {
-    const { status } = row
-    if (status === 'queued') return { status, notBefore: readTime(row.not_before) ?? 0 }
-    if (status === 'in_progress') {
-      const call = callOf(row)
-      const cancelRequestedAt = readTime(row.cancel_requested_at)
-      return {
-        status,
-        owner: { worker: read(row.worker ?? ''), session: read(row.session ?? '') },
-        leaseUntil: readTime(row.lease_until) ?? 0,
-        ...(call === undefined ? {} : { call }),
-        ...(cancelRequestedAt === undefined ? {} : { cancelRequestedAt }),
-      }
-    }
-    const finishedAt = readTime(row.finished_at) ?? readTime(row.created_at) ?? 0
-    const ended = outcome ?? unreadable(read(row.event_id))
-    if ('completion' in ended) return { status: 'completed', finishedAt, outcome: ended }
-    return { status: status === 'cancelled' ? status : 'failed', finishedAt, outcome: ended }
-  }
-
-  function callOf(row: Row): TicketCall | undefined {
-    if (row.call_key === null) return undefined
-    return {
-      backend: read(row.call_backend ?? ''),
-      endpoint: read(row.call_endpoint ?? ''),
-      key: read(row.call_key),
-      startedAt: readTime(row.call_started_at) ?? 0,
-    }
-  }
-
-  return { changing, lasting, wantedBackend, ticketOf }
 }
 
 /** An outcome from its JSON. `completion`: where the text stands in a column of its own. Undefined: it cannot be read. */
@@ -172,13 +198,45 @@ const unreadable = (eventId: string): FailureOutcome => ({
   attempts: [],
 })
 
-/** A retry stands behind those who became due before it; whoever was interrupted keeps its place. */
-function waiting({ state, createdAt, priority }: Ticket) {
-  const notBefore = state.status === 'queued' ? storableTime(state.notBefore) : 0
-  return { not_before: notBefore, rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority) }
+/**
+ * Releases before the column kept the trace inside the event; their rows, and those that such a release still writes beside
+ * this one, have an empty text there. They are read as if it had always stood beside: to write them again would take
+ * PostgreSQL 40 s for a million rows, and they are pruned before long.
+ */
+function readTrace(row: Row, event: Ticket['event']): Pick<Ticket, 'event' | 'trace'> {
+  if (row.trace === null || row.kind === 'event') return { event }
+  if (row.trace !== '') {
+    const trace = readObject(row.trace) as Record<string, string> | undefined
+    return { event, ...(trace && { trace }) }
+  }
+  const { traceparent, tracestate, ...rest } = event ?? {}
+  if (event === null || typeof traceparent !== 'string') return { event }
+  return { event: rest, trace: { traceparent, ...(typeof tracestate === 'string' && { tracestate }) } }
 }
 
 function textField(event: Ticket['event'], key: string): string | undefined {
   const value = event?.[key]
   return typeof value === 'string' ? value : undefined
+}
+
+/** The ticket of an idempotency key. */
+export interface KnownKey {
+  readonly ticket: Ticket
+  readonly fingerprint: string
+  readonly until: number
+}
+
+export const knownKeyOf = (row: Row, ticket: Ticket): KnownKey => ({
+  ticket,
+  fingerprint: String(row.idempotency_fingerprint),
+  until: Number(row.idempotency_until),
+})
+
+/** `oldest`: the row of the ticket that has waited longest, where one waits. */
+export function statsOf(counted: ReadonlyMap<unknown, number>, oldest: Row | undefined): TicketStats {
+  const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+  return {
+    byStatus: byStatus as Record<TicketStatus, number>,
+    ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
+  }
 }

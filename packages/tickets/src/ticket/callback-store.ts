@@ -31,7 +31,7 @@ export interface DeliveryClaim {
 
 export interface ClaimedDelivery {
   readonly delivery: Delivery
-  /** It has ended, so it does not change any more. */
+  /** It has ended, so it no longer changes. */
   readonly ticket: Ticket
 }
 

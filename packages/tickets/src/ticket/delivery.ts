@@ -51,15 +51,15 @@ export interface Delivery {
   readonly status: DeliveryStatus
   /** Milliseconds since 1970: when it is sent next; while it is being sent, when it counts as abandoned. */
   readonly dueAt: number
-  /** Grows with every claim; who shows an older one has lost the delivery. */
+  /** Grows with every claim; a sender with an older one has lost the delivery. */
   readonly token: number
-  /** Attempts since the ticket ended, or since somebody asked for it to be sent again. */
+  /** Attempts since the ticket ended, or since it was last asked to be sent again. */
   readonly tries: number
   /** Of all rounds, the newest last; the oldest are dropped. */
   readonly attempts: readonly DeliveryAttempt[]
 }
 
-/** What becomes of a delivery after an attempt. */
+/** The fate of a delivery after an attempt. */
 export type Verdict =
   | { readonly status: 'delivered' | 'dead' }
   | { readonly status: 'pending'; readonly retryInMs: number }
@@ -67,10 +67,10 @@ export type Verdict =
 /** A hundred attempts are ten whole rounds. */
 const ATTEMPTS_KEPT = 100
 
-/** The same for every attempt, so that a receiver knows what it has had. Without the dot that a signature forbids. */
+/** The same for every attempt, so that a receiver recognises a repeat. Without the dot that a signature forbids. */
 export const webhookIdOf = (ticketId: string): string => ticketId.replace(/^tkt_/, 'msg_')
 
-/** The delivery of a ticket that has just ended; undefined: nobody wants to be told. */
+/** The delivery of a ticket that has just ended; undefined: it has no `callback_url`. */
 export function openDelivery({ id, callbackUrl, state }: Ticket): Delivery | undefined {
   if (callbackUrl === undefined || !('finishedAt' in state)) return undefined
   return {
@@ -92,8 +92,8 @@ export const isHeldDelivery = ({ status, token: current }: Delivery, token: numb
   status === 'pending' && current === token
 
 /**
- * The end of an attempt. Whoever has lost the delivery adds to its history and changes nothing else: it was sent, after
- * all, but what comes next is another's to say.
+ * The end of an attempt. A sender that has lost the delivery adds to its history and changes nothing else: it was sent, but
+ * another sender decides what comes next.
  */
 export function recordAttempt(
   delivery: Delivery,
@@ -110,7 +110,7 @@ export function recordAttempt(
   return { ...delivery, attempts, status: verdict.status, dueAt, tries: delivery.tries + 1 }
 }
 
-/** Again, now, with a whole round of attempts; whatever was under way decides nothing any more. */
+/** Again, now, with a whole round of attempts; an attempt under way no longer decides anything. */
 export const resendDelivery = (delivery: Delivery, now: number): Delivery => ({
   ...delivery,
   status: 'pending',

@@ -9,6 +9,8 @@ export interface NewTicket {
   readonly event: Readonly<Record<string, unknown>>
   readonly eventId: string
   readonly caller: string
+  /** Headers of the trace that it belongs to (`traceparent`, `tracestate`). Default: none. */
+  readonly trace?: Readonly<Record<string, string>>
   /** -100 to 100, higher first. Default 0. One step is worth 30 s of waiting. */
   readonly priority?: number
   /** Not claimed before. Default: at once. */
@@ -17,6 +19,8 @@ export interface NewTicket {
   readonly replayOf?: string
   /** An `http:` or `https:` address that was found to be allowed. */
   readonly callbackUrl?: string
+  /** Its caller reads the text as it comes, from the start: its runs are streamed. Default false. */
+  readonly wantsStream?: boolean
   readonly idempotency?: Idempotency
 }
 
@@ -26,7 +30,7 @@ export interface Idempotency {
   readonly key: string
   /** Of the request: equal ones are the same request. */
   readonly fingerprint: string
-  /** The key may be used anew after that. */
+  /** The key may be used for another request after that. */
   readonly ttlMs: number
 }
 
@@ -42,14 +46,16 @@ export interface HistoryEntry {
 
 /** The ticket of an event that waits from now on. */
 export function openTicket(given: NewTicket, id: string, now: number): Ticket {
-  const { expiresAt, replayOf, callbackUrl, notBefore = now } = given
+  const { trace, expiresAt, replayOf, callbackUrl, notBefore = now } = given
   return {
     ...blankTicket(given, id, now),
     kind: 'ticket',
+    ...(trace === undefined ? {} : { trace }),
     priority: given.priority ?? 0,
     ...(expiresAt === undefined ? {} : { expiresAt: storableTime(expiresAt) }),
     ...(replayOf === undefined ? {} : { replayOf }),
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
+    ...(given.wantsStream ? { wantsStream: true as const } : {}),
     state: { status: 'queued', notBefore: storableTime(notBefore) },
   }
 }
@@ -80,35 +86,9 @@ function endOf(outcome: Outcome, finishedAt: number): TicketState {
   return { status: outcome.error === 'cancelled' ? 'cancelled' : 'failed', finishedAt, outcome }
 }
 
-/** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and nobody can guess it. */
+/** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and cannot be guessed. */
 export function createTicketId(wallTimeMs: number): string {
   const time = Math.trunc(wallTimeMs).toString(16).padStart(12, '0')
   // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.
   return `tkt_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
-
-type Event = Readonly<Record<string, unknown>>
-type Headers = Readonly<Record<string, string>>
-
-/** The event with the trace that it belongs to, in fields of their own: a run hours later continues it. */
-export function withTrace(
-  { traceparent: _own, tracestate: _ownState, ...event }: Event,
-  trace?: Headers,
-): Event {
-  return { ...event, ...trace }
-}
-
-/** The headers of the trace that `withTrace` has kept. */
-export function traceOf(event: Event | null): Headers | undefined {
-  const { traceparent, tracestate } = event ?? {}
-  if (typeof traceparent !== 'string') return undefined
-  return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent }
-}
-
-/** Events of tickets, known by identity: the history must not record them a second time. */
-const events = new WeakSet<object>()
-
-export const markTicketEvent = (event: object): void => void events.add(event)
-
-export const isTicketEvent = (event: unknown): boolean =>
-  typeof event === 'object' && event !== null && events.has(event)

@@ -4,14 +4,14 @@ import type { HistoryEntry, NewTicket } from './new-ticket.ts'
 import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from './ticket.ts'
 
 /**
- * Where tickets live. Every method that changes something resolves only when the change is durable, by the measure
+ * The store of tickets. Every method that changes something resolves only when the change is durable, by the measure
  * that the store states in `durability`; where it cannot be made durable, it rejects with `StoreUnavailable` and nothing
  * has changed. All times are milliseconds since 1970.
  */
 export interface TicketStore extends AsyncDisposable {
-  /** Where it is and what it survives, one sentence for the first lines of a log. */
+  /** Its place and what it survives, one sentence for the first lines of a log. */
   readonly durability: string
-  /** Who is told that tickets have ended. */
+  /** The callbacks that announce the ends of tickets. */
   readonly callbacks: CallbackStore
   /** Takes a ticket in, once for each key. Concurrent calls share one commit where the store can do that. */
   accept(ticket: NewTicket): Promise<Accepted>
@@ -19,7 +19,7 @@ export interface TicketStore extends AsyncDisposable {
   record(entries: readonly HistoryEntry[]): Promise<void>
   /** Gives waiting tickets that are due to a worker, the highest rank first. */
   claim(request: ClaimRequest): Promise<readonly Ticket[]>
-  /** Takes over what dead processes had in hand; their leases are the caller's from here on. */
+  /** Takes over the tickets of dead processes; their leases are the caller's from here on. */
   adopt(request: LeaseRequest & { readonly limit: number }): Promise<readonly Ticket[]>
   /** Says of each claim whether it still stands, and makes it last `leaseMs` from now. */
   heartbeat(fences: readonly Fence[], leaseMs: number): Promise<readonly ClaimStanding[]>
@@ -43,7 +43,7 @@ export interface TicketStore extends AsyncDisposable {
   prune(request: PruneRequest): Promise<number>
   /** Calls back with the id of every ticket that changed, also one changed by another process where the store can tell. */
   subscribe(listener: (id: string) => unknown): () => void
-  /** Lets go of files and connections. May be called twice. What was accepted stays. */
+  /** Closes files and connections. May be called twice. What was accepted stays. */
   close(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export type Accepted =
   | { readonly type: 'existing'; readonly ticket: Ticket }
   /** The key was used for another request. */
   | { readonly type: 'conflict' }
-  /** So many tickets wait that no more are taken. */
+  /** As many tickets wait as may; no more are taken. */
   | { readonly type: 'full'; readonly queued: number }
 
 export interface LeaseRequest {
@@ -83,7 +83,7 @@ export interface TicketQuery {
   readonly idempotencyKey?: string
   /** First moment that counts. */
   readonly createdFrom?: number
-  /** First moment that does not count any more. */
+  /** The first moment after the range. */
   readonly createdBefore?: number
   /** In the event or the answer, any case. Stores may look only through the newest tickets that match the rest. */
   readonly text?: string
@@ -113,21 +113,21 @@ export interface PruneRequest {
   /** Removes what finished before. */
   readonly finishedBefore?: number
   /**
-   * The same for dead letters: tickets that failed for good and wait for somebody to look at them. Default: as
+   * The same for dead letters: tickets that failed for good and wait to be looked at. Default: as
    * `finishedBefore`; 0: none of them.
    */
   readonly deadLettersBefore?: number
-  /** Keeps so many finished tickets, the newest. Dead letters are neither counted nor removed by it. */
+  /** How many finished tickets to keep, the newest. Dead letters are neither counted nor removed by it. */
   readonly keep?: number
   /** Only says how many there are. Default false. */
   readonly dryRun?: boolean
 }
 
-/** So long a wait is worth one step of priority. */
+/** A wait of this length is worth one step of priority. */
 export const AGEING_MS = 30_000
 
 /**
- * Who goes first: the lowest rank. Priority, plus one step for each 30 s of waiting; because all age alike, the order
+ * The order of the queue: the lowest rank is first. Priority, plus one step for each 30 s of waiting; because all age alike, the order
  * of two tickets never changes, so that an index can hold it.
  */
 export const rankOf = (dueAt: number, priority: number): number => dueAt - priority * AGEING_MS

@@ -12,7 +12,7 @@ export const TICKET_STATUSES: readonly TicketStatus[] = [
   'cancelled',
 ]
 
-/** Who works on a ticket. `worker` stays the same over restarts, `session` is drawn anew by each process. */
+/** The worker of a ticket. `worker` stays the same over restarts, `session` is new for each process. */
 export interface TicketOwner {
   readonly worker: string
   readonly session: string
@@ -50,6 +50,8 @@ export interface Ticket {
   readonly event: Readonly<Record<string, unknown>> | null
   /** Whose ticket it is: the name of the API key; empty without keys. */
   readonly caller: string
+  /** Headers of the trace that has accepted it (`traceparent`, `tracestate`): a run hours later continues it. */
+  readonly trace?: Readonly<Record<string, string>>
   readonly priority: number
   readonly createdAt: number
   /** Start of the first run. */
@@ -57,9 +59,11 @@ export interface Ticket {
   /** A ticket that has not begun to run by then fails. */
   readonly expiresAt?: number
   readonly replayOf?: string
-  /** Who is told of its end: the whole address, secrets in its query included. */
+  /** The address that hears of its end, with the secrets in its query. */
   readonly callbackUrl?: string
-  /** Grows with every change of owner; who shows an older one has lost the ticket. */
+  /** Its caller reads the text as it comes, from the start: its runs are streamed. Absent: false. */
+  readonly wantsStream?: true
+  /** Grows with every change of owner; a worker with an older one has lost the ticket. */
   readonly token: number
   /** How often it was given to a worker. */
   readonly runs: number
@@ -69,14 +73,14 @@ export interface Ticket {
   readonly crashes: number
   /** Of all runs that have ended. */
   readonly attempts: readonly AttemptRecord[]
-  /** Text so far of the run in hand, or of the last one that broke off. */
+  /** Text so far of the current run, or of the last one that broke off. */
   readonly partial?: string
   /** Why it waits again. */
   readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
   readonly state: TicketState
 }
 
-/** What a worker shows to change a ticket: the claim that it holds. */
+/** The claim that a worker holds; it is needed to change a ticket. */
 export interface Fence {
   readonly id: string
   readonly token: number
@@ -88,7 +92,7 @@ export interface Lease {
   readonly leaseMs: number
 }
 
-/** What a run tells on its way. */
+/** News of a run on its way. */
 export interface Progress {
   readonly call?: TicketCall
   /** The text so far, whole. */
@@ -109,6 +113,9 @@ export interface Release {
 /** A transition that does not apply gives back undefined. */
 type Changed = Ticket | undefined
 
+/** An answer with a schema is data that changes as a whole: it is not shown before its end. */
+export const hasText = ({ event }: Ticket): boolean => event?.schema == null
+
 export const isFinished = ({ state }: Ticket): boolean => 'finishedAt' in state
 
 const isHeld = (ticket: Ticket, token: number): boolean =>
@@ -127,7 +134,7 @@ export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Cha
 }
 
 /**
- * A worker takes over what a dead process had in hand: its own earlier session's at once, another worker's when the
+ * A worker takes over a ticket of a dead process: of its own earlier session at once, of another worker when the
  * lease is over. The call and the partial text are still there, the old holder can change nothing any more.
  */
 export function adoptTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
@@ -161,7 +168,7 @@ export function settleTicket(ticket: Ticket, token: number, outcome: Outcome, no
   return isHeld(ticket, token) ? finish(ticket, outcome, now) : undefined
 }
 
-/** Gives the ticket back to the queue; one that somebody wants cancelled ends here instead. */
+/** Gives the ticket back to the queue; one with a request to cancel ends here instead. */
 export function releaseTicket(ticket: Ticket, token: number, release: Release, now: number): Changed {
   if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
   const { call, cancelRequestedAt } = ticket.state

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createTicketId, type Idempotency, type NewTicket, openTicket } from '../../ticket/new-ticket.ts'
 import { type Accepted, rankOf } from '../../ticket/ticket-store.ts'
+import type { KnownKey } from '../ticket-columns.ts'
 import type { Queryable } from './database.ts'
 import type { JobQueue } from './job-queue.ts'
 import { storableText, wantedBackend } from './ticket-row.ts'
-import { findByKeys, forgetKeys, insertTickets, type KnownKey, type NewRow } from './ticket-table.ts'
+import { findByKeys, forgetKeys, insertTickets, type NewRow } from './ticket-table.ts'
 
 export interface AcceptContext {
   readonly queue: JobQueue

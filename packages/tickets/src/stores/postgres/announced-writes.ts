@@ -11,9 +11,9 @@ export interface AnnouncedWrites {
   write<Value>(
     work: (at: Queryable, changed: (tickets: readonly Ticket[]) => void) => Promise<Value>,
   ): Promise<Value>
-  /** Told of tickets that have changed, by us or by others. */
+  /** Hears of tickets that have changed, on this server or another. */
   readonly hub: Hub
-  /** Told of tickets whose callback has become due by a change of ours. */
+  /** Hears of tickets whose callback has become due by a change made here. */
   readonly due: Hub
   close(): Promise<void>
 }
@@ -23,7 +23,7 @@ export interface AnnouncedWritesOptions {
   readonly channel: string
   /** Called at each step of a write, before (`commit`) and after (`committed`) it is durable. */
   readonly onStep: (step: 'commit' | 'committed') => void
-  /** False: what others say is not told any more. */
+  /** False: news from other servers is dropped. */
   readonly isOpen: () => boolean
 }
 
@@ -58,7 +58,7 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
         try {
           const value = await database.transaction(async (at) => {
             const result = await work(at, (tickets) => changed.push(...tickets))
-            // With the end of a ticket, whoever wants to be told of it.
+            // With the end of a ticket, the callback that announces it.
             await insertDeliveries(at, deliveriesOf(changed))
             await notify(
               at,

@@ -80,7 +80,7 @@ const readRow = (row: Row): Delivery => deliveryOf(row, restoredText(String(row.
 export interface PostgresCallbackParts {
   readonly database: Database
   readonly now: () => number
-  /** Told of deliveries that have become due. */
+  /** Hears of deliveries that have become due. */
   readonly due: Hub
   readonly call: <Value>(work: () => Promise<Value>) => Promise<Value>
   readonly write: <Value>(work: (at: Queryable) => Promise<Value>) => Promise<Value>

@@ -72,12 +72,12 @@ async function putAside(at: Queryable, queue: JobQueue, job: TakenJob, one?: Sto
   await noteJobs(at, [one.ticket.id], false)
 }
 
-/** The rank of a claimed ticket is that of its creation; what a retry lost by waiting does not matter any more. */
+/** The rank of a claimed ticket is that of its creation; what a retry lost by waiting no longer matters. */
 const inOrder = (one: Pick<StoredTicket, 'ticket' | 'seq'>, other: Pick<StoredTicket, 'ticket' | 'seq'>) =>
   rankOf(one.ticket.createdAt, one.ticket.priority) - rankOf(other.ticket.createdAt, other.ticket.priority) ||
   one.seq - other.seq
 
-/** All claims of a server in one statement, as often as it likes: nobody else is told. */
+/** All claims of a server in one statement, as often as it likes: this is not announced. */
 export async function extendLeases(
   at: Queryable,
   fences: readonly Fence[],

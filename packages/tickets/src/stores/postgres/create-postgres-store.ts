@@ -17,7 +17,7 @@ export interface PostgresStoreOptions {
   readonly schema?: string
   /** Connections for tickets; one more listens, two more are pg-boss's own. Default 8. */
   readonly connections?: number
-  /** So many waiting tickets are taken; servers that accept at the same moment may go over it a little. Default 100,000. */
+  /** How many tickets may wait; servers that accept at the same moment may exceed it slightly. Default 100,000. */
   readonly capacity?: number
   /** Hears of connections that broke by themselves, and of damaged tickets that were mended at the start. Default: silent. */
   readonly logger?: Logger
@@ -123,7 +123,7 @@ async function mend(database: Database, now: number, logger: Logger): Promise<vo
   }
 }
 
-/** Waiting tickets whose job somebody has removed, as a restored backup of one schema without the other does. */
+/** Waiting tickets whose job is gone, as after a restored backup of one schema without the other. */
 async function missJobs(database: Database, queueSchema: string): Promise<void> {
   await database.query(
     `UPDATE tickets SET has_job = false WHERE status = 'queued' AND has_job AND NOT EXISTS (

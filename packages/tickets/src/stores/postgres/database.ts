@@ -3,12 +3,12 @@ import { type Clock, systemClock } from '@ai-ticket/core'
 /** A row as it comes: texts, numbers, booleans, nulls; 8-byte integers as text or number, as the client likes. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** What a statement can be sent to: a pool, or one transaction. */
+/** Takes statements: a pool, or one transaction. */
 export interface Queryable {
   query(sql: string, values?: readonly unknown[]): Promise<readonly Row[]>
 }
 
-/** What the store needs of a PostgreSQL, so that one in the process (PGlite) can stand in for it in tests. */
+/** The parts of PostgreSQL that the store needs, so that one in the process (PGlite) can stand in for it in tests. */
 export interface Database extends Queryable {
   /** Commits when the work resolves, rolls back when it rejects. */
   transaction<Value>(work: (transaction: Queryable) => Promise<Value>): Promise<Value>

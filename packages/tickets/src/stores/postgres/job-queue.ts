@@ -10,7 +10,7 @@ export interface JobQueue {
   finish(transaction: Queryable, jobs: readonly JobAttempt[]): Promise<void>
   /** Back into the line, in its old place. */
   giveBack(transaction: Queryable, job: JobAttempt): Promise<void>
-  /** As if it had never been there, so that the ticket can be added anew. */
+  /** Removes every trace of it, so that the ticket can be added again. */
   drop(transaction: Queryable, jobs: readonly JobAttempt[]): Promise<void>
 }
 

@@ -27,7 +27,7 @@ export function createRoom(options: {
   }
 }
 
-/** So many go into one transaction at most. */
+/** The most that go into one transaction. */
 const LARGEST_GROUP = 250
 
 interface Waiting<Item, Result> {
@@ -37,8 +37,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Does one group at a time; who asks meanwhile is in the next one. So many callers share one commit, and one alone waits
- * for nobody. Where a whole group fails for a fault of one of its members, each is tried alone.
+ * Does one group at a time; calls that come meanwhile make up the next one. Many callers share one commit, and a single
+ * caller does not wait. Where a whole group fails because of one member, each member is tried alone.
  */
 export function groupCalls<Item, Result>(options: {
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>

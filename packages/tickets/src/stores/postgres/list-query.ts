@@ -1,23 +1,27 @@
 import type { TicketPage, TicketQuery } from '../../ticket/ticket-store.ts'
 import { readCursor, writeCursor } from '../list-cursor.ts'
+import {
+  COLUMN_OF_FILTER,
+  FILTERS,
+  type Filter,
+  LOOKED,
+  likePattern,
+  lookedThrough,
+  pageSize,
+  rarestOf,
+  textInJson,
+  valuesOf,
+} from '../list-page.ts'
 import type { Queryable, Row } from './database.ts'
 import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'
-
-/**
- * So many tickets are looked through for one page at most. Filters that exclude each other would else walk over all there
- * are; whoever wants to look further goes on with the cursor.
- */
-const LOOKED = 2_000
-/** A search for a text reads whole events. */
-const SEARCHED = 1_500
 
 /** The order of the indexes, so that a page is read from one of them whatever is asked for, a range of time too. */
 const ORDER = 'ORDER BY created_at DESC, seq DESC'
 
 /** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
 export async function listTickets(at: Queryable, query: TicketQuery): Promise<TicketPage> {
-  const limit = Math.min(Math.max(Math.trunc(query.limit ?? 50), 1), 200)
-  const looked = query.text === undefined ? LOOKED : SEARCHED
+  const limit = pageSize(query)
+  const looked = lookedThrough(query)
   const driver = await rarest(at, query)
   const rows = await ask(at, (given) => {
     const walked = walk({ driver, query, rows: looked }, given)
@@ -54,8 +58,7 @@ async function rarest(at: Queryable, query: TicketQuery): Promise<Driver> {
     })
     return `SELECT ${counts.join(', ')}`
   })
-  const numberOf = (driver: Driver) => Number(counted?.[`n${all.indexOf(driver)}`])
-  return all.reduce((least, one) => (numberOf(one) < numberOf(least) ? one : least))
+  return rarestOf(all.map((driver, index) => ({ driver, number: Number(counted?.[`n${index}`]) })))
 }
 
 /** The newest of one filter. Each arm is read in order from the index. */
@@ -68,7 +71,7 @@ function walk({ driver, query, rows }: Walk, given: Given): string {
   return `SELECT * FROM (${arms.join(' UNION ALL ')}) AS walked ${ORDER} LIMIT ${rows}`
 }
 
-/** Where a page that found too little stopped to look; none: there was no more. */
+/** The last ticket that was looked at for a page that found too little; undefined: there were no more tickets. */
 async function lastLooked(at: Queryable, walked: Walk): Promise<Row | undefined> {
   const [last] = await ask(at, (given) => `${walk(walked, given)} OFFSET ${walked.rows - 1}`)
   return last
@@ -101,27 +104,11 @@ export interface Driver {
   readonly arms: readonly ((given: Given) => string)[]
 }
 
-/** Each has an index with its column, the time and the number. */
-const COLUMNS = {
-  statuses: 'status',
-  kind: 'kind',
-  backend: 'backend',
-  model: 'model',
-  error: 'error',
-  eventId: 'event_id',
-  caller: 'caller',
-  idempotencyKey: 'idempotency_key',
-  replayOf: 'replay_of',
-} as const satisfies Partial<Record<keyof TicketQuery, string>>
-
-type Filter = keyof typeof COLUMNS
-
-const FILTERS = Object.keys(COLUMNS) as Filter[]
-
+/** Each column of a filter has an index, with the time and the number. */
 export function drivers(query: TicketQuery): readonly Driver[] {
   const columns = FILTERS.flatMap((filter): Driver[] => {
-    const arms = valuesOf(query, filter).map(
-      (value) => (given: Given) => `${COLUMNS[filter]} = ${given(value)}`,
+    const arms = storableValues(query, filter).map(
+      (value) => (given: Given) => `${COLUMN_OF_FILTER[filter]} = ${given(value)}`,
     )
     return arms.length === 0 ? [] : [{ name: filter, table: 'tickets', arms }]
   })
@@ -129,7 +116,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
     ([name, value]): Driver => ({
       name: `metadata.${name}`,
       table: 'ticket_metadata',
-      // So much of both is in the table, for an index takes no long values.
+      // The table holds the beginning of both, because an index takes no long values.
       arms: [
         (given) =>
           `name = left(${given(storableText(name))}, 200) AND value = left(${given(storableText(value))}, 200)`,
@@ -139,11 +126,11 @@ export function drivers(query: TicketQuery): readonly Driver[] {
   return [...columns, ...metadata]
 }
 
-/** What the driver has not seen to. */
+/** The filters that the driver does not apply. */
 export function otherConditions(query: TicketQuery, driver: Driver, given: Given): string {
   const columns = FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => {
-    const values = valuesOf(query, filter)
-    return values.length === 0 ? [] : [`tickets.${COLUMNS[filter]} = ANY(${given(values)})`]
+    const values = storableValues(query, filter)
+    return values.length === 0 ? [] : [`tickets.${COLUMN_OF_FILTER[filter]} = ANY(${given(values)})`]
   })
   const { metadata, text } = query
   return [
@@ -154,17 +141,12 @@ export function otherConditions(query: TicketQuery, driver: Driver, given: Given
   ].join(' AND ')
 }
 
-function valuesOf(query: TicketQuery, filter: Filter): readonly string[] {
-  const value = query[filter]
-  return value === undefined ? [] : [...new Set([value].flat().map(storableText))]
-}
+const storableValues = (query: TicketQuery, filter: Filter): readonly string[] =>
+  valuesOf(query, filter).map(storableText)
 
-/** A content that is no text is JSON: there a quote or a line break stands with its backslash. */
 function textCondition(text: string, given: Given): string {
-  const like = given(pattern(text))
-  const likeInJson = given(pattern(JSON.stringify(text).slice(1, -1)))
+  const like = given(likePattern(storableText(text)))
+  const likeInJson = given(likePattern(storableText(textInJson(text))))
   const content = `CASE WHEN content_is_json THEN content ILIKE ${likeInJson} ELSE content ILIKE ${like} END`
   return `(${content} OR answer ILIKE ${like} OR partial ILIKE ${like})`
 }
-
-const pattern = (text: string) => `%${storableText(text).replace(/[\\%_]/g, '\\$&')}%`

@@ -3,7 +3,7 @@ import { BROKEN } from '../mend-statement.ts'
 import type { Database, Queryable } from './database.ts'
 
 /**
- * Statements of a migration. Two tables are kept by triggers, in the transaction of whoever changes a ticket: metadata, so
+ * Statements of a migration. Two tables are kept by triggers, in the transaction that changes a ticket: metadata, so
  * that a list reads them in the order of time, and counts. Each change adds its difference to the counts as a row of its own:
  * one row a status would make all writers wait for each other.
  */
@@ -148,6 +148,9 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   INDEXES_AND_COUNTS,
   // Finds what nobody would ever look at again.
   `CREATE INDEX tickets_broken ON tickets (seq) WHERE ${BROKEN}`,
+  // An empty text: an earlier release wrote the row, and its trace stands inside the event.
+  "ALTER TABLE tickets ADD COLUMN trace text DEFAULT ''",
+  'ALTER TABLE tickets ADD COLUMN wants_stream integer NOT NULL DEFAULT 0',
 ]
 
 /**

@@ -12,8 +12,9 @@ import {
   type Ticket,
 } from '../../ticket/ticket.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
+import { prune } from '../prune-limits.ts'
 import { acceptTickets } from './accept-tickets.ts'
-import { openAnnouncedWrites } from './announced-writes.ts'
+import { type AnnouncedWrites, openAnnouncedWrites } from './announced-writes.ts'
 import { createPostgresCallbacks } from './callbacks.ts'
 import { claimTickets, extendLeases } from './claim-tickets.ts'
 import type { Database, DatabaseTime, Queryable } from './database.ts'
@@ -49,14 +50,19 @@ export interface StoreParts {
   readonly close: () => Promise<void>
 }
 
+/** The parts that all methods of the store share. */
+interface StoreContext extends StoreParts {
+  readonly writes: AnnouncedWrites
+  /** Every call goes through here: none after the end, each with an error that says what to do. */
+  call<Value>(work: () => Promise<Value>): Promise<Value>
+}
+
 export async function openStore(parts: StoreParts): Promise<TicketStore> {
-  const { database, queue, time, capacity, channel, durability, onStep } = parts
-  const room = createRoom({ capacity, count: () => countQueued(database), now: time.now })
+  const { database, time, channel, durability, onStep } = parts
   const busy = new Set<Promise<unknown>>()
   let isClosed = false
   let closing: Promise<void> | undefined
 
-  /** Every call goes through here: none after the end, each with an error that says what to do. */
   async function call<Value>(work: () => Promise<Value>): Promise<Value> {
     if (isClosed) throw new StoreUnavailable('closed', 'The ticket store is closed.')
     const working = work().catch((error: unknown) => {
@@ -70,49 +76,42 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     }
   }
 
+  async function shutDown(): Promise<void> {
+    await Promise.allSettled(busy)
+    await writes.close()
+    await parts.close()
+  }
+
   const writes = await openAnnouncedWrites({ database, channel, onStep, isOpen: () => !isClosed })
   const { write, hub, due } = writes
-
-  /** Applies a transition to one ticket; false where it does not apply. `settle` then sees to its job. */
-  const change = (
-    id: string,
-    transition: (ticket: Ticket) => Ticket | undefined,
-    seeToJob: (at: Queryable, before: StoredTicket, after: Ticket) => Promise<Partial<RowChange>> = keepJob,
-  ): Promise<boolean> =>
-    call(() =>
-      write(async (at, changed) => {
-        const [before] = await lockTickets(at, [id])
-        const after = before && transition(before.ticket)
-        if (!after) return false
-        await updateTickets(at, [rowChange(before, after, await seeToJob(at, before, after))])
-        changed([after])
-        return true
-      }),
-    )
-
-  const finishJob = async (at: Queryable, { job }: StoredTicket) => {
-    if (job) await queue.finish(at, [job])
-    return {}
+  const context: StoreContext = { ...parts, writes, call }
+  const store: TicketStore = {
+    durability,
+    ...arrivals(context),
+    ...claims(context),
+    ...endings(context),
+    ...overviews(context),
+    subscribe: hub.subscribe,
+    callbacks: createPostgresCallbacks({ database, now: time.now, due, call, write }),
+    close() {
+      isClosed = true
+      closing ??= shutDown()
+      return closing
+    },
+    [Symbol.asyncDispose]: () => store.close(),
   }
+  return store
+}
 
-  /** One that keeps its place keeps its job; another gets a new one when it is due. */
-  const releaseJob = async (at: Queryable, before: StoredTicket, after: Ticket) => {
-    const { job } = before
-    if (isFinished(after) || job === undefined) return finishJob(at, before)
-    const isInPlace = after.retries === 0 && after.state.status === 'queued'
-    if (isInPlace && after.state.notBefore <= after.createdAt) {
-      await queue.giveBack(at, job)
-      return {}
-    }
-    await queue.drop(at, [job])
-    return { hasJob: false }
-  }
-
+/** The methods that take tickets in. */
+function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
+  const { database, queue, time, capacity, writes, call } = context
+  const room = createRoom({ capacity, count: () => countQueued(database), now: time.now })
   const acceptInGroup = groupCalls<NewTicket, Accepted>({
     isCommon: (error) => error instanceof StoreUnavailable || postgresProblem(error) !== error,
     run: async (group) => {
       const queued = await room.queued()
-      const accepted = await write(async (at, changed) => {
+      const accepted = await writes.write(async (at, changed) => {
         const results = await acceptTickets(at, group, { queue, queued, capacity, now: time.now() })
         changed(results.flatMap((result) => (result.type === 'created' ? [result.ticket] : [])))
         return results
@@ -121,9 +120,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
       return accepted
     },
   })
-
-  const store: TicketStore = {
-    durability,
+  return {
     accept: (given) => call(() => acceptInGroup(given)),
     record: (entries) =>
       call(async () => {
@@ -133,9 +130,19 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
         }))
         await insertTickets(database, rows)
       }),
+  }
+}
+
+/** The methods of workers, for the tickets that they hold. */
+function claims(
+  context: StoreContext,
+): Pick<TicketStore, 'claim' | 'adopt' | 'heartbeat' | 'saveProgress' | 'settle' | 'release'> {
+  const { database, queue, time, writes, call } = context
+  const change = createChange(context)
+  return {
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
       call(() =>
-        write(async (at, changed) => {
+        writes.write(async (at, changed) => {
           const lease = { owner, leaseMs, now: time.now() }
           const claimed = await claimTickets(at, { queue, lease, limit, busyBackends })
           changed(claimed)
@@ -145,16 +152,10 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     adopt: ({ owner, leaseMs, limit }) =>
       call(async () => {
         await time.adjust(database)
-        return await write(async (at, changed) => {
-          const now = time.now()
-          const changes = (await lockOrphans(at, { owner, now, limit })).flatMap((before) => {
-            const after = adoptTicket(before.ticket, { owner, leaseMs, now })
-            return after ? [rowChange(before, after)] : []
-          })
-          await updateTickets(at, changes)
-          const adopted = changes.map(({ ticket }) => ticket)
-          changed(adopted)
-          return adopted
+        const now = time.now()
+        return await transit(writes, {
+          lock: (at) => lockOrphans(at, { owner, now, limit }),
+          transition: (ticket) => adoptTicket(ticket, { owner, leaseMs, now }),
         })
       }),
     heartbeat: (fences, leaseMs) =>
@@ -167,10 +168,18 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
       change(id, (ticket) => settleTicket(ticket, token, outcome, time.now()), finishJob),
     release: ({ id, token }, release) =>
       change(id, (ticket) => releaseTicket(ticket, token, release, time.now()), releaseJob),
+  }
+}
+
+/** The methods that end tickets without a worker. */
+function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> {
+  const { database, time, writes, call } = context
+  const change = createChange(context)
+  return {
     async cancel(id) {
-      // The job of a waiting ticket stays where it is: whoever fetches it finds the ticket ended, and drops it.
+      // The job of a waiting ticket stays where it is: the server that fetches it finds the ticket ended, and drops it.
       await change(id, (ticket) => cancelTicket(ticket, time.now()))
-      return store.get(id)
+      return await call(() => findTicket(database, id))
     },
     expire: () =>
       call(async () => {
@@ -178,50 +187,99 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
         // Nothing to do is the usual case, and worth no transaction.
         const due = "SELECT 1 FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 1"
         if ((await database.query(due, [now])).length === 0) return 0
-        return await write(async (at, changed) => {
-          const changes = (await lockExpired(at, now)).flatMap((before) => {
-            const after = expireTicket(before.ticket, now)
-            return after ? [rowChange(before, after)] : []
-          })
-          await updateTickets(at, changes)
-          changed(changes.map(({ ticket }) => ticket))
-          return changes.length
+        const expired = await transit(writes, {
+          lock: (at) => lockExpired(at, now),
+          transition: (ticket) => expireTicket(ticket, now),
         })
+        return expired.length
       }),
+  }
+}
+
+/** The methods that read tickets, and remove those that are no longer kept. */
+function overviews({
+  database,
+  call,
+}: StoreContext): Pick<TicketStore, 'get' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+  return {
     get: (id) => call(() => findTicket(database, id)),
     list: (query) => call(() => listTickets(database, query)),
     stats: () => call(() => readStats(database)),
     nextDueAt: () => call(() => readNextDueAt(database)),
-    async prune(request) {
-      const limits = await call(() => readPruneLimits(database, request))
-      if (request.dryRun) return await call(() => countPrunable(database, limits))
-      let removed = 0
-      for (;;) {
-        // In small steps, so that nobody waits long behind them.
-        const step = await call(() => removeFinished(database, limits))
-        removed += step
-        if (step === 0) return removed
-      }
-    },
-    subscribe: hub.subscribe,
-    callbacks: createPostgresCallbacks({ database, now: time.now, due, call, write }),
-    close() {
-      isClosed = true
-      closing ??= shutDown()
-      return closing
-    },
-    [Symbol.asyncDispose]: () => store.close(),
-  }
-  return store
-
-  async function shutDown(): Promise<void> {
-    await Promise.allSettled(busy)
-    await writes.close()
-    await parts.close()
+    prune: (request) =>
+      prune(request, {
+        limits: (asked) => call(() => readPruneLimits(database, asked)),
+        count: (limits) => call(() => countPrunable(database, limits)),
+        removeSome: (limits) => call(() => removeFinished(database, limits)),
+      }),
   }
 }
 
-const keepJob = async () => ({})
+/** Writes what a transition makes of each ticket that `lock` finds; gives back those to which it applies. */
+const transit = (
+  { write }: AnnouncedWrites,
+  {
+    lock,
+    transition,
+  }: {
+    readonly lock: (at: Queryable) => Promise<readonly StoredTicket[]>
+    readonly transition: Transition
+  },
+): Promise<readonly Ticket[]> =>
+  write(async (at, changed) => {
+    const changes = (await lock(at)).flatMap((before) => {
+      const after = transition(before.ticket)
+      return after ? [rowChange(before, after)] : []
+    })
+    await updateTickets(at, changes)
+    const tickets = changes.map(({ ticket }) => ticket)
+    changed(tickets)
+    return tickets
+  })
+
+type Transition = (ticket: Ticket) => Ticket | undefined
+
+/** Changes the job of a ticket together with the ticket. */
+type SeeToJob = (
+  at: Queryable,
+  change: { readonly queue: JobQueue; readonly before: StoredTicket; readonly after: Ticket },
+) => Promise<Partial<RowChange>>
+
+/** Applies a transition to one ticket; false where it does not apply. `seeToJob` then sees to its job. */
+const createChange =
+  ({ queue, writes, call }: StoreContext) =>
+  (id: string, transition: Transition, seeToJob: SeeToJob = keepJob): Promise<boolean> =>
+    call(() =>
+      writes.write(async (at, changed) => {
+        const [before] = await lockTickets(at, [id])
+        const after = before && transition(before.ticket)
+        if (!after) return false
+        await updateTickets(at, [rowChange(before, after, await seeToJob(at, { queue, before, after }))])
+        changed([after])
+        return true
+      }),
+    )
+
+const keepJob: SeeToJob = async () => ({})
+
+const finishJob: SeeToJob = async (at, { queue, before: { job } }) => {
+  if (job) await queue.finish(at, [job])
+  return {}
+}
+
+/** One that keeps its place keeps its job; another gets a new one when it is due. */
+const releaseJob: SeeToJob = async (at, change) => {
+  const { queue, before, after } = change
+  const { job } = before
+  if (isFinished(after) || job === undefined) return finishJob(at, change)
+  const isInPlace = after.retries === 0 && after.state.status === 'queued'
+  if (isInPlace && after.state.notBefore <= after.createdAt) {
+    await queue.giveBack(at, job)
+    return {}
+  }
+  await queue.drop(at, [job])
+  return { hasJob: false }
+}
 
 /** A ticket that runs keeps the claim on its job; one that does not has none. */
 function rowChange(before: StoredTicket, ticket: Ticket, change: Partial<RowChange> = {}): RowChange {

@@ -88,7 +88,7 @@ export interface ListenOptions {
 }
 
 const RETRY_MS = 1_000
-/** A connection that a router dropped says nothing: so often it is asked. */
+/** A connection that a router dropped says nothing, so it is asked at this interval. */
 const CHECK_MS = 10_000
 const CHECK_TIMEOUT_MS = 5_000
 

@@ -15,11 +15,15 @@ const BY_CODE: readonly [prefix: string, problem: StoreProblem, advice: string][
   ['42P01', 'broken', 'A table is gone. Restore it, or start again to have an empty one.'],
   ['3D000', 'unreachable', 'The database does not exist. Create it, or correct DATABASE_URL.'],
   ['28', 'unreachable', 'PostgreSQL refused the login. Correct DATABASE_URL.'],
-  ['08', 'unreachable', 'The connection to PostgreSQL broke. It is tried anew by itself.'],
-  ['53', 'unreachable', 'PostgreSQL has no room for more connections or memory. It is tried anew by itself.'],
-  ['57P', 'unreachable', 'PostgreSQL is stopping or starting. It is tried anew by itself.'],
-  ['57014', 'unreachable', 'PostgreSQL took too long. It is tried anew by itself.'],
-  ['55P03', 'unreachable', 'PostgreSQL waited too long for a lock. It is tried anew by itself.'],
+  ['08', 'unreachable', 'The connection to PostgreSQL broke. It is retried automatically.'],
+  [
+    '53',
+    'unreachable',
+    'PostgreSQL has no room for more connections or memory. It is retried automatically.',
+  ],
+  ['57P', 'unreachable', 'PostgreSQL is stopping or starting. It is retried automatically.'],
+  ['57014', 'unreachable', 'PostgreSQL took too long. It is retried automatically.'],
+  ['55P03', 'unreachable', 'PostgreSQL waited too long for a lock. It is retried automatically.'],
 ]
 
 const NETWORK = new Set([
@@ -47,7 +51,7 @@ export function postgresProblem(error: unknown): unknown {
   if (!(code && NETWORK.has(code)) && !BROKEN_CONNECTION.test(error.message)) return error
   return new StoreUnavailable(
     'unreachable',
-    'PostgreSQL cannot be reached. Check that it runs and that DATABASE_URL is right; it is tried anew by itself.',
+    'PostgreSQL cannot be reached. Check that it runs and that DATABASE_URL is right; it is retried automatically.',
     error,
   )
 }

@@ -1,11 +1,11 @@
-import { TICKET_STATUSES, type TicketStatus } from '../../ticket/ticket.ts'
 import type { TicketStats } from '../../ticket/ticket-store.ts'
+import { statsOf } from '../ticket-columns.ts'
 import type { Queryable } from './database.ts'
 
-/** So many differences are added up each time; more of them are made one row a status. */
+/** How many differences a reader adds up; more of them are made one row a status. */
 const MOST_ROWS = 1_000
 
-/** Whoever adds up at the same time takes other rows; a reader sees all rows of before or all of after. */
+/** Servers that add up at the same time take different rows; a reader sees the rows of before or those of after. */
 const ADD_UP = `WITH gone AS (
     DELETE FROM counts WHERE ctid = ANY (ARRAY(SELECT ctid FROM counts LIMIT 50000 FOR UPDATE SKIP LOCKED))
     RETURNING status, number
@@ -17,14 +17,10 @@ export async function countQueued(at: Queryable): Promise<number> {
 
 export async function readStats(at: Queryable): Promise<TicketStats> {
   const counted = await readCounts(at)
-  const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
   const [oldest] = await at.query(
     "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1",
   )
-  return {
-    byStatus: byStatus as Record<TicketStatus, number>,
-    ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
-  }
+  return statsOf(counted, oldest)
 }
 
 async function readCounts(at: Queryable): Promise<ReadonlyMap<unknown, number>> {

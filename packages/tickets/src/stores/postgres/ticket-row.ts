@@ -28,6 +28,7 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   has_job: 'boolean',
   job_attempt: 'integer',
   idempotency_until: 'bigint',
+  wants_stream: 'integer',
 }
 
 const textOf = (value: unknown) => restoredText(String(value))

@@ -4,6 +4,7 @@ import { storableTime } from '../../ticket/stored-value.ts'
 import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { knownKeyOf } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
 import {
@@ -23,19 +24,13 @@ export interface StoredTicket {
   readonly job?: JobAttempt
 }
 
-export interface KnownKey {
-  readonly ticket: Ticket
-  readonly fingerprint: string
-  readonly until: number
-}
-
 export interface NewRow {
   readonly ticket: Ticket
   readonly hasJob: boolean
   readonly idempotency?: Idempotency & { readonly until: number }
 }
 
-/** What changes beside the ticket itself. */
+/** A ticket that has changed, and its job. */
 export interface RowChange {
   readonly ticket: Ticket
   readonly hasJob: boolean
@@ -140,7 +135,7 @@ export async function noteJobs(at: Queryable, ids: readonly string[], hasJob: bo
   if (ids.length > 0) await at.query('UPDATE tickets SET has_job = $2 WHERE id = ANY($1)', [ids, hasJob])
 }
 
-/** pg-boss has begun its count anew for a job whose run goes on. */
+/** pg-boss has restarted its count for a job whose run continues. */
 export async function noteAttempt(at: Queryable, id: string, attempt: number): Promise<void> {
   await at.query('UPDATE tickets SET job_attempt = $2 WHERE id = $1', [id, attempt])
 }
@@ -155,11 +150,7 @@ export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
   return rows.map((row) => ({
     scope: String(row.idempotency_scope),
     key: String(row.idempotency_key),
-    known: {
-      ticket: ticketOf(row),
-      fingerprint: String(row.idempotency_fingerprint),
-      until: Number(row.idempotency_until),
-    } satisfies KnownKey,
+    known: knownKeyOf(row, ticketOf(row)),
   }))
 }
 
@@ -216,7 +207,7 @@ function asLists(rows: readonly Columns[]) {
   }
 }
 
-/** So many rows a step, so that no transaction grows long. */
+/** Rows a step, so that no transaction grows long. */
 const STEP = 1_000
 
 const doomed = (end: string) => `(SELECT seq FROM tickets

@@ -79,7 +79,7 @@ export interface SqliteCallbackParts {
   readonly callbacks: CallbackTable
   readonly tickets: Pick<TicketTable, 'find'>
   readonly commits: Pick<GroupCommit, 'write'>
-  /** Told of deliveries that have become due. */
+  /** Hears of deliveries that have become due. */
   readonly due: Hub
   readonly now: () => number
   readonly read: <Value>(work: () => Value) => Promise<Value>

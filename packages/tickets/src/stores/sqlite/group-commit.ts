@@ -6,7 +6,7 @@ export interface GroupCommit {
   write<Value>(work: () => Value): Promise<Value>
   /** The same without a wait for the disk: a killed process loses none of it, a power cut may take back the last. */
   writeLazily<Value>(work: () => Value): Promise<Value>
-  /** Does what is still asked, then takes no more. */
+  /** Does what was asked for, then takes no more. */
   close(): void
 }
 
@@ -28,61 +28,40 @@ interface Job {
 }
 
 /** One wait for the disk serves all who ask at the same time: 64 callers at once cost one commit, not 64. */
-export function createGroupCommit({ database, explain, onStep }: GroupCommitOptions): GroupCommit {
-  let jobs: Job[] = []
-  let isClosed = false
+export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
+  return new SqliteGroupCommit(options)
+}
+
+class SqliteGroupCommit implements GroupCommit {
+  readonly #options: GroupCommitOptions
+  #jobs: Job[] = []
+  #isClosed = false
   /** As `openDatabase` has set it: each commit waits for the disk. */
-  let isLazyNow = false
+  #isLazy = false
 
-  function flush(): void {
-    const group = jobs
-    jobs = []
-    if (group.length === 0) return
-    if (commit(group) || group.length === 1) return
-    // One of them is at fault; alone it takes nobody with it.
-    for (const job of group) commit([job])
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
   }
 
-  /** False: nothing of the group was written. A group of one has been told why. */
-  function commit(group: readonly Job[]): boolean {
-    try {
-      beLazy(group.every((job) => job.isLazy))
-      database.exec('BEGIN IMMEDIATE')
-      for (const job of group) job.run()
-      onStep('commit')
-      database.exec('COMMIT')
-      onStep('committed')
-    } catch (error) {
-      rollBack()
-      const [only] = group
-      if (group.length === 1) only?.fail(explain(error))
-      return false
-    }
-    for (const job of group) job.settle()
-    return true
+  write<Value>(work: () => Value): Promise<Value> {
+    return this.#add(work, false)
   }
 
-  /** A commit that waits for the disk waits for the whole log, with all that was written lazily before. */
-  function beLazy(lazy: boolean): void {
-    if (lazy === isLazyNow) return
-    database.exec(`PRAGMA synchronous = ${lazy ? 'NORMAL' : 'FULL'}`)
-    isLazyNow = lazy
+  writeLazily<Value>(work: () => Value): Promise<Value> {
+    return this.#add(work, true)
   }
 
-  function rollBack(): void {
-    try {
-      if (database.isTransaction) database.exec('ROLLBACK')
-    } catch {
-      // SQLite has rolled back by itself, as it does when the disk is full.
-    }
+  close(): void {
+    this.#isClosed = true
+    this.#flush()
   }
 
-  function add<Value>(work: () => Value, isLazy: boolean): Promise<Value> {
-    if (isClosed) return Promise.reject(storeClosed())
+  #add<Value>(work: () => Value, isLazy: boolean): Promise<Value> {
+    if (this.#isClosed) return Promise.reject(storeClosed())
     return new Promise<Value>((resolve, reject) => {
       let value: { readonly of: Value } | undefined
-      if (jobs.length === 0) setImmediate(flush)
-      jobs.push({
+      if (this.#jobs.length === 0) setImmediate(() => this.#flush())
+      this.#jobs.push({
         isLazy,
         run: () => {
           value = { of: work() }
@@ -95,12 +74,48 @@ export function createGroupCommit({ database, explain, onStep }: GroupCommitOpti
     })
   }
 
-  return {
-    write: (work) => add(work, false),
-    writeLazily: (work) => add(work, true),
-    close() {
-      isClosed = true
-      flush()
-    },
+  #flush(): void {
+    const group = this.#jobs
+    this.#jobs = []
+    if (group.length === 0) return
+    if (this.#commit(group) || group.length === 1) return
+    // One of them is at fault. Alone, it fails alone.
+    for (const job of group) this.#commit([job])
+  }
+
+  /** False: nothing of the group was written. A group of one has been told why. */
+  #commit(group: readonly Job[]): boolean {
+    const { database, onStep, explain } = this.#options
+    try {
+      this.#beLazy(group.every((job) => job.isLazy))
+      database.exec('BEGIN IMMEDIATE')
+      for (const job of group) job.run()
+      onStep('commit')
+      database.exec('COMMIT')
+      onStep('committed')
+    } catch (error) {
+      this.#rollBack()
+      const [only] = group
+      if (group.length === 1) only?.fail(explain(error))
+      return false
+    }
+    for (const job of group) job.settle()
+    return true
+  }
+
+  /** A commit that waits for the disk waits for the whole log, with all that was written lazily before. */
+  #beLazy(isLazy: boolean): void {
+    if (isLazy === this.#isLazy) return
+    this.#options.database.exec(`PRAGMA synchronous = ${isLazy ? 'NORMAL' : 'FULL'}`)
+    this.#isLazy = isLazy
+  }
+
+  #rollBack(): void {
+    const { database } = this.#options
+    try {
+      if (database.isTransaction) database.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+    }
   }
 }

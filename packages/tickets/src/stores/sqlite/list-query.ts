@@ -1,6 +1,18 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { TicketQuery } from '../../ticket/ticket-store.ts'
 import { readCursor, writeCursor } from '../list-cursor.ts'
+import {
+  COLUMN_OF_FILTER,
+  FILTERS,
+  type Filter,
+  LOOKED,
+  likePattern,
+  lookedThrough,
+  pageSize,
+  rarestOf,
+  textInJson,
+  valuesOf,
+} from '../list-page.ts'
 
 export interface Statement {
   readonly sql: string
@@ -9,14 +21,6 @@ export interface Statement {
 
 /** Asks the database; gives back the rows. */
 export type Ask<Row> = (statement: Statement) => readonly Row[]
-
-/**
- * So many tickets are looked through for one page at most. Filters that exclude each other would else walk over all there
- * are; whoever wants to look further goes on with the cursor.
- */
-const LOOKED = 2_000
-/** A search for a text reads whole events. */
-const SEARCHED = 1_500
 
 export interface ListedPage<Row> {
   readonly rows: readonly Row[]
@@ -27,10 +31,10 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
 export function listTickets<Row extends Fields>(query: TicketQuery, ask: Ask<Row>): ListedPage<Row> {
-  const limit = Math.min(Math.max(Math.trunc(query.limit ?? 50), 1), 200)
+  const limit = pageSize(query)
   const range = rangeOf(query)
   const driver = rarest(drivers(query), range, ask)
-  const walked = walk({ driver, range, rows: query.text === undefined ? LOOKED : SEARCHED })
+  const walked = walk({ driver, range, rows: lookedThrough(query) })
   const rows = ask(page(walked, otherConditions(query, driver), limit + 1))
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : ask(lastOf(walked))[0]
@@ -45,7 +49,7 @@ function rarest<Row extends Fields>(all: readonly Driver[], range: Condition, as
     const [counts] = ask({ sql: `SELECT count(*) AS number FROM (${sql})`, values })
     return { driver, number: Number(counts?.number) }
   })
-  return counted.reduce((least, one) => (one.number < least.number ? one : least)).driver
+  return rarestOf(counted)
 }
 
 /** Nothing that an index could find is asked for: both kinds, each in its order. One index less to keep for each accept. */
@@ -80,7 +84,7 @@ function page({ sql, values }: Walk, rest: Condition, rows: number): Statement {
   }
 }
 
-/** Where a page that found too little stopped to look; none: there was no more. */
+/** The last ticket that was looked at for a page that found too little; undefined: there were no more tickets. */
 const lastOf = ({ sql, values, rows }: Walk): Statement => ({
   sql: `SELECT * FROM (${sql}) LIMIT 1 OFFSET ${rows - 1}`,
   values,
@@ -112,24 +116,20 @@ export interface Driver {
   readonly arms: readonly Condition[]
 }
 
-/** Of each: its column and its index. */
-const COLUMNS = {
-  statuses: ['status', 'tickets_by_status'],
-  kind: ['kind', 'tickets_by_kind'],
-  backend: ['backend', 'tickets_by_backend'],
-  model: ['model', 'tickets_by_model'],
-  error: ['error', 'tickets_by_error'],
-  eventId: ['event_id', 'tickets_by_event'],
-  caller: ['caller', 'tickets_by_caller'],
-  idempotencyKey: ['idempotency_key', 'tickets_by_key'],
-  replayOf: ['replay_of', 'tickets_by_origin'],
-} as const satisfies Partial<Record<keyof TicketQuery, readonly [column: string, index: string]>>
+/** Of each filter: its index. */
+const INDEXES: Readonly<Record<Filter, string>> = {
+  statuses: 'tickets_by_status',
+  kind: 'tickets_by_kind',
+  backend: 'tickets_by_backend',
+  model: 'tickets_by_model',
+  error: 'tickets_by_error',
+  eventId: 'tickets_by_event',
+  caller: 'tickets_by_caller',
+  idempotencyKey: 'tickets_by_key',
+  replayOf: 'tickets_by_origin',
+}
 
-type Filter = keyof typeof COLUMNS
-
-const FILTERS = Object.keys(COLUMNS) as Filter[]
-
-/** So much of a value of the metadata is in its table. */
+/** How many characters of a metadata value its table holds. */
 const INDEXED_VALUE = 200
 
 const METADATA_SOURCE = 'ticket_metadata'
@@ -139,12 +139,12 @@ const METADATA = 'name = ? AND value = substr(?, 1, 200)'
 export function drivers(query: TicketQuery): readonly Driver[] {
   const columns = FILTERS.flatMap((filter): Driver[] => {
     const values = valuesOf(query, filter)
-    // Without API keys nobody pays for an index of their names.
+    // Without API keys there is no index of their names to pay for.
     if (values.length === 0 || (filter === 'caller' && values[0] === '')) return []
-    const [column, index] = COLUMNS[filter]
+    const column = COLUMN_OF_FILTER[filter]
     const inIndex = filter === 'caller' ? ` AND ${column} <> ''` : ''
     const arms = values.map((value) => ({ sql: `${column} = ?${inIndex}`, values: [value] }))
-    return [{ name: filter, source: `tickets INDEXED BY ${index}`, arms }]
+    return [{ name: filter, source: `tickets INDEXED BY ${INDEXES[filter]}`, arms }]
   })
   const metadata = Object.entries(query.metadata ?? {}).map(
     ([name, value]): Driver => ({
@@ -156,7 +156,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
   return [...columns, ...metadata]
 }
 
-/** What the driver has not seen to. */
+/** The filters that the driver does not apply. */
 export function otherConditions(query: TicketQuery, driver: Driver): Condition {
   const conditions: Condition[] = [
     ...FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => columnCondition(query, filter)),
@@ -178,15 +178,10 @@ function fieldOf(column: string, path: string): string {
 
 const metadataName = (name: string) => `metadata.${name}`
 
-function valuesOf(query: TicketQuery, filter: Filter): readonly string[] {
-  const value = query[filter]
-  return value === undefined ? [] : [...new Set([value].flat())]
-}
-
 function columnCondition(query: TicketQuery, filter: Filter): readonly Condition[] {
   const values = valuesOf(query, filter)
   if (values.length === 0) return []
-  return [{ sql: `tickets.${COLUMNS[filter][0]} IN (${values.map(() => '?').join(', ')})`, values }]
+  return [{ sql: `tickets.${COLUMN_OF_FILTER[filter]} IN (${values.map(() => '?').join(', ')})`, values }]
 }
 
 function metadataCondition(name: string, value: string, driver: Driver): readonly Condition[] {
@@ -220,8 +215,8 @@ function textCondition(text: string): Condition {
   }
 }
 
-/** For each field. A content that is no text is JSON: there a quote or a line break stands with its backslash. */
-function patterns(text: string): readonly string[] {
-  const pattern = (of: string) => `%${of.replace(/[\\%_]/g, '\\$&')}%`
-  return [pattern(text), pattern(JSON.stringify(text).slice(1, -1)), pattern(text), pattern(text)]
+/** For each field. */
+const patterns = (text: string): readonly string[] => {
+  const like = likePattern(text)
+  return [like, likePattern(textInJson(text)), like, like]
 }

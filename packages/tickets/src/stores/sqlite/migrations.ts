@@ -146,6 +146,9 @@ const MIGRATIONS: readonly string[] = [
     DELETE FROM ticket_metadata WHERE seq = OLD.seq;
   END;
   `,
+  // An empty text: an earlier release wrote the row, and its trace stands inside the event.
+  "ALTER TABLE tickets ADD COLUMN trace TEXT DEFAULT '';",
+  'ALTER TABLE tickets ADD COLUMN wants_stream INTEGER NOT NULL DEFAULT 0;',
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */

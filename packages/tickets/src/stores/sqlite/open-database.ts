@@ -26,7 +26,7 @@ export function openDatabase(directory: string, mending: Mending): OpenDatabase 
   const file = join(directory, 'tickets.db')
   let unlock: () => void
   try {
-    // Prompts are nobody else's business. A folder that exists keeps the rights that its owner gave it.
+    // Prompts are private. A folder that exists keeps the permissions that its owner gave it.
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     unlock = lockDirectory(directory)
   } catch (error) {
@@ -71,13 +71,13 @@ function configure(database: DatabaseSync): void {
   database.exec('PRAGMA synchronous = FULL')
   database.exec('PRAGMA journal_size_limit = 67108864')
   database.exec('PRAGMA cache_size = -16384')
-  // What an insert with a trigger would need to be undone is kept in memory: as a file it is twenty writes a row.
+  // SQLite keeps in memory what it needs to undo an insert with a trigger; in a file it would be twenty writes a row.
   database.exec('PRAGMA temp_store = MEMORY')
 }
 
 /**
- * Takes the folder for this process: an exclusive transaction on a database of its own, held open. The kernel lets go
- * of it when the process dies, however it dies; the tickets' own file stays readable for `sqlite3` meanwhile. Gives
+ * Takes the folder for this process: an exclusive transaction on a database of its own, held open. The kernel releases
+ * it when the process dies, however it dies; the tickets' own file stays readable for `sqlite3` meanwhile. Gives
  * back what releases it. Not covered: network file systems whose locks do not reach other machines.
  */
 export function lockDirectory(directory: string): () => void {

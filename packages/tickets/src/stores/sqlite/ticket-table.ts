@@ -1,18 +1,13 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import { TICKET_STATUSES, type Ticket, type TicketOwner, type TicketStatus } from '../../ticket/ticket.ts'
+import type { Ticket, TicketOwner, TicketStatus } from '../../ticket/ticket.ts'
 import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
 import { listTickets } from './list-query.ts'
 import { prepareToRead } from './prepare-to-read.ts'
 import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
-
-export interface KnownKey {
-  readonly ticket: Ticket
-  readonly fingerprint: string
-  readonly until: number
-}
 
 /** The statements of the store. Rows in, tickets out; what may happen to a ticket is decided elsewhere. */
 export type TicketTable = ReturnType<typeof createTicketTable>
@@ -38,7 +33,15 @@ const NEW_COLUMNS = [
   'backend',
   'model',
 ] as const
-const WAITING_COLUMNS = [...NEW_COLUMNS, 'expires_at', 'replay_of', 'callback_url', 'wanted_backend'] as const
+const WAITING_COLUMNS = [
+  ...NEW_COLUMNS,
+  'expires_at',
+  'replay_of',
+  'callback_url',
+  'wanted_backend',
+  'trace',
+  'wants_stream',
+] as const
 
 /**
  * Columns that are as they are by default are left out, for each costs a call into SQLite. `OR FAIL`: a row that meets
@@ -67,8 +70,19 @@ const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined)
       }
     : {}
 
-export function createTicketTable(database: DatabaseSync) {
-  let updateSql: string | undefined
+export const createTicketTable = (database: DatabaseSync) => {
+  const statements = createStatements(database)
+  return {
+    ...ticketStatements(statements),
+    ...queueStatements(statements),
+    ...overviewStatements(statements),
+  }
+}
+
+type Statements = ReturnType<typeof createStatements>
+
+/** Prepares each text once. */
+function createStatements(database: DatabaseSync) {
   const prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
   const statement = (sql: string) => {
     const known = prepared.get(sql)
@@ -80,7 +94,12 @@ export function createTicketTable(database: DatabaseSync) {
   }
   const all = (sql: string, ...values: readonly SQLInputValue[]): Row[] => statement(sql).all(...values)
   const tickets = (sql: string, ...values: readonly SQLInputValue[]) => all(sql, ...values).map(ticketOf)
+  return { statement, all, tickets }
+}
 
+/** One ticket. */
+function ticketStatements({ statement, all, tickets }: Statements) {
+  let updateSql: string | undefined
   return {
     insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
       const columns: Values = { ...lastingColumns(ticket), ...changingColumns(ticket), ...keyColumns(key) }
@@ -104,19 +123,19 @@ export function createTicketTable(database: DatabaseSync) {
     findByKey({ scope, key }: Idempotency): KnownKey | undefined {
       const sql = 'SELECT * FROM tickets WHERE idempotency_scope = ? AND idempotency_key = ?'
       const [row] = all(sql, scope, key)
-      return (
-        row && {
-          ticket: ticketOf(row),
-          fingerprint: String(row.idempotency_fingerprint),
-          until: Number(row.idempotency_until),
-        }
-      )
+      return row && knownKeyOf(row, ticketOf(row))
     },
     forgetKey(id: string): void {
       statement(
         `UPDATE tickets SET ${KEY_COLUMNS.map((name) => `${name} = NULL`).join(', ')} WHERE id = ?`,
       ).run(id)
     },
+  }
+}
+
+/** Tickets that need a worker, or whose time has come. */
+function queueStatements({ all, tickets }: Statements) {
+  return {
     due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
       const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
       const order = 'ORDER BY rank, seq LIMIT ?'
@@ -135,6 +154,16 @@ export function createTicketTable(database: DatabaseSync) {
       ),
     expired: (now: number) =>
       tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
+    nextDueAt(): number | undefined {
+      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
+      return first?.due == null ? undefined : Number(first.due)
+    },
+  }
+}
+
+/** All tickets: lists, numbers, and those that are no longer kept. */
+function overviewStatements({ statement, all }: Statements) {
+  return {
     list(query: TicketQuery): TicketPage {
       const { rows, ...more } = listTickets(query, ({ sql, values }) => all(sql, ...values))
       return { tickets: rows.map(ticketOf), ...more }
@@ -142,21 +171,11 @@ export function createTicketTable(database: DatabaseSync) {
     count: (status: TicketStatus): number =>
       Number(all('SELECT number FROM counts WHERE status = ?', status)[0]?.number),
     stats(): TicketStats {
-      const counted = new Map(
-        all('SELECT * FROM counts').map(({ status, number }) => [status, Number(number)]),
-      )
-      const byStatus = Object.fromEntries(TICKET_STATUSES.map((status) => [status, counted.get(status) ?? 0]))
+      const counted = all('SELECT * FROM counts')
       const [oldest] = all(
         "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY created_at LIMIT 1",
       )
-      return {
-        byStatus: byStatus as Record<TicketStatus, number>,
-        ...(oldest === undefined ? {} : { oldestQueuedAt: Number(oldest.created_at) }),
-      }
-    },
-    nextDueAt(): number | undefined {
-      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
-      return first?.due == null ? undefined : Number(first.due)
+      return statsOf(new Map(counted.map(({ status, number }) => [status, Number(number)])), oldest)
     },
     pruneLimits(request: PruneRequest): PruneLimits {
       const [kept] = request.keep ? all(OLDEST_KEPT, request.keep - 1) : []
@@ -175,7 +194,7 @@ function metadataOf(event: Ticket['event']): readonly (readonly [name: string, v
   return Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
 }
 
-/** So many rows a step: the event loop stands still for a few milliseconds at most. */
+/** Rows a step: the event loop stands still for a few milliseconds at most. */
 const STEP = 250
 
 const BELOW = '(finished_at, seq) < (?, ?)'

@@ -1,0 +1,121 @@
+import { createTicketId, type NewTicket, openTicket, recordedTicket } from '../../ticket/new-ticket.ts'
+import {
+  adoptTicket,
+  cancelTicket,
+  claimTicket,
+  expireTicket,
+  extendLease,
+  noteProgress,
+  releaseTicket,
+  settleTicket,
+} from '../../ticket/ticket.ts'
+import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
+import type { AnnouncedWrites } from './announced-writes.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { TicketTable } from './ticket-table.ts'
+
+export interface TicketWriteParts {
+  readonly table: TicketTable
+  readonly commits: GroupCommit
+  readonly writes: AnnouncedWrites
+  readonly read: <Value>(work: () => Value) => Promise<Value>
+  readonly now: () => number
+  readonly capacity: number
+}
+
+/** The methods that take tickets in. */
+export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 'record'> {
+  const { table, commits, writes } = parts
+  return {
+    accept: (given) =>
+      writes.write((changed) => {
+        const accepted = acceptOne(given, parts)
+        if (accepted.type === 'created') changed(accepted.ticket)
+        return accepted
+      }),
+    async record(entries) {
+      // Durability was never promised here: the caller has its answer.
+      await commits.writeLazily(() => {
+        for (const entry of entries) {
+          table.insert(recordedTicket(entry, createTicketId(entry.createdAt)))
+        }
+      })
+    },
+  }
+}
+
+function acceptOne(given: NewTicket, { table, now, capacity }: TicketWriteParts): Accepted {
+  const known = given.idempotency && table.findByKey(given.idempotency)
+  if (known && known.until > now()) {
+    if (known.fingerprint !== given.idempotency?.fingerprint) return { type: 'conflict' }
+    return { type: 'existing', ticket: known.ticket }
+  }
+  const queued = table.count('queued')
+  if (queued >= capacity) return { type: 'full', queued }
+  if (known) table.forgetKey(known.ticket.id)
+  const ticket = openTicket(given, createTicketId(now()), now())
+  table.insert(ticket, given.idempotency && { ...given.idempotency, until: now() + given.idempotency.ttlMs })
+  return { type: 'created', ticket }
+}
+
+/** The methods of workers, for the tickets that they hold. */
+export function claims({
+  table,
+  commits,
+  writes,
+  now,
+}: TicketWriteParts): Pick<
+  TicketStore,
+  'claim' | 'adopt' | 'heartbeat' | 'saveProgress' | 'settle' | 'release'
+> {
+  const { transit, change } = writes
+  return {
+    claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
+      transit(
+        () => table.due({ now: now(), limit, busyBackends }),
+        (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
+      ),
+    adopt: ({ owner, leaseMs, limit }) =>
+      transit(
+        () => table.orphans({ owner, now: now(), limit }),
+        (ticket) => adoptTicket(ticket, { owner, leaseMs, now: now() }),
+      ),
+    heartbeat: (fences, leaseMs) =>
+      commits.write(() =>
+        fences.map(({ id, token }): ClaimStanding => {
+          const before = table.find(id)
+          const after = before && extendLease(before, token, now() + leaseMs)
+          if (after?.state.status !== 'in_progress') return 'lost'
+          table.update(after)
+          return after.state.cancelRequestedAt === undefined ? 'held' : 'cancelling'
+        }),
+      ),
+    saveProgress: ({ id, token }, progress) => change(id, (ticket) => noteProgress(ticket, token, progress)),
+    settle: ({ id, token }, outcome) => change(id, (ticket) => settleTicket(ticket, token, outcome, now())),
+    release: ({ id, token }, release) => change(id, (ticket) => releaseTicket(ticket, token, release, now())),
+  }
+}
+
+/** The methods that end tickets without a worker. */
+export function endings({
+  table,
+  writes,
+  read,
+  now,
+}: TicketWriteParts): Pick<TicketStore, 'cancel' | 'expire'> {
+  return {
+    async cancel(id) {
+      await writes.change(id, (ticket) => cancelTicket(ticket, now()))
+      return await read(() => table.find(id))
+    },
+    async expire() {
+      // Nothing to do is the usual case, and worth no commit.
+      if ((await read(() => table.expired(now()))).length === 0) return 0
+      const expired = await writes.transit(
+        () => table.expired(now()),
+        (ticket) => expireTicket(ticket, now()),
+      )
+      return expired.length
+    },
+  }
+}
