@@ -1,17 +1,17 @@
+import type { Logger } from '@ai-ticket/core'
 import type { ClaimedDelivery } from '../ticket/callback-store.ts'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
-import { hostOf } from '../ticket/delivery.ts'
+import { type DeliveryAttempt, hostOf, type Verdict } from '../ticket/delivery.ts'
 import { keepTrying } from '../ticket/store-unavailable.ts'
 import { attemptDelivery } from './attempt-delivery.ts'
 import {
+  type CallbackObserver,
   type CallbackSenderOptions,
   type ResolvedCallbackOptions,
   resolveCallbackOptions,
 } from './callback-sender-options.ts'
-import { addedTo, deliveryRoom, type HostLoad, removedFrom } from './host-load.ts'
 import { nextAttempt } from './next-attempt.ts'
 import { type CallbackPoster, createCallbackPoster } from './post-callback.ts'
-import { reportAttempt } from './report-attempt.ts'
 
 export interface CallbackSender extends AsyncDisposable {
   /** Begins to send what is due. */
@@ -134,5 +134,73 @@ class StoreCallbackSender implements CallbackSender {
     this.#cut.abort(new Error('The sender is closing.'))
     await this.#loop.ended()
     await this.#poster.close()
+  }
+}
+
+export interface HostLimits {
+  /** Attempts at a time. */
+  readonly concurrency: number
+  /** Of them, to one host and port. */
+  readonly concurrencyPerHost: number
+}
+
+/** Which hosts are being sent to, by `host:port`. A value: changes give back a new one. */
+export type HostLoad = ReadonlyMap<string, number>
+
+export const addedTo = (load: HostLoad, host: string): HostLoad =>
+  new Map([...load, [host, (load.get(host) ?? 0) + 1]])
+
+export const removedFrom = (load: HostLoad, host: string): HostLoad =>
+  new Map(
+    [...load]
+      .map(([name, number]) => [name, name === host ? number - 1 : number] as const)
+      .filter(([, number]) => number > 0),
+  )
+
+/** How much to claim, and for which hosts nothing. */
+export function deliveryRoom(
+  load: HostLoad,
+  { concurrency, concurrencyPerHost }: HostLimits,
+): { readonly limit: number; readonly busyHosts: readonly string[] } {
+  const sending = [...load.values()].reduce((sum, number) => sum + number, 0)
+  const busiest = Math.max(0, ...[...load.values()].filter((number) => number < concurrencyPerHost))
+  return {
+    // So few that they fit even if all of them go to the busiest host that has room.
+    limit: Math.min(concurrency - sending, concurrencyPerHost - busiest),
+    busyHosts: [...load].filter(([, number]) => number >= concurrencyPerHost).map(([host]) => host),
+  }
+}
+
+export interface ReportedAttempt {
+  readonly attempt: DeliveryAttempt
+  readonly verdict: Verdict
+}
+
+/** Logs an attempt that has been recorded, and tells the observer. */
+export function reportAttempt(
+  { delivery, ticket }: ClaimedDelivery,
+  { attempt, verdict }: ReportedAttempt,
+  { logger, observer }: { readonly logger: Logger; readonly observer?: CallbackObserver | undefined },
+): void {
+  const { error, details, status, durationMs } = attempt
+  // Not the address: its path and query may hold secrets.
+  const fields = {
+    ticket_id: ticket.id,
+    event_id: ticket.eventId,
+    host: hostOf(delivery.url),
+    attempt: delivery.tries + 1,
+    duration_ms: durationMs,
+    ...(status === undefined ? {} : { status }),
+    ...(error === undefined ? {} : { error, details }),
+  }
+  if (verdict.status === 'pending') {
+    logger.warn('callback failed; it is tried again', { ...fields, retry_in_ms: verdict.retryInMs })
+  } else if (verdict.status === 'dead') logger.error('callback given up', fields)
+  else logger.info('callback delivered', fields)
+  const result = verdict.status === 'pending' ? 'failed' : verdict.status
+  try {
+    observer?.attemptEnded?.({ result, durationMs, ...(error === undefined ? {} : { error }) })
+  } catch (thrown) {
+    logger.error('the observer of callbacks threw', { error: thrown })
   }
 }

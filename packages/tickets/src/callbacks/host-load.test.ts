@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { addedTo, deliveryRoom, type HostLoad, removedFrom } from './host-load.ts'
+import { addedTo, deliveryRoom, type HostLoad, removedFrom } from './create-callback-sender.ts'
 
 const LIMITS = { concurrency: 5, concurrencyPerHost: 2 }
 const loadOf = (...hosts: readonly string[]) => hosts.reduce<HostLoad>(addedTo, new Map())

@@ -1,12 +1,10 @@
-import { sleep, type Timer } from '@ai-ticket/core'
+import { type FreeSlots, sleep, type Timer } from '@ai-ticket/core'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import { createHub } from '../ticket/ticket-changes.ts'
-import { type ClaimRoom, claimRoom } from './claim-room.ts'
 import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
 import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
-import { TextReaders } from './text-readers.ts'
 
 export interface TicketDesk extends AsyncDisposable {
   /** Takes over what an earlier process left, and begins to claim. Resolves when both have begun. */
@@ -42,6 +40,31 @@ const IDLE_POLL_MS = 1_000
  */
 export function createTicketDesk(options: TicketDeskOptions): TicketDesk {
   return new LocalTicketDesk(resolveDeskOptions(options))
+}
+
+/** The readers that follow the text of tickets, by ticket. */
+export class TextReaders {
+  readonly #readers = new Map<string, Set<() => void>>()
+
+  has(id: string): boolean {
+    return this.#readers.has(id)
+  }
+
+  tell(id: string): void {
+    for (const listener of this.#readers.get(id) ?? []) listener()
+  }
+
+  /** Gives back what ends it. */
+  add(id: string, listener: () => void): () => void {
+    // A listener of its own for each reader: the same function may come twice.
+    const own = () => listener()
+    const readers = this.#readers.get(id) ?? new Set()
+    this.#readers.set(id, readers.add(own))
+    return () => {
+      readers.delete(own)
+      if (readers.size === 0 && this.#readers.get(id) === readers) this.#readers.delete(id)
+    }
+  }
 }
 
 class LocalTicketDesk implements TicketDesk {
@@ -222,5 +245,33 @@ class LocalTicketDesk implements TicketDesk {
     await Promise.all([this.#loop.ended(), this.#recovering])
     this.#heartbeat?.cancel()
     this.#unsubscribe()
+  }
+}
+
+/** A ticket that waits this long in the dispatcher's line holds no slot: others are claimed beside it. */
+const PARKED_AFTER_MS = 2_000
+
+/** How much to claim. */
+export interface ClaimRoom {
+  /** Not more tickets than this; 0 or less: none. */
+  readonly limit: number
+  /** Tickets that ask for one of these by name stay in the queue. */
+  readonly busyBackends: readonly string[]
+}
+
+/**
+ * How many tickets would get a slot at once. A ticket for an unknown backend is claimed, so that it fails instead
+ * of waiting.
+ */
+export function claimRoom(
+  slots: readonly FreeSlots[],
+  { runs, now }: { readonly runs: readonly ActiveRun[]; readonly now: number },
+): ClaimRoom {
+  const free = slots.reduce((sum, { free }) => sum + free, 0)
+  const all = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const starting = runs.filter(({ hasSlot, since }) => !hasSlot && now - since < PARKED_AFTER_MS).length
+  return {
+    limit: Math.min(free - starting, 2 * all - runs.length),
+    busyBackends: slots.filter(({ free }) => free <= 0).map(({ backend }) => backend),
   }
 }

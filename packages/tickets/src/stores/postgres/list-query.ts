@@ -1,5 +1,4 @@
 import type { TicketPage, TicketQuery } from '../../ticket/ticket-store.ts'
-import { readCursor, writeCursor } from '../list-cursor.ts'
 import {
   COLUMN_OF_FILTER,
   FILTERS,
@@ -9,8 +8,10 @@ import {
   lookedThrough,
   pageSize,
   rarestOf,
+  readCursor,
   textInJson,
   valuesOf,
+  writeCursor,
 } from '../list-page.ts'
 import type { Queryable, Row } from './database.ts'
 import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'

@@ -5,8 +5,8 @@ import { storableTime } from '../../ticket/stored-value.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
 import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { prepareToRead } from './prepare-to-read.ts'
 import type { Row } from './ticket-row.ts'
+import { prepareToRead } from './ticket-row.ts'
 import type { TicketTable } from './ticket-table.ts'
 
 /** The statements of the deliveries; what may happen to one is decided elsewhere. */

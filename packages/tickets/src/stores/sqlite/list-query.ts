@@ -1,6 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { TicketQuery } from '../../ticket/ticket-store.ts'
-import { readCursor, writeCursor } from '../list-cursor.ts'
 import {
   COLUMN_OF_FILTER,
   FILTERS,
@@ -10,8 +9,10 @@ import {
   lookedThrough,
   pageSize,
   rarestOf,
+  readCursor,
   textInJson,
   valuesOf,
+  writeCursor,
 } from '../list-page.ts'
 
 export interface Statement {

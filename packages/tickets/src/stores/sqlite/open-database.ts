@@ -4,8 +4,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { mendCallbacks, mendTickets } from '../mend-statement.ts'
 import { migrate } from './migrations.ts'
-import { prepareToRead } from './prepare-to-read.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
+import { prepareToRead } from './ticket-row.ts'
 
 export interface OpenDatabase {
   readonly database: DatabaseSync

@@ -1,4 +1,4 @@
-import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { readObject } from '../../ticket/stored-value.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
 import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
@@ -25,3 +25,13 @@ export const ticketOf = (row: Row): Ticket =>
     event: readObject(row.event) ?? null,
     outcome: readOutcome(row.outcome),
   })
+
+/**
+ * Whole numbers come as `bigint`: as numbers, one beyond 2^53 in any row would make SQLite's driver refuse the whole
+ * answer.
+ */
+export function prepareToRead(database: DatabaseSync, sql: string): ReturnType<DatabaseSync['prepare']> {
+  const statement = database.prepare(sql)
+  statement.setReadBigInts(true)
+  return statement
+}

@@ -6,8 +6,14 @@ import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../t
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
 import { listTickets } from './list-query.ts'
-import { prepareToRead } from './prepare-to-read.ts'
-import { changingColumns, lastingColumns, type Row, ticketOf, type Values } from './ticket-row.ts'
+import {
+  changingColumns,
+  lastingColumns,
+  prepareToRead,
+  type Row,
+  ticketOf,
+  type Values,
+} from './ticket-row.ts'
 
 /** The statements of the store. Rows in, tickets out; what may happen to a ticket is decided elsewhere. */
 export type TicketTable = ReturnType<typeof createTicketTable>
