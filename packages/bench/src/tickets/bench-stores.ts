@@ -7,7 +7,7 @@ import { createPostgresStore } from '@ai-ticket/tickets/postgres'
 import pg from 'pg'
 
 /** A store for one measurement; nothing of it is left afterwards. */
-export interface BenchStore extends AsyncDisposable {
+interface BenchStore extends AsyncDisposable {
   readonly store: TicketStore
 }
 

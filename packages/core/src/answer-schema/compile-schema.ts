@@ -129,7 +129,7 @@ function describeFault(error: ErrorObject | undefined): string {
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : 'it cannot be compiled')
 
 /** Whether no two items are the same JSON, whatever the order of their keys. Takes time for each item once. */
-export function hasUniqueItems(items: readonly unknown[]): boolean {
+function hasUniqueItems(items: readonly unknown[]): boolean {
   return new Set(items.map((item) => JSON.stringify(item, withSortedKeys))).size === items.length
 }
 

@@ -78,7 +78,7 @@ function mend(text: string): string | undefined {
  * The outermost bracketed parts of a text, in order: from a `{` or `[` to its partner, or to the end where it has
  * none. Brackets inside strings do not count. Goes over the text once.
  */
-export function sliceJson(text: string, most: number): string[] {
+function sliceJson(text: string, most: number): string[] {
   const slices: string[] = []
   let position = 0
   while (slices.length < most) {

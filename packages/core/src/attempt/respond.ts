@@ -26,7 +26,7 @@ export interface Answer {
   readonly matched?: Matched | undefined
 }
 
-export interface Matched {
+interface Matched {
   readonly data: unknown
   /** The JSON of the answer. */
   readonly text: string

@@ -2,10 +2,10 @@
 export type FailureStage = 'edge' | 'event' | 'desk' | 'attempt'
 
 /** Whether the same endpoint is asked again. `paced`: after its Retry-After or a backoff. */
-export type RepeatRule = 'never' | 'paced' | 'when_alone' | 'repair'
+type RepeatRule = 'never' | 'paced' | 'when_alone' | 'repair'
 
 /** What follows when the same endpoint is not asked again. */
-export type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
+type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
 
 /**
  * Whether the same event may do better later. `never`: something has to change first. `when_free`: nobody was there, or

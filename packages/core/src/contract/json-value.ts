@@ -4,7 +4,7 @@ import * as v from 'valibot'
 export const MAX_DEPTH = 64
 
 /** `parameters.stop[2]`: the path of the first issue, as a person would write it. */
-export function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {
+function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {
   let path = root
   for (const { key } of issue.path ?? []) {
     if (typeof key === 'number') path += `[${key}]`

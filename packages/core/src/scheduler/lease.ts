@@ -17,7 +17,7 @@ import {
 import { modelOn } from './route.ts'
 
 /** How an event leaves the backend that it called. */
-export type Leaving =
+type Leaving =
   | { readonly type: 'answered'; readonly sample: CallSample }
   | { readonly type: 'failed'; readonly failure: Failure }
   /** Nothing was sent. */
@@ -26,7 +26,7 @@ export type Leaving =
   | { readonly type: 'aborted'; readonly reason: Failure; readonly settled: Promise<void> }
 
 /** Backends to go on to. */
-export interface Alternatives {
+interface Alternatives {
   readonly exist: boolean
   /** One of them is known to answer, or was never asked. */
   readonly areReady: boolean

@@ -72,7 +72,7 @@ export function parseBody(text: string | undefined): Body {
   }
 }
 
-export function field(body: Body, name: string): unknown {
+function field(body: Body, name: string): unknown {
   if (!body.ok || typeof body.value !== 'object' || body.value === null) return undefined
   return (body.value as Record<string, unknown>)[name]
 }

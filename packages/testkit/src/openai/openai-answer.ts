@@ -92,5 +92,5 @@ export function sendScripted(response: ServerResponse, reply: ScriptedReply): vo
 }
 
 /** One server-sent event; a text is sent as it is. */
-export const frame = (event: unknown): string =>
+const frame = (event: unknown): string =>
   `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`

@@ -73,7 +73,7 @@ const NOT_PUBLIC: readonly string[] = [
 ]
 
 /** True: blocked. `allowed` are CIDRs or single addresses that may be called nevertheless. Throws a `TypeError`. */
-export function createAddressGuard(allowed: readonly string[] = []): AddressGuard {
+function createAddressGuard(allowed: readonly string[] = []): AddressGuard {
   const denied = listOf(NOT_PUBLIC)
   const excepted = listOf(allowed)
   return (address) => {
@@ -100,7 +100,7 @@ function listOf(networks: readonly string[]): BlockList {
 }
 
 /** One line of the operator's list, taken apart. */
-export interface AllowEntry {
+interface AllowEntry {
   readonly protocol: string
   /** Empty: any. With a dot in front: any name that ends so. */
   readonly hostname: string
@@ -115,7 +115,7 @@ const PATTERN =
  * Reads `https://hooks.example.com/*`: a scheme, a host (`*.example.com` for all names below it, `*` for any), a port
  * where it is not the usual one, and a path, whose last `*` stands for any rest; none is any path. Throws a `TypeError`.
  */
-export function parseAllowEntry(pattern: string): AllowEntry {
+function parseAllowEntry(pattern: string): AllowEntry {
   const [, protocol = '', host = '', port = '', path, star] = PATTERN.exec(pattern) ?? []
   const isWild = host.startsWith('*')
   const name = host.replace(/^\*\.?/, '') || 'any'
@@ -134,7 +134,7 @@ export function parseAllowEntry(pattern: string): AllowEntry {
 }
 
 /** The query is not looked at: it belongs to the caller who gave the address. */
-export function isAllowedBy({ protocol, hostname, port, path }: AllowEntry, url: URL): boolean {
+function isAllowedBy({ protocol, hostname, port, path }: AllowEntry, url: URL): boolean {
   if (url.protocol !== protocol || url.port !== port) return false
   if (hostname.startsWith('.') ? !url.hostname.endsWith(hostname) : hostname && url.hostname !== hostname) {
     return false

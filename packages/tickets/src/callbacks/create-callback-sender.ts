@@ -171,13 +171,13 @@ export function deliveryRoom(
   }
 }
 
-export interface ReportedAttempt {
+interface ReportedAttempt {
   readonly attempt: DeliveryAttempt
   readonly verdict: Verdict
 }
 
 /** Logs an attempt that has been recorded, and tells the observer. */
-export function reportAttempt(
+function reportAttempt(
   { delivery, ticket }: ClaimedDelivery,
   { attempt, verdict }: ReportedAttempt,
   { logger, observer }: { readonly logger: Logger; readonly observer?: CallbackObserver | undefined },

@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net'
 import { Agent } from 'undici'
 import type { AddressGuard } from './callback-policy.ts'
 
-export interface CallbackRequest {
+interface CallbackRequest {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -81,7 +81,7 @@ export class BlockedAddress extends Error {
  * by then than when it was checked gains nothing. One blocked address among many is enough to refuse. Sockets do not ask
  * for addresses that stand in the URL as numbers: those are checked before.
  */
-export function createGuardedLookup(isBlocked: AddressGuard, lookup: Lookup = systemLookup): LookupFunction {
+function createGuardedLookup(isBlocked: AddressGuard, lookup: Lookup = systemLookup): LookupFunction {
   return (hostname, { family, hints, all }, callback) => {
     const options = { ...(family === undefined ? {} : { family }), ...(hints === undefined ? {} : { hints }) }
     lookup(hostname, { ...options, all: true }, (error, addresses) => {

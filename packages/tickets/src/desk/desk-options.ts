@@ -8,7 +8,7 @@ import { HOUR, MINUTE, SECOND } from './end-of-run.ts'
  * Pauses before the second, third… run, in milliseconds. The dispatcher repeats over seconds; this is for a box that is
  * switched on again in the morning. About eight hours in all.
  */
-export const RETRY_DELAYS_MS: readonly number[] = [
+const RETRY_DELAYS_MS: readonly number[] = [
   5 * SECOND,
   30 * SECOND,
   2 * MINUTE,

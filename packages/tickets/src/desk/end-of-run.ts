@@ -54,7 +54,7 @@ export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 
 /** The pause after this many retries; undefined: there is no further one. Up to half of it is random, so that a crowd disperses. */
-export function retryDelayMs(
+function retryDelayMs(
   delays: readonly number[],
   { retries, random, atLeastMs = 0 }: { retries: number; random: number; atLeastMs?: number | undefined },
 ): number | undefined {

@@ -43,7 +43,7 @@ export function createTicketDesk(options: TicketDeskOptions): TicketDesk {
 }
 
 /** The readers that follow the text of tickets, by ticket. */
-export class TextReaders {
+class TextReaders {
   readonly #readers = new Map<string, Set<() => void>>()
 
   has(id: string): boolean {
@@ -252,7 +252,7 @@ class LocalTicketDesk implements TicketDesk {
 const PARKED_AFTER_MS = 2_000
 
 /** How much to claim. */
-export interface ClaimRoom {
+interface ClaimRoom {
   /** Not more tickets than this; 0 or less: none. */
   readonly limit: number
   /** Tickets that ask for one of these by name stay in the queue. */
@@ -263,7 +263,7 @@ export interface ClaimRoom {
  * How many tickets would get a slot at once. A ticket for an unknown backend is claimed, so that it fails instead
  * of waiting.
  */
-export function claimRoom(
+function claimRoom(
   slots: readonly FreeSlots[],
   { runs, now }: { readonly runs: readonly ActiveRun[]; readonly now: number },
 ): ClaimRoom {

@@ -105,7 +105,7 @@ export interface EventOrigin {
  * By what a request is known again when it is repeated: its `Idempotency-Key`, bare or as the string of a structured field
  * (clients send both); else source and id of its CloudEvent. Throws a `RequestProblem` for an invalid key.
  */
-export function readIdempotency(
+function readIdempotency(
   { idempotencyTtlMs: ttlMs, callerOf }: TicketContext,
   request: FastifyRequest,
   origin: EventOrigin | undefined,

@@ -95,7 +95,7 @@ function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_req
 const iso = (time: number): string => new Date(time).toISOString()
 
 /** The callback of a ticket, in short. Times are ISO 8601. */
-export interface CallbackSummary {
+interface CallbackSummary {
   /** Without its query, which may hold secrets. */
   url: string
   /** `waiting`: the ticket has not ended. Absent where it was not looked up. */
@@ -113,7 +113,7 @@ export interface CallbackBody extends CallbackStateBody {
   attempts: CallbackAttemptBody[]
 }
 
-export interface CallbackAttemptBody {
+interface CallbackAttemptBody {
   at: string
   duration_ms: number
   /** Of the reply; null: there was none. */
@@ -123,7 +123,7 @@ export interface CallbackAttemptBody {
 }
 
 /** Undefined: it has no `callback_url`. */
-export function callbackSummary(ticket: Ticket, delivery?: Delivery): CallbackSummary | undefined {
+function callbackSummary(ticket: Ticket, delivery?: Delivery): CallbackSummary | undefined {
   if (ticket.callbackUrl === undefined) return undefined
   const { error, details = '' } = delivery?.attempts.at(-1) ?? {}
   return {

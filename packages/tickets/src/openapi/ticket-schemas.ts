@@ -22,7 +22,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const timestamp = v.pipe(v.string(), v.isoTimestamp())
 const maybe = v.exactOptional(timestamp)
 
-export const TicketStatusSchema = v.picklist(TICKET_STATUSES)
+const TicketStatusSchema = v.picklist(TICKET_STATUSES)
 
 const state = {
   url: v.pipe(v.string(), v.description('Without its query, which may hold secrets.')),
@@ -40,7 +40,7 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 const error = v.picklist(DELIVERY_ERRORS)
 
 /** In a ticket. */
-export const CallbackSummarySchema = v.object({
+const CallbackSummarySchema = v.object({
   ...state,
   attempts: whole,
   last_error: v.exactOptional(v.object({ error, details: v.string() })),

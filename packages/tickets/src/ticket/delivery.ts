@@ -71,7 +71,7 @@ const ATTEMPTS_KEPT = 100
 export const webhookIdOf = (ticketId: string): string => ticketId.replace(/^tkt_/, 'msg_')
 
 /** The delivery of a ticket that has just ended; undefined: it has no `callback_url`. */
-export function openDelivery({ id, callbackUrl, state }: Ticket): Delivery | undefined {
+function openDelivery({ id, callbackUrl, state }: Ticket): Delivery | undefined {
   if (callbackUrl === undefined || !('finishedAt' in state)) return undefined
   return {
     ticketId: id,

@@ -124,7 +124,7 @@ export interface PruneRequest {
 }
 
 /** A wait of this length is worth one step of priority. */
-export const AGEING_MS = 30_000
+const AGEING_MS = 30_000
 
 /**
  * The order of the queue: the lowest rank is first. Priority, plus one step for each 30 s of waiting; because all age alike, the order

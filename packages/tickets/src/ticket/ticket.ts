@@ -142,7 +142,7 @@ export function adoptTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Cha
   return { ...ticket, token: ticket.token + 1, state: { ...ticket.state, owner, leaseUntil: now + leaseMs } }
 }
 
-export function isOrphan({ state }: Ticket, { worker, session }: TicketOwner, now: number): boolean {
+function isOrphan({ state }: Ticket, { worker, session }: TicketOwner, now: number): boolean {
   if (state.status !== 'in_progress') return false
   if (state.owner.worker === worker && state.owner.session !== session) return true
   return state.leaseUntil <= now

@@ -48,7 +48,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** The code of an error or of what caused it: ky, `fetch` and Node wrap the real one. */
-export function errorCode(error: unknown): string | undefined {
+function errorCode(error: unknown): string | undefined {
   for (let inner = error, depth = 0; inner instanceof Error && depth < 5; inner = inner.cause, depth++) {
     if ('code' in inner && typeof inner.code === 'string') return inner.code
   }

@@ -89,7 +89,7 @@ const native: KoboldEndpoint = {
 export const koboldEndpoints: readonly KoboldEndpoint[] = [chat, text, native]
 
 /** Real counts only: 1.76 says 100, 100 and 200 to everybody, under an id that never changes. */
-export function realUsage(usage: Usage | undefined, id: string | undefined): Usage | undefined {
+function realUsage(usage: Usage | undefined, id: string | undefined): Usage | undefined {
   if (!usage) return undefined
   const { prompt_tokens, completion_tokens } = usage
   const constant = prompt_tokens === 100 && completion_tokens === 100 && /^(chatcmpl|cmpl)-A1$/.test(id ?? '')

@@ -19,7 +19,7 @@ export type AbortAnswer =
 
 export type PerfAnswer = 'idle' | 'busy' | 'unclear'
 
-export interface AskOptions {
+interface AskOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }

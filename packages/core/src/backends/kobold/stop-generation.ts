@@ -86,7 +86,7 @@ interface StopLook {
  * What one round of asking says. An open call may not have been read yet, so that idle counts only when it is seen
  * twice; a broken one is over when the server is idle, or twice knows nothing of it.
  */
-export function judgeStop(state: StopState, look: StopLook, deadAfterMs: number): Stopped | StopState {
+function judgeStop(state: StopState, look: StopLook, deadAfterMs: number): Stopped | StopState {
   const { abort, perf, now, open } = look
   if (abort.as === 'refused' || perf.as === 'refused') return 'dead'
   const answered = abort.as === 'answered' || perf.as === 'answered'

@@ -3,7 +3,7 @@ import { createIdleTimer, type IdleTimer } from '../http/open-call.ts'
 import type { PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
 
 /** `lost`: the server is idle and will never answer. `dead`: it answers nothing at all. */
-export type SilenceVerdict = 'lost' | 'dead'
+type SilenceVerdict = 'lost' | 'dead'
 
 export interface SilenceOptions {
   readonly clock: Clock
@@ -83,7 +83,7 @@ interface SilenceLook {
   readonly now: number
 }
 
-export function judgeSilence(
+function judgeSilence(
   state: SilenceState,
   { answer, now }: SilenceLook,
   deadAfterMs: number,

@@ -69,7 +69,7 @@ function describe({ models }: OpenAIContext, listed: Models, aside: SideView): B
 }
 
 /** What llama.cpp and Ollama tell beside OpenAI's endpoints. */
-export interface SideView {
+interface SideView {
   readonly contextLength?: number | undefined
   readonly idle?: boolean | undefined
   readonly version?: string | undefined
@@ -83,7 +83,7 @@ const SLOTS_WAIT_MS = 500
  * are its own, is not asked at all. Throws a `BackendError` where the server says that it loads its model, for
  * llama.cpp lists its models all the same meanwhile.
  */
-export async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<SideView> {
+async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<SideView> {
   if (context.root.api !== '/v1') return {}
   const [health, props, loaded, slots] = await Promise.all([
     ask(context, '/health', healthReply, signal),

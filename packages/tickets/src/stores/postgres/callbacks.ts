@@ -30,12 +30,12 @@ export async function insertDeliveries(at: Queryable, deliveries: readonly Deliv
 }
 
 /** Nobody else changes it until the transaction ends. */
-export async function lockDelivery(at: Queryable, ticketId: string): Promise<Delivery | undefined> {
+async function lockDelivery(at: Queryable, ticketId: string): Promise<Delivery | undefined> {
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = $1 FOR UPDATE'
   return (await at.query(sql, [storableText(ticketId)])).map(readRow)[0]
 }
 
-export async function updateDelivery(at: Queryable, delivery: Delivery): Promise<void> {
+async function updateDelivery(at: Queryable, delivery: Delivery): Promise<void> {
   const { ticketId, status, dueAt, token, tries, attempts } = delivery
   await at.query(
     `UPDATE callbacks SET status = $2, due_at = $3, token = $4, tries = $5, attempts = $6 WHERE ticket_id = $1`,
@@ -44,7 +44,7 @@ export async function updateDelivery(at: Queryable, delivery: Delivery): Promise
 }
 
 /** One statement: two servers that ask at the same time get different ones, and neither waits for the other. */
-export async function claimDeliveries(
+async function claimDeliveries(
   at: Queryable,
   { limit, leaseMs, busyHosts = [], now }: DeliveryClaim & { readonly now: number },
 ): Promise<readonly Delivery[]> {
@@ -59,18 +59,18 @@ export async function claimDeliveries(
   return rows.map(readRow)
 }
 
-export async function findDeliveries(at: Queryable, ids: readonly string[]): Promise<readonly Delivery[]> {
+async function findDeliveries(at: Queryable, ids: readonly string[]): Promise<readonly Delivery[]> {
   if (ids.length === 0) return []
   const sql = 'SELECT * FROM callbacks WHERE ticket_id = ANY($1)'
   return (await at.query(sql, [ids.map(storableText)])).map(readRow)
 }
 
-export async function readNextDelivery(at: Queryable): Promise<number | undefined> {
+async function readNextDelivery(at: Queryable): Promise<number | undefined> {
   const [first] = await at.query("SELECT min(due_at) AS due FROM callbacks WHERE status = 'pending'")
   return first?.due == null ? undefined : Number(first.due)
 }
 
-export async function countPending(at: Queryable): Promise<number> {
+async function countPending(at: Queryable): Promise<number> {
   const [row] = await at.query("SELECT count(*) AS number FROM callbacks WHERE status = 'pending'")
   return Number(row?.number)
 }

@@ -21,7 +21,7 @@ export interface QueuedTicket {
   readonly group: string | null
 }
 
-export interface TakeRequest {
+interface TakeRequest {
   readonly limit: number
   readonly ignoreGroups: readonly string[]
 }

@@ -95,10 +95,10 @@ function ask(at: Queryable, statement: (given: Given) => string): Promise<readon
 }
 
 /** Puts a value among those of the statement; gives back its name there. */
-export type Given = (value: unknown) => string
+type Given = (value: unknown) => string
 
 /** A filter whose tickets an index gives, newest first. */
-export interface Driver {
+interface Driver {
   readonly name: string
   readonly table: 'tickets' | 'ticket_metadata'
   /** One for each value that passes. */
@@ -106,7 +106,7 @@ export interface Driver {
 }
 
 /** Each column of a filter has an index, with the time and the number. */
-export function drivers(query: TicketQuery): readonly Driver[] {
+function drivers(query: TicketQuery): readonly Driver[] {
   const columns = FILTERS.flatMap((filter): Driver[] => {
     const arms = storableValues(query, filter).map(
       (value) => (given: Given) => `${COLUMN_OF_FILTER[filter]} = ${given(value)}`,
@@ -128,7 +128,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
 }
 
 /** The filters that the driver does not apply. */
-export function otherConditions(query: TicketQuery, driver: Driver, given: Given): string {
+function otherConditions(query: TicketQuery, driver: Driver, given: Given): string {
   const columns = FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => {
     const values = storableValues(query, filter)
     return values.length === 0 ? [] : [`tickets.${COLUMN_OF_FILTER[filter]} = ANY(${given(values)})`]

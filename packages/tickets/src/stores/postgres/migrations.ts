@@ -7,7 +7,7 @@ import type { Database, Queryable } from './database.ts'
  * that a list reads them in the order of time, and counts. Each change adds its difference to the counts as a row of its own:
  * one row a status would make all writers wait for each other.
  */
-export const INDEXES_AND_COUNTS: readonly string[] = [
+const INDEXES_AND_COUNTS: readonly string[] = [
   'CREATE INDEX tickets_by_kind ON tickets (kind, created_at, seq)',
   'DROP INDEX tickets_by_metadata',
   `CREATE TABLE ticket_metadata (

@@ -301,11 +301,11 @@ const ADD_UP = `WITH gone AS (
     RETURNING status, number
   ) INSERT INTO counts SELECT status, sum(number) FROM gone GROUP BY status`
 
-export async function countQueued(at: Queryable): Promise<number> {
+async function countQueued(at: Queryable): Promise<number> {
   return (await readCounts(at)).get('queued') ?? 0
 }
 
-export async function readStats(at: Queryable): Promise<TicketStats> {
+async function readStats(at: Queryable): Promise<TicketStats> {
   const counted = await readCounts(at)
   const [oldest] = await at.query(
     "SELECT created_at FROM tickets WHERE status = 'queued' ORDER BY seq LIMIT 1",

@@ -79,7 +79,7 @@ const queryable = (connection: pg.PoolClient): Queryable => ({
 
 const rowsOf = ({ rows }: pg.QueryResult<Row>): readonly Row[] => rows
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly connect: () => Client
   readonly channel: string
   readonly onMessage: (message: string) => void
@@ -96,7 +96,7 @@ const CHECK_TIMEOUT_MS = 5_000
  * A connection of its own that only listens, opened again whenever it ends. What is said meanwhile is not heard: who
  * listens must look by itself from time to time, too.
  */
-export function listenForever(options: ListenOptions): Listening & { readonly ready: Promise<void> } {
+function listenForever(options: ListenOptions): Listening & { readonly ready: Promise<void> } {
   const { connect, channel, onMessage, onError, clock = systemClock } = options
   let client: Client | undefined
   let timer: Timer | undefined

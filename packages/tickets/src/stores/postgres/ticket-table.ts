@@ -181,7 +181,7 @@ export async function countPrunable(at: Queryable, limits: PruneLimits): Promise
   return Number((await at.query(COUNT_PRUNABLE, limitValues(limits)))[0]?.number)
 }
 
-export function storedTicketOf(row: Row): StoredTicket {
+function storedTicketOf(row: Row): StoredTicket {
   const ticket = ticketOf(row)
   return {
     ticket,
@@ -216,11 +216,11 @@ const doomed = (end: string) => `(SELECT seq FROM tickets
     WHERE ${NO_DEAD_LETTERS} AND (finished_at, seq) < ($3::bigint, $4::bigint) ${end})`
 
 /** Removes some of what lies before the limits; none left: it removes nothing. */
-export const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)}) RETURNING seq`
+const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)}) RETURNING seq`
 
-export const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')}) AS doomed`
+const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')}) AS doomed`
 
-export const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
+const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
   ORDER BY finished_at DESC, seq DESC LIMIT 1 OFFSET $1::bigint`
 
-export const limitValues = ({ deadLetters, others }: PruneLimits): number[] => [...deadLetters, ...others]
+const limitValues = ({ deadLetters, others }: PruneLimits): number[] => [...deadLetters, ...others]

@@ -15,7 +15,7 @@ import {
   writeCursor,
 } from '../list-page.ts'
 
-export interface Statement {
+interface Statement {
   readonly sql: string
   readonly values: readonly SQLInputValue[]
 }
@@ -104,13 +104,13 @@ function rangeOf({ createdFrom, createdBefore, cursor }: TicketQuery): Condition
   return { sql: conditions.join(' AND '), values }
 }
 
-export interface Condition {
+interface Condition {
   readonly sql: string
   readonly values: readonly SQLInputValue[]
 }
 
 /** A filter whose tickets an index gives, newest first. */
-export interface Driver {
+interface Driver {
   readonly name: string
   readonly source: string
   /** One for each value that passes. */
@@ -137,7 +137,7 @@ const METADATA_SOURCE = 'ticket_metadata'
 
 const METADATA = 'name = ? AND value = substr(?, 1, 200)'
 
-export function drivers(query: TicketQuery): readonly Driver[] {
+function drivers(query: TicketQuery): readonly Driver[] {
   const columns = FILTERS.flatMap((filter): Driver[] => {
     const values = valuesOf(query, filter)
     // Without API keys there is no index of their names to pay for.
@@ -158,7 +158,7 @@ export function drivers(query: TicketQuery): readonly Driver[] {
 }
 
 /** The filters that the driver does not apply. */
-export function otherConditions(query: TicketQuery, driver: Driver): Condition {
+function otherConditions(query: TicketQuery, driver: Driver): Condition {
   const conditions: Condition[] = [
     ...FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => columnCondition(query, filter)),
     ...Object.entries(query.metadata ?? {}).flatMap(([name, value]) =>

@@ -80,7 +80,7 @@ function configure(database: DatabaseSync): void {
  * it when the process dies, however it dies; the tickets' own file stays readable for `sqlite3` meanwhile. Gives
  * back what releases it. Not covered: network file systems whose locks do not reach other machines.
  */
-export function lockDirectory(directory: string): () => void {
+function lockDirectory(directory: string): () => void {
   const file = join(directory, 'tickets.lock')
   let database: DatabaseSync | undefined
   try {

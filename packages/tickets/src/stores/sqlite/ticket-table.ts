@@ -213,14 +213,11 @@ const doomed = (end: string) =>
   `${from('tickets_dead', DEAD_LETTERS, end)} UNION ALL ${from('tickets_by_end', NO_DEAD_LETTERS, end)}`
 
 /** Removes some of what lies before the limits; none left: it removes nothing. */
-export const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)})`
+const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)})`
 
-export const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')})`
+const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')})`
 
-export const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
+const OLDEST_KEPT = `SELECT finished_at, seq FROM tickets WHERE ${NO_DEAD_LETTERS}
   ORDER BY finished_at DESC, seq DESC LIMIT 1 OFFSET ?`
 
-export const limitValues = ({ deadLetters, others }: PruneLimits): SQLInputValue[] => [
-  ...deadLetters,
-  ...others,
-]
+const limitValues = ({ deadLetters, others }: PruneLimits): SQLInputValue[] => [...deadLetters, ...others]
