@@ -70,7 +70,12 @@ export function structureTable() {
     'longest function',
     'circles',
   ]
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  const table = [head, ...rows].map((cells) => cells.map(String))
+  const widths = head.map((_, column) => Math.max(...table.map((cells) => cells[column].length)))
+  const [names, ...values] = table.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])))
+  return [names, widths.map((width) => '-'.repeat(width)), ...values]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
 }
 
 function sourcesIn(folder) {

@@ -42,6 +42,7 @@ export function classify(error: unknown): CallFailure {
     partial: error.partial,
     kind: error.kind,
     isBusy: codeOf(error) === 'api_rate_limited',
+    ...(error.reason === 'tls' && { isBeyondRepair: true }),
   }
 }
 

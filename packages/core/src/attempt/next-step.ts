@@ -83,7 +83,7 @@ function repeatStep(failure: CallFailure, situation: Situation): Step | undefine
     return undefined
   const rule = FAILURES[failure.code].repeat
   if (rule === 'when_alone') {
-    if (situation.hasOtherBackend && situation.otherIsReady) return undefined
+    if (failure.isBeyondRepair || (situation.hasOtherBackend && situation.otherIsReady)) return undefined
   } else if (rule !== 'paced') return undefined
   const afterMs = failure.retryAfterMs ?? situation.backoffMs
   // A pause that outlives the event would only end it later.

@@ -169,6 +169,8 @@ export interface BackendErrorOptions {
     | 'model_gone'
     /** It does not take one of our options. */
     | 'option'
+    /** It does not speak TLS, or its certificate cannot be verified. */
+    | 'tls'
   /**
    * How the server is known to have stopped. Default `not_sent` for `connect`, `invalid_request` and `unsendable`, else
    * `ended`.

@@ -47,6 +47,18 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'no connection within the time limit; check host and port',
 }
 
+/** A server that speaks plain HTTP answers the start of TLS with what is no TLS. */
+const NO_TLS = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNKNOWN_PROTOCOL|HTTP_REQUEST)$/
+const UNVERIFIED =
+  /^(?:CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|ERR_TLS_CERT_\w+)$/
+
+/** What is wrong with TLS there, which no repeat mends. */
+function tlsProblem(code: string): string | undefined {
+  if (NO_TLS.test(code)) return 'it does not speak TLS on this port; use http:// in its URL'
+  if (!UNVERIFIED.test(code)) return undefined
+  return `its certificate cannot be verified (${code}); name its authority in NODE_EXTRA_CA_CERTS, or use http://`
+}
+
 /** The code of an error or of what caused it: ky, `fetch` and Node wrap the real one. */
 function errorCode(error: unknown): string | undefined {
   for (let inner = error, depth = 0; inner instanceof Error && depth < 5; inner = inner.cause, depth++) {
@@ -66,8 +78,10 @@ export function connectionError(place: ErrorPlace, error: unknown, sent: boolean
     return new BackendError('unsendable', message, { cause: error })
   }
   if (!sent || (code !== undefined && CONNECT_CODES.has(code))) {
-    const reason = (code && REASONS[code]) ?? code ?? 'the connection failed'
-    return new BackendError('connect', `${at(place)} cannot be reached: ${reason}.`, { cause: error })
+    const tls = code === undefined ? undefined : tlsProblem(code)
+    const reason = tls ?? (code && REASONS[code]) ?? code ?? 'the connection failed'
+    const message = `${at(place)} cannot be reached: ${reason}.`
+    return new BackendError('connect', message, { cause: error, ...(tls && { reason: 'tls' as const }) })
   }
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new BackendError('wrong_shape', `${at(place)} sent a reply larger than 64 MiB.`, { cause: error })
@@ -105,7 +119,7 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   })
 }
 
-const PLAIN: Readonly<Record<Exclude<Reason, 'option'>, string>> = {
+const PLAIN: Readonly<Record<Exclude<Reason, 'option' | 'tls'>, string>> = {
   bad_input: ': it cannot read the request, which will not get better by itself',
   template:
     ': its chat template refuses the roles of the conversation; use another template or join the turns',
@@ -119,7 +133,7 @@ const PLAIN: Readonly<Record<Exclude<Reason, 'option'>, string>> = {
 function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
   if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
   if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
-  if (reason) return PLAIN[reason]
+  if (reason && reason !== 'tls') return PLAIN[reason]
   return status >= 300 && status < 400 ? ': redirects are not followed; use the address it points to' : ''
 }
 

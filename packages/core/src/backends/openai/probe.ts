@@ -36,10 +36,15 @@ export async function probe(context: OpenAIContext, signal: AbortSignal): Promis
   return describe(context, value?.data ?? [], aside.value)
 }
 
+/** A list that takes longer is not waited for: the call is made without a name. */
+const MODELS_WAIT_MS = 3_000
+
 /** One quick look before a first call that names no model. That nobody is there ends the call, too. */
 export async function lookForModels(context: OpenAIContext, signal: AbortSignal): Promise<void> {
   try {
-    const { value } = await askForModels(context, signal)
+    const { value } = await withTimeout(context.clock, { timeoutMs: MODELS_WAIT_MS, signal }, (limited) =>
+      askForModels(context, limited),
+    )
     context.models.learn(value?.data.map(({ id }) => id) ?? [])
   } catch (error) {
     if (error instanceof BackendError && error.kind === 'connect' && !signal.aborted) throw error
