@@ -20,7 +20,7 @@ const COMMANDS = {
     steps: [
       BUILD,
       ['biome', 'ci', '.'],
-      ['knip', '--config', 'packages/workspace/knip.json'],
+      ['knip', '--no-config-hints', '--config', 'packages/workspace/knip.json'],
       ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
       ['vitest', 'run'],
     ],
