@@ -58,6 +58,7 @@ test('an event is a span of its caller, and each call of a backend a span of the
     'gen_ai.request.temperature': 0.2,
     'gen_ai.request.top_p': 1,
     'gen_ai.request.stream': false,
+    'gen_ai.request.seed': expect.any(Number),
     'gen_ai.output.type': 'text',
     'gen_ai.response.model': outcome.model,
     'gen_ai.response.finish_reasons': ['stop'],

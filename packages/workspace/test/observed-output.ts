@@ -5,6 +5,7 @@ const masked = (text: string): string =>
   text
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replace(/evt_[0-9a-f-]{36}/g, 'evt_ID')
+    .replace(/("seed": ?)\d+/g, '$10')
     .replace(/(_ms"?: ?)\d+(\.\d+)?/g, '$10')
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
 

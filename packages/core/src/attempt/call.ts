@@ -74,7 +74,8 @@ export async function callOnce(
   if (cancellation.isCancelled) return unsent(cancellation)
   const { backend } = lease
   const { endpoint } = place
-  const request = conversations.requestFor(conversation)
+  const seed = conversations.drawSeed(place)
+  const request = conversations.requestFor(conversation, seed)
   if (beforeCall) {
     const call = { backend: backend.name, endpoint: endpoint.name, key: request.key }
     await announce(call, beforeCall, cancellation)
@@ -106,6 +107,7 @@ export async function callOnce(
     duration_ms: Math.round(clock.now() - startedAt),
     waited_ms: Math.round(place.pauseMs),
     result: resultOf(verdict),
+    ...(seed !== undefined && { seed }),
     ...(receiver?.firstAt !== undefined && { first_token_ms: Math.round(receiver.firstAt - startedAt) }),
     ...detailsOf(verdict),
   }

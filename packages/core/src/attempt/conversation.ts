@@ -51,8 +51,8 @@ export class Conversations {
     return fitted.ok ? success({ ...fitted.value, dropped }) : fitted
   }
 
-  /** A request of its own for each call. */
-  requestFor({ turns, maxTokens, isEnforced }: Sent): GenerationRequest {
+  /** A request of its own for each call, with a seed of its own where the server would take its clock for one. */
+  requestFor({ turns, maxTokens, isEnforced }: Sent, drawnSeed?: number): GenerationRequest {
     const { prompt, model: wanted, answerSchema, headers } = this.#run
     const { clock, random, tuning } = this.#options
     const model = wanted === undefined ? undefined : this.#lease.modelFor(wanted)
@@ -64,11 +64,20 @@ export class Conversations {
         top_p: tuning.topP,
         ...prompt.parameters,
         max_tokens: maxTokens,
+        ...(drawnSeed !== undefined && { seed: drawnSeed }),
       },
       ...(model === undefined ? {} : { model }),
       ...(answerSchema && isEnforced ? { schema: answerSchema.schema } : {}),
       ...(headers ? { headers } : {}),
     }
+  }
+
+  /** Undefined: the caller has chosen one, or the server draws better ones itself. A negative seed asks for any. */
+  drawSeed({ endpoint }: Place): number | undefined {
+    const { seed = -1 } = this.#run.prompt.parameters
+    return endpoint.seedsByClock && seed < 0
+      ? 1 + Math.floor(this.#options.random() * LARGEST_SEED)
+      : undefined
   }
 
   async #enforces({ endpoint, isRelaxed }: Place, answerSchema: AnswerSchema): Promise<boolean> {
@@ -122,6 +131,9 @@ export class Conversations {
     }
   }
 }
+
+/** Seeds of 32 bits with a sign are what all servers take. */
+const LARGEST_SEED = 2 ** 31 - 1
 
 type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isEnforced'>
 

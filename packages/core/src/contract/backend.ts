@@ -10,6 +10,11 @@ export interface Endpoint {
   readonly tools: boolean
   /** What the server can be made to obey here: a JSON Schema, a grammar made of one, or neither. */
   readonly schema: 'json_schema' | 'grammar' | false
+  /**
+   * Without a seed the server takes one from its clock, so that calls of one second get one answer: the desk draws a seed
+   * for each call. Default false.
+   */
+  readonly seedsByClock?: boolean
 }
 
 /** What a backend is asked to generate. Complete: defaults are filled in, unset options are absent. */

@@ -38,6 +38,8 @@ export interface AttemptRecord {
   first_token_ms?: number
   /** How the server is known to have stopped, where the call did not end with a whole answer. */
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  /** The seed that was drawn for this call, where the event gave none and the server would have taken its clock. */
+  seed?: number
 }
 
 /** A rule of the schema that an answer broke, and where. Never the value. */

@@ -96,7 +96,7 @@ export function onUnusable(
   return { ...status, unusable }
 }
 
-/** The backend answered that it is busy: nobody is sent there until it is seen idle, or the time has passed. */
+/** The backend answered that it is busy: nobody is sent there until it is seen idle, or the hold is over. */
 export function onBusy(status: BackendStatus, now: number, retryAfterMs?: number): BackendStatus {
   const refusedUntil = now + (retryAfterMs ?? status.options.busyHoldMs)
   return { ...onAnswered(status, now), contact: { ...IDLE, refusedUntil } }
@@ -143,8 +143,8 @@ export function onProbe(
   const refusedUntil = status.contact.kind === 'answering' ? status.contact.refusedUntil : 0
   if (failedProbe || found.idle === undefined) return { ...heard, contact: { ...IDLE, refusedUntil } }
   const occupiedUntil = now + status.options.busyHoldMs
-  const stillRefused = refusedUntil > now ? Math.max(refusedUntil, occupiedUntil) : 0
-  return { ...heard, contact: { ...IDLE, refusedUntil: stillRefused, occupiedUntil } }
+  // A server that others keep at work is never seen idle, and has free places all the same: the hold is not prolonged.
+  return { ...heard, contact: { ...IDLE, refusedUntil, occupiedUntil } }
 }
 
 /** A server that lists its models without a key says nothing of ours, so a refusal stands until an answer. */

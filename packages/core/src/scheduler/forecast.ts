@@ -36,6 +36,7 @@ export function createForecast({
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
 }): Forecast {
+  const isTrial = createTrials(clock)
   const workMs = (allowed: readonly BackendSlots[], work: Work) =>
     shortest(allowed.map((slots) => slots.workMs(work)))
 
@@ -72,9 +73,26 @@ export function createForecast({
         workMs: inAll,
         timeLeftMs: deadlineAt - clock.now(),
       })
-      return retryAfterMs === undefined ? undefined : { ...TOO_LATE, retryAfterMs }
+      return retryAfterMs === undefined || isTrial(waiter, line) ? undefined : { ...TOO_LATE, retryAfterMs }
     },
     fullLineRetryMs: (allowed) => fullLineRetryMs(slotTimes(allowed)),
+  }
+}
+
+const TRIAL_EVERY_MS = 60_000
+
+/**
+ * A learned speed may be wrong, and events that are refused teach nothing: at an idle backend, with nobody before the
+ * waiter, one event a minute is tried whatever the speed says.
+ */
+function createTrials(clock: Clock) {
+  let triedAt = Number.NEGATIVE_INFINITY
+  return (waiter: ForecastWaiter, line: Pick<WaitingLine<ForecastWaiter>, 'ahead'>): boolean => {
+    const now = clock.now()
+    const isIdle = waiter.allowed.some(({ inFlight }) => inFlight === 0)
+    if (!isIdle || now - triedAt < TRIAL_EVERY_MS || line.ahead(waiter, now).length > 0) return false
+    triedAt = now
+    return true
   }
 }
 

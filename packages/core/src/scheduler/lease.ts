@@ -56,12 +56,12 @@ interface LeaseContext {
   readonly slots: BackendSlots
   /** All backends that may answer the event. */
   readonly allowed: readonly BackendSlots[]
-  readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'>
+  readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer' | 'random'>
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
 export function openLease({ slots, allowed, options }: LeaseContext, onFree: () => void): Lease {
-  const { clock, tuning, observer } = options
+  const { clock, tuning, observer, random } = options
   const { isTrial } = slots.take()
   let hasLeft = false
   const free = (code: FailureCode | undefined) => {
@@ -80,7 +80,8 @@ export function openLease({ slots, allowed, options }: LeaseContext, onFree: () 
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
-      slots.change(statusAfter(slots.status, failed, clock.now()))
+      const jitter = 1 + BUSY_JITTER * random()
+      slots.change(statusAfter(slots.status, failed, { now: clock.now(), jitter }))
     },
     leave(leaving) {
       if (hasLeft) return
@@ -129,9 +130,16 @@ const CONNECTION_LOST: ReadonlySet<BackendErrorKind> = new Set([
   ...(['connect', 'disconnected', 'dead', 'interrupted', 'lost', 'stalled'] as const),
 ])
 
-function statusAfter(status: BackendStatus, failed: CallFailure, now: number): BackendStatus {
+/** Up to so much longer, so that two programs that share a server do not come back together. */
+const BUSY_JITTER = 0.2
+
+function statusAfter(
+  status: BackendStatus,
+  failed: CallFailure,
+  { now, jitter }: { readonly now: number; readonly jitter: number },
+): BackendStatus {
   const { isBusy, kind, code, retryAfterMs } = failed
-  if (isBusy) return onBusy(status, now, retryAfterMs)
+  if (isBusy) return onBusy(status, now, (retryAfterMs ?? status.options.busyHoldMs) * jitter)
   // A bug of ours or of an adapter says nothing of the server.
   if (code === 'internal_error') return status
   const heard = kind ? onCallFailed(status, now, kind) : onAnswered(status, now)

@@ -34,6 +34,9 @@ export const AttemptSchema = v.pipe(
     status: v.exactOptional(v.pipe(v.number(), v.integer(), v.description('HTTP status of the reply.'))),
     raw_finish_reason: v.exactOptional(v.nullable(v.string())),
     first_token_ms: v.exactOptional(milliseconds),
+    seed: v.exactOptional(
+      v.pipe(v.number(), v.integer(), v.description('The seed that was drawn for this call.')),
+    ),
     stopped: v.exactOptional(
       v.pipe(
         v.picklist(['not_sent', 'ended', 'idle', 'dead']),

@@ -44,7 +44,7 @@ export function nativeBody(request: GenerationRequest, options: BodyOptions): Re
     genkey: request.key,
     prompt: text,
     max_length: max_tokens,
-    ...defined({ sampler_seed: seed }),
+    ...defined({ sampler_seed: seedToSend(seed) }),
     ...stopFields('stop_sequence', request.parameters.stop, stop),
     ...grammarField(request.parameters, options),
   }
@@ -56,10 +56,13 @@ function openAiFields(request: GenerationRequest, { stream, model }: BodyOptions
     ...samplers(request.parameters),
     genkey: request.key,
     max_tokens,
-    ...defined({ model: request.model ?? model, seed }),
+    ...defined({ model: request.model ?? model, seed: seedToSend(seed) }),
     ...(stream && { stream: true, stream_options: { include_usage: true } }),
   }
 }
+
+/** KoboldCPP takes 0 for "by the clock", in whole seconds; a caller who names 0 wants the same answer each time. */
+const seedToSend = (seed: number | undefined) => (seed === 0 ? 2 ** 31 - 1 : seed)
 
 /** Unset options are left out: null makes 1.76 fail with a 200. */
 function samplers(parameters: GenerationRequest['parameters']): RequestBody {
