@@ -84,7 +84,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return dispatcher
 }
 
-/** Lets events in until the desk closes, and then ends those that are in hand. */
+/** Lets events in until the desk closes, and then ends those that are under way. */
 class Door {
   readonly #scheduler: Scheduler
   readonly #clock: Clock

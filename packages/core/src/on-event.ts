@@ -43,7 +43,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
 
 /** What an event needs of its dispatcher. */
 export interface EventContext extends AttemptContext {
-  /** Counts the event as in hand until the returned function is called; ends it at once when the desk is closing. */
+  /** Counts the event as running until the returned function is called; ends it at once when the desk is closing. */
   admit(cancellation: Cancellation): () => void
 }
 
@@ -111,7 +111,7 @@ function cancelWith(cancellation: Cancellation, signal: AbortSignal | undefined)
   return () => signal?.removeEventListener('abort', onAbort)
 }
 
-/** The one recorded end: the outcome, told to whoever wants to know. */
+/** The one recorded end: logs, traces and reports the outcome. */
 function conclude(
   { clock, logger, onOutcome, observer }: ResolvedOptions,
   { value, options }: GivenEvent,

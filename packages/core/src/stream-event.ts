@@ -3,7 +3,7 @@ import type { Outcome } from './contract/outcome.ts'
 import type { Sink } from './event/run.ts'
 
 /**
- * Runs an event with a sink and yields what comes. One delta is in hand at a time: the backend is read no faster than
+ * Runs an event with a sink and yields what comes, one delta at a time: the backend is read no faster than
  * the caller reads. Leaving the loop early calls `cancel`.
  */
 export async function* streamEvent(

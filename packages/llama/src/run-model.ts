@@ -68,7 +68,7 @@ function commonOptions({ engine, request, prompt, signal }: ModelRun) {
   const stop = [...new Set([...(request.parameters.stop ?? []), ...prompt.stop])]
   return {
     ...toSampling(engine, request),
-    // The room that is left: a context is never shifted, for that forgets the beginning in silence.
+    // The room that is left. A context is never shifted, because that silently forgets the beginning.
     maxTokens: Math.min(request.parameters.max_tokens, engine.contextSize - prompt.tokens),
     signal,
     stopOnAbortSignal: true,

@@ -32,7 +32,7 @@ export function compileSchema(given: JsonSchema): Result<Validate> {
   }
 }
 
-/** Knows what a schema may say: made once, for that takes longer than to compile most schemas. */
+/** Knows which keywords a schema may use. Made once, because that takes longer than compiling most schemas. */
 const meta = new Ajv2020({ strict: false, logger: false, validateFormats: false })
 
 function createAjv(budget: CheckBudget): Ajv2020 {

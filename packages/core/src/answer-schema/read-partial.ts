@@ -4,7 +4,7 @@ import type { PartialReader } from './answer-schema.ts'
 /**
  * Reads JSON as it comes and hands on what it says so far: numbers and words whole, strings and lists as far as they
  * go. Each value is a copy. Text before the first bracket (prose, a fence) is passed over; from the first fault on
- * nothing more is handed on, for the whole answer is read anew at its end.
+ * nothing more is handed on: the whole answer is read again at its end.
  */
 export function readPartial(onPartial: (data: unknown) => Promise<void> | undefined): PartialReader {
   const inbox = createInbox()

@@ -5,7 +5,7 @@ import type { Problem } from './answer-schema.ts'
 /** What says nothing to a model about the answer. */
 const SILENT = new Set(['$schema', '$id', '$comment', 'title', 'examples', 'default', '~standard'])
 
-/** The schema as a model is told of it: its JSON without what does not concern the answer. */
+/** The schema as the model reads it: its JSON, without what does not concern the answer. */
 export function shortForm(schema: JsonSchema): string {
   return JSON.stringify(schema, (name, value: unknown) =>
     SILENT.has(name) && !isSchema(value) ? undefined : value,

@@ -117,7 +117,7 @@ async function openVisit(run: Run, context: AttemptContext, lease: Lease): Promi
   return conversation
 }
 
-/** A schema goes before a continuation: an endpoint that obeys it need not take a text. */
+/** A schema takes precedence over a continuation: an endpoint that follows a schema may not take a text. */
 function endpointsFor({ prompt, continues, answerSchema }: Run, { backend }: Lease) {
   const able = backend.endpoints.filter((endpoint) => canCarry(endpoint, prompt))
   if (!continues || answerSchema) return able

@@ -142,7 +142,7 @@ const NOT_ANNOUNCED: Failure = {
 
 /**
  * Hands deltas on and keeps the text, for the `partial` of an answer that breaks off. With a schema what the answer
- * says so far is handed on instead: that may start anew, so an answer can still be repaired or come from elsewhere.
+ * says so far is handed on instead: that may start over, so an answer can still be repaired or come from another backend.
  */
 function openReceiver({
   sink,
@@ -286,6 +286,6 @@ async function settle(
     let step = await (pending ?? events.next())
     while (!step.done) step = await events.next()
   } catch {
-    // How an aborted call ends is its backend's affair; that it has ended is what counts.
+    // It does not matter how an aborted call ends, only that it has ended.
   }
 }

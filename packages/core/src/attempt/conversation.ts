@@ -26,7 +26,7 @@ export class Conversations {
     this.#options = options
   }
 
-  /** For an endpoint that enforces the schema, or for a model that is told of it. */
+  /** For an endpoint that enforces the schema, or for a model that reads it in its prompt. */
   async startAt(place: Place): Promise<Result<Conversation>> {
     const { answerSchema, prompt, cancellation } = this.#run
     const { turns } = prompt
@@ -83,7 +83,7 @@ export class Conversations {
   async #enforces({ endpoint, isRelaxed }: Place, answerSchema: AnswerSchema): Promise<boolean> {
     const { prompt, cancellation } = this.#run
     const { backend } = this.#lease
-    // The caller's own grammar goes before: a server takes one or the other.
+    // The caller's own grammar takes precedence: a server takes one or the other.
     if (endpoint.schema === false || isRelaxed || prompt.parameters.grammar !== undefined) return false
     if (answerSchema.refusedBy.has(addressOf(backend, endpoint))) return false
     try {

@@ -145,7 +145,7 @@ function mostTokens(turns: readonly Turn[]): number {
 const FEWEST_WORDS = 20
 
 /**
- * Half of its words: a prompt has more tokens than that with every usual tokenizer, for they do not join words.
+ * Half of its words: a prompt has more tokens than that with every usual tokenizer, because tokenizers do not join words.
  * Undefined for a short prompt.
  */
 function leastTokens(turns: readonly Turn[]): number | undefined {

@@ -108,7 +108,7 @@ export interface BackoffOptions {
 /**
  * The pause before the n-th repeat (1 is the first), in whole milliseconds: exponential with full jitter, so that
  * callers who failed together do not come back together. `random` is a number in [0, 1). A Retry-After of the server
- * goes before this and is not looked at here.
+ * takes precedence and is not considered here.
  */
 export function backoffMs(
   { repeat, random }: { readonly repeat: number; readonly random: number },

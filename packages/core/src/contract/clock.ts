@@ -86,7 +86,7 @@ export interface Patience {
   end(): void
 }
 
-/** The same for many promises, one at a time, without listening anew for each of them. */
+/** The same for many promises, one at a time, with a single listener. */
 export function untilSignal(signal: AbortSignal): Patience {
   let giveUp: (() => void) | undefined
   const onAbort = () => giveUp?.()

@@ -26,7 +26,7 @@ export interface EventOptions {
   logFields?: Readonly<Record<string, unknown>>
   /**
    * What the answer must be: any Standard Schema (valibot, zod 4.2 and newer, arktype). The outcome has its output as
-   * `data`, typed. It goes before a `schema` in the event. One that has no JSON Schema is misuse: a TypeError.
+   * `data`, typed. It takes precedence over a `schema` in the event. One that has no JSON Schema is misuse: a TypeError.
    */
   schema?: StandardSchema
   /**
@@ -59,7 +59,7 @@ export interface SchemaOptions<Schema extends StandardSchema> extends EventOptio
 /**
  * What `streamEvent` yields: `admitted` once the event is accepted, deltas as they come, and exactly one `done` or
  * `error` at the end. An event refused at once yields `error` alone. An event with a schema yields `partial` instead of
- * deltas: what the answer says so far, not validated; it starts anew where the model is asked again.
+ * deltas: what the answer says so far, not validated; it starts over when the model is asked again.
  */
 export type StreamEvent<Data = never> =
   | { readonly type: 'admitted'; readonly id: string }
@@ -132,7 +132,7 @@ export interface FreeSlots {
 }
 
 export interface CloseOptions {
-  /** Events in hand, running or waiting, go on for so long; then they end as `shutting_down`. Default 0. */
+  /** How long running and waiting events may go on, in milliseconds; then they end as `shutting_down`. Default 0. */
   drainMs?: number
 }
 
@@ -165,7 +165,7 @@ export interface Dispatcher extends AsyncDisposable {
   health(signal?: AbortSignal): Promise<Health>
   /** Backends, slots, line, speeds and breakers, as they are known now. Asks nobody. */
   report(): DeskReport
-  /** Stops accepting, ends what is in hand, closes what the dispatcher opened. May be called twice. */
+  /** Stops accepting events, ends those under way, and closes what the dispatcher opened. May be called twice. */
   close(options?: CloseOptions): Promise<void>
 }
 

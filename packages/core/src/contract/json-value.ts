@@ -71,7 +71,7 @@ function describeUnion(expected: string | null): string {
   return [...new Set(names)].join(' or ')
 }
 
-/** True when no list or object lies deeper than so many levels. Walks without recursion; cycles count as too deep. */
+/** True when no list or object is nested deeper than `maximum` levels. Does not recurse; cycles count as too deep. */
 export function isWithinDepth(value: unknown, maximum: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   let level: object[] = [value]

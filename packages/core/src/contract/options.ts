@@ -76,7 +76,7 @@ export interface Tuning {
   retryBudgetWindowMs: number
   /** Places in the waiting line. Default 1,000. */
   lineCapacity: number
-  /** Waiting so long raises the priority by one. Default 30,000. */
+  /** How long an event waits until its priority rises by one, in milliseconds. Default 30,000. */
   ageingMs: number
   /** Events in a row that a backend must fail to be left out. Default 3. */
   breakerFailures: number
@@ -90,7 +90,7 @@ export interface Tuning {
   probeIntervalMs: number
   /** How long a probe may take, and for how long `health` keeps what it said. Default 2,000. */
   probeTimeoutMs: number
-  /** An aborted call that has not ended for so long shows as `stuck`. Default 15,000. */
+  /** After how long an aborted call that has not ended shows as `stuck`, in milliseconds. Default 15,000. */
   stuckAfterMs: number
 }
 

@@ -133,7 +133,7 @@ export type EventInspection = Readonly<Pick<TicketEvent, 'id' | 'model' | 'backe
 }
 
 /**
- * Reads an event as `onEvent` would, without running it: for whoever accepts events now and runs them later.
+ * Reads an event as `onEvent` would, without running it: for programs that accept events now and run them later.
  * Failures: `invalid_input_format`, `missing_content_field`, `prompt_extraction_failed`.
  */
 export function inspectEvent(value: unknown): Result<EventInspection> {
@@ -161,7 +161,7 @@ function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefin
   return isPlainObject(json_schema.schema) ? json_schema.schema : undefined
 }
 
-/** The prompt of an event whose schema the desk looks after: the backend is told of it in the desk's way alone. */
+/** The prompt of an event whose schema the desk handles: only the desk describes the schema to the backend. */
 function withoutFormat(prompt: Prompt): Prompt {
   const { response_format, ...parameters } = prompt.parameters
   return response_format ? { ...prompt, parameters } : prompt

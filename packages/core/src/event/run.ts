@@ -14,7 +14,7 @@ export interface Sink {
   admitted(id: string): void
   /** Resolves when the next delta may come. */
   delta(delta: Delta): Promise<void> | undefined
-  /** The same for what an answer with a schema says so far; it may start anew. */
+  /** The same for what an answer with a schema says so far; it may start over. */
   partial(data: unknown): Promise<void> | undefined
 }
 
@@ -85,7 +85,7 @@ export class Cancellation {
   }
 }
 
-/** Who is in hand, and a promise for when nobody is. */
+/** Which events are under way, and a promise that resolves once none is. */
 export interface InFlight<Member> extends Iterable<Member> {
   add(member: Member): void
   remove(member: Member): void

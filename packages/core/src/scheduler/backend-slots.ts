@@ -275,7 +275,7 @@ function logChange(
   }
 }
 
-/** How many calls one backend has in hand, and that there are never more than it can do. */
+/** Counts the calls that run at one backend, and never lets in more than it can do. */
 export interface Slots {
   readonly concurrency: number
   readonly inFlight: number

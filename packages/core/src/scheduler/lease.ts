@@ -125,7 +125,7 @@ async function holdUntil(
   if (isStuck) slots.change(onUnstuck(slots.status))
 }
 
-/** After these the next answer may come from a server that was started anew. */
+/** After these failures, a restarted server may give the next answer. */
 const CONNECTION_LOST: ReadonlySet<BackendErrorKind> = new Set([
   ...(['connect', 'disconnected', 'dead', 'interrupted', 'lost', 'stalled'] as const),
 ])

@@ -11,7 +11,7 @@ export interface RetryBudgetOptions {
 
 /** How often one backend may be asked again on the same endpoint, so that repeats never become the load. */
 export interface RetryBudget {
-  /** To be told of every call to the backend, repeats included. */
+  /** Counts a call to the backend. Call it for repeats, too. */
   recordCall(now: number): void
   /** Takes one repeat out of the budget; false, and nothing taken, where none is left. */
   tryRepeat(now: number): boolean

@@ -22,7 +22,7 @@ export interface LeaseRequest {
   readonly event: ScheduledEvent
   /** Names of backends that are not to be asked again. */
   readonly tried: ReadonlySet<string>
-  /** The event was in hand already: it is not refused any more, and stands at the head of the line. */
+  /** The event was accepted before: it is no longer refused, and goes to the head of the line. */
   readonly isReturning: boolean
   /** Called once the event has a slot or a place in line. */
   readonly onAdmitted?: (() => void) | undefined

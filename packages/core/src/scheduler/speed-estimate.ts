@@ -105,7 +105,7 @@ export function tokenTimes({ observations, sums }: SpeedEstimate): TokenTimes | 
   return { readMs: ratio * writtenMs, writtenMs }
 }
 
-/** How many tokens a prompt of so many UTF-8 bytes is likely to have. */
+/** Estimates the tokens of a prompt from its length in UTF-8 bytes. */
 export const likelyTokens = (bytes: number): number => Math.ceil(bytes / BYTES_PER_TOKEN)
 
 /** How long a generation is likely to take, in milliseconds; undefined: no speed is learned yet. */

@@ -7,7 +7,7 @@ export interface Waiter {
   readonly enteredAt: number
   /** Names of the backends that may serve it: all that the event allows, those that are down now included. */
   readonly backends: readonly string[]
-  /** It was in hand already and its only backend turned out to be busy: it stands before all others. */
+  /** It was accepted before, and its only backend turned out to be busy: it goes before all others. */
   readonly headOfLine?: boolean
 }
 

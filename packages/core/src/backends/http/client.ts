@@ -110,7 +110,7 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
 ])
 
-/** The headers of a caller that a request can carry; the others are dropped, for they are not worth the event. */
+/** The headers of a caller that a request can carry; the others are dropped: they are no reason to refuse the event. */
 function sendable(headers: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {

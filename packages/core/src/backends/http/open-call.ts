@@ -52,7 +52,7 @@ async function readToEnd(events: AsyncGenerator<unknown>): Promise<void> {
   try {
     while (!(await events.next()).done);
   } catch {
-    // The answer is whole: how its connection ends is nobody's concern.
+    // The answer is whole: how its connection ends does not matter.
   }
 }
 
@@ -137,7 +137,7 @@ export function guardCall(options: GuardOptions): CallGuard {
 }
 
 export interface IdleTimer {
-  /** Something came: the time starts anew. */
+  /** Something came: the time starts again. */
   touch(): void
   /** Nobody waits: silence does not count until the next touch. */
   pause(): void

@@ -5,7 +5,7 @@ import { at, type ErrorPlace } from './errors.ts'
 export type RequestBody = Record<string, unknown>
 
 /**
- * JSON that servers can read: a half surrogate, which JavaScript strings may hold, is replaced, for it would crash
+ * JSON that servers can read: a half surrogate, which JavaScript strings may hold, is replaced, because it would crash
  * the handler of KoboldCPP. Throws a `BackendError` (`unsendable`) where the body has no JSON.
  */
 export function writeBody(place: ErrorPlace, body: RequestBody): string {
@@ -49,7 +49,7 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 /**
  * What is wrong with a request, found before it is sent. A message without role or content, or a prompt of the wrong
- * type, crashes KoboldCPP's handler or lets a stream hang for ever, which nobody can tell from a dead server.
+ * type, crashes KoboldCPP's handler or makes a stream hang forever, which looks like a dead server.
  */
 export function checkRequest(backend: string, endpoint: Endpoint, request: GenerationRequest): void {
   const problem = findProblem(endpoint, request)

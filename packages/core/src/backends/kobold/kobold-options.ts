@@ -34,7 +34,7 @@ export interface KoboldBackendOptions {
   tokenTimeoutMs?: number
   /** After so much silence, in milliseconds, the server is asked whether it works. Default 10,000. */
   silenceProbeMs?: number
-  /** A server that answers nothing for so long, in milliseconds, is dead. Default 15,000. */
+  /** After how long a server that answers nothing counts as dead, in milliseconds. Default 15,000. */
   deadAfterMs?: number
   /** Between two aborts of a generation that is to be stopped, in milliseconds. Default 250. */
   abortIntervalMs?: number

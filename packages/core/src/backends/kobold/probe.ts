@@ -5,7 +5,7 @@ import type { HttpClient } from '../http/client.ts'
 import { aborted } from '../http/errors.ts'
 import { contextLengthReply, modelReply, modelsReply, perfReply, versionReply } from './wire.ts'
 
-/** Shown by `/api/v1/model` to whoever has not the password (fact 49). */
+/** What `/api/v1/model` shows to callers without the password (fact 49). */
 const HIDDEN_MODEL = 'koboldcpp/protected-model'
 const NO_MODEL = 'inactive'
 
@@ -17,7 +17,7 @@ export interface ProbeOptions {
 
 /**
  * Asks the five endpoints that never wait behind a generation, all at once. Throws only where not one of them
- * answers, for a missing one is a matter of the version.
+ * answers: which of them exist depends on the version.
  */
 export async function probe({ name, client, signal }: ProbeOptions): Promise<BackendState> {
   const place = { backend: name, endpoint: 'probe' }

@@ -23,7 +23,7 @@ export interface StopOptions {
   readonly closed: AbortSignal
 }
 
-/** An abort is answered after 0.1 s; a question that takes longer than this is asked anew. */
+/** An abort is answered after 0.1 s; a question that takes longer than this is asked again. */
 const ASK_TIMEOUT_MS = 2000
 
 /**
