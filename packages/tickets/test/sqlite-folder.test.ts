@@ -27,6 +27,23 @@ it('makes a folder that only its owner may read', async () => {
   expect(statSync(directory).mode & 0o777).toBe(0o700)
 })
 
+it('keeps its files to the owner in a folder that others may read', async () => {
+  const directory = newDirectory()
+  mkdirSync(directory, { mode: 0o755 })
+  writeFileSync(join(directory, 'tickets.db'), '', { mode: 0o644 })
+  await using store = createSqliteStore({ directory })
+  await store.accept(newTicket())
+  const modes = ['tickets.db', 'tickets.db-wal', 'tickets.db-shm'].map(
+    (name) => statSync(join(directory, name)).mode & 0o777,
+  )
+  expect(modes).toEqual([0o600, 0o600, 0o600])
+  expect(statSync(directory).mode & 0o777).toBe(0o755)
+})
+
+it.runIf(process.platform === 'linux')('says that a folder cannot be made where nothing can be made', () => {
+  expect(refusal('/proc/x/y')).toMatchObject({ message: expect.stringContaining('/proc/x') })
+})
+
 it('finds its tickets again', async () => {
   const directory = newDirectory()
   const first = createSqliteStore({ directory })

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { mendCallbacks, mendTickets } from '../mend-statement.ts'
@@ -26,8 +26,7 @@ export function openDatabase(directory: string, mending: Mending): OpenDatabase 
   const file = join(directory, 'tickets.db')
   let unlock: () => void
   try {
-    // Prompts are private. A folder that exists keeps the permissions that its owner gave it.
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     unlock = lockDirectory(directory)
   } catch (error) {
     throw sqliteProblem(error, directory)
@@ -35,9 +34,26 @@ export function openDatabase(directory: string, mending: Mending): OpenDatabase 
   return openFile(file, mending, unlock)
 }
 
+/**
+ * Prompts are private. A folder that exists keeps the permissions that its owner gave it. One by one, because Node's
+ * recursive mkdir never returns where a folder refuses new ones with ENOENT, as /proc does.
+ */
+function makeDirectory(directory: string): void {
+  const missing: string[] = []
+  for (let folder = resolve(directory); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+  for (const folder of missing) mkdirSync(folder, { mode: 0o700 })
+}
+
+/** Whatever the folder allows, only the owner reads the tickets. SQLite gives its other files the same permissions. */
+function keepPrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+}
+
 function openFile(file: string, { now, onMended }: Mending, unlock: () => void): OpenDatabase {
   let database: DatabaseSync | undefined
   try {
+    if (file !== ':memory:') keepPrivate(file)
     database = new DatabaseSync(file, { timeout: 2_000 })
     configure(database)
     migrate(database, file)

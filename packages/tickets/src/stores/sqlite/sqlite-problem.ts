@@ -6,6 +6,15 @@ const FULL = 13
 const BROKEN = new Set([11, 26])
 const LOCKED = new Set([5, 6])
 const CANNOT_OPEN = new Set([14, 10])
+/** Of the system. ENOENT: a folder that is there takes no new ones, as in /proc. */
+const UNREACHABLE: ReadonlySet<unknown> = new Set([
+  'ENOTDIR',
+  'EEXIST',
+  'EIO',
+  'ENOENT',
+  'ELOOP',
+  'ENAMETOOLONG',
+])
 
 /** Tells what the disk did from a bug of ours: the first is `StoreUnavailable`, the second is given back as it is. */
 export function sqliteProblem(error: unknown, file: string): unknown {
@@ -39,5 +48,5 @@ function errorCode(error: Error): number | undefined {
   if (!('code' in error)) return undefined
   if (error.code === 'ENOSPC' || error.code === 'EDQUOT') return FULL
   if (error.code === 'EACCES' || error.code === 'EROFS' || error.code === 'EPERM') return 8
-  return error.code === 'ENOTDIR' || error.code === 'EEXIST' || error.code === 'EIO' ? 14 : undefined
+  return UNREACHABLE.has(error.code) ? 14 : undefined
 }
