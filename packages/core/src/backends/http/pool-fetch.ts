@@ -1,5 +1,6 @@
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { PoolResponse } from './pool-response.ts'
+import { skipInformational } from './skip-informational.ts'
 
 export interface PoolFetchOptions {
   /** Scheme, host and port of the server. */
@@ -30,7 +31,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
   const pool = new Pool(origin, {
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: connectTimeoutMs },
+    connect: skipInformational(buildConnector({ timeout: connectTimeoutMs })),
     connections: connections ?? null,
     maxResponseSize: MAX_REPLY_BYTES,
   })
