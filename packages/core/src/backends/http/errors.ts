@@ -37,9 +37,17 @@ export function errorCode(error: unknown): string | undefined {
 
 export const isRefused = (error: unknown): boolean => errorCode(error) === 'ECONNREFUSED'
 
+/** A body is compressed in a way that cannot be undone here. Its message goes on from the name of the server. */
+export class EncodingError extends Error {
+  override readonly name = 'EncodingError'
+}
+
 /** What the network threw. `sent` tells whether the request had been started to be written. */
 export function connectionError(place: ErrorPlace, error: unknown, sent: boolean): BackendError {
   if (error instanceof BackendError) return error
+  if (error instanceof EncodingError) {
+    return new BackendError('not_json', `${at(place)} ${error.message}`, { cause: error })
+  }
   const code = errorCode(error)
   if (!sent || (code !== undefined && CONNECT_CODES.has(code))) {
     const reason = (code && REASONS[code]) ?? code ?? 'the connection failed'

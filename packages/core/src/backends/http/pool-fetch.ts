@@ -1,5 +1,5 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { PoolResponse } from './pool-response.ts'
+import { MAX_REPLY_BYTES, PoolResponse } from './pool-response.ts'
 import { skipInformational } from './skip-informational.ts'
 
 export interface PoolFetchOptions {
@@ -16,9 +16,6 @@ export interface PoolFetch {
   /** Cuts what still runs. May be called twice. */
   close(): Promise<void>
 }
-
-/** A reply larger than this is no answer of a language model; it would only fill our memory. */
-const MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 /** undici hands the options of a request to its interceptors as they are. */
 type RequestOptions = Dispatcher.RequestOptions & Pick<Delivery, 'onSent'>
