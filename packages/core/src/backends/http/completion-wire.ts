@@ -17,7 +17,7 @@ const usage = v.fallback(
 const toolCall = v.object({
   index: optionalNumber,
   id: optionalText,
-  function: v.optional(
+  function: v.nullish(
     v.object({
       name: optionalText,
       arguments: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import type { GenerationEnd } from '../../contract/backend.ts'
-import type { FinishReason, ToolCall, Usage } from '../../contract/outcome.ts'
+import type { FinishReason, Usage } from '../../contract/outcome.ts'
 import { chatChunk, chatReply, textReply, type WireMessage, type WireToolCall } from './completion-wire.ts'
+import { addToolCall, toToolCall } from './tool-calls.ts'
 
 interface Named {
   /** The server's own id of the answer. */
@@ -90,18 +91,6 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
   }
 }
 
-function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
-  const given = called?.arguments ?? '{}'
-  return {
-    id: id || `call_${index}`,
-    type: 'function',
-    function: {
-      name: called?.name ?? '',
-      arguments: typeof given === 'string' ? given : JSON.stringify(given),
-    },
-  }
-}
-
 export interface Collector {
   add(chunk: Chunk): void
   /** A finish reason has come. */
@@ -138,27 +127,3 @@ export function collectAnswer(): Collector {
     }),
   }
 }
-
-/**
- * A call comes in parts: its id and name once, its arguments piece by piece, told apart by the index. Ollama gives
- * every call the index 0 (its issue 15457), so another id is another call.
- */
-function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
-  const index = part.index ?? calls.length
-  const known = calls.findLast((call) => call.index === index)
-  if (!known || (part.id && known.id && part.id !== known.id)) {
-    calls.push({ ...part, index })
-    return
-  }
-  known.id ||= part.id
-  const { name, arguments: more } = part.function ?? {}
-  known.function = {
-    name: known.function?.name || name,
-    arguments: joinArguments(known.function?.arguments, more),
-  }
-}
-
-type Arguments = NonNullable<WireToolCall['function']>['arguments']
-
-const joinArguments = (before: Arguments, more: Arguments): Arguments =>
-  typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)
