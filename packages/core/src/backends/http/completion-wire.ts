@@ -25,8 +25,10 @@ const toolCall = v.object({
   ),
 })
 const common = { id: optionalText, model: optionalText, usage }
+/** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
+const content = v.nullish(v.custom<string | object>(isContent))
 const message = v.object({
-  content: v.nullish(v.string()),
+  content,
   reasoning_content: optionalText,
   /** What Ollama, OpenRouter and newer vLLM call it. */
   reasoning: optionalText,
@@ -53,3 +55,8 @@ export const textReply = v.object({
 
 export type WireToolCall = v.InferOutput<typeof toolCall>
 export type WireMessage = v.InferOutput<typeof message>
+
+function isContent(value: unknown): boolean {
+  if (typeof value === 'string' || Array.isArray(value)) return true
+  return typeof value === 'object' && value !== null && 'type' in value
+}

@@ -49,12 +49,31 @@ export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
 
 function readMessage(message: WireMessage | null | undefined) {
   const { content, refusal, reasoning_content, reasoning, tool_calls } = message ?? {}
+  const parts = typeof content === 'object' && content !== null ? readContent([content].flat()) : undefined
   return {
-    text: content || refusal || '',
-    reasoning: (reasoning_content || reasoning) ?? undefined,
+    text: parts?.text || (typeof content === 'string' && content) || refusal || '',
+    reasoning: (reasoning_content || reasoning || parts?.reasoning) ?? undefined,
     toolCalls: tool_calls ?? undefined,
   }
 }
+
+/** Content as a list: Mistral's thinking models and some gateways. Parts of other kinds are passed over. */
+function readContent(parts: readonly unknown[]): { text: string; reasoning: string } {
+  let text = ''
+  let reasoning = ''
+  for (const part of parts) {
+    if (typeof part === 'string') text += part
+    if (typeof part !== 'object' || part === null) continue
+    const { type, ...fields } = part as Record<string, unknown>
+    if (type === 'thinking' || type === 'reasoning') reasoning += textOf(fields[type] ?? fields.text)
+    else if (type === 'text' || type === 'output_text') text += textOf(fields.text)
+    else if (type === 'refusal') text += textOf(fields.refusal)
+  }
+  return { text, reasoning }
+}
+
+const textOf = (value: unknown): string =>
+  typeof value === 'string' ? value : Array.isArray(value) ? readContent(value).text : ''
 
 const readCommon = ({ id, model, usage }: Omit<v.InferOutput<typeof textReply>, 'choices'>) => ({
   id: id ?? undefined,
