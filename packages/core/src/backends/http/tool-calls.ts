@@ -60,6 +60,12 @@ function isOpen({ function: called }: WireToolCall): boolean {
   }
 }
 
+/** Whether the last call breaks off within its arguments. */
+export const isCutOff = (calls: readonly WireToolCall[] | undefined): boolean => {
+  const given = calls?.at(-1)?.function?.arguments
+  return typeof given === 'string' && given.trim() !== '' && isOpen({ function: { arguments: given } })
+}
+
 type Arguments = NonNullable<WireToolCall['function']>['arguments']
 
 const joinArguments = (before: Arguments, more: Arguments): Arguments =>
