@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answered, BACKENDS, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
+import { answered, BACKENDS, bodied, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
 
 // What stands in answers, streamed and whole, over sockets: the outcome is that of a caller.
 
@@ -134,4 +134,12 @@ describe('the finish reason length', () => {
     await using desk = await rawDesk('openai', answered({ content: null, tool_calls }, 'length'))
     expect(await desk.ask()).toMatchObject({ finish_reason: 'length' })
   })
+})
+
+test('native streams of KoboldCPP with an error in place of a token say so', async () => {
+  await using desk = await rawDesk(
+    'kobold',
+    bodied(JSON.stringify({ detail: { msg: 'x', type: 'bad_input' } })),
+  )
+  expect(await desk.ask()).toMatchObject({ error: 'api_client_error' })
 })

@@ -90,7 +90,7 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
 
 type Reason = NonNullable<BackendErrorOptions['reason']>
 
-const PLAIN: Readonly<Record<Reason, string>> = {
+export const PLAIN: Readonly<Record<Reason, string>> = {
   bad_input: ': it cannot read the request, which will not get better by itself',
   busy: ': it is busy',
   model_unknown: ': it does not know the model',

@@ -1,7 +1,14 @@
 import * as v from 'valibot'
 import type { GenerationEnd } from '../../contract/backend.ts'
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
-import { chatChunk, chatReply, textReply, type WireMessage, type WireToolCall } from './completion-wire.ts'
+import {
+  chatChunk,
+  chatReply,
+  textChunk,
+  textReply,
+  type WireMessage,
+  type WireToolCall,
+} from './completion-wire.ts'
 import { addToolCall, toToolCall } from './tool-calls.ts'
 
 interface Named {
@@ -21,7 +28,7 @@ export function readChatReply(reply: unknown): (RawAnswer & Named) | undefined {
 export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
   const { success, output } = v.safeParse(chatChunk, data)
   if (!success) return undefined
-  const choice = output.choices[0]
+  const choice = output.choices?.[0]
   return {
     ...readMessage(choice?.delta),
     rawFinishReason: choice?.finish_reason ?? null,
@@ -32,14 +39,17 @@ export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
 /** A reply of `/v1/completions`. */
 export function readTextReply(reply: unknown): (RawAnswer & Named) | undefined {
   const { success, output } = v.safeParse(textReply, reply)
-  return success && output.choices.length > 0 ? readTextChunk(reply) : undefined
+  return success && output.choices.length > 0 ? readText(output) : undefined
 }
 
 /** One event of its stream. */
 export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
-  const { success, output } = v.safeParse(textReply, data)
-  if (!success) return undefined
-  const choice = output.choices[0]
+  const { success, output } = v.safeParse(textChunk, data)
+  return success ? readText(output) : undefined
+}
+
+function readText(output: v.InferOutput<typeof textChunk>): RawAnswer & Named {
+  const choice = output.choices?.[0]
   return {
     text: choice?.text ?? '',
     rawFinishReason: choice?.finish_reason ?? null,
@@ -112,8 +122,6 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
 
 export interface Collector {
   add(chunk: Chunk): void
-  /** A finish reason has come. */
-  finished(): boolean
   answer(): RawAnswer
 }
 
@@ -135,7 +143,6 @@ export function collectAnswer(): Collector {
         model: chunk.model ?? last.model,
       }
     },
-    finished: () => last.rawFinishReason !== null,
     answer: () => ({
       text,
       rawFinishReason: last.rawFinishReason,

@@ -3,7 +3,7 @@ import type { FinishReason } from '../../contract/outcome.ts'
 import { at, type ErrorPlace, statusError } from '../http/errors.ts'
 import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import { type RawAnswer, toEnd } from '../http/read-completion.ts'
-import { parseReply, type WholeReply, wrongShape } from '../http/read-reply.ts'
+import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/read-reply.ts'
 import type { Run } from './kobold-call.ts'
 
 export interface AnswerContext {
@@ -60,7 +60,7 @@ export function readReply(run: Run, { response, text }: WholeReply): GenerationE
     throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
   }
   const reply = parseReply(place, text)
-  const answer = endpoint.readReply(reply)
-  if (!answer) throw wrongShape(place, reply)
+  const answer = isErrorFrame(reply) ? undefined : endpoint.readReply(reply)
+  if (!answer) throw notAnAnswer(place, reply)
   return finishAnswer(answer, run)
 }

@@ -1,9 +1,9 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../../contract/backend.ts'
 import type { Usage } from '../../contract/outcome.ts'
-import { at, type ErrorPlace, errorDetail, reasonOf } from '../http/errors.ts'
+import { at, type ErrorPlace } from '../http/errors.ts'
 import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import { type RawAnswer, toEnd } from '../http/read-completion.ts'
-import { parseReply, readWhole, wrongShape } from '../http/read-reply.ts'
+import { isErrorFrame, notAnAnswer, parseReply, readWhole } from '../http/read-reply.ts'
 import { type Run, waitFor } from './openai-call.ts'
 
 export interface AnswerContext {
@@ -27,24 +27,14 @@ function realUsage({ text, usage }: RawAnswer): Usage | undefined {
   return usage && text !== '' && usage.completion_tokens === 0 ? undefined : usage
 }
 
-/** What is no answer: an error with status 200, as servers send it once their head is out. */
-export function notAnAnswer(place: ErrorPlace, value: unknown): BackendError {
-  const error = wrongShape(place, value)
-  if (!isErrorFrame(value)) return error
-  const reason = reasonOf(errorDetail(value))
-  return new BackendError('wrong_shape', error.message, { ...(reason && { reason }) })
-}
-
-/** `{error: …}` nearly everywhere; older vLLM says `{object: "error", …}`. */
-export function isErrorFrame(value: unknown): value is { [name: string]: unknown } {
-  if (typeof value !== 'object' || value === null) return false
-  if ('error' in value && value.error !== null && value.error !== undefined) return true
-  return 'object' in value && value.object === 'error'
-}
-
 /** The end of a generation from a plain reply with a good status. */
 export async function wholeAnswer(run: Run, response: Response): Promise<GenerationEnd> {
   const { text } = await waitFor(run, readWhole(response))
+  return readReply(run, text)
+}
+
+/** The end of a generation from the text of such a reply. */
+export function readReply(run: Run, text: string): GenerationEnd {
   const reply = parseReply(run.place, text)
   const answer = isErrorFrame(reply) ? undefined : run.endpoint.readReply(reply)
   if (!answer) throw notAnAnswer(run.place, reply)
