@@ -313,7 +313,7 @@ test.each([
   [
     'a full context that says length (llama.cpp)',
     [chunk({ content: 'Hi' }), chunk({}, 'length', { usage }), '[DONE]'],
-    { finish_reason: 'stop', raw_finish_reason: 'length' },
+    { finish_reason: 'length', raw_finish_reason: 'length' },
   ],
   [
     'length without a count',
@@ -323,7 +323,7 @@ test.each([
   [
     'a filter',
     [chunk({ content: 'Hi' }), chunk({}, 'content_filter'), '[DONE]'],
-    { finish_reason: 'stop', raw_finish_reason: 'content_filter' },
+    { finish_reason: 'content_filter', raw_finish_reason: 'content_filter' },
   ],
   [
     'a first event without choices (Azure)',

@@ -59,7 +59,9 @@ export const foundByDesk = (failure: Failure): CallFailure => ({
 })
 
 function codeOf(error: BackendError): FailureCode {
-  return error.kind === 'status' ? codeOfStatus(error) : CODE_OF_KIND[error.kind]
+  // An error in a reply with status 200 says its reason as one with its own status does.
+  const hasReason = error.kind === 'wrong_shape' && error.reason !== undefined
+  return error.kind === 'status' || hasReason ? codeOfStatus(error) : CODE_OF_KIND[error.kind]
 }
 
 function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {

@@ -6,8 +6,11 @@ export interface Usage {
   completion_tokens: number
 }
 
-/** `length` only where the answer really reached the `max_tokens` that were sent. */
-export type FinishReason = 'stop' | 'length' | 'tool_calls'
+/**
+ * `length`: the answer was cut at `max_tokens` or at the end of the context. `content_filter`: the server withheld some
+ * of it.
+ */
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter'
 
 /** A call of a tool that the model asks for, in OpenAI's shape. The desk never executes it. */
 export interface ToolCall {

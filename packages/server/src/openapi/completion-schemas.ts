@@ -5,8 +5,8 @@ import { described } from './operation.ts'
 import { count, ToolCallSchema, UsageSchema } from './outcome-schemas.ts'
 
 const seconds = v.pipe(count, v.description('Unix time in seconds.'))
-const finishReason = v.picklist(['stop', 'length', 'tool_calls'])
-const endOfText = v.picklist(['stop', 'length'])
+const finishReason = v.picklist(['stop', 'length', 'tool_calls', 'content_filter'])
+const endOfText = v.picklist(['stop', 'length', 'content_filter'])
 const index = v.literal(0)
 const text = { text: v.string(), index, logprobs: v.null() }
 

@@ -79,7 +79,7 @@ export const SuccessOutcomeSchema = v.pipe(
     model: v.nullable(v.string()),
     backend: v.string(),
     endpoint: v.string(),
-    finish_reason: v.picklist(['stop', 'length', 'tool_calls']),
+    finish_reason: v.picklist(['stop', 'length', 'tool_calls', 'content_filter']),
     usage: v.nullable(UsageSchema),
     duration_ms: milliseconds,
     attempts: v.array(AttemptSchema),

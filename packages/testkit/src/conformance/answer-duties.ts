@@ -22,7 +22,10 @@ export const answerDuties: readonly Duty[] = [
       const { end, deltas } = await ask(bench, endpoint)
       assert.deepEqual(deltas, [], 'deltas are for streaming callers only')
       assert.notEqual(end.text, '')
-      assert.ok(['stop', 'length', 'tool_calls'].includes(end.finish_reason), end.finish_reason)
+      assert.ok(
+        ['stop', 'length', 'tool_calls', 'content_filter'].includes(end.finish_reason),
+        end.finish_reason,
+      )
       for (const count of Object.values(end.usage ?? {})) {
         assert.ok(Number.isInteger(count) && count > 0, `usage counts tokens, not ${count}`)
       }

@@ -5,11 +5,18 @@ import * as v from 'valibot'
 
 export const optionalText = v.fallback(v.nullish(v.string()), undefined)
 export const optionalNumber = v.fallback(v.nullish(v.number()), undefined)
-/** The string "null" is what KoboldCPP 1.76 writes into its streams. */
-export const finishReason = v.pipe(
-  v.optional(v.nullable(v.string()), null),
-  v.transform((reason) => (reason === 'null' ? null : reason)),
+/**
+ * An empty reason is none: Ollama, SGLang and gateways write it into all events but the last. The string "null" is what
+ * KoboldCPP 1.76 writes into its streams.
+ */
+export const finishReason = v.fallback(
+  v.pipe(
+    v.nullish(v.string(), null),
+    v.transform((reason) => (reason === null || NO_REASON.has(reason.trim()) ? null : reason)),
+  ),
+  null,
 )
+const NO_REASON: ReadonlySet<string> = new Set(['', 'null', 'None'])
 const usage = v.fallback(
   v.nullish(v.object({ prompt_tokens: v.number(), completion_tokens: v.number() })),
   undefined,
@@ -17,7 +24,7 @@ const usage = v.fallback(
 const toolCall = v.object({
   index: optionalNumber,
   id: optionalText,
-  function: v.optional(
+  function: v.nullish(
     v.object({
       name: optionalText,
       arguments: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),
@@ -25,8 +32,10 @@ const toolCall = v.object({
   ),
 })
 const common = { id: optionalText, model: optionalText, usage }
+/** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
+const content = v.nullish(v.custom<string | object>(isContent))
 const message = v.object({
-  content: v.nullish(v.string()),
+  content,
   reasoning_content: optionalText,
   /** What Ollama, OpenRouter and newer vLLM call it. */
   reasoning: optionalText,
@@ -40,16 +49,26 @@ export const chatReply = v.object({
   choices: v.array(v.object({ message, finish_reason: finishReason })),
 })
 
+/** An event without choices may hold usage, or be of another kind. */
 export const chatChunk = v.object({
   ...common,
-  choices: v.array(v.object({ delta: v.nullish(message), finish_reason: finishReason })),
+  choices: v.nullish(v.array(v.object({ delta: v.nullish(message), finish_reason: finishReason }))),
 })
 
-/** Reply and chunk have the same shape here. */
 export const textReply = v.object({
   ...common,
   choices: v.array(v.object({ text: v.string(), finish_reason: finishReason })),
 })
 
+export const textChunk = v.object({
+  ...common,
+  choices: v.nullish(v.array(v.object({ text: v.nullish(v.string()), finish_reason: finishReason }))),
+})
+
 export type WireToolCall = v.InferOutput<typeof toolCall>
 export type WireMessage = v.InferOutput<typeof message>
+
+function isContent(value: unknown): boolean {
+  if (typeof value === 'string' || Array.isArray(value)) return true
+  return typeof value === 'object' && value !== null && 'type' in value
+}

@@ -69,9 +69,17 @@ function errorCode(error: unknown): string | undefined {
 
 export const isRefused = (error: unknown): boolean => errorCode(error) === 'ECONNREFUSED'
 
+/** A body is compressed in a way that cannot be undone here. Its message goes on from the name of the server. */
+export class EncodingError extends Error {
+  override readonly name = 'EncodingError'
+}
+
 /** What the network threw. `sent` tells whether the request had been started to be written. */
 export function connectionError(place: ErrorPlace, error: unknown, sent: boolean): BackendError {
   if (error instanceof BackendError) return error
+  if (error instanceof EncodingError) {
+    return new BackendError('not_json', `${at(place)} ${error.message}`, { cause: error })
+  }
   const code = errorCode(error)
   if (isOurFault(error, code, sent)) {
     const message = `${at(place)} was not asked: a header or the body of the request cannot be written (${code ?? 'TypeError'}).`
@@ -119,7 +127,9 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   })
 }
 
-const PLAIN: Readonly<Record<Exclude<Reason, 'option' | 'tls'>, string>> = {
+export const PLAIN: Readonly<Record<Reason, string>> = {
+  option: ': it does not take an option of the request',
+  tls: '',
   bad_input: ': it cannot read the request, which will not get better by itself',
   template:
     ': its chat template refuses the roles of the conversation; use another template or join the turns',
@@ -133,7 +143,7 @@ const PLAIN: Readonly<Record<Exclude<Reason, 'option' | 'tls'>, string>> = {
 function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
   if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
   if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
-  if (reason && reason !== 'tls') return PLAIN[reason]
+  if (reason) return PLAIN[reason]
   return status >= 300 && status < 400 ? ': redirects are not followed; use the address it points to' : ''
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EventTooLongError, readEventStream } from './read-reply.ts'
+import { EventTooLongError, readEventStream } from './event-stream.ts'
 
 async function* reads(...parts: (string | Uint8Array)[]) {
   for (const part of parts) yield typeof part === 'string' ? Buffer.from(part) : part
@@ -7,7 +7,7 @@ async function* reads(...parts: (string | Uint8Array)[]) {
 
 async function collect(...parts: (string | Uint8Array)[]): Promise<string[]> {
   const events: string[] = []
-  for await (const data of readEventStream(reads(...parts))) events.push(data)
+  for await (const { data } of readEventStream(reads(...parts))) events.push(data)
   return events
 }
 
@@ -42,7 +42,7 @@ test('DONE without a line end is delivered before the connection closes', async 
     await new Promise(() => {})
   }
   const events = readEventStream(open())
-  expect(await events.next()).toEqual({ done: false, value: '[DONE]' })
+  expect(await events.next()).toMatchObject({ done: false, value: { data: '[DONE]' } })
 })
 
 test('a line without end is refused once it is longer than a megabyte', async () => {
@@ -65,6 +65,6 @@ test('what came before a broken connection is delivered first', async () => {
     throw new Error('reset')
   }
   const events = readEventStream(broken())
-  expect((await events.next()).value).toBe('a')
+  expect((await events.next()).value).toMatchObject({ data: 'a' })
   await expect(events.next()).rejects.toThrow('reset')
 })

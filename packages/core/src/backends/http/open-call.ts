@@ -78,6 +78,8 @@ export interface CallGuard {
   limitPauses(): void
   /** The answer is whole; its end mark has this long to come. */
   finishWithin(delayMs: number): void
+  /** It was not whole: more has come. */
+  goOn(): void
   release(): void
 }
 
@@ -101,10 +103,13 @@ export function guardCall(options: GuardOptions): CallGuard {
   const watch = options.watch?.(stop)
   const timers: IdleTimer[] = watch ? [watch] : []
   let limited = false
+  let finishing: IdleTimer | undefined
   const onAbort = () => stop('aborted')
   signal.addEventListener('abort', onAbort, { once: true })
   const limit = (idleMs: number, reason: Interrupt) => {
-    timers.push(createIdleTimer({ clock, idleMs, onIdle: () => stop(reason) }))
+    const timer = createIdleTimer({ clock, idleMs, onIdle: () => stop(reason) })
+    timers.push(timer)
+    return timer
   }
   return {
     wait: (step) =>
@@ -127,7 +132,10 @@ export function guardCall(options: GuardOptions): CallGuard {
       limited = true
     },
     finishWithin(delayMs) {
-      limit(delayMs, 'finished')
+      finishing ??= limit(delayMs, 'finished')
+    },
+    goOn() {
+      finishing?.stop()
     },
     release() {
       signal.removeEventListener('abort', onAbort)

@@ -1,5 +1,6 @@
-import { type Dispatcher, Pool } from 'undici'
-import { PoolResponse } from './pool-response.ts'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { MAX_REPLY_BYTES, PoolResponse } from './pool-response.ts'
+import { skipInformational } from './skip-informational.ts'
 
 export interface PoolFetchOptions {
   /** Scheme, host and port of the server. */
@@ -16,9 +17,6 @@ export interface PoolFetch {
   close(): Promise<void>
 }
 
-/** A reply larger than this is no answer of a language model; it would only fill our memory. */
-const MAX_REPLY_BYTES = 64 * 1024 * 1024
-
 /** undici hands the options of a request to its interceptors as they are. */
 type RequestOptions = Dispatcher.RequestOptions & Pick<Delivery, 'onSent'>
 
@@ -30,7 +28,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
   const pool = new Pool(origin, {
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: connectTimeoutMs },
+    connect: skipInformational(buildConnector({ timeout: connectTimeoutMs })),
     connections: connections ?? null,
     maxResponseSize: MAX_REPLY_BYTES,
   })

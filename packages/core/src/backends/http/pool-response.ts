@@ -2,6 +2,9 @@ import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 
+/** A reply larger than this is no answer of a language model; it would only fill our memory. */
+export const MAX_REPLY_BYTES = 64 * 1024 * 1024
+
 /**
  * A `Response` over undici's reply that makes nothing it is not asked for: text is read straight from the socket,
  * headers and the web stream are built at first use.
@@ -16,6 +19,8 @@ export class PoolResponse implements Response {
   // ky recognises a response that is not the global one by this tag.
   readonly [Symbol.toStringTag] = 'Response'
   readonly #reply: Dispatcher.ResponseData
+  /** Bytes that were compressed without being asked for, as they were before. */
+  readonly #decoded: AsyncIterable<Uint8Array> | undefined
   #headers: Headers | undefined
   #body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined
 
@@ -25,6 +30,8 @@ export class PoolResponse implements Response {
     this.statusText = reply.statusText
     this.ok = reply.statusCode >= 200 && reply.statusCode < 300
     this.url = url
+    const encoding = reply.headers['content-encoding']
+    if (encoding !== undefined) this.#decoded = decode(reply, [encoding].flat().join(','))
   }
 
   get headers(): Headers {
@@ -34,11 +41,11 @@ export class PoolResponse implements Response {
 
   /** The bytes as they come, without a web stream around them. */
   get chunks(): AsyncIterable<Uint8Array> {
-    return this.#reply.body
+    return this.#decoded ?? this.#reply.body
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    this.#body ??= Readable.toWeb(this.#reply.body)
+    this.#body ??= Readable.toWeb(this.#decoded ? Readable.from(this.#decoded) : this.#reply.body)
     return this.#body
   }
 
@@ -47,15 +54,17 @@ export class PoolResponse implements Response {
   }
 
   text(): Promise<string> {
-    return this.#reply.body.text()
+    return this.#decoded ? readText(this.#decoded) : this.#reply.body.text()
   }
 
-  json(): Promise<unknown> {
-    return this.#reply.body.json()
+  async json(): Promise<unknown> {
+    return this.#decoded ? JSON.parse(await readText(this.#decoded)) : this.#reply.body.json()
   }
 
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#reply.body.arrayBuffer()
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (!this.#decoded) return this.#reply.body.arrayBuffer()
+    const { buffer } = Uint8Array.from(await readBytes(this.#decoded))
+    return buffer
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -79,6 +88,21 @@ export class PoolResponse implements Response {
 export function responseChunks(response: Response): AsyncIterable<Uint8Array> | null {
   return response instanceof PoolResponse ? response.chunks : response.body
 }
+
+/** Made at the first read: nearly no reply needs it. */
+async function* decode({ body }: Dispatcher.ResponseData, encoding: string): AsyncGenerator<Uint8Array> {
+  const { decodeBody } = await import('./decode-body.ts')
+  yield* decodeBody(body, { encoding, mostBytes: MAX_REPLY_BYTES })
+}
+
+async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = []
+  for await (const piece of pieces) all.push(piece)
+  return Buffer.concat(all)
+}
+
+const readText = async (pieces: AsyncIterable<Uint8Array>): Promise<string> =>
+  new TextDecoder().decode(await readBytes(pieces))
 
 function toHeaders(fields: Dispatcher.ResponseData['headers']): Headers {
   const headers = new Headers()

@@ -1,7 +1,15 @@
 import * as v from 'valibot'
 import type { GenerationEnd } from '../../contract/backend.ts'
-import type { FinishReason, ToolCall, Usage } from '../../contract/outcome.ts'
-import { chatChunk, chatReply, textReply, type WireMessage, type WireToolCall } from './completion-wire.ts'
+import type { FinishReason, Usage } from '../../contract/outcome.ts'
+import {
+  chatChunk,
+  chatReply,
+  textChunk,
+  textReply,
+  type WireMessage,
+  type WireToolCall,
+} from './completion-wire.ts'
+import { addToolCall, toToolCall } from './tool-calls.ts'
 
 interface Named {
   /** The server's own id of the answer. */
@@ -20,7 +28,7 @@ export function readChatReply(reply: unknown): (RawAnswer & Named) | undefined {
 export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
   const { success, output } = v.safeParse(chatChunk, data)
   if (!success) return undefined
-  const choice = output.choices[0]
+  const choice = output.choices?.[0]
   return {
     ...readMessage(choice?.delta),
     rawFinishReason: choice?.finish_reason ?? null,
@@ -31,14 +39,17 @@ export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
 /** A reply of `/v1/completions`. */
 export function readTextReply(reply: unknown): (RawAnswer & Named) | undefined {
   const { success, output } = v.safeParse(textReply, reply)
-  return success && output.choices.length > 0 ? readTextChunk(reply) : undefined
+  return success && output.choices.length > 0 ? readText(output) : undefined
 }
 
 /** One event of its stream. */
 export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
-  const { success, output } = v.safeParse(textReply, data)
-  if (!success) return undefined
-  const choice = output.choices[0]
+  const { success, output } = v.safeParse(textChunk, data)
+  return success ? readText(output) : undefined
+}
+
+function readText(output: v.InferOutput<typeof textChunk>): RawAnswer & Named {
+  const choice = output.choices?.[0]
   return {
     text: choice?.text ?? '',
     rawFinishReason: choice?.finish_reason ?? null,
@@ -48,12 +59,31 @@ export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
 
 function readMessage(message: WireMessage | null | undefined) {
   const { content, refusal, reasoning_content, reasoning, tool_calls } = message ?? {}
+  const parts = typeof content === 'object' && content !== null ? readContent([content].flat()) : undefined
   return {
-    text: content || refusal || '',
-    reasoning: (reasoning_content || reasoning) ?? undefined,
+    text: parts?.text || (typeof content === 'string' && content) || refusal || '',
+    reasoning: (reasoning_content || reasoning || parts?.reasoning) ?? undefined,
     toolCalls: tool_calls ?? undefined,
   }
 }
+
+/** Content as a list: Mistral's thinking models and some gateways. Parts of other kinds are passed over. */
+function readContent(parts: readonly unknown[]): { text: string; reasoning: string } {
+  let text = ''
+  let reasoning = ''
+  for (const part of parts) {
+    if (typeof part === 'string') text += part
+    if (typeof part !== 'object' || part === null) continue
+    const { type, ...fields } = part as Record<string, unknown>
+    if (type === 'thinking' || type === 'reasoning') reasoning += textOf(fields[type] ?? fields.text)
+    else if (type === 'text' || type === 'output_text') text += textOf(fields.text)
+    else if (type === 'refusal') text += textOf(fields.refusal)
+  }
+  return { text, reasoning }
+}
+
+const textOf = (value: unknown): string =>
+  typeof value === 'string' ? value : Array.isArray(value) ? readContent(value).text : ''
 
 const readCommon = ({ id, model, usage }: Omit<v.InferOutput<typeof textReply>, 'choices'>) => ({
   id: id ?? undefined,
@@ -90,22 +120,8 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
   }
 }
 
-function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
-  const given = called?.arguments ?? '{}'
-  return {
-    id: id || `call_${index}`,
-    type: 'function',
-    function: {
-      name: called?.name ?? '',
-      arguments: typeof given === 'string' ? given : JSON.stringify(given),
-    },
-  }
-}
-
 export interface Collector {
   add(chunk: Chunk): void
-  /** A finish reason has come. */
-  finished(): boolean
   answer(): RawAnswer
 }
 
@@ -127,7 +143,6 @@ export function collectAnswer(): Collector {
         model: chunk.model ?? last.model,
       }
     },
-    finished: () => last.rawFinishReason !== null,
     answer: () => ({
       text,
       rawFinishReason: last.rawFinishReason,
@@ -138,27 +153,3 @@ export function collectAnswer(): Collector {
     }),
   }
 }
-
-/**
- * A call comes in parts: its id and name once, its arguments piece by piece, told apart by the index. Ollama gives
- * every call the index 0 (its issue 15457), so another id is another call.
- */
-function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
-  const index = part.index ?? calls.length
-  const known = calls.findLast((call) => call.index === index)
-  if (!known || (part.id && known.id && part.id !== known.id)) {
-    calls.push({ ...part, index })
-    return
-  }
-  known.id ||= part.id
-  const { name, arguments: more } = part.function ?? {}
-  known.function = {
-    name: known.function?.name || name,
-    arguments: joinArguments(known.function?.arguments, more),
-  }
-}
-
-type Arguments = NonNullable<WireToolCall['function']>['arguments']
-
-const joinArguments = (before: Arguments, more: Arguments): Arguments =>
-  typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)

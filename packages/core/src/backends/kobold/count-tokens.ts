@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { BackendError, type GenerationRequest } from '../../contract/backend.ts'
 import type { HttpClient } from '../http/client.ts'
 import { connectionError, statusError } from '../http/errors.ts'
-import { parseReply, wrongShape } from '../http/read-reply.ts'
+import { notAnAnswer, parseReply } from '../http/read-reply.ts'
 import { writeBody } from '../http/request-body.ts'
 import { renderTurns, type TranscriptTemplate } from '../http/transcript.ts'
 import { tokenCountReply } from './wire.ts'
@@ -51,6 +51,6 @@ async function count(
   if (!ok) throw statusError(place, { status, headers, text: reply.text, wallTimeMs })
   const value = parseReply(place, reply.text)
   const { success, output } = v.safeParse(tokenCountReply, value)
-  if (!success || output.value < 0) throw wrongShape(place, value)
+  if (!success || output.value < 0) throw notAnAnswer(place, value)
   return output
 }

@@ -41,7 +41,11 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     server: serverOf('koboldcpp', url),
     endpoints: koboldEndpoints,
     generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
-    probe: (signal) => probe({ name, client, signal }),
+    async probe(signal) {
+      const state = await probe({ name, client, signal })
+      context.contextLength = state.contextLength
+      return state
+    },
     enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
     countTokens: (request, signal) =>
       countTokens(request, { name, client, template, signal, wallTimeMs: clock.wallTime() }),

@@ -24,6 +24,8 @@ export interface KoboldContext {
   readonly deadAfterMs: number
   readonly abortIntervalMs: number
   readonly closed: AbortSignal
+  /** In tokens, once a look at the server has told it. */
+  contextLength?: number | undefined
 }
 
 /** One generation on its way. */

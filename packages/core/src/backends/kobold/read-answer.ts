@@ -1,11 +1,13 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../../contract/backend.ts'
 import type { FinishReason } from '../../contract/outcome.ts'
 import { at, type ErrorPlace, statusError } from '../http/errors.ts'
+import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import { type RawAnswer, toEnd } from '../http/read-completion.ts'
-import { parseReply, type WholeReply, wrongShape } from '../http/read-reply.ts'
+import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/read-reply.ts'
 import type { Run } from './kobold-call.ts'
 
 export interface AnswerContext {
+  readonly context: { readonly contextLength?: number | undefined }
   readonly place: ErrorPlace
   readonly request: GenerationRequest
   /** A stop string may have ended the text: the caller's, the transcript's, or those a chat endpoint adds. */
@@ -20,25 +22,30 @@ export function finishAnswer(answer: RawAnswer, context: AnswerContext): Generat
 
 /**
  * KoboldCPP says "length" for the limit, a stop string and an abort alike. With a real count, `length` is what
- * reached the limit. Without one it is believed only where no stop string can have ended the text and the text is
- * long enough: a token is at least one byte. Else `stop`; the raw reason is kept beside it.
+ * reached the limit or filled the context. Without one it is believed only where no stop string can have ended the text
+ * and the text is long enough: a token is at least one byte. Else `stop`; the raw reason is kept beside it.
  */
-function finishReason(answer: RawAnswer, { request, mayHitStop }: AnswerContext): FinishReason {
-  if (answer.toolCalls?.length) return 'tool_calls'
-  if (answer.rawFinishReason !== 'length') return 'stop'
+function finishReason(answer: RawAnswer, { request, mayHitStop, context }: AnswerContext): FinishReason {
+  const reason = endOf(answer)
+  if (reason !== 'length') return reason
   const { max_tokens } = request.parameters
-  if (answer.usage) return answer.usage.completion_tokens >= max_tokens ? 'length' : 'stop'
-  return !mayHitStop && Buffer.byteLength(answer.text) >= max_tokens ? 'length' : 'stop'
+  const { usage, text } = answer
+  if (!usage) return !mayHitStop && Buffer.byteLength(text) >= max_tokens ? 'length' : 'stop'
+  const { prompt_tokens, completion_tokens } = usage
+  const isFull =
+    completion_tokens > 0 &&
+    prompt_tokens + completion_tokens >= (context.contextLength ?? Number.POSITIVE_INFINITY)
+  return completion_tokens >= max_tokens || isFull ? 'length' : 'stop'
 }
 
 /** Without a model KoboldCPP answers 200, an empty text and, by version, "length" or "error". */
 function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): void {
   const { text, rawFinishReason, usage, toolCalls, reasoning, model } = answer
   if (model === 'inactive') throw new BackendError('no_model', `${at(place)} has no model loaded.`)
-  if (rawFinishReason === 'error') {
-    const kind = text === '' ? 'no_model' : 'wrong_shape'
-    throw new BackendError(kind, `${at(place)} reports that the generation failed; is a model loaded?`)
+  if (rawFinishReason === 'error' && text === '') {
+    throw new BackendError('no_model', `${at(place)} reports that the generation failed; is a model loaded?`)
   }
+  refuseUnfinished(answer, place)
   if (text !== '' || toolCalls?.length || reasoning) return
   if (usage ? usage.completion_tokens === 0 : rawFinishReason === 'length' && !mayHitStop) {
     throw new BackendError('no_model', `${at(place)} answered without a token; is a model loaded?`)
@@ -53,7 +60,7 @@ export function readReply(run: Run, { response, text }: WholeReply): GenerationE
     throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
   }
   const reply = parseReply(place, text)
-  const answer = endpoint.readReply(reply)
-  if (!answer) throw wrongShape(place, reply)
+  const answer = isErrorFrame(reply) ? undefined : endpoint.readReply(reply)
+  if (!answer) throw notAnAnswer(place, reply)
   return finishAnswer(answer, run)
 }

@@ -1,11 +1,16 @@
-import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
+import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
 import { stoppedError } from '../http/errors.ts'
+import { readEventStream, type ServerEvent } from '../http/event-stream.ts'
 import { responseChunks } from '../http/pool-response.ts'
 import { type Collector, collectAnswer } from '../http/read-completion.ts'
-import { cutError, readEventStream, readPart, readParts, readWhole, streamError } from '../http/read-reply.ts'
+import { cutError, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
+import { readWhole } from '../http/read-reply.ts'
 import type { Run } from './kobold-call.ts'
 import { finishAnswer, readReply } from './read-answer.ts'
 import { breakOff, giveUp, stop } from './stop-generation.ts'
+
+/** KoboldCPP writes a short answer and its finish reason into one event; only what stands before it may do so each time. */
+const DOUBT_MS = 5000
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
@@ -19,32 +24,49 @@ export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
   }
   guard.touch()
   const response = head.value
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false
-  const chunks = response.ok && !isJson ? responseChunks(response) : null
-  if (chunks) yield* answerInParts(run, readEventStream(chunks))
+  const chunks = response.ok ? responseChunks(response) : null
+  if (chunks) yield* answerInParts(run, response, chunks)
   else yield* answerAtOnce(run, response)
 }
 
-/** A server that does not stream answers in one piece; errors come so, too. */
+/** Errors come in one piece. */
 async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<GenerationEvent> {
   const reply = readWhole(response)
   const step = await run.guard.wait(reply)
   if (step.as !== 'value') throw await giveUp(run, step, { rest: reply, partial: () => undefined })
-  const end = readReply(run, step.value)
-  if (end.text) yield { type: 'delta', text: end.text }
+  yield* inOnePiece(readReply(run, step.value))
+}
+
+function* inOnePiece(end: GenerationEnd): Generator<GenerationEvent> {
+  const { text, reasoning } = end
+  if (text || reasoning) yield { type: 'delta', text, ...(reasoning && { reasoning }) }
   yield end
 }
 
-async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGenerator<GenerationEvent> {
+async function* answerInParts(
+  run: Run,
+  response: Response,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<GenerationEvent> {
   const { guard, call, place, endpoint, context } = run
+  const events = readEventStream(chunks, response.headers.get('content-type'))
   const collected = collectAnswer()
   const partial = () => collected.answer().text
   let open = true
   try {
-    const read = (data: string) => readPart(place, data, endpoint.readChunk)
-    const end = yield* readParts({ events, guard, collected, read, endMark: endpoint.endMark })
+    const read = (event: ServerEvent) => readPart(place, event, endpoint.readChunk)
+    const end = yield* readParts({
+      events,
+      guard,
+      collected,
+      read,
+      endMark: endpoint.endMark,
+      doubtMs: DOUBT_MS,
+    })
     open = false
-    if (end.as === 'cut') throw await breakOff(run, cutError(place), partial)
+    // A server that does not stream answers in one piece.
+    if (end.as === 'body') return yield* inOnePiece(readReply(run, { response, text: end.text }))
+    if (end.as === 'cut') throw await breakOff(run, end.error ?? cutError(place), partial)
     if (end.as === 'error') throw await breakOff(run, streamError(place, end.error, call.sent()), partial)
     if (end.as === 'interrupt') {
       throw await giveUp(run, end, { rest: drain(run, end.next, events, collected), partial })
@@ -66,22 +88,23 @@ async function* answerInParts(run: Run, events: AsyncGenerator<string>): AsyncGe
 async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
   const chunks = responseChunks(response)
   if (!chunks) return
-  const events = readEventStream(chunks)
+  const events = readEventStream(chunks, response.headers.get('content-type'))
   await drain(run, events.next(), events, collected)
 }
 
 /** Reads on to the end of the stream, for only then its call has ended; keeps what still comes. */
 async function drain(
   { place, endpoint }: Run,
-  next: Promise<IteratorResult<string>>,
-  events: AsyncGenerator<string>,
+  next: Promise<IteratorResult<ServerEvent>>,
+  events: AsyncGenerator<ServerEvent>,
   collected: Collector,
 ): Promise<void> {
   for (let step = await next; !step.done; step = await events.next()) {
     try {
-      collected.add(readPart(place, step.value, endpoint.readChunk))
+      const chunk = readPart(place, step.value, endpoint.readChunk)
+      if (!(chunk instanceof Unread)) collected.add(chunk)
     } catch {
-      // `[DONE]`, or what was the reason to stop.
+      // What was the reason to stop.
     }
   }
 }

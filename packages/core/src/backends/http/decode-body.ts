@@ -1,0 +1,105 @@
+import { pipeline, type Transform } from 'node:stream'
+import * as zlib from 'node:zlib'
+import { EncodingError } from './errors.ts'
+
+/** A body whose bytes nobody may need. */
+export interface EncodedBody extends AsyncIterable<Uint8Array> {
+  /** Reads a little more and lets go of the connection. */
+  dump(): Promise<void>
+}
+
+/**
+ * The bytes of a body that a proxy compressed though nobody asked for it, piece by piece. More than `mostBytes` of them
+ * are an error like that of a reply that is as large without compression.
+ */
+export async function* decodeBody(
+  body: EncodedBody,
+  { encoding, mostBytes }: { readonly encoding: string; readonly mostBytes: number },
+): AsyncGenerator<Uint8Array> {
+  const names = encoding.split(',').map((name) => name.trim().toLowerCase())
+  const unknown = names.find((name) => !(name in DECODERS))
+  if (unknown !== undefined) {
+    body.dump().catch(() => {})
+    throw new EncodingError(
+      `compressed its reply (${nameOf(unknown)}), which the desk cannot read: switch that compression off in the server or in the proxy before it.`,
+    )
+  }
+  let bytes: AsyncIterable<Uint8Array> = body
+  for (const name of names.reverse()) bytes = decode(bytes, name)
+  let size = 0
+  for await (const piece of bytes) {
+    size += piece.length
+    if (size > mostBytes) throw new TooLargeError('The reply is too large.')
+    yield piece
+  }
+}
+
+/** A header may hold anything. */
+const nameOf = (encoding: string) => (/^[\w-]{1,20}$/.test(encoding) ? encoding : 'in an unknown way')
+
+class TooLargeError extends Error {
+  override readonly name = 'TooLargeError'
+  /** undici's for a reply that is too large as it comes. */
+  readonly code = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
+}
+
+interface Decoder {
+  /** Undefined: it does not begin so, and is not compressed at all: a proxy unpacked it and left the header. */
+  open(first: number): Transform | undefined
+}
+
+const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants
+/** As browsers do: what a body that was cut off holds is handed on. */
+const LENIENT = { flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }
+
+const gzip: Decoder = { open: (first) => (first === 0x1f ? zlib.createGunzip(LENIENT) : undefined) }
+const deflate: Decoder = {
+  // Some servers leave out the head that the standard wants.
+  open: (first) => ((first & 0x0f) === 0x08 ? zlib.createInflate(LENIENT) : zlib.createInflateRaw(LENIENT)),
+}
+
+const DECODERS: Readonly<Record<string, Decoder>> = {
+  identity: { open: () => undefined },
+  '': { open: () => undefined },
+  gzip,
+  'x-gzip': gzip,
+  deflate,
+  br: {
+    open: () =>
+      zlib.createBrotliDecompress({ flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH }),
+  },
+  zstd: {
+    open: (first) =>
+      first === 0x28
+        ? zlib.createZstdDecompress({ flush: ZSTD_e_flush, finishFlush: ZSTD_e_flush })
+        : undefined,
+  },
+}
+
+async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const pieces = bytes[Symbol.asyncIterator]()
+  let first = await pieces.next()
+  while (!first.done && first.value.length === 0) first = await pieces.next()
+  if (first.done) return
+  const { value } = first
+  const whole = (async function* () {
+    yield value
+    yield* { [Symbol.asyncIterator]: () => pieces }
+  })()
+  const decoder = DECODERS[name]?.open(value[0] ?? 0)
+  if (!decoder) return yield* whole
+  try {
+    // Its errors come out of the decoder that is read.
+    yield* pipeline(whole, decoder, () => {})
+  } catch (error) {
+    if (!(error instanceof Error && 'errno' in error && 'code' in error && CORRUPT.test(`${error.code}`)))
+      throw error
+    throw new EncodingError(
+      `sent a reply that is no ${name}, though it says so: look at the compression of the server or of the proxy before it.`,
+      { cause: error },
+    )
+  }
+}
+
+/** Codes of zlib, brotli and zstd. */
+const CORRUPT = /^(?:Z_|ERR__|ERR_BROTLI|ZSTD_)/

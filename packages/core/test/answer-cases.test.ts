@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest'
+import { answered, BACKENDS, bodied, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
+
+// What stands in answers, streamed and whole, over sockets: the outcome is that of a caller.
+
+describe.each(BACKENDS)('%s', (kind) => {
+  const streamOf = async (...events: string[]) => {
+    await using desk = await rawDesk(kind, streamed(...events))
+    return await desk.stream()
+  }
+  const askFor = async (message: object, finishReason: unknown = 'stop', more: object = {}) => {
+    await using desk = await rawDesk(kind, answered(message, finishReason, more))
+    return await desk.ask()
+  }
+
+  const text = { type: 'text', text: 'Two hours.' }
+
+  test.each([
+    ['thoughts as a list', [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }, text], 'hm'],
+    ['thoughts as a text', [{ type: 'thinking', thinking: 'hm' }, text], 'hm'],
+    ['reasoning', [{ type: 'reasoning', text: 'hm' }, text], 'hm'],
+    [
+      'text alone',
+      [
+        { type: 'text', text: 'Two ' },
+        { type: 'output_text', text: 'hours.' },
+      ],
+      undefined,
+    ],
+    [
+      'unknown parts',
+      [{ type: 'reference', reference_ids: [1] }, text, { type: 'signature' }, null, 7],
+      undefined,
+    ],
+    ['bare texts', ['Two ', 'hours.'], undefined],
+    ['one part', text, undefined],
+  ])('content may be a list: %s', async (_, content, reasoning) => {
+    const expected = { completion: 'Two hours.', ...(reasoning && { reasoning }) }
+    expect(await askFor({ content })).toMatchObject(expected)
+    const streamed = await streamOf(part({ content }), part({}, 'stop'), END)
+    expect(streamed.outcome).toMatchObject(expected)
+    expect([streamed.text, streamed.reasoning]).toEqual(['Two hours.', reasoning ?? ''])
+  })
+
+  test.each([
+    'abort',
+    'aborted',
+    'cancelled',
+    'canceled',
+    'user_cancelled',
+    'interrupted',
+    'timeout',
+    'preempted',
+    'shutdown',
+    'insufficient_system_resource',
+  ])('the finish reason %s is a failure with what had come', async (reason) => {
+    const expected = {
+      error: 'api_stream_interrupted',
+      partial: 'Half an',
+      details: expect.stringContaining(reason),
+    }
+    expect((await streamOf(part({ content: 'Half an' }), part({}, reason), END)).outcome).toMatchObject(
+      expected,
+    )
+    expect(await askFor({ content: 'Half an' }, reason)).toMatchObject(expected)
+  })
+
+  test.each(['error', 'network_error', 'failed'])('the finish reason %s is a failure', async (reason) => {
+    const expected = { error: 'api_response_structure_error', partial: 'Half an' }
+    expect((await streamOf(part({ content: 'Half an' }), part({}, reason), END)).outcome).toMatchObject(
+      expected,
+    )
+  })
+
+  test.each([
+    ['content_filter', 'content_filter'],
+    ['SAFETY', 'content_filter'],
+    ['sensitive', 'content_filter'],
+    ['stop', 'stop'],
+    ['eos', 'stop'],
+    ['stop_sequence', 'stop'],
+    ['COMPLETE', 'stop'],
+    ['function_call', 'stop'],
+  ])('the finish reason %s is %s', async (raw, expected) => {
+    const normalised = { completion: 'Half an', finish_reason: expected }
+    expect(await askFor({ content: 'Half an' }, raw)).toMatchObject(normalised)
+    expect((await streamOf(part({ content: 'Half an' }), part({}, raw), END)).outcome).toMatchObject(
+      normalised,
+    )
+  })
+})
+
+describe('the finish reason length', () => {
+  const lengthOf = async (kind: 'openai' | 'kobold', usage?: object, raw = 'length') => {
+    await using desk = await rawDesk(kind, answered({ content: 'Half an' }, raw, usage && { usage }))
+    const whole = await desk.ask()
+    await using streaming = await rawDesk(
+      kind,
+      streamed(
+        part({ content: 'Half an' }),
+        part({}, raw),
+        ...(usage ? [sse({ choices: [], usage })] : []),
+        END,
+      ),
+    )
+    const { outcome } = await streaming.stream()
+    const reason = 'completion' in whole && whole.finish_reason
+    expect(outcome).toMatchObject({ finish_reason: reason })
+    return reason
+  }
+
+  test.each([
+    ['length', { prompt_tokens: 9, completion_tokens: 5 }],
+    ['length', { prompt_tokens: 9, completion_tokens: 512 }],
+    ['length', undefined],
+    ['MAX_TOKENS', undefined],
+    ['model_length', undefined],
+    ['model_context_window_exceeded', { prompt_tokens: 9, completion_tokens: 5 }],
+  ])('of an openai backend is believed (%s, %o)', async (raw, usage) => {
+    expect(await lengthOf('openai', usage, raw)).toBe('length')
+  })
+
+  test.each([
+    ['the limit was reached', { prompt_tokens: 9, completion_tokens: 512 }, 'length'],
+    ['the context is full', { prompt_tokens: 480, completion_tokens: 32 }, 'length'],
+    ['neither', { prompt_tokens: 9, completion_tokens: 5 }, 'stop'],
+    ['there is no count', undefined, 'stop'],
+  ])('of a kobold backend counts where %s', async (_, usage, expected) => {
+    expect(await lengthOf('kobold', usage)).toBe(expected)
+  })
+
+  test('beside a call of a tool whose arguments were cut off is length', async () => {
+    const tool_calls = [{ id: 'a', function: { name: 'look', arguments: '{"city":"Be' } }]
+    await using desk = await rawDesk('openai', answered({ content: null, tool_calls }, 'length'))
+    expect(await desk.ask()).toMatchObject({ finish_reason: 'length' })
+  })
+})
+
+test('native streams of KoboldCPP with an error in place of a token say so', async () => {
+  await using desk = await rawDesk(
+    'kobold',
+    bodied(JSON.stringify({ detail: { msg: 'x', type: 'bad_input' } })),
+  )
+  expect(await desk.ask()).toMatchObject({ error: 'api_client_error' })
+})

@@ -1,0 +1,262 @@
+import { describe, expect, test } from 'vitest'
+import { BACKENDS, bodied, END, paced, part, type Reply, rawDesk, sse, streamed } from './raw-desk.ts'
+
+// What servers and gateways do to streams, over sockets: the outcome is that of a caller.
+
+const usage = { prompt_tokens: 9, completion_tokens: 5 }
+
+describe.each(BACKENDS)('%s', (kind) => {
+  const streamOf = async (reply: Reply, options = {}) => {
+    await using desk = await rawDesk(kind, reply, options)
+    return { ...(await desk.stream()), calls: desk.calls() }
+  }
+
+  test.each([
+    ['empty', ''],
+    ['white space', ' '],
+    ['the string null', 'null'],
+    ['the string None', 'None'],
+    ['of another type', false],
+  ])('a finish reason that is %s is none', async (_, none) => {
+    const reply = paced(
+      part({ content: 'Hello ' }, none),
+      1300,
+      part({ content: 'world.' }, none),
+      part({}, 'stop'),
+      END,
+    )
+    const { outcome, text } = await streamOf(reply)
+    expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
+    expect(text).toBe('Hello world.')
+  })
+
+  test('a stream with empty finish reasons that just ends is interrupted', async () => {
+    const { outcome } = await streamOf(
+      streamed(part({ content: 'Hello ' }, ''), part({ content: 'wor' }, '')),
+    )
+    expect(outcome).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello wor' })
+  })
+
+  test.each([
+    ['usage without choices', sse({ id: 'c1', object: 'chat.completion.chunk', usage })],
+    ['usage with choices that are null', sse({ choices: null, usage })],
+    ['usage with no choice', sse({ choices: [], usage })],
+  ])('%s after the finish reason is read', async (_, last) => {
+    const { outcome } = await streamOf(streamed(part({ content: 'All of it.' }), part({}, 'stop'), last, END))
+    expect(outcome).toMatchObject({ completion: 'All of it.', usage })
+  })
+
+  test.each([
+    ['half an event', 'data: {"choices":[{"del\n\n'],
+    ['a text', 'data: bye\n\n'],
+    ['null', 'data: null\n\n'],
+    ['choices of another shape', sse({ choices: 'none' })],
+    ['a line without an end', `data: ${'x'.repeat(2 * 1024 * 1024)}`],
+  ])('%s after the finish reason spoils nothing', async (_, last) => {
+    const { outcome } = await streamOf(streamed(part({ content: 'All of it.' }), part({}, 'stop'), last))
+    expect(outcome).toMatchObject({ completion: 'All of it.', finish_reason: 'stop' })
+  })
+
+  test.each([
+    ['a ping', 'event: ping\ndata: {"type":"ping"}\n\n'],
+    ['an unnamed ping', sse({ type: 'ping' })],
+    ['a ping that is no JSON', 'event: heartbeat\ndata: alive at noon\n\n'],
+    ['a word', 'data: keep-alive\n\n'],
+    ['no data', 'data:\n\n'],
+    ['no data but a space', 'data:  \n\n'],
+    ['an empty object', sse({})],
+    ['a number', 'data: 7\n\n'],
+    ['an unknown event', 'event: metadata\ndata: {"region":"eu"}\n\n'],
+    ['an unknown object', sse({ conversation: 'c1' })],
+    ['a comment', ': OPENROUTER PROCESSING\n\n'],
+    ['an empty error beside text', part({ content: '' }, null, { error: null })],
+    ['an id and a time to come back', 'id: 7\nretry: 3000\n\n'],
+  ])('%s is passed over, before and between the events', async (_, ping) => {
+    const events = [
+      ping,
+      part({ content: 'Hello ' }),
+      ping,
+      part({ content: 'you.' }),
+      ping,
+      part({}, 'stop'),
+      ping,
+      END,
+    ]
+    const { outcome, text, calls } = await streamOf(streamed(...events))
+    expect(outcome).toMatchObject({ completion: 'Hello you.' })
+    expect([text, calls]).toEqual(['Hello you.', 1])
+  })
+
+  test('pings do not make up for tokens that do not come', async () => {
+    const pings = Array.from({ length: 30 }, () => [100, sse({ type: 'ping' })]).flat()
+    const { outcome } = await streamOf(paced(part({ content: 'Hello' }), ...pings), { tokenTimeoutMs: 1000 })
+    expect(outcome).toMatchObject({ error: 'api_timeout', partial: 'Hello' })
+  })
+
+  const tooLong = {
+    code: 400,
+    message: 'the request exceeds the available context size',
+    type: 'exceed_context_size_error',
+  }
+
+  test.each([
+    ['a field named error', `error: ${JSON.stringify(tooLong)}\n\n`],
+    ['such a field without a space or an end', `error:${JSON.stringify(tooLong)}`],
+    ['such a field with an object around it', `error: ${JSON.stringify({ error: tooLong })}\n\n`],
+    ['an event named error', `event: error\ndata: ${JSON.stringify(tooLong)}\n\n`],
+    ['an error object', sse({ error: tooLong })],
+    ['an error that is a text', sse({ error: 'the request exceeds the available context size' })],
+    ['an error of FastAPI', sse({ detail: 'the request exceeds the available context size' })],
+    [
+      'an error of older vLLM',
+      sse({
+        object: 'error',
+        message: 'This exceeds the maximum context length',
+        type: 'BadRequestError',
+        code: 400,
+      }),
+    ],
+  ])('%s is read for its reason: one call', async (_, error) => {
+    const first = await streamOf(streamed(error))
+    expect(first.outcome).toMatchObject({
+      error: 'context_length_exceeded',
+      attempts: [{ endpoint: 'chat' }],
+    })
+    expect(first.calls).toBe(1)
+    const later = await streamOf(streamed(part({ content: 'Hello' }), error))
+    expect(later.outcome).toMatchObject({ error: 'context_length_exceeded', partial: 'Hello' })
+  })
+
+  test.each([
+    ['a field named error, cut into bytes', 'error: {"code":500,"message":"my secret"}\n\n'],
+    [
+      'a field named error without a blank line',
+      'error: {"code":500,"message":"my secret"}\ndata: [DONE]\n\n',
+    ],
+    ['a field that is a text', 'error: my secret\n\n'],
+    ['a line of JSON', '{"error":{"message":"my secret"}}\n\n'],
+    ['an event named error without data', 'event: error\ndata:\n\n'],
+  ])('%s ends a stream that goes on otherwise, and is not quoted', async (_, error) => {
+    const { outcome } = await streamOf(async (socket) => {
+      socket.setNoDelay(true)
+      socket.write(streamed(part({ content: 'Hello' })))
+      for (const byte of error) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        socket.write(byte)
+      }
+      socket.end(part({ content: ' again' }) + END)
+    })
+    expect(outcome).toMatchObject({ error: 'api_response_structure_error', partial: 'Hello' })
+    expect(JSON.stringify(outcome)).not.toContain('secret')
+  })
+
+  test('an error in a plain reply with status 200 is read for its reason: one call', async () => {
+    await using desk = await rawDesk(kind, bodied(JSON.stringify({ error: tooLong })))
+    expect(await desk.ask()).toMatchObject({
+      error: 'context_length_exceeded',
+      attempts: [{ endpoint: 'chat' }],
+    })
+    expect(desk.calls()).toBe(1)
+  })
+
+  const events = part({ content: 'Hello ' }) + part({ content: 'you.' }) + part({}, 'stop') + END
+
+  test.each([
+    ['application/json', events],
+    ['application/json', `: hello\n\n${events}`],
+    ['application/json', `\uFEFF\r\n event: message\n${events}`],
+    ['text/html', events],
+    ['text/plain; charset=utf-8', `id: 1\n${events}`],
+    ['application/octet-stream', `retry: 10\n${events}`],
+  ])('a stream is one whatever its type says (%s)', async (type, body) => {
+    const { outcome, text } = await streamOf(bodied(body, type))
+    expect(outcome).toMatchObject({ completion: 'Hello you.' })
+    expect(text).toBe('Hello you.')
+  })
+
+  test('a stream of another type is known by its first characters, however they come', async () => {
+    const { outcome } = await streamOf(async (socket) => {
+      socket.setNoDelay(true)
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n')
+      for (const byte of events) {
+        await new Promise((resolve) => setImmediate(resolve))
+        socket.write(byte)
+      }
+      socket.end()
+    })
+    expect(outcome).toMatchObject({ completion: 'Hello you.' })
+  })
+
+  const whole = JSON.stringify({ choices: [{ message: { content: 'Whole.' }, finish_reason: 'stop' }] })
+
+  test.each([
+    ['text/event-stream', whole],
+    ['text/plain', `\n\n  ${whole}`],
+    ['application/json', `${' '.repeat(3000)}${whole}`],
+  ])('an answer in one piece is one whatever its type says (%s)', async (type, body) => {
+    const { outcome, text } = await streamOf(bodied(body, type))
+    expect(outcome).toMatchObject({ completion: 'Whole.' })
+    expect(text).toBe('Whole.')
+  })
+
+  test.each([
+    ['text/html', '<!doctype html><html><body>Sign in</body></html>'],
+    ['text/event-stream', '<html>Sign in</html>'],
+    ['text/plain', 'It works!'],
+  ])('a page instead of a stream is no interruption (%s)', async (type, body) => {
+    const { outcome, calls } = await streamOf(bodied(body, type))
+    expect(outcome).toMatchObject({ error: 'api_response_format_error' })
+    expect(calls).toBe(1)
+    if (body.startsWith('<')) expect(outcome).toMatchObject({ details: expect.stringContaining('web page') })
+  })
+
+  test.each([
+    ['text', [{ content: 'Hello ' }, { content: 'world.' }]],
+    [
+      'an empty first event',
+      [{ role: 'assistant', content: '' }, { content: 'Hello ' }, { content: 'world.' }],
+    ],
+    ['reasoning first', [{ reasoning_content: 'Hm' }, { content: 'Hello ' }, { content: 'world.' }]],
+  ])('a reason in every event ends nothing (%s)', async (_, deltas) => {
+    const pieces = deltas.flatMap((delta) => [part(delta, 'stop'), 1300])
+    const { outcome, text } = await streamOf(paced(...pieces, END))
+    expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
+    expect(text).toBe('Hello world.')
+  })
+
+  test('text that comes after a finish reason takes it back', async () => {
+    const pieces = [
+      part({ content: 'a ' }),
+      part({ content: 'b ' }, 'stop'),
+      200,
+      part({ content: 'c ' }, 'stop'),
+      1300,
+    ]
+    const { outcome } = await streamOf(paced(...pieces, part({ content: 'd' }, 'stop'), END))
+    expect(outcome).toMatchObject({ completion: 'a b c d' })
+  })
+
+  test('an answer of one event is whole where its stream ends without an end mark', async () => {
+    const { outcome } = await streamOf(streamed(part({ content: 'Yes.' }, 'stop')))
+    expect(outcome).toMatchObject({ completion: 'Yes.', finish_reason: 'stop' })
+  })
+
+  test('an answer of one event is whole where its stream stays open for longer than a token may take', async () => {
+    const open: Reply = (socket) => {
+      socket.write(streamed(part({ content: 'Yes.' }, 'stop')))
+    }
+    const { outcome } = await streamOf(open, { tokenTimeoutMs: 1000 })
+    expect(outcome).toMatchObject({ completion: 'Yes.', finish_reason: 'stop' })
+  })
+
+  test('a stream that writes a reason into every event and breaks off is not whole', async () => {
+    const { outcome } = await streamOf(async (socket) => {
+      const event = part({ content: 'Hello ' }, 'stop')
+      const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+      socket.write(`${head}${event.length.toString(16)}\r\n${event}\r\n`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      socket.resetAndDestroy()
+    })
+    expect(outcome).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello ' })
+  })
+})

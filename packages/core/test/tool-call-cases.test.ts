@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { answered, BACKENDS, END, part, rawDesk, streamed } from './raw-desk.ts'
+
+// How servers write the calls of tools, over sockets: the outcome is that of a caller.
+
+describe.each(BACKENDS)('%s', (kind) => {
+  const streamOf = async (...events: string[]) => {
+    await using desk = await rawDesk(kind, streamed(...events))
+    return await desk.stream()
+  }
+  const askFor = async (message: object, finishReason: unknown = 'stop', more: object = {}) => {
+    await using desk = await rawDesk(kind, answered(message, finishReason, more))
+    return await desk.ask()
+  }
+
+  const look = { id: 'a', function: { name: 'look', arguments: '' } }
+  const pieces = (...fields: object[]) => fields.map((one) => ({ function: { ...one } }))
+
+  test.each([
+    ['without id and index', [look, ...pieces({ arguments: '{"city":' }, { arguments: '"Bern"}' })]],
+    ['without id, with null for a name', [look, ...pieces({ name: null, arguments: '{"city":"Bern"}' })]],
+    [
+      'with an index that counts on',
+      [
+        { ...look, index: 0 },
+        { index: 1, function: { arguments: '{"city":' } },
+        { index: 2, function: { arguments: '"Bern"}' } },
+      ],
+    ],
+    [
+      'with an index only later',
+      [
+        look,
+        { index: 0, function: { arguments: '{"city":' } },
+        { index: 0, function: { arguments: '"Bern"}' } },
+      ],
+    ],
+    [
+      'with an empty id',
+      [look, { id: '', function: { arguments: '{"city":' } }, { id: '', function: { arguments: '"Bern"}' } }],
+    ],
+    [
+      'with another id in each piece',
+      [
+        { ...look, index: 0 },
+        { index: 0, id: 'b', function: { arguments: '{"city":' } },
+        { index: 0, id: 'c', function: { arguments: '"Bern"}' } },
+      ],
+    ],
+    [
+      'with id and name in each piece',
+      [
+        look,
+        { ...look, function: { name: 'look', arguments: '{"city":' } },
+        { id: 'a', function: { arguments: '"Bern"}' } },
+      ],
+    ],
+    [
+      'with the function later',
+      [{ id: 'a', function: null }, ...pieces({ name: 'look', arguments: '{"city":"Bern"}' })],
+    ],
+  ])('a call of a tool in pieces %s is one call', async (_, parts) => {
+    const { outcome } = await streamOf(
+      ...parts.map((one) => part({ tool_calls: [one] })),
+      part({}, 'tool_calls'),
+      END,
+    )
+    expect(outcome).toMatchObject({ finish_reason: 'tool_calls' })
+    expect('completion' in outcome && outcome.tool_calls).toEqual([
+      { id: 'a', type: 'function', function: { name: 'look', arguments: '{"city":"Bern"}' } },
+    ])
+  })
+
+  const call = (name: string, text: string, more: object = {}) => ({
+    ...more,
+    function: { name, arguments: text },
+  })
+
+  test.each([
+    ['with ids', [call('a', '{}', { id: 'x' }), call('b', '{"n":1}', { id: 'y' })]],
+    [
+      'with ids, in pieces',
+      [call('a', '{}', { id: 'x' }), call('b', '', { id: 'y' }), ...pieces({ arguments: '{"n":1}' })],
+    ],
+    ['without ids', [call('a', '{}'), call('b', '{"n":1}')]],
+    ['without ids, the first without arguments', [call('a', ''), call('b', '{"n":1}')]],
+    ['all with the index 0', [call('a', '{}', { index: 0 }), call('b', '{"n":1}', { index: 0 })]],
+    [
+      'with one id for all',
+      [call('a', '{}', { index: 0, id: 'x' }), call('b', '{"n":1}', { index: 1, id: 'x' })],
+    ],
+  ])('several calls stay several %s', async (_, parts) => {
+    const { outcome } = await streamOf(
+      ...parts.map((one) => part({ tool_calls: [one] })),
+      part({}, 'tool_calls'),
+      END,
+    )
+    expect('completion' in outcome && outcome.tool_calls).toMatchObject([
+      { function: { name: 'a', arguments: '{}' } },
+      { function: { name: 'b', arguments: '{"n":1}' } },
+    ])
+  })
+
+  test.each([
+    ['an empty text', ''],
+    ['white space', ' \n'],
+    ['null', null],
+    ['nothing', undefined],
+  ])('arguments that are %s are an empty object', async (_, given) => {
+    const tool_calls = [{ index: 0, id: 'a', type: 'function', function: { name: 'now', arguments: given } }]
+    const expected = [{ id: 'a', type: 'function', function: { name: 'now', arguments: '{}' } }]
+    expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject({ tool_calls: expected })
+    const { outcome } = await streamOf(part({ tool_calls }), part({}, 'tool_calls'), END)
+    expect(outcome).toMatchObject({ tool_calls: expected })
+  })
+})
