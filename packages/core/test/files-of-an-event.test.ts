@@ -15,6 +15,6 @@ test('a plain answer runs through few files of core', async () => {
   process.stdout.write(`${files.length} files of core run for one plain answer.\n`)
   expect(outcome.endpoint).toBe('chat')
   expect(files).toContain('on-event.ts')
-  expect(files).toContain('backends/kobold/generate.ts')
+  expect(files).toContain('backends/kobold/create-kobold-backend.ts')
   expect(files.length, files.join('\n')).toBeLessThanOrEqual(MOST_FILES)
 })

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { ToolCall } from '../../contract/outcome.ts'
 
 // Only the fields we read are named; anything else may come and go. A side field of the wrong type is passed over,
 // a main one (text, choices) makes the reply one of the wrong shape.
@@ -72,3 +73,73 @@ function isContent(value: unknown): boolean {
   if (typeof value === 'string' || Array.isArray(value)) return true
   return typeof value === 'object' && value !== null && 'type' in value
 }
+
+export function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
+  const given = called?.arguments ?? ''
+  const text = typeof given === 'string' ? given : JSON.stringify(given)
+  return {
+    id: id || `call_${index}`,
+    type: 'function',
+    // A function without parameters is called with nothing at all by some servers, which no client can parse.
+    function: { name: called?.name ?? '', arguments: text.trim() === '' ? '{}' : text },
+  }
+}
+
+/** Adds what one event of a stream says of a call: its id and name once, its arguments piece by piece. */
+export function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
+  const call = callOf(calls, part)
+  if (!call) {
+    calls.push({ ...part, index: part.index ?? calls.length })
+    return
+  }
+  call.id ||= part.id
+  const { name, arguments: more } = part.function ?? {}
+  call.function = {
+    name: call.function?.name || name,
+    arguments: joinArguments(call.function?.arguments, more),
+  }
+}
+
+/**
+ * The call that a piece belongs to. Undefined: it begins a new one. Pieces are told apart by id and index; a server
+ * that leaves out one or the other, or counts wrongly, writes its calls one after the other. Ollama gives every call
+ * the index 0 (its issue 15457), so another id is another call, but a piece without a name begins none.
+ */
+function callOf(calls: readonly WireToolCall[], part: WireToolCall): WireToolCall | undefined {
+  const { id, index } = part
+  const name = part.function?.name
+  const last = calls.at(-1)
+  if (!last) return undefined
+  const here = typeof index === 'number' ? calls.findLast((call) => call.index === index) : undefined
+  if (here) {
+    if (id && here.id && id !== here.id) return !name && isOpen(here) ? here : undefined
+    const isAnother = name && here.function?.name && part.function?.arguments && !isOpen(here)
+    return isAnother ? undefined : here
+  }
+  const same = id ? calls.findLast((call) => call.id === id) : undefined
+  if (same) return !name || (typeof index !== 'number' && isOpen(same)) ? same : undefined
+  if (id || typeof index === 'number') return !name && isOpen(last) ? last : undefined
+  return !name || !last.function?.name || (name === last.function.name && isOpen(last)) ? last : undefined
+}
+
+/** Its arguments are not complete yet. */
+function isOpen({ function: called }: WireToolCall): boolean {
+  if (typeof called?.arguments !== 'string') return !called?.arguments
+  try {
+    JSON.parse(called.arguments)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Whether the last call breaks off within its arguments. */
+export const isCutOff = (calls: readonly WireToolCall[] | undefined): boolean => {
+  const given = calls?.at(-1)?.function?.arguments
+  return typeof given === 'string' && given.trim() !== '' && isOpen({ function: { arguments: given } })
+}
+
+type Arguments = NonNullable<WireToolCall['function']>['arguments']
+
+const joinArguments = (before: Arguments, more: Arguments): Arguments =>
+  typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)

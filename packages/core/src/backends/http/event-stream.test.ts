@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EventTooLongError, readEventStream } from './event-stream.ts'
+import { EventTooLongError, readEventStream } from './read-reply.ts'
 
 async function* reads(...parts: (string | Uint8Array)[]) {
   for (const part of parts) yield typeof part === 'string' ? Buffer.from(part) : part

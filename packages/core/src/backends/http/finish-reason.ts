@@ -1,8 +1,8 @@
 import { BackendError } from '../../contract/backend.ts'
 import type { FinishReason } from '../../contract/outcome.ts'
+import { isCutOff } from './completion-wire.ts'
 import { at, type ErrorPlace } from './errors.ts'
 import type { RawAnswer } from './read-completion.ts'
-import { isCutOff } from './tool-calls.ts'
 
 /** What a server's own word for the end of an answer means. */
 type Ending = FinishReason | 'stopped' | 'failed'

@@ -2,14 +2,15 @@ import * as v from 'valibot'
 import type { GenerationEnd } from '../../contract/backend.ts'
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
 import {
+  addToolCall,
   chatChunk,
   chatReply,
   textChunk,
   textReply,
+  toToolCall,
   type WireMessage,
   type WireToolCall,
 } from './completion-wire.ts'
-import { addToolCall, toToolCall } from './tool-calls.ts'
 
 interface Named {
   /** The server's own id of the answer. */

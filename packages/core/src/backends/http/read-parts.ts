@@ -1,9 +1,16 @@
 import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'
-import { BODY, EventTooLongError, type ServerEvent } from './event-stream.ts'
 import type { CallGuard, Step } from './open-call.ts'
 import type { Chunk, Collector } from './read-completion.ts'
-import { isErrorFrame, notAnAnswer, notJson, reportedError } from './read-reply.ts'
+import {
+  BODY,
+  EventTooLongError,
+  isErrorFrame,
+  notAnAnswer,
+  notJson,
+  reportedError,
+  type ServerEvent,
+} from './read-reply.ts'
 
 /** After the finish reason, usage and `[DONE]` follow at once or not at all. */
 const END_MARK_MS = 1000
@@ -93,7 +100,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
  * Whether the answer is at its end. `believed`: nothing but the end mark can follow. `doubted`: it stood beside the
  * first text, as in streams of servers that write a reason into every event. `refuted`: text came after it.
  */
-export interface Finish {
+interface Finish {
   readonly reason: 'none' | 'believed' | 'doubted' | 'refuted'
   /** Text, reasoning or a call of a tool has come. */
   readonly hasContent: boolean
@@ -103,7 +110,7 @@ const NOT_FINISHED: Finish = { reason: 'none', hasContent: false }
 const UNDER_WAY: Finish = { reason: 'none', hasContent: true }
 
 /** What one more event says of the end. Pure. */
-export function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
+function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
   const isContent = text !== '' || Boolean(reasoning) || Boolean(toolCalls?.length)
   if (before.reason !== 'none') return isContent ? { reason: 'refuted', hasContent: true } : before
   if (rawFinishReason === null) return isContent ? UNDER_WAY : before

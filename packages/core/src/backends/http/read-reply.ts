@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
 import { at, type ErrorPlace, errorDetail, PLAIN, reasonOf } from './errors.ts'
 
@@ -61,3 +62,147 @@ export function isErrorFrame(value: unknown): boolean {
 /** Some gateways write an empty error into each event. */
 const saysSomething = (error: unknown): boolean =>
   typeof error === 'object' && error !== null ? Object.keys(error).length > 0 : Boolean(error)
+
+/** One event of a server. `event`: its name, where it has one; `BODY`: no event but a whole body. */
+export interface ServerEvent {
+  readonly event?: string | typeof BODY | undefined
+  readonly data: string
+}
+
+/** Marks a reply that is no event stream: its whole text comes as one item. */
+export const BODY = Symbol('body')
+
+/** Longest line, in characters, that a server may send: far above any token, far below what hurts. */
+const MAX_LINE = 1024 * 1024
+
+/** KoboldCPP 1.76 ends its streams with this and no line end, so that a parser alone would never deliver it. */
+const UNFINISHED_DONE = /(?:^|\n)data: ?\[DONE\]$/
+
+/** A line of an event stream is longer than a megabyte. */
+export class EventTooLongError extends Error {
+  override readonly name = 'EventTooLongError'
+}
+
+/**
+ * The server-sent events of a reply, `[DONE]` included, however the bytes were cut into reads. Comments and unknown
+ * fields are passed over; what a stream leaves at its end without a blank line is delivered where it is whole. A reply
+ * that does not begin like a stream comes as one `BODY`, whatever its content type says.
+ */
+export async function* readEventStream(
+  chunks: AsyncIterable<Uint8Array>,
+  contentType: string | null = 'text/event-stream',
+): AsyncGenerator<ServerEvent> {
+  const decoder = new TextDecoder()
+  let kind: 'stream' | 'body' | undefined
+  let start = ''
+  const stream = createStreamReader()
+  for await (const chunk of chunks) {
+    let text = decoder.decode(chunk, { stream: true })
+    if (kind !== 'stream') {
+      start += text
+      kind ??= kindOf(start, contentType)
+      if (kind !== 'stream') continue
+      text = start
+    }
+    yield* stream.read(text)
+    if (stream.isTooLong()) {
+      throw new EventTooLongError('A line of the event stream is longer than a megabyte.')
+    }
+  }
+  const rest = decoder.decode()
+  if (kind === 'stream') yield* stream.end(rest)
+  else if (kind === 'body' || !isNothing(start + rest, contentType)) yield { event: BODY, data: start + rest }
+}
+
+/** Text in, events out. */
+function createStreamReader() {
+  let events: ServerEvent[] = []
+  let tooLong = false
+  let tail = ''
+  const nameErrors = createErrorNamer()
+  const parser = createParser({
+    maxBufferSize: MAX_LINE,
+    onEvent: (event) => events.push(event),
+    onError: ({ type }) => {
+      tooLong ||= type === 'max-buffer-size-exceeded'
+    },
+  })
+  const read = (given: string): ServerEvent[] => {
+    const text = nameErrors(given)
+    parser.feed(text)
+    tail = (tail + text).slice(-16)
+    if (UNFINISHED_DONE.test(tail)) parser.feed('\n\n')
+    const found = events
+    events = []
+    return found
+  }
+  return {
+    read,
+    isTooLong: () => tooLong,
+    end: (text: string) => read(`${text}\n\n`).filter(isWhole),
+  }
+}
+
+/** The server may have died within an event: half of one is no event. */
+function isWhole({ event, data }: ServerEvent): boolean {
+  if (data === '[DONE]' || event === 'error') return true
+  try {
+    JSON.parse(data)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const FIELDS = ['data:', 'event:', 'id:', 'retry:', 'error:', ':']
+
+/** What a reply is by its first characters. Undefined: too few have come. */
+function kindOf(start: string, contentType: string | null): 'stream' | 'body' | undefined {
+  const first = start.search(/[^\s\uFEFF]/)
+  const text = first < 0 ? '' : start.slice(first, first + 8)
+  if (FIELDS.some((field) => text.startsWith(field))) return 'stream'
+  if (FIELDS.some((field) => field.startsWith(text))) return undefined
+  // A server that streams may begin with a field that we do not know, but not with JSON or a web page.
+  return isStreamType(contentType) && !/^[{["<]/.test(text) ? 'stream' : 'body'
+}
+
+/** A server that died before its first event has not answered; a reply that says it is JSON has, wrongly. */
+const isNothing = (text: string, contentType: string | null): boolean =>
+  isStreamType(contentType) || (text.trim() === '' && !contentType?.includes('json'))
+
+const isStreamType = (contentType: string | null) => contentType?.includes('event-stream') ?? false
+
+/** How an error begins that is written into a stream without `data:`: llama.cpp's own field, or bare JSON. */
+const BARE_ERRORS = ['error:', '{"error"']
+const BARE_ERROR = /(?<=^|[\r\n])(?:error: ?|(?=\{"error"))/g
+
+/**
+ * Turns a line that is an error, which the parser would drop as an unknown field, into an event named `error`. The
+ * start of such a line is held back until the next read.
+ */
+function createErrorNamer() {
+  let held = ''
+  let isLineStart = true
+  return (given: string): string => {
+    let text = held + given
+    held = ''
+    if (text === '') return ''
+    if (!endsLine(text)) {
+      const line = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1
+      const last = text.slice(line, line + 9)
+      const isStart = (line > 0 || isLineStart) && last.length < 9
+      if (isStart && BARE_ERRORS.some((error) => error.length > last.length && error.startsWith(last))) {
+        held = last
+        text = text.slice(0, line)
+      }
+    }
+    const wasLineStart = isLineStart
+    if (text !== '') isLineStart = endsLine(text)
+    if (!text.includes('error')) return text
+    return text.replace(BARE_ERROR, (found: string, place: number) =>
+      place === 0 && !wasLineStart ? found : '\nevent: error\ndata: ',
+    )
+  }
+}
+
+const endsLine = (text: string): boolean => text.endsWith('\n') || text.endsWith('\r')

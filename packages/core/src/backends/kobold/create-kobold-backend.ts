@@ -1,15 +1,28 @@
-import { type Backend, BackendError, type Endpoint } from '../../contract/backend.ts'
+import {
+  type Backend,
+  BackendError,
+  type Endpoint,
+  type GenerationEvent,
+  type GenerationOptions,
+  type GenerationRequest,
+} from '../../contract/backend.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
+import { aborted } from '../http/errors.ts'
+import { guardCall, openCall } from '../http/open-call.ts'
+import { readWhole } from '../http/read-reply.ts'
+import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
-import { generate } from './generate.ts'
-import type { KoboldContext } from './kobold-call.ts'
+import type { KoboldContext, Run } from './kobold-call.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
 import { probe } from './probe.ts'
+import { readReply } from './read-answer.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel } from './side-channel.ts'
-import { stopGeneration } from './stop-generation.ts'
+import { giveUp, stopGeneration } from './stop-generation.ts'
+import { streamAnswer } from './stream-answer.ts'
+import { watchSilence } from './watch-silence.ts'
 
 /**
  * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
@@ -66,4 +79,50 @@ function known(name: string, { name: endpoint }: Endpoint): KoboldEndpoint {
   const found = koboldEndpoints.find((one) => one.name === endpoint)
   if (!found) throw new BackendError('invalid_request', `Backend ${name} has no endpoint ${endpoint}.`)
   return found
+}
+
+/** One call of one endpoint, by the duties that `Backend` names. */
+async function* generate(
+  context: KoboldContext,
+  endpoint: KoboldEndpoint,
+  request: GenerationRequest,
+  { signal, stream }: GenerationOptions,
+): AsyncGenerator<GenerationEvent> {
+  const { name, template, model, client, grammars } = context
+  const place = { backend: name, endpoint: endpoint.name }
+  checkRequest(name, endpoint, request)
+  const fields = endpoint.body(request, {
+    template,
+    stream,
+    ...(model !== undefined && { model }),
+    schemaGrammar: request.schema && grammars.kept(request.schema),
+  })
+  const body = writeBody(place, fields)
+  checkBodySize(place, body)
+  if (signal.aborted) throw aborted(place, 'not_sent')
+  const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
+  const path = stream ? endpoint.streamPath : endpoint.path
+  const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
+  const guard = guardCall({
+    ...context,
+    signal,
+    watch: (stop) => watchSilence({ ...context, probeAfterMs: context.silenceProbeMs, onVerdict: stop }),
+  })
+  const run: Run = { context, place, endpoint, request, mayHitStop, call, guard }
+  try {
+    if (stream) yield* streamAnswer(run)
+    else yield await wholeAnswer(run)
+  } finally {
+    guard.release()
+  }
+}
+
+async function wholeAnswer(run: Run): Promise<GenerationEvent> {
+  const reply = run.call.response.then(readWhole)
+  const step = await run.guard.wait(reply)
+  if (step.as === 'value') return readReply(run, step.value)
+  // An aborted call still hands over the text it had.
+  const rest = reply.then(({ text }) => run.endpoint.readReply(JSON.parse(text))?.text)
+  // A rest that cannot be read is no text; why the call was given up is what counts.
+  throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
 }
