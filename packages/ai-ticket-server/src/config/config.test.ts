@@ -1,3 +1,4 @@
+import { createKoboldBackend } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { addressOf } from './backend-config.ts'
 import { type ConfigSources, exposureProblems, resolveConfig, servingProblems } from './config.ts'
@@ -379,6 +380,77 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   ],
 ])('%s is refused, and the message names key, type and remedy', (_problem, sources, message) => {
   expect(refused(sources)).toEqual([message])
+})
+
+test.each([
+  ...[
+    'localhost',
+    'gpu-1:5001',
+    'kobold_1:5001/api',
+    'bücher.example',
+    '[::1]:5001',
+    'http://[fd00::1]/api/',
+  ],
+  ...['HTTPS://Box.example:5001', 'http:5001', 'localhost.', 'http://box/a@b', '127.0.0.1:5001?x=1'],
+])('%s is an address, to the configuration and to the backend that opens it', (url) => {
+  const { config } = accepted({ environment: { KOBOLDCPP_API_URL: url } })
+  expect(config.backends.map(addressOf)).toEqual([url])
+  expect(() => createKoboldBackend({ url })).not.toThrow()
+})
+
+test.each([
+  ...['http:/127.0.0.1:5001', 'http:127.0.0.1', 'http//127.0.0.1', 'https:\\\\box', 'http:///box', 'http://'],
+  ...[
+    'http+unix://%2Frun%2Fkobold.sock',
+    'unix:/run/kobold.sock',
+    'ws://box',
+    'ht-tp://box',
+    '/run/kobold.sock',
+  ],
+  ...[
+    '"http://127.0.0.1:5001',
+    'http://127.0.0.1:5001"',
+    'http://box/api"',
+    '“box”',
+    '<http://box>',
+    'b%6fx',
+  ],
+  ...[
+    'http://$HOST:5001',
+    'http://{box}:5001',
+    'http://box:port',
+    'http://box:',
+    'http://http://box',
+    '-box',
+  ],
+])('%s is no address', (url) => {
+  const expected = 'must be an http or https address without user and password, like http://localhost:5001.'
+  expect(refused({ flags: { '--kobold-url': url } })).toEqual([expect.stringContaining(expected)])
+  expect(refused({ environment: { KOBOLDCPP_API_URL: url } })).toEqual([expect.stringContaining(expected)])
+  expect(refused({ file: file({ backends: [{ ...kobold, url }] }) })).toEqual([
+    expect.stringContaining(expected),
+  ])
+})
+
+test.each([
+  ['KOBOLDCPP_API_URL', '"http://127.0.0.1:5001"'],
+  ['KOBOLDCPP_API_URL', "'http://a:5001,http://b:5001'"],
+  ['KOBOLDCPP_API_KEY', `"${SECRET}"`],
+  ['AI_TICKET_API_KEYS', `'ci=${SECRET}'`],
+  ['AI_TICKET_DATA_DIR', '"/data"'],
+  ['PORT', '"5000"'],
+  ['HOST', '`127.0.0.1`'],
+  ['LOG_LEVEL', '""'],
+  ['BOX_KEY', ` "${SECRET}" `],
+])('%s with quotation marks around it is refused once, by its name', (name, value) => {
+  const listed = file({ backends: [{ ...kobold, api_key_env: 'BOX_KEY' }] })
+  expect(refused({ environment: { BOX_KEY: 'x', [name]: value }, file: listed })).toEqual([
+    `${name} has quotation marks around its value. Remove them: docker --env-file and some other programs pass them on as part of the value.`,
+  ])
+})
+
+test('quotation marks in a variable of others are none of our business', () => {
+  expect(accepted({ environment: { PS1: '"$ "' } }).warnings).toEqual([])
 })
 
 test('all problems are said at once, and no message holds a secret', () => {

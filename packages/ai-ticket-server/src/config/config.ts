@@ -6,6 +6,7 @@ import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
+import { takeQuotesAway } from './quoted-variables.ts'
 import {
   readText,
   type Setting,
@@ -54,7 +55,8 @@ export function loadConfig(
   environment: ConfigSources['environment'],
 ): ConfigResult {
   const fromFlag = flags[SOURCES.file.flag]
-  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
+  const { environment: bare } = takeQuotesAway(environment, [SOURCES.file.environment])
+  const name = fromFlag ?? (bare[SOURCES.file.environment] || undefined)
   if (name === undefined) return resolveConfig({ flags, environment })
   try {
     return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
@@ -68,8 +70,11 @@ export function loadConfig(
 
 /** Flags over environment over file over defaults. Pure: the caller has read the file. */
 export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
-  const environment = withoutEmpty(given)
-  const { content, problems } = parseFile(file)
+  const { content, problems: fileProblems } = parseFile(file)
+  const variables = [...KNOWN_VARIABLES, ...variablesNamedIn(content)]
+  const { environment: bare, problems: quoteProblems } = takeQuotesAway(given, variables)
+  const environment = withoutEmpty(bare)
+  const problems = [...fileProblems, ...quoteProblems]
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
   for (const [name, setting] of settingList) {
@@ -104,6 +109,12 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
 
 const withoutEmpty = (given: ConfigSources['environment']) =>
   Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined && text.trim() !== ''))
+
+/** The variables that hold the keys. */
+const variablesNamedIn = ({ api_keys = [], backends = [] }: ConfigFile): string[] => [
+  ...api_keys.flatMap(({ key_env }) => key_env ?? []),
+  ...backends.flatMap((backend) => (backend.type === 'llama' ? [] : (backend.api_key_env ?? []))),
+]
 
 function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems: ConfigProblem[] } {
   if (file === undefined) return { content: {}, problems: [] }
