@@ -174,7 +174,7 @@ test('config show --origin says where values came from and masks secrets', async
 test('config show says when the server would refuse to listen', async () => {
   const { code, stderr } = await runProgram(CLI, ['config', 'show'], { environment: { HOST: '0.0.0.0' } })
   expect(code).toBe(0)
-  expect(stderr).toMatch(/^The server will not start: host is an address that others can reach/)
+  expect(stderr).toMatch(/^The server will not start: HOST is an address that others can reach/)
 })
 
 test.each([

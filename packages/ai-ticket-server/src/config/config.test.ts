@@ -464,18 +464,27 @@ test('all problems are said at once, and no message holds a secret', () => {
 })
 
 const exposed = (environment: Record<string, string>) =>
-  exposureProblems(accepted({ environment }).config).map(({ message }) => message)
+  exposureProblems(accepted({ environment })).map(({ message }) => message)
 
-test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan'])(
+const OPEN =
+  'is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.'
+
+test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan', 'x86_64-conda-linux-gnu'])(
   'listening on %s wants keys, or a word that none are wanted',
   (HOST) => {
-    expect(exposed({ HOST })).toEqual([
-      'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
-    ])
+    expect(exposed({ HOST })).toEqual([`HOST ${OPEN} If you did not set HOST yourself, unset it.`])
     expect(exposed({ HOST, AI_TICKET_API_KEYS: 'a,b' })).toEqual([])
     expect(exposed({ HOST, AI_TICKET_ALLOW_ANONYMOUS: 'true' })).toEqual([])
   },
 )
+
+test.each<[place: string, sources: Partial<ConfigSources>]>([
+  ['--host', { flags: { '--host': '0.0.0.0' }, environment: { HOST: 'desk.lan' } }],
+  ['host in desk.json', { file: file({ host: '0.0.0.0' }) }],
+])('an open address is named as %s where it was given there', (place, sources) => {
+  const messages = exposureProblems(accepted(sources)).map(({ message }) => message)
+  expect(messages).toEqual([`${place} ${OPEN}`])
+})
 
 test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
   expect(exposed({ HOST })).toEqual([])
@@ -483,14 +492,20 @@ test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
 
 test('callbacks that are allowed want a secret', () => {
   const allow = { AI_TICKET_CALLBACK_ALLOW: 'https://hooks.example.com/*, http://lan.example' }
-  const { config } = accepted({ environment: allow })
-  expect(config.callbackAllow).toEqual(['https://hooks.example.com/*', 'http://lan.example'])
-  expect(servingProblems(config).map(({ message }) => message)).toEqual([
-    'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+  const resolved = accepted({ environment: allow })
+  expect(resolved.config.callbackAllow).toEqual(['https://hooks.example.com/*', 'http://lan.example'])
+  expect(servingProblems(resolved).map(({ message }) => message)).toEqual([
+    'AI_TICKET_CALLBACK_ALLOW is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
   ])
   const secret = { AI_TICKET_CALLBACK_SECRET: `whsec_${'a'.repeat(40)}` }
-  expect(servingProblems(accepted({ environment: { ...allow, ...secret } }).config)).toEqual([])
-  expect(servingProblems(accepted({ environment: secret }).config)).toEqual([])
+  expect(servingProblems(accepted({ environment: { ...allow, ...secret } }))).toEqual([])
+  expect(servingProblems(accepted({ environment: secret }))).toEqual([])
+  const inFile = accepted({ file: file({ callback_allow: ['https://hooks.example.com/*'] }) })
+  expect(servingProblems(inFile).map(({ message }) => message)).toEqual([
+    expect.stringMatching(
+      /^callback_allow in desk\.json is set, .* or unset callback_allow in desk\.json\.$/,
+    ),
+  ])
 })
 
 test.each([

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
 import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
-import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
+import { type ConfigProblem, type Origin, placeOf, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
 import { takeQuotesAway } from './quoted-variables.ts'
 import {
@@ -179,23 +179,28 @@ function unknownVariables(environment: ConfigSources['environment']): string[] {
 }
 
 /** Why this configuration must not serve. Commands that do not serve need not ask. */
-export const servingProblems = (config: Config): ConfigProblem[] => [
-  ...exposureProblems(config),
-  ...callbackProblems(config),
+export const servingProblems = (resolved: ResolvedConfig): ConfigProblem[] => [
+  ...exposureProblems(resolved),
+  ...callbackProblems(resolved),
 ]
 
 /**
  * Why this configuration must not listen: others on the network could use the GPU, so the operator has to want that.
  * Commands that do not listen need not ask.
  */
-export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): ConfigProblem[] {
+export function exposureProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
+  const { host, apiKeys, allowAnonymous } = config
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return []
+  // Some shells, and conda, set HOST to the name or the kind of the machine.
+  const unset =
+    origins.host.kind === 'environment' ? ` If you did not set ${origins.host.name} yourself, unset it.` : ''
   return [
     {
       key: 'host',
       message:
-        'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more ' +
-        'keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
+        `${placeOf('host', origins.host)} is an address that others can reach, and no API keys are set. Set ` +
+        'AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on ' +
+        `127.0.0.1.${unset}`,
     },
   ]
 }
@@ -204,14 +209,16 @@ const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
-function callbackProblems({ callbackAllow, callbackSecrets }: Config): ConfigProblem[] {
+function callbackProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
+  const { callbackAllow, callbackSecrets } = config
   if (callbackAllow.length === 0 || callbackSecrets.length > 0) return []
   return [
     {
       key: 'callback_secret',
       message:
-        'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for ' +
-        'example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+        `${placeOf('callback_allow', origins.callbackAllow)} is set, but there is no secret to sign callbacks with. Set ` +
+        'AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset ' +
+        `${placeOf('callback_allow', origins.callbackAllow)}.`,
     },
   ]
 }
