@@ -6,6 +6,7 @@ import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, placeOf, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
+import { decodeUtf8 } from './decode-utf8.ts'
 import { takeQuotesAway } from './quoted-variables.ts'
 import {
   readText,
@@ -58,10 +59,13 @@ export function loadConfig(
   const { environment: bare } = takeQuotesAway(environment, [SOURCES.file.environment])
   const name = fromFlag ?? (bare[SOURCES.file.environment] || undefined)
   if (name === undefined) return resolveConfig({ flags, environment })
+  const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
   try {
-    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+    const text = decodeUtf8(readFileSync(name))
+    if (text !== undefined) return resolveConfig({ flags, environment, file: { name, text } })
+    const message = `${key} names the file ${name}, which is not valid UTF-8. Save it as UTF-8.`
+    return { ok: false, problems: [{ key, message }] }
   } catch (error) {
-    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
     const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
     return { ok: false, problems: [{ key, message }] }
