@@ -228,3 +228,11 @@ test.concurrent('an empty input is a batch without lines', async () => {
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ lines: 0, asked: 0 })
 })
+
+test.concurrent.each(['/dev/null', '/dev/full', '.'])('%s is no place for results', async (place) => {
+  const batch = await openBatchFolder(eventLines(1))
+  const refused = { code: 73, stderr: expect.stringMatching(/^\S+ is not a regular file\. /) }
+  expect(await runProgram(CLI, ['batch', batch.input, '-o', place])).toMatchObject(refused)
+  expect(await batch.run('--errors', place)).toMatchObject(refused)
+  expect(await readdir(dirname(batch.input))).toEqual(['in.jsonl'])
+})
