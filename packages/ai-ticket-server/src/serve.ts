@@ -48,7 +48,7 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
   const args = parseArgs<typeof ARGS>(rawArgs, ARGS)
   if (args._.length > 0) throw new UsageError(`"${args._[0]}" is not expected here. --help lists the flags.`)
   const loaded = loadConfig(configFlags(args), process.env)
-  const problems = loaded.ok ? servingProblems(loaded.value.config) : loaded.problems
+  const problems = loaded.ok ? servingProblems(loaded.value) : loaded.problems
   if (loaded.ok && problems.length === 0) return await start(loaded.value)
   for (const { message } of problems) process.stderr.write(`${message}\n`)
   return EXIT.badConfiguration

@@ -21,7 +21,7 @@ export interface BatchFolder {
 }
 
 /** A folder of its own with `in.jsonl`, for runs of `ai-ticket batch in.jsonl -o out.jsonl`. */
-export async function openBatchFolder(content: string, environment = {}): Promise<BatchFolder> {
+export async function openBatchFolder(content: string | Buffer, environment = {}): Promise<BatchFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
   const [input, output] = [join(folder, 'in.jsonl'), join(folder, 'out.jsonl')]
   await writeFile(input, content)

@@ -1,4 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { eventLines, openBatchFolder } from './batch-folder.ts'
@@ -174,4 +176,63 @@ test.concurrent.each([
 ])('%j is refused', async (args, code, said) => {
   const ended = await runProgram(CLI, ['batch', ...args])
   expect(ended).toMatchObject({ code, stderr: expect.stringContaining(said) })
+})
+
+const LATER = `${'no json\n'.repeat(9)}"Why?"\n`
+const PRETTY_LIST = JSON.stringify([{ content: 'Why?' }, 'Why?'], undefined, 2)
+
+test.concurrent.each<[kind: string, content: string | Buffer, says: RegExp]>([
+  ['UTF-16', Buffer.from(`\uFEFF${eventLines(3)}`, 'utf16le'), / is in UTF-16\. Save it as UTF-8/],
+  ['UTF-16, big-endian', Buffer.from(`\uFEFF${eventLines(3)}`, 'utf16le').swap16(), / is in UTF-16\. /],
+  ['UTF-16 without a byte order mark', Buffer.from(eventLines(3), 'utf16le'), / is in UTF-16\. /],
+  ['gzip', gzipSync(eventLines(3)), / is compressed\. Unpack it first/],
+  ['zstd', zstdCompressSync(eventLines(3)), / is compressed\. /],
+  ['one JSON list', PRETTY_LIST, / is one JSON list\. Write each of its events on a line of its own/],
+  [
+    'one event over several lines',
+    JSON.stringify({ content: 'Why?' }, undefined, 2),
+    / goes over several lines\. /,
+  ],
+  ['CSV', 'id,question\n1,Why?\n2,"How?"\n', / is of another kind: none of its first lines is JSON\. /],
+  ['Latin-1', Buffer.from('{"content":"Gr\xFC\xDFe"}\n'.repeat(3), 'latin1'), / is not valid UTF-8\. /],
+  ['one line of text', 'Why?', / is of another kind: /],
+])('an input in %s is refused as a whole', async (_kind, content, says) => {
+  await using simulator = await simulate()
+  const batch = await openBatchFolder(content, { KOBOLDCPP_API_URL: simulator.url })
+  const fromFile = await batch.run()
+  expect(fromFile).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(says) })
+  expect(fromFile.stderr.startsWith(`${batch.input} `)).toBe(true)
+  expect(fromFile.stderr.trimEnd()).not.toContain('\n')
+  expect(await readdir(dirname(batch.input))).toEqual(['in.jsonl'])
+  const fromPipe = await runProgram(CLI, ['batch', '-', '-o', batch.output], { input: content })
+  expect(fromPipe).toMatchObject({ code: 65, stderr: expect.stringMatching(/^stdin (is|has) /) })
+  expect(await readdir(dirname(batch.input))).toEqual(['in.jsonl'])
+  expect(simulator.calls).toEqual([])
+})
+
+test.concurrent('lines that are not JSON before one that is fail one by one, from a file and from a pipe', async () => {
+  await using simulator = await simulate()
+  const environment = { KOBOLDCPP_API_URL: simulator.url }
+  const summary = { lines: 10, answered: 1, refused: 9, asked: 1 }
+  const batch = await openBatchFolder(LATER, environment)
+  expect(JSON.parse((await batch.run('--json')).stdout)).toMatchObject(summary)
+  const piped = await openBatchFolder('', environment)
+  const args = ['batch', '-', '-o', piped.output, '--json']
+  const { stdout } = await runProgram(CLI, args, { environment, input: LATER })
+  expect(JSON.parse(stdout)).toMatchObject(summary)
+})
+
+test.concurrent('an empty input is a batch without lines', async () => {
+  const batch = await openBatchFolder('\n', { KOBOLDCPP_API_URL: 'http://127.0.0.1:9' })
+  const { code, stdout } = await batch.run('--json')
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ lines: 0, asked: 0 })
+})
+
+test.concurrent.each(['/dev/null', '/dev/full', '.'])('%s is no place for results', async (place) => {
+  const batch = await openBatchFolder(eventLines(1))
+  const refused = { code: 73, stderr: expect.stringMatching(/^\S+ is not a regular file\. /) }
+  expect(await runProgram(CLI, ['batch', batch.input, '-o', place])).toMatchObject(refused)
+  expect(await batch.run('--errors', place)).toMatchObject(refused)
+  expect(await readdir(dirname(batch.input))).toEqual(['in.jsonl'])
 })

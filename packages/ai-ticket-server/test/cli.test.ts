@@ -11,7 +11,7 @@ import { CLI, cleanEnvironment, runProgram } from './run-program.ts'
 /** Nothing listens there. */
 const NOBODY = 'http://127.0.0.1:9'
 
-async function writtenFile(content: string): Promise<string> {
+async function writtenFile(content: string | Buffer): Promise<string> {
   const file = join(await mkdtemp(join(tmpdir(), 'ai-ticket-')), 'schema.json')
   await writeFile(file, content)
   return file
@@ -59,6 +59,33 @@ test('ask --json prints the outcome', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ completion: 'Blue.', backend: 'kobold', finish_reason: 'stop' })
 })
 
+test.each([
+  ['Latin-1', Buffer.from('Gr\xFC\xDFe', 'latin1')],
+  ['UTF-16', Buffer.from('\uFEFFGrüße', 'utf16le')],
+  ['UTF-8 that was cut within a character', Buffer.from('Grü').subarray(0, 3)],
+])('ask - refuses %s before anybody is asked', async (_encoding, input) => {
+  await using simulator = await simulate('Hello.')
+  const options = { environment: { KOBOLDCPP_API_URL: simulator.url }, input }
+  const plain = await runProgram(CLI, ['ask', '-'], options)
+  const stderr = expect.stringMatching(/^invalid_request: stdin is not valid UTF-8\. /)
+  expect(plain).toMatchObject({ code: 65, stdout: '', stderr })
+  const json = await runProgram(CLI, ['ask', '-', '--json'], options)
+  expect(json.code).toBe(65)
+  expect(JSON.parse(json.stdout)).toMatchObject({ error: 'invalid_request', attempts: [] })
+  expect(simulator.calls).toEqual([])
+})
+
+test('ask - leaves out the byte order mark of a pipe, and ask --schema that of a file', async () => {
+  await using simulator = await startKoboldSimulator({ answer: ({ messages }) => JSON.stringify(messages) })
+  const environment = { KOBOLDCPP_API_URL: simulator.url }
+  const asked = await runProgram(CLI, ['ask', '-'], { environment, input: '\uFEFFGrüße' })
+  expect(JSON.parse(asked.stdout)).toEqual([{ role: 'user', content: 'Grüße' }])
+  const file = await writtenFile('\uFEFF{"type":"array"}')
+  expect(await runProgram(CLI, ['ask', 'A list?', '--schema', file], { environment })).toMatchObject({
+    code: 0,
+  })
+})
+
 test('ask --schema prints the data alone, checked', async () => {
   const answers = ['Sure: {"colour": 1}', 'Sure: {"colour": "blue"}']
   await using simulator = await startKoboldSimulator({ version: '1.76', answer: () => answers.shift() ?? '' })
@@ -83,6 +110,7 @@ test.each([
   ['that is not there', async () => '/nowhere/schema.json', 'cannot be read (ENOENT)'],
   ['that is no JSON', () => writtenFile('{'), 'does not hold valid JSON'],
   ['that holds a list', () => writtenFile('[]'), 'must hold a JSON object'],
+  ['in UTF-16', () => writtenFile(Buffer.from('\uFEFF{}', 'utf16le')), 'is not valid UTF-8'],
 ])('ask --schema with a file %s is a wrong command line', async (_what, file, said) => {
   const ended = await runProgram(CLI, ['ask', 'A colour?', '--schema', await file(), '--kobold-url', NOBODY])
   expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })
@@ -174,7 +202,7 @@ test('config show --origin says where values came from and masks secrets', async
 test('config show says when the server would refuse to listen', async () => {
   const { code, stderr } = await runProgram(CLI, ['config', 'show'], { environment: { HOST: '0.0.0.0' } })
   expect(code).toBe(0)
-  expect(stderr).toMatch(/^The server will not start: host is an address that others can reach/)
+  expect(stderr).toMatch(/^The server will not start: HOST is an address that others can reach/)
 })
 
 test.each([

@@ -26,10 +26,11 @@ const accept = (environment: Record<string, string>) => {
 
 test('the server takes what compose hands it, with the example as .env or without one', () => {
   expect(interpolate(example)).toEqual(interpolate({}))
-  const { config, warnings } = accept(interpolate(example).environment)
+  const resolved = accept(interpolate(example).environment)
+  const { config, warnings } = resolved
   expect(config).toMatchObject({ host: '0.0.0.0', port: 5000, logLevel: 'INFO' })
   expect(config.backends).toMatchObject([{ url: 'http://host.docker.internal:5001/api' }])
-  expect(exposureProblems(config)).toEqual([])
+  expect(exposureProblems(resolved)).toEqual([])
   expect(warnings).toEqual([])
 })
 

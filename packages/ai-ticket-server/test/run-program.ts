@@ -27,7 +27,7 @@ export interface Ended {
 export async function runProgram(
   path: string,
   args: readonly string[],
-  options: { environment?: Environment; input?: string } = {},
+  options: { environment?: Environment; input?: string | Buffer } = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [path, ...args], { env: cleanEnvironment(options.environment ?? {}) })
   child.stdin.end(options.input ?? '')

@@ -83,6 +83,39 @@ it('gives the same ticket for the same key, and refuses the key for another even
   expect(other).toMatchObject({ status: 422, body: { error: 'idempotency_key_reused' } })
 })
 
+it.each<[what: string, path: string, first: unknown, again: unknown]>([
+  [
+    'a ticket',
+    '/tickets',
+    { content: 'hi', metadata: { a: 1, b: { c: [{ d: 2, e: 3 }], f: null } } },
+    { metadata: { b: { f: null, c: [{ e: 3, d: 2 }] }, a: 1 }, content: 'hi' },
+  ],
+  [
+    'an event',
+    '/event',
+    { content: 'hi', parameters: { max_tokens: 9, temperature: 0 } },
+    { parameters: { temperature: 0, max_tokens: 9 }, content: 'hi' },
+  ],
+])(
+  'knows %s again by its key, whatever the order of the names in its objects',
+  async (_what, path, first, again) => {
+    await using server = await openTicketServer({ simulated: FAST })
+    const headers = { 'idempotency-key': 'k1' }
+    const { status, body } = await server.post(path, first, headers)
+    const replayed = await server.post(path, again, headers)
+    expect(replayed).toMatchObject({ status, body: { id: body.id } })
+    expect(replayed.headers.get('idempotency-replayed')).toBe('true')
+  },
+)
+
+it('takes the order in a list for a difference', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const headers = { 'idempotency-key': 'k1' }
+  await server.post('/tickets', { content: 'hi', metadata: { a: [1, 2] } }, headers)
+  const other = await server.post('/tickets', { content: 'hi', metadata: { a: [2, 1] } }, headers)
+  expect(other).toMatchObject({ status: 422, body: { error: 'idempotency_key_reused' } })
+})
+
 it('answers a synchronous event with a key from its ticket, once for all who ask', async () => {
   await using server = await openTicketServer({ simulated: FAST })
   const headers = { 'idempotency-key': 'k1' }

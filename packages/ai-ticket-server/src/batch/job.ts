@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import type { AnnouncedCall } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
@@ -25,6 +26,7 @@ export interface Job extends AsyncDisposable {
 
 /** Opens what an earlier run has left, whole or torn. Throws a `BatchProblem` that says what to do. */
 export async function openJob({ output, errors, overwrite, retryFailed }: JobOptions): Promise<Job> {
+  await Promise.all([checkRegular(output), checkRegular(errors)])
   const lock = lockOutput(output)
   const files: ResultFile[] = []
   const close = async () => {
@@ -55,6 +57,17 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
     await close()
     throw error
   }
+}
+
+/** A device or a pipe cannot be read again to see what is finished, nor be told to write to its disk. */
+async function checkRegular(path: string): Promise<void> {
+  // What is not there will be created; what cannot be seen fails when it is opened.
+  const stats = await stat(path).catch(() => undefined)
+  if (stats === undefined || stats.isFile()) return
+  throw new BatchProblem(
+    `${path} is not a regular file. Name a file that can be read again, so that a second run sees what is done.`,
+    EXIT.cannotStore,
+  )
 }
 
 interface OutputLock extends Disposable {

@@ -22,7 +22,7 @@ test.each([
 })
 
 test.each([
-  ['{', 'invalid_request', 'The line is not valid JSON.'],
+  ['{', 'invalid_request', 'The line is not valid JSON: column 2 has the end, before a closing bracket.'],
   ['{"__proto__":{}}', 'invalid_request', 'The line has a key'],
   ['['.repeat(70) + ']'.repeat(70), 'invalid_input_format', 'nested deeper than 64'],
   [undefined, 'payload_too_large', 'longer than 1 MiB'],

@@ -1,8 +1,4 @@
 import { createHash, hash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { EXIT } from '../program/exit-codes.ts'
-import { BatchProblem, reasonOf } from './batch-problem.ts'
 
 /** Longer lines are refused without keeping them. */
 export const MAX_LINE_BYTES = 1_048_576
@@ -81,30 +77,3 @@ function trim(bytes: Buffer, number: number): Buffer {
 }
 
 const isBlank = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0x20 || byte === 0x09)
-
-interface BatchInput {
-  /** Can be read more than once. */
-  readonly isFile: boolean
-  lines(): AsyncGenerator<InputLine>
-}
-
-/** `-` is stdin. Throws a `BatchProblem` for a file that cannot be read. */
-export async function openInput(path: string): Promise<BatchInput> {
-  if (path === '-') return { isFile: false, lines: () => readLines(process.stdin) }
-  const refuse = (error: unknown): never => {
-    throw new BatchProblem(
-      `${path} cannot be read (${reasonOf(error)}). Correct the path.`,
-      EXIT.noInput,
-      error,
-    )
-  }
-  await access(path, constants.R_OK).catch(refuse)
-  async function* lines() {
-    try {
-      yield* readLines(createReadStream(path, { highWaterMark: 262_144 }))
-    } catch (error) {
-      refuse(error)
-    }
-  }
-  return { isFile: true, lines }
-}

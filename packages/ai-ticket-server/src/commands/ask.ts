@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { text as textOf } from 'node:stream/consumers'
+import { buffer as bytesOf } from 'node:stream/consumers'
 import type { Dispatcher, Outcome } from '@ai-ticket/core'
+import { decodeUtf8 } from '../config/decode-utf8.ts'
 import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
@@ -41,7 +43,9 @@ export const command = cliCommand(
     },
     async run({ args }) {
       const schema = args.schema === undefined ? undefined : readSchemaFile(args.schema)
-      const event = eventOf(args, await readPrompt(args._), schema)
+      const prompt = await readPrompt(args._)
+      if (prompt === undefined) return refuseEncoding(args.json === true)
+      const event = eventOf(args, prompt, schema)
       await using desk = await openDesk(args)
       if (desk === undefined) return EXIT.badConfiguration
       const controller = new AbortController()
@@ -66,7 +70,8 @@ interface AskArguments {
   readonly timeout?: string | undefined
 }
 
-async function readPrompt(positionals: readonly string[]): Promise<string> {
+/** Undefined: what came from stdin is not valid UTF-8, and the model would read it with question marks. */
+async function readPrompt(positionals: readonly string[]): Promise<string | undefined> {
   if (positionals.length > 1)
     throw new UsageError('More than one prompt was given. Put the prompt between quotes.')
   const [prompt] = positionals
@@ -75,7 +80,16 @@ async function readPrompt(positionals: readonly string[]): Promise<string> {
   if (prompt !== '-') return prompt
   if (process.stdin.isTTY)
     throw new UsageError('"-" reads from stdin, which is a terminal: git diff | ai-ticket ask -')
-  return await textOf(process.stdin)
+  return decodeUtf8(await bytesOf(process.stdin))
+}
+
+function refuseEncoding(asJson: boolean): number {
+  const error = 'invalid_request'
+  const details = 'stdin is not valid UTF-8. Convert it first, for example with iconv -f latin1 -t utf-8.'
+  const outcome: Outcome = { error, details, id: `evt_${randomUUID()}`, duration_ms: 0, attempts: [] }
+  if (asJson) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  process.stderr.write(`${error}: ${details}\n`)
+  return EXIT_OF_FAILURE[error]
 }
 
 /** A prompt that looks like JSON stays text. */
@@ -140,8 +154,14 @@ function readSchemaFile(path: string): object {
 }
 
 function read(path: string): string {
+  const text = decodeUtf8(readBytes(path))
+  if (text !== undefined) return text
+  throw new UsageError(`--schema: ${path} is not valid UTF-8. Save it as UTF-8.`)
+}
+
+function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : 'unreadable'
     throw new UsageError(`--schema: ${path} cannot be read (${code}). Correct the path.`)

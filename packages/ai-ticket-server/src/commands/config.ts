@@ -30,7 +30,7 @@ export const command = cliCommand(
         for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
         return EXIT.badConfiguration
       }
-      const unwise = servingProblems(loaded.value.config).map(
+      const unwise = servingProblems(loaded.value).map(
         ({ message }) => `The server will not start: ${message}`,
       )
       for (const warning of [...loaded.value.warnings, ...unwise]) process.stderr.write(`${warning}\n`)

@@ -3,11 +3,22 @@ import { closedObject, describe, milliseconds, setting, text, wholeNumber } from
 
 const URL_EXPECTED = 'an http or https address without user and password, like http://localhost:5001'
 
+/** For editors; `isAddress` has the last word. */
+const ADDRESS_SHAPE = /^([Hh][Tt][Tt][Pp][Ss]?:\/\/)?[^@/?#\s,"'<>\\]+([/?#][^\s,"'<>\\]*)?$/
+
+/** A scheme with a broken separator would pass as a host, and the path of a socket as that of an address. */
+const SCHEME_AND_HOST =
+  /^(?:https?:\/\/|(?!https?\/\/))(?:[\p{L}\p{N}_][\p{L}\p{M}\p{N}._-]*|\[[\da-f:.]+\])(?::\d+)?(?=[/?#]|$)/iu
+
+/** Whatever passes must be an address to the backends of core, too. */
+const isAddress = (url: string): boolean =>
+  SCHEME_AND_HOST.test(url) && URL.canParse(/^https?:\/\//i.test(url) ? url : `http://${url}`)
+
 /** As users write it, also without the scheme. A user and a password in the address would not be sent. */
 export const BackendUrlSchema = v.pipe(
   v.string(URL_EXPECTED),
-  v.regex(/^(https?:\/\/|(?!\w+:\/\/))[^@/\s,]+(\/[^\s,]*)?$/, URL_EXPECTED),
-  v.check((url) => URL.canParse(/^https?:/.test(url) ? url : `http://${url}`), URL_EXPECTED),
+  v.regex(ADDRESS_SHAPE, URL_EXPECTED),
+  v.check(isAddress, URL_EXPECTED),
 )
 
 const BACKEND_NAME = 'a name of letters, digits, ".", "_" and "-", at most 64'

@@ -27,6 +27,12 @@ export function describeOrigin(origin: Origin): string {
   return origin.kind === 'default' ? 'default' : `${origin.kind} ${origin.name}`
 }
 
+/** What the operator has to look at: the flag or the variable itself, or the key in the file. */
+export function placeOf(key: string, origin: Origin): string {
+  if (origin.kind === 'default') return key
+  return origin.kind === 'file' ? `${key} in ${origin.name}` : origin.name
+}
+
 function sentence(path: string, issue: Issue, origin: Origin): string {
   const where = origin.kind === 'file' ? `${path || 'the configuration'} in ${origin.name}` : path
   // Missing and unknown keys bring their own predicate and remedy.

@@ -1,3 +1,4 @@
+import { createKoboldBackend } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { addressOf } from './backend-config.ts'
 import { type ConfigSources, exposureProblems, resolveConfig, servingProblems } from './config.ts'
@@ -381,6 +382,77 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   expect(refused(sources)).toEqual([message])
 })
 
+test.each([
+  ...[
+    'localhost',
+    'gpu-1:5001',
+    'kobold_1:5001/api',
+    'bücher.example',
+    '[::1]:5001',
+    'http://[fd00::1]/api/',
+  ],
+  ...['HTTPS://Box.example:5001', 'http:5001', 'localhost.', 'http://box/a@b', '127.0.0.1:5001?x=1'],
+])('%s is an address, to the configuration and to the backend that opens it', (url) => {
+  const { config } = accepted({ environment: { KOBOLDCPP_API_URL: url } })
+  expect(config.backends.map(addressOf)).toEqual([url])
+  expect(() => createKoboldBackend({ url })).not.toThrow()
+})
+
+test.each([
+  ...['http:/127.0.0.1:5001', 'http:127.0.0.1', 'http//127.0.0.1', 'https:\\\\box', 'http:///box', 'http://'],
+  ...[
+    'http+unix://%2Frun%2Fkobold.sock',
+    'unix:/run/kobold.sock',
+    'ws://box',
+    'ht-tp://box',
+    '/run/kobold.sock',
+  ],
+  ...[
+    '"http://127.0.0.1:5001',
+    'http://127.0.0.1:5001"',
+    'http://box/api"',
+    '“box”',
+    '<http://box>',
+    'b%6fx',
+  ],
+  ...[
+    'http://$HOST:5001',
+    'http://{box}:5001',
+    'http://box:port',
+    'http://box:',
+    'http://http://box',
+    '-box',
+  ],
+])('%s is no address', (url) => {
+  const expected = 'must be an http or https address without user and password, like http://localhost:5001.'
+  expect(refused({ flags: { '--kobold-url': url } })).toEqual([expect.stringContaining(expected)])
+  expect(refused({ environment: { KOBOLDCPP_API_URL: url } })).toEqual([expect.stringContaining(expected)])
+  expect(refused({ file: file({ backends: [{ ...kobold, url }] }) })).toEqual([
+    expect.stringContaining(expected),
+  ])
+})
+
+test.each([
+  ['KOBOLDCPP_API_URL', '"http://127.0.0.1:5001"'],
+  ['KOBOLDCPP_API_URL', "'http://a:5001,http://b:5001'"],
+  ['KOBOLDCPP_API_KEY', `"${SECRET}"`],
+  ['AI_TICKET_API_KEYS', `'ci=${SECRET}'`],
+  ['AI_TICKET_DATA_DIR', '"/data"'],
+  ['PORT', '"5000"'],
+  ['HOST', '`127.0.0.1`'],
+  ['LOG_LEVEL', '""'],
+  ['BOX_KEY', ` "${SECRET}" `],
+])('%s with quotation marks around it is refused once, by its name', (name, value) => {
+  const listed = file({ backends: [{ ...kobold, api_key_env: 'BOX_KEY' }] })
+  expect(refused({ environment: { BOX_KEY: 'x', [name]: value }, file: listed })).toEqual([
+    `${name} has quotation marks around its value. Remove them: docker --env-file and some other programs pass them on as part of the value.`,
+  ])
+})
+
+test('quotation marks in a variable of others are none of our business', () => {
+  expect(accepted({ environment: { PS1: '"$ "' } }).warnings).toEqual([])
+})
+
 test('all problems are said at once, and no message holds a secret', () => {
   const messages = refused({
     flags: { '--port': SECRET },
@@ -392,18 +464,27 @@ test('all problems are said at once, and no message holds a secret', () => {
 })
 
 const exposed = (environment: Record<string, string>) =>
-  exposureProblems(accepted({ environment }).config).map(({ message }) => message)
+  exposureProblems(accepted({ environment })).map(({ message }) => message)
 
-test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan'])(
+const OPEN =
+  'is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.'
+
+test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan', 'x86_64-conda-linux-gnu'])(
   'listening on %s wants keys, or a word that none are wanted',
   (HOST) => {
-    expect(exposed({ HOST })).toEqual([
-      'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
-    ])
+    expect(exposed({ HOST })).toEqual([`HOST ${OPEN} If you did not set HOST yourself, unset it.`])
     expect(exposed({ HOST, AI_TICKET_API_KEYS: 'a,b' })).toEqual([])
     expect(exposed({ HOST, AI_TICKET_ALLOW_ANONYMOUS: 'true' })).toEqual([])
   },
 )
+
+test.each<[place: string, sources: Partial<ConfigSources>]>([
+  ['--host', { flags: { '--host': '0.0.0.0' }, environment: { HOST: 'desk.lan' } }],
+  ['host in desk.json', { file: file({ host: '0.0.0.0' }) }],
+])('an open address is named as %s where it was given there', (place, sources) => {
+  const messages = exposureProblems(accepted(sources)).map(({ message }) => message)
+  expect(messages).toEqual([`${place} ${OPEN}`])
+})
 
 test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
   expect(exposed({ HOST })).toEqual([])
@@ -411,14 +492,20 @@ test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
 
 test('callbacks that are allowed want a secret', () => {
   const allow = { AI_TICKET_CALLBACK_ALLOW: 'https://hooks.example.com/*, http://lan.example' }
-  const { config } = accepted({ environment: allow })
-  expect(config.callbackAllow).toEqual(['https://hooks.example.com/*', 'http://lan.example'])
-  expect(servingProblems(config).map(({ message }) => message)).toEqual([
-    'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+  const resolved = accepted({ environment: allow })
+  expect(resolved.config.callbackAllow).toEqual(['https://hooks.example.com/*', 'http://lan.example'])
+  expect(servingProblems(resolved).map(({ message }) => message)).toEqual([
+    'AI_TICKET_CALLBACK_ALLOW is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
   ])
   const secret = { AI_TICKET_CALLBACK_SECRET: `whsec_${'a'.repeat(40)}` }
-  expect(servingProblems(accepted({ environment: { ...allow, ...secret } }).config)).toEqual([])
-  expect(servingProblems(accepted({ environment: secret }).config)).toEqual([])
+  expect(servingProblems(accepted({ environment: { ...allow, ...secret } }))).toEqual([])
+  expect(servingProblems(accepted({ environment: secret }))).toEqual([])
+  const inFile = accepted({ file: file({ callback_allow: ['https://hooks.example.com/*'] }) })
+  expect(servingProblems(inFile).map(({ message }) => message)).toEqual([
+    expect.stringMatching(
+      /^callback_allow in desk\.json is set, .* or unset callback_allow in desk\.json\.$/,
+    ),
+  ])
 })
 
 test.each([

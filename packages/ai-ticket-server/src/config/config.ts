@@ -4,8 +4,10 @@ import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
 import { type BackendConfig, resolveBackends } from './backend-config.ts'
 import { suggestion } from './closest-name.ts'
-import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
+import { type ConfigProblem, type Origin, placeOf, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
+import { decodeUtf8 } from './decode-utf8.ts'
+import { takeQuotesAway } from './quoted-variables.ts'
 import {
   readText,
   type Setting,
@@ -54,12 +56,16 @@ export function loadConfig(
   environment: ConfigSources['environment'],
 ): ConfigResult {
   const fromFlag = flags[SOURCES.file.flag]
-  const name = fromFlag ?? (environment[SOURCES.file.environment] || undefined)
+  const { environment: bare } = takeQuotesAway(environment, [SOURCES.file.environment])
+  const name = fromFlag ?? (bare[SOURCES.file.environment] || undefined)
   if (name === undefined) return resolveConfig({ flags, environment })
+  const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
   try {
-    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+    const text = decodeUtf8(readFileSync(name))
+    if (text !== undefined) return resolveConfig({ flags, environment, file: { name, text } })
+    const message = `${key} names the file ${name}, which is not valid UTF-8. Save it as UTF-8.`
+    return { ok: false, problems: [{ key, message }] }
   } catch (error) {
-    const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
     const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
     return { ok: false, problems: [{ key, message }] }
@@ -68,8 +74,11 @@ export function loadConfig(
 
 /** Flags over environment over file over defaults. Pure: the caller has read the file. */
 export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
-  const environment = withoutEmpty(given)
-  const { content, problems } = parseFile(file)
+  const { content, problems: fileProblems } = parseFile(file)
+  const variables = [...KNOWN_VARIABLES, ...variablesNamedIn(content)]
+  const { environment: bare, problems: quoteProblems } = takeQuotesAway(given, variables)
+  const environment = withoutEmpty(bare)
+  const problems = [...fileProblems, ...quoteProblems]
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
   for (const [name, setting] of settingList) {
@@ -104,6 +113,12 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
 
 const withoutEmpty = (given: ConfigSources['environment']) =>
   Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined && text.trim() !== ''))
+
+/** The variables that hold the keys. */
+const variablesNamedIn = ({ api_keys = [], backends = [] }: ConfigFile): string[] => [
+  ...api_keys.flatMap(({ key_env }) => key_env ?? []),
+  ...backends.flatMap((backend) => (backend.type === 'llama' ? [] : (backend.api_key_env ?? []))),
+]
 
 function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems: ConfigProblem[] } {
   if (file === undefined) return { content: {}, problems: [] }
@@ -168,23 +183,28 @@ function unknownVariables(environment: ConfigSources['environment']): string[] {
 }
 
 /** Why this configuration must not serve. Commands that do not serve need not ask. */
-export const servingProblems = (config: Config): ConfigProblem[] => [
-  ...exposureProblems(config),
-  ...callbackProblems(config),
+export const servingProblems = (resolved: ResolvedConfig): ConfigProblem[] => [
+  ...exposureProblems(resolved),
+  ...callbackProblems(resolved),
 ]
 
 /**
  * Why this configuration must not listen: others on the network could use the GPU, so the operator has to want that.
  * Commands that do not listen need not ask.
  */
-export function exposureProblems({ host, apiKeys, allowAnonymous }: Config): ConfigProblem[] {
+export function exposureProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
+  const { host, apiKeys, allowAnonymous } = config
   if (isLoopback(host) || apiKeys.length > 0 || allowAnonymous) return []
+  // Some shells, and conda, set HOST to the name or the kind of the machine.
+  const unset =
+    origins.host.kind === 'environment' ? ` If you did not set ${origins.host.name} yourself, unset it.` : ''
   return [
     {
       key: 'host',
       message:
-        'host is an address that others can reach, and no API keys are set. Set AI_TICKET_API_KEYS to one or more ' +
-        'keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on 127.0.0.1.',
+        `${placeOf('host', origins.host)} is an address that others can reach, and no API keys are set. Set ` +
+        'AI_TICKET_API_KEYS to one or more keys, or AI_TICKET_ALLOW_ANONYMOUS=true to serve anybody, or listen on ' +
+        `127.0.0.1.${unset}`,
     },
   ]
 }
@@ -193,14 +213,16 @@ const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
-function callbackProblems({ callbackAllow, callbackSecrets }: Config): ConfigProblem[] {
+function callbackProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
+  const { callbackAllow, callbackSecrets } = config
   if (callbackAllow.length === 0 || callbackSecrets.length > 0) return []
   return [
     {
       key: 'callback_secret',
       message:
-        'callback_allow is set, but there is no secret to sign callbacks with. Set AI_TICKET_CALLBACK_SECRET, for ' +
-        'example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset AI_TICKET_CALLBACK_ALLOW.',
+        `${placeOf('callback_allow', origins.callbackAllow)} is set, but there is no secret to sign callbacks with. Set ` +
+        'AI_TICKET_CALLBACK_SECRET, for example to what `echo whsec_$(openssl rand -base64 32)` prints, or unset ' +
+        `${placeOf('callback_allow', origins.callbackAllow)}.`,
     },
   ]
 }

@@ -48,8 +48,15 @@ test('takes 64 levels and refuses 65, and 200,000', () => {
   expect(codeOf(Buffer.from(`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`))).toBe('invalid_input_format')
 })
 
-test('does not quote the body', () => {
-  expect(() => parseJsonBody(Buffer.from('{"content": secret prompt}'))).toThrow(
-    /^The body is not valid JSON\.$/,
+test('says where the fault is and of what kind, and does not quote the body', () => {
+  const thrownBy = (text: string, name?: string) => () => parseJsonBody(Buffer.from(text), name)
+  expect(thrownBy('{"content": secret prompt}')).toThrow(
+    /^The body is not valid JSON: line 1, column 13 has a bare word\.$/,
+  )
+  expect(thrownBy('\ufeff{"content":"secret"\n,}')).toThrow(
+    /^The body is not valid JSON: line 2, column 1 has a comma before a closing bracket\.$/,
+  )
+  expect(thrownBy('{"secret', 'The line')).toThrow(
+    /^The line is not valid JSON: column 9 has the end within a text, whose quotation mark is missing\.$/,
   )
 })

@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import type { FailureCode } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
+import { findJsonFault } from './json-fault.ts'
 import { RequestProblem } from './request-problem.ts'
+
+const BODY = 'The body'
 
 const problem = (code: FailureCode, details: string) => new RequestProblem({ code, details })
 
@@ -12,14 +15,14 @@ const problem = (code: FailureCode, details: string) => new RequestProblem({ cod
 export const parseJsonBody = (bytes: Buffer, name?: string): unknown => checkJson(readJson(bytes, name), name)
 
 /** The value unchecked, however deep: for a caller that checks its parts one by one. */
-export function readJson(bytes: Buffer, name = 'The body'): unknown {
+export function readJson(bytes: Buffer, name = BODY): unknown {
   if (bytes.length === 0) throw problem('invalid_request', `${name} is empty. Send an event as JSON.`)
   if (!isUtf8(bytes)) throw problem('invalid_request', `${name} is not valid UTF-8.`)
   return parse(withoutByteOrderMark(bytes.toString('utf8')), name)
 }
 
 /** The value itself. Throws a `RequestProblem` where it is too deep, or would poison what it is merged into. */
-export function checkJson(value: unknown, name = 'The body'): unknown {
+export function checkJson(value: unknown, name = BODY): unknown {
   const verdict = inspectJson(value)
   if (verdict === 'too_deep') {
     throw problem('invalid_input_format', `${name} is nested deeper than ${MAX_JSON_DEPTH} levels.`)
@@ -38,8 +41,17 @@ function parse(text: string, name: string): unknown {
     return JSON.parse(text)
   } catch {
     // The message of the SyntaxError quotes the body.
-    throw problem('invalid_request', `${name} is not valid JSON.`)
+    throw problem('invalid_request', `${name} is not valid JSON${faultIn(text, name)}.`)
   }
+}
+
+function faultIn(text: string, name: string): string {
+  const fault = findJsonFault(text)
+  if (fault === undefined) return ''
+  const { line, column, kind } = fault
+  // The line of a file has no lines of its own.
+  const place = name === BODY || line > 1 ? `line ${line}, column ${column}` : `column ${column}`
+  return `: ${place} has ${kind}`
 }
 
 /** Deeper JSON is refused: `JSON.parse` takes 200,000 levels, and then every recursive reader overflows its stack. */

@@ -121,8 +121,9 @@ function readIdempotency(
   return { scope, key, fingerprint: fingerprintOf(request), ttlMs }
 }
 
+/** It stays the same when the keys come in another order: some languages write objects in another one each time. */
 function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
-  return digestOf(JSON.stringify([method, routeOptions.url, body ?? null]))
+  return digestOf(JSON.stringify([method, routeOptions.url, body ?? null], withSortedKeys))
 }
 
 /**
