@@ -170,6 +170,7 @@ export function toRequest(
     parameters: { temperature, top_p: topP, ...run.prompt.parameters, max_tokens: fit.maxTokens },
     ...(model === undefined ? {} : { model }),
     ...(run.answerSchema && enforced ? { schema: run.answerSchema.schema } : {}),
+    ...(run.continues && !run.answerSchema ? { continues: true } : {}),
     ...(run.headers ? { headers: run.headers } : {}),
   }
 }
