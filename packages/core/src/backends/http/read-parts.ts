@@ -94,7 +94,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
  * Whether the answer is at its end. `believed`: nothing but the end mark can follow. `doubted`: it stood beside the
  * first text, as in streams of servers that write a reason into every event. `refuted`: text came after it.
  */
-export interface Finish {
+interface Finish {
   readonly reason: 'none' | 'believed' | 'doubted' | 'refuted'
   /** Text, reasoning or a call of a tool has come. */
   readonly hasContent: boolean
@@ -104,7 +104,7 @@ const NOT_FINISHED: Finish = { reason: 'none', hasContent: false }
 const UNDER_WAY: Finish = { reason: 'none', hasContent: true }
 
 /** What one more event says of the end. Pure. */
-export function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
+function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
   const isContent = text !== '' || Boolean(reasoning) || Boolean(toolCalls?.length)
   if (before.reason !== 'none') return isContent ? { reason: 'refuted', hasContent: true } : before
   if (rawFinishReason === null) return isContent ? UNDER_WAY : before
