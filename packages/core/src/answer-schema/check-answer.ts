@@ -15,12 +15,14 @@ export interface AnswerRules {
  * first. JSON that is complete counts, whatever ended the text; JSON that was cut off is never completed by guessing.
  */
 export async function checkAnswer(
-  { text, finish_reason, raw_finish_reason }: GenerationEnd,
+  { text, reasoning, finish_reason, raw_finish_reason }: GenerationEnd,
   { validate, takesText }: AnswerRules,
 ): Promise<CheckedAnswer> {
   if (text.length > ANSWER_LIMITS.length) return wrong(TOO_LONG)
   const endedForLength = finish_reason === 'length' || raw_finish_reason === 'length'
-  const isCutOff = endedForLength && isUnfinished(text)
+  // Thoughts took all there was: it never came to an answer.
+  const isOnlyThoughts = text === '' && Boolean(reasoning)
+  const isCutOff = endedForLength && (isOnlyThoughts || isUnfinished(text))
   let problems: readonly Problem[] | undefined
   for (const candidate of isCutOff ? completeOnly(findJson(text)) : readAs(text, takesText)) {
     const verdict = isWithinDepth(candidate.value, ANSWER_LIMITS.depth)

@@ -53,7 +53,7 @@ export class Conversations {
 
   /** A request of its own for each call, with a seed of its own where the server would take its clock for one. */
   requestFor({ turns, maxTokens, isEnforced }: Sent, drawnSeed?: number): GenerationRequest {
-    const { prompt, model: wanted, answerSchema, headers } = this.#run
+    const { prompt, model: wanted, answerSchema, headers, continues } = this.#run
     const { clock, random, tuning } = this.#options
     const model = wanted === undefined ? undefined : this.#lease.modelFor(wanted)
     return {
@@ -68,6 +68,7 @@ export class Conversations {
       },
       ...(model === undefined ? {} : { model }),
       ...(answerSchema && isEnforced ? { schema: answerSchema.schema } : {}),
+      ...(continues && !answerSchema ? { continues: true } : {}),
       ...(headers ? { headers } : {}),
     }
   }

@@ -31,6 +31,8 @@ export interface GenerationRequest {
   readonly model?: string
   /** JSON Schema of the answer, where the server shall be made to obey it. */
   readonly schema?: Record<string, unknown>
+  /** The caller goes on with the prompt as a text and wants what follows as it came: no part of it is reasoning. */
+  readonly continues?: boolean
   /** Headers for the backend, for instance `traceparent`. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { GenerationEnd } from '../../contract/backend.ts'
+import type { GenerationEnd, GenerationRequest } from '../../contract/backend.ts'
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
 import {
   addToolCall,
@@ -11,6 +11,7 @@ import {
   type WireMessage,
   type WireToolCall,
 } from './completion-wire.ts'
+import { createThoughtSplitter, type Piece, splitThoughts } from './split-thoughts.ts'
 
 interface Named {
   /** The server's own id of the answer. */
@@ -121,21 +122,37 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
   }
 }
 
+/** The answer with the thoughts at the beginning of its text in their place, unless its caller reads it as it came. */
+export function asAsked<Answer extends RawAnswer>(answer: Answer, { continues }: GenerationRequest): Answer {
+  if (continues) return answer
+  const { text, reasoning } = splitThoughts(answer.text)
+  return reasoning === undefined
+    ? answer
+    : { ...answer, text, reasoning: (answer.reasoning ?? '') + reasoning }
+}
+
 export interface Collector {
-  add(chunk: Chunk): void
+  /** Returns what of it can be handed on. */
+  add(chunk: Chunk): Piece
+  /** What was held back, once nothing more comes. */
+  rest(): Piece
   answer(): RawAnswer
 }
 
 /** Puts the events of a stream together. */
-export function collectAnswer(): Collector {
+export function collectAnswer({ continues }: GenerationRequest): Collector {
   let text = ''
   let reasoning = ''
   let last: Chunk = { text: '', rawFinishReason: null }
   const toolCalls: WireToolCall[] = []
+  const thoughts = continues ? undefined : createThoughtSplitter()
+  const keep = (piece: Piece): Piece => {
+    text += piece.text
+    reasoning += piece.reasoning ?? ''
+    return piece
+  }
   return {
     add(chunk) {
-      text += chunk.text
-      reasoning += chunk.reasoning ?? ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       last = {
         ...chunk,
@@ -143,7 +160,12 @@ export function collectAnswer(): Collector {
         usage: chunk.usage ?? last.usage,
         model: chunk.model ?? last.model,
       }
+      if (!thoughts || thoughts.isText() || chunk.text === '') return keep(chunk)
+      const piece = thoughts.push(chunk.text)
+      const both = (chunk.reasoning ?? '') + (piece.reasoning ?? '')
+      return keep({ text: piece.text, ...(both && { reasoning: both }) })
     },
+    rest: () => keep(thoughts?.rest() ?? { text: '' }),
     answer: () => ({
       text,
       rawFinishReason: last.rawFinishReason,

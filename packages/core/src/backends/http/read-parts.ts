@@ -76,8 +76,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
     }
     guard.touch()
     finish = judgeFinish(finish, chunk)
-    collected.add(chunk)
-    const { text, reasoning } = chunk
+    const { text, reasoning } = collected.add(chunk)
     if (text || reasoning) {
       guard.limitPauses()
       guard.pause()
@@ -93,6 +92,8 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
       else if (doubtMs !== undefined) guard.finishWithin(doubtMs)
     }
   }
+  const { text, reasoning } = collected.rest()
+  if (text || reasoning) yield { type: 'delta', text, ...(reasoning && { reasoning }) }
   return { as: 'whole' }
 }
 

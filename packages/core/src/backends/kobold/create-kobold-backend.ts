@@ -10,6 +10,7 @@ import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted } from '../http/errors.ts'
 import { guardCall, openCall } from '../http/open-call.ts'
+import { asAsked } from '../http/read-completion.ts'
 import { readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
@@ -122,7 +123,10 @@ async function wholeAnswer(run: Run): Promise<GenerationEvent> {
   const step = await run.guard.wait(reply)
   if (step.as === 'value') return readReply(run, step.value)
   // An aborted call still hands over the text it had.
-  const rest = reply.then(({ text }) => run.endpoint.readReply(JSON.parse(text))?.text)
+  const rest = reply.then(({ text }) => {
+    const answer = run.endpoint.readReply(JSON.parse(text))
+    return answer && asAsked(answer, run.request).text
+  })
   // A rest that cannot be read is no text; why the call was given up is what counts.
   throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
 }

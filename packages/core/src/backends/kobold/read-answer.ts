@@ -2,7 +2,7 @@ import { BackendError, type GenerationEnd, type GenerationRequest } from '../../
 import type { FinishReason } from '../../contract/outcome.ts'
 import { at, type ErrorPlace, statusError } from '../http/errors.ts'
 import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
-import { type RawAnswer, toEnd } from '../http/read-completion.ts'
+import { asAsked, type RawAnswer, toEnd } from '../http/read-completion.ts'
 import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/read-reply.ts'
 import type { Run } from './kobold-call.ts'
 
@@ -54,7 +54,7 @@ function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): v
 
 /** The end of a generation from a plain reply; throws a `BackendError` for every other one. */
 export function readReply(run: Run, { response, text }: WholeReply): GenerationEnd {
-  const { place, context, endpoint } = run
+  const { place, context, endpoint, request } = run
   if (!response.ok) {
     const { status, headers } = response
     throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
@@ -62,5 +62,5 @@ export function readReply(run: Run, { response, text }: WholeReply): GenerationE
   const reply = parseReply(place, text)
   const answer = isErrorFrame(reply) ? undefined : endpoint.readReply(reply)
   if (!answer) throw notAnAnswer(place, reply)
-  return finishAnswer(answer, run)
+  return finishAnswer(asAsked(answer, request), run)
 }

@@ -16,7 +16,7 @@ export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
   const { call, guard } = run
   const head = await guard.wait(call.response)
   if (head.as !== 'value') {
-    const collected = collectAnswer()
+    const collected = collectAnswer(run.request)
     // The head is not the end: the call has ended only with the last event.
     const rest = call.response.then((response) => drainResponse(run, response, collected))
     throw await giveUp(run, head, { rest, partial: () => collected.answer().text })
@@ -47,9 +47,9 @@ async function* answerInParts(
   response: Response,
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<GenerationEvent> {
-  const { guard, call, place, endpoint, context } = run
+  const { guard, call, place, endpoint, context, request } = run
   const events = readEventStream(chunks, response.headers.get('content-type'))
-  const collected = collectAnswer()
+  const collected = collectAnswer(request)
   const partial = () => collected.answer().text
   let open = true
   try {

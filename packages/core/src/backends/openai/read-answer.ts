@@ -2,7 +2,7 @@ import { BackendError, type GenerationEnd, type GenerationRequest } from '../../
 import type { Usage } from '../../contract/outcome.ts'
 import { at, type ErrorPlace } from '../http/errors.ts'
 import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
-import { type RawAnswer, toEnd } from '../http/read-completion.ts'
+import { asAsked, type RawAnswer, toEnd } from '../http/read-completion.ts'
 import { isErrorFrame, notAnAnswer, parseReply, readWhole } from '../http/read-reply.ts'
 import { type Run, waitFor } from './openai-call.ts'
 
@@ -38,5 +38,5 @@ export function readReply(run: Run, text: string): GenerationEnd {
   const reply = parseReply(run.place, text)
   const answer = isErrorFrame(reply) ? undefined : run.endpoint.readReply(reply)
   if (!answer) throw notAnAnswer(run.place, reply)
-  return finishAnswer(answer, run)
+  return finishAnswer(asAsked(answer, run.request), run)
 }

@@ -27,8 +27,8 @@ async function* answerInParts(
   chunks: AsyncIterable<Uint8Array>,
   contentType: string | null,
 ): AsyncGenerator<GenerationEvent> {
-  const { guard, place, call, context, endpoint } = run
-  const collected = collectAnswer()
+  const { guard, place, call, context, endpoint, request } = run
+  const collected = collectAnswer(request)
   const events = readEventStream(chunks, contentType)
   const options = { events, guard, collected, endMark: true }
   try {
