@@ -212,3 +212,43 @@ test('works in an app of ones own', async () => {
   expect(reply.headers['ce-type']).toBe('dev.aiticket.event.completed.v1')
   await app.close()
 })
+
+test.each<[what: string, body: unknown, code: string, type: string]>([
+  ['a CloudEvent', { ...ATTRIBUTES, data: { content: 'Hi' } }, 'missing_content_field', STRUCTURED],
+  ['one with data in base64', { ...ATTRIBUTES, data_base64: 'SGk=' }, 'missing_content_field', STRUCTURED],
+  [
+    'one of version 0.3',
+    { specversion: '0.3', type: 'mail', data: 'Hi' },
+    'missing_content_field',
+    STRUCTURED,
+  ],
+  ['a batch', [{ ...ATTRIBUTES, data: 'Hi' }], 'invalid_input_format', 'application/cloudevents-batch+json'],
+])('%s as application/json is told which content type it needs', async (_what, body, code, type) => {
+  await using server = openServer()
+  for (const contentType of ['application/json', 'application/json; charset=utf-8']) {
+    const reply = await server.post({ 'content-type': contentType }, body as object)
+    expect(reply.statusCode).toBe(400)
+    expect(reply.json()).toEqual({
+      error: code,
+      details: expect.stringMatching(/^The body looks like a (CloudEvent|batch of CloudEvents)\. /),
+    })
+    expect(reply.json().details).toContain(`\`Content-Type: ${type}\``)
+  }
+  expect(server.dispatcher.calls).toEqual([])
+})
+
+test.each([
+  ['with a content', { ...ATTRIBUTES, content: 'Hi' }, SUCCESS],
+  [
+    'with a version of its own',
+    { specversion: '1.0', prompt: 'Hi' },
+    failureOutcome('missing_content_field'),
+  ],
+  ['that is a list', [{ content: 'Hi' }], failureOutcome('invalid_input_format')],
+  ['that is an empty list', [], failureOutcome('invalid_input_format')],
+])('an event %s is no CloudEvent: the desk judges it', async (_what, body, outcome) => {
+  await using server = openServer(outcome)
+  const reply = await server.post({ 'content-type': 'application/json' }, body)
+  expect(reply.json()).toEqual(outcome)
+  expect(server.dispatcher.calls[0]?.event).toEqual(body)
+})

@@ -169,6 +169,34 @@ it('shows a failed ticket with 200, and 404 for none', async () => {
   })
 })
 
+it.each(['application/json', 'application/json; charset=utf-8', 'application/problem+json'])(
+  'where a body is optional, none is none, with Content-Type: %s too',
+  async (type) => {
+    await using server = await openTicketServer({ simulated: FAST })
+    const headers = { 'content-type': type }
+    const { body } = await server.post('/tickets', EVENT)
+    await server.get(`/tickets/${body.id}?wait=10s`)
+    const replayed = await server.post(`/tickets/${body.id}/replay`, undefined, headers)
+    expect(replayed).toMatchObject({ status: 202 })
+    const resent = await server.post(`/tickets/${body.id}/callbacks/resend`, undefined, headers)
+    expect(resent).toMatchObject({ status: 404, body: { details: 'This ticket has no `callback_url`.' } })
+    const later = await server.post('/tickets', { ...EVENT, not_before: '2999-01-01T00:00:00Z' })
+    const cancelled = await server.delete(`/tickets/${later.body.id}`, headers)
+    expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled' } })
+  },
+)
+
+it.each(['/event', '/tickets', '/tickets/prune', '/v1/chat/completions', '/v1/completions'])(
+  'POST %s without the body that it needs is refused',
+  async (path) => {
+    await using server = await openTicketServer({ simulated: FAST })
+    const refused = await server.post(path, undefined, { 'content-type': 'application/json' })
+    expect(refused.status).toBe(400)
+    expect(refused.text).toMatch(/[Bb]ody/)
+    expect(server.simulator.calls).toEqual([])
+  },
+)
+
 it('cancels down to the generation', async () => {
   await using server = await openTicketServer({ simulated: LONG })
   const { body } = await server.post('/tickets', EVENT)

@@ -39,7 +39,7 @@ export async function openTicketServer(
     get: (path: string, headers: Record<string, string> = {}) => ask('GET', path, { headers }),
     post: (path: string, body?: unknown, headers: Record<string, string> = {}) =>
       ask('POST', path, { body, headers }),
-    delete: (path: string) => ask('DELETE', path),
+    delete: (path: string, headers: Record<string, string> = {}) => ask('DELETE', path, { headers }),
     async [Symbol.asyncDispose]() {
       await server.close()
       await desk[Symbol.asyncDispose]()

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isJsonType, parseJsonBody, refuseEncodedBody } from '../http/json-body.ts'
+import { RequestProblem } from '../http/request-problem.ts'
 import { REQUIRED, unsupportedType } from './cloud-event.ts'
 import { type Incoming, readIncoming } from './incoming.ts'
 
@@ -33,13 +34,32 @@ function readBody(request: FastifyRequest, bytes: Buffer): unknown {
   const mode = contentModeOf(request.headers)
   if (mode === undefined) {
     if (request.headers['content-type'] === undefined) throw NO_EVENT
-    return parseJsonBody(bytes)
+    return refuseMislabelled(parseJsonBody(bytes))
   }
   if (mode === 'unknown_format') throw UNKNOWN_FORMAT
   const { incoming, body } = readIncoming(request.raw, mode, bytes)
   request.cloudEvents = incoming
   return body
 }
+
+/** The value itself. Throws a `RequestProblem` for a CloudEvent, or a list of them, whose `Content-Type` does not say so. */
+function refuseMislabelled(body: unknown): unknown {
+  const isList = Array.isArray(body)
+  if (!(isList ? body.length > 0 && body.every(looksLikeCloudEvent) : looksLikeCloudEvent(body))) return body
+  const type = isList ? 'application/cloudevents-batch+json' : 'application/cloudevents+json'
+  throw new RequestProblem({
+    code: isList ? 'invalid_input_format' : 'missing_content_field',
+    details: `The body looks like ${isList ? 'a batch of CloudEvents' : 'a CloudEvent'}. Send it with \`Content-Type: ${type}\`.`,
+  })
+}
+
+/** An event with a `content` is one of ours, whatever else is in it. */
+const looksLikeCloudEvent = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !('content' in value) &&
+  'specversion' in value &&
+  ('source' in value || 'type' in value || 'data' in value)
 
 const NO_EVENT = unsupportedType(
   'Send the event as JSON, with `Content-Type: application/json`, or as a CloudEvent.',

@@ -97,14 +97,15 @@ export const isJsonType = (contentType: string): boolean => JSON_TYPE.test(conte
 
 /**
  * Bodies are JSON (`application/json` or `application/…+json`) or are refused with `unsupported_media_type`. A browser
- * asks permission before it sends that type to a foreign site, so a page elsewhere cannot post events.
+ * asks permission before it sends that type to a foreign site, so a page elsewhere cannot post events. Many clients name
+ * the type with everything: an empty body is none, and a route that needs one says so.
  */
 export function acceptOnlyJson(instance: FastifyInstance): void {
   instance.removeAllContentTypeParsers()
   instance.addContentTypeParser<Buffer>(JSON_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
     try {
       refuseEncodedBody(request.headers['content-encoding'])
-      done(null, parseJsonBody(bytes))
+      done(null, bytes.length === 0 ? undefined : parseJsonBody(bytes))
     } catch (error) {
       done(error as Error)
     }
