@@ -45,9 +45,9 @@ export {
   type Failure,
   type FailureCode,
   type FailureRule,
+  LONGEST_RETRY_AFTER_MS,
 } from './contract/failure.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
-export { LONGEST_RETRY_AFTER_MS } from './contract/longest-retry-after.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {
   type BackendEntry,

@@ -1,6 +1,6 @@
 import { BackendError, type BackendErrorKind } from '../contract/backend.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
-import { boundRetryAfter, LONGEST_RETRY_AFTER_MS } from '../contract/longest-retry-after.ts'
+import { boundRetryAfter, LONGEST_RETRY_AFTER_MS } from '../contract/failure.ts'
 import type { CallFailure } from '../event/run.ts'
 
 const CODE_OF_KIND = {

@@ -1,5 +1,5 @@
 import { BackendError } from '../../contract/backend.ts'
-import { LONGEST_RETRY_AFTER_MS } from '../../contract/longest-retry-after.ts'
+import { LONGEST_RETRY_AFTER_MS } from '../../contract/failure.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 import { MESSAGE_LENGTH, type Reason, reasonInWords } from './server-words.ts'
 

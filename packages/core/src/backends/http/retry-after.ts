@@ -1,4 +1,4 @@
-import { boundRetryAfter } from '../../contract/longest-retry-after.ts'
+import { boundRetryAfter } from '../../contract/failure.ts'
 
 /** KoboldCPP's `--ratelimit` says its seconds in the text only (1.99 and newer). */
 const IN_TEXT = /try again in (\d+(?:\.\d+)?) seconds?/i
