@@ -10,19 +10,16 @@ import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted } from '../http/errors.ts'
 import { guardCall, openCall } from '../http/open-call.ts'
-import { asAsked } from '../http/read-completion.ts'
-import { readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
 import type { KoboldContext, Run } from './kobold-call.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
 import { probe } from './probe.ts'
-import { readReply } from './read-answer.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel } from './side-channel.ts'
-import { giveUp, stopGeneration } from './stop-generation.ts'
-import { streamAnswer } from './stream-answer.ts'
+import { stopGeneration } from './stop-generation.ts'
+import { streamAnswer, wholeAnswer } from './stream-answer.ts'
 import { watchSilence } from './watch-silence.ts'
 
 /**
@@ -116,17 +113,4 @@ async function* generate(
   } finally {
     guard.release()
   }
-}
-
-async function wholeAnswer(run: Run): Promise<GenerationEvent> {
-  const reply = run.call.response.then(readWhole)
-  const step = await run.guard.wait(reply)
-  if (step.as === 'value') return readReply(run, step.value)
-  // An aborted call still hands over the text it had.
-  const rest = reply.then(({ text }) => {
-    const answer = run.endpoint.readReply(JSON.parse(text))
-    return answer && asAsked(answer, run.request).text
-  })
-  // A rest that cannot be read is no text; why the call was given up is what counts.
-  throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
 }
