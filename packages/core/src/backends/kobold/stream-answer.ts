@@ -4,8 +4,8 @@ import { responseChunks } from '../http/pool-response.ts'
 import { type Collector, collectAnswer } from '../http/read-completion.ts'
 import { cutError, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
 import { readEventStream, readWhole, type ServerEvent } from '../http/read-reply.ts'
+import { finishAnswer, readReply } from './endpoints.ts'
 import type { Run } from './kobold-call.ts'
-import { finishAnswer, readReply } from './read-answer.ts'
 import { breakOff, giveUp, stop } from './stop-generation.ts'
 
 /** KoboldCPP writes a short answer and its finish reason into one event; only what stands before it may do so each time. */

@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { watchSilence } from './create-kobold-backend.ts'
 import type { PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
-import { watchSilence } from './watch-silence.ts'
 
 function startWatch(perf: () => SideAnswer<PerfAnswer>) {
   const clock = createVirtualClock()
