@@ -32,6 +32,7 @@ export const perfReply = v.object({
 export const versionReply = v.object({
   version: optionalText,
   protected: v.fallback(v.optional(v.boolean()), undefined),
+  vision: v.fallback(v.optional(v.boolean()), undefined),
   llm: v.fallback(v.optional(v.boolean()), undefined),
 })
 
