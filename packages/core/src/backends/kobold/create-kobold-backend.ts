@@ -9,7 +9,7 @@ import {
 import { type Clock, sleep } from '../../contract/clock.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
-import { aborted } from '../http/errors.ts'
+import { aborted, at } from '../http/errors.ts'
 import { createIdleTimer, guardCall, type IdleTimer, openCall } from '../http/open-call.ts'
 import { asAsked } from '../http/read-completion.ts'
 import { readWhole } from '../http/read-reply.ts'
@@ -21,7 +21,7 @@ import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-option
 import { probe } from './probe.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel, type PerfAnswer, type SideAnswer, type SideChannel } from './side-channel.ts'
-import { giveUp, stopGeneration } from './stop-generation.ts'
+import { giveUp, stopGeneration, stopLeft } from './stop-generation.ts'
 import { streamAnswer } from './stream-answer.ts'
 
 /**
@@ -48,7 +48,15 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
   const closing = new AbortController()
   const side = createSideChannel(client, clock)
   const grammars = createSchemaGrammars({ client, clock })
-  const context: KoboldContext = { ...settings, client, side, grammars, closed: closing.signal }
+  const context: KoboldContext = {
+    ...settings,
+    client,
+    side,
+    grammars,
+    closed: closing.signal,
+    running: new Set(),
+    left: new Set(),
+  }
   return {
     name,
     server: serverOf('koboldcpp', url),
@@ -57,6 +65,8 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     async probe(signal) {
       const state = await probe({ name, client, signal })
       context.contextLength = state.contextLength
+      // It answers again. Nobody need wait until it has stopped.
+      if (context.left.size > 0) void stopLeft(context, closing.signal)
       return state
     },
     enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
@@ -99,9 +109,13 @@ async function* generate(
   })
   const body = writeBody(place, fields)
   checkBodySize(place, body)
+  if (context.left.size > 0 && !(await stopLeft(context, signal)) && !signal.aborted) {
+    throw new BackendError('dead', `${at(place)} still does not answer.`, { stopped: 'not_sent' })
+  }
   if (signal.aborted) throw aborted(place, 'not_sent')
   const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
   const path = stream ? endpoint.streamPath : endpoint.path
+  context.running.add(request.key)
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({
     ...context,
@@ -113,6 +127,7 @@ async function* generate(
     if (stream) yield* streamAnswer(run)
     else yield await wholeAnswer(run)
   } finally {
+    context.running.delete(request.key)
     guard.release()
   }
 }
@@ -217,7 +232,7 @@ function judgeSilence(
   deadAfterMs: number,
 ): SilenceVerdict | SilenceState {
   if (answer.as === 'answered') {
-    const idleSeen = answer.value === 'idle' ? state.idleSeen + 1 : 0
+    const idleSeen = answer.value.state === 'idle' ? state.idleSeen + 1 : 0
     return idleSeen >= 2 ? 'lost' : { idleSeen }
   }
   const unansweredSince = state.unansweredSince ?? now

@@ -27,7 +27,8 @@ function startWatch(perf: () => SideAnswer<PerfAnswer>) {
   return { clock, looks, verdicts, watch }
 }
 
-const said = (value: PerfAnswer) => ({ as: 'answered', value }) as const
+const said = (state: PerfAnswer['state']) =>
+  ({ as: 'answered', value: { state, queue: 0, lastEnd: undefined, lastTokens: undefined } }) as const
 
 test('nobody is asked before 10 s of silence', async () => {
   const { clock, looks, watch } = startWatch(() => said('busy'))
