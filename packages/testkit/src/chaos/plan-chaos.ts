@@ -24,7 +24,7 @@ export function planChaos(seed: number, { overSockets = false }: ChaosOptions = 
   const choice = createChoice(seed)
   const target = planTarget(choice)
   const context = { choice, target, pauses: !overSockets }
-  const { reply, truth: planned, timeoutMs = 600_000 } = planExchange(context)
+  const { reply, truth: planned, timeoutMs = overSockets ? 60_000 : 600_000 } = planExchange(context)
   const first = planned.ends === 'answer' && choice.happens(0.1) ? planFirstFailure(context) : undefined
   const isLong = durationOf(reply) * planned.mostCalls > timeoutMs
   const timely = isLong ? { ...planned, codes: [...planned.codes, 'deadline_exceeded'] } : planned

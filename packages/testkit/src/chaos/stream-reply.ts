@@ -107,8 +107,8 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
     const isAlone = contents === 0
     if (piece.hasContent) contents += 1
     const hasReason = ending === 'every' || (ending === 'beside' && isLast) || index === early
-    // After a reason that came too early the text goes on at once.
-    const afterMs = early >= 0 && index > early ? 0 : pause(style)
+    // After a reason that came too early the text goes on before anybody takes it for the end.
+    const afterMs = early >= 0 && index === early + 1 ? pause(style, 900) : pause(style)
     const isDeciding = ending === 'beside' && isLast
     return {
       afterMs,
