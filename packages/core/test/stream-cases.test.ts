@@ -265,6 +265,23 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(text).toBe('Hello world.')
   })
 
+  test.each([
+    ['reasoning', { reasoning_content: 'Hm' }],
+    ['parts of thoughts', { content: [{ type: 'thinking', thinking: 'Hm' }] }],
+  ])('a reason beside every piece of text, and beside no thoughts, ends nothing (%s)', async (_, thought) => {
+    const first = [part(thought), part({ content: 'Hello ' }, 'stop'), 1300]
+    const { outcome } = await streamOf(paced(...first, part({ content: 'world.' }, 'stop'), END))
+    expect(outcome).toMatchObject({ completion: 'Hello world.', reasoning: 'Hm', finish_reason: 'stop' })
+  })
+
+  test('a reason alone after thoughts is the end', async () => {
+    const open: Reply = (socket) => {
+      socket.write(streamed(part({ reasoning_content: 'Hm' }), part({}, 'length')))
+    }
+    const { outcome } = await streamOf(open)
+    expect(outcome).toMatchObject({ completion: '', reasoning: 'Hm' })
+  })
+
   test('text that comes after a finish reason takes it back', async () => {
     const pieces = [
       part({ content: 'a ' }),

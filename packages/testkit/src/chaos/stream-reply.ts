@@ -101,18 +101,24 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   const { choice, ending, meaning } = style
   const { reason, usage } = meaning
   const early = ending === 'early' && pieces.length > 1 ? choice.between(0, pieces.length - 2) : -1
+  // Some write it beside text alone, and nothing beside thoughts.
+  const isOfText = ending === 'every' && choice.happens(0.5)
   let contents = 0
   const events = pieces.map((piece, index): Event => {
     const isLast = index === pieces.length - 1
     const isAlone = contents === 0
     if (piece.hasContent) contents += 1
-    const hasReason = ending === 'every' || (ending === 'beside' && isLast) || index === early
+    const isInEvery = ending === 'every' && (!isOfText || !isThought(piece))
+    const hasReason = isInEvery || (ending === 'beside' && isLast) || index === early
     // After a reason that came too early the text goes on before anybody takes it for the end.
     const afterMs = early >= 0 && index === early + 1 ? pause(style, 900) : pause(style)
     const isDeciding = ending === 'beside' && isLast
     return {
       afterMs,
-      lines: dataLines(style, envelope(style, piece.fields, hasReason ? reason : style.idle)),
+      lines: dataLines(
+        style,
+        envelope(style, piece.fields, hasReason ? reason : isOfText ? null : style.idle),
+      ),
       isPart: piece.hasContent,
       ...(isDeciding && { decides: isAlone ? ('likely' as const) : ('whole' as const) }),
       ...(ending === 'every' && isLast && { decides: 'likely' as const }),
@@ -142,6 +148,8 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   const tail = isLate ? [...mark, ...counts] : [...counts, ...mark]
   return { events: [...events, ...reasons, ...tail], usage: readUsage(style, { place, isLate }) }
 }
+
+const isThought = ({ fields }: Piece): boolean => 'reasoning' in fields || 'reasoning_content' in fields
 
 /** Counts that the old KoboldCPP invents are none. */
 function readUsage(style: Style, { place, isLate }: { place: string; isLate: boolean }) {

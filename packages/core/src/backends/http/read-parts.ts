@@ -101,29 +101,30 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
 
 /**
  * Whether the answer is at its end. `believed`: nothing but the end mark can follow. `doubted`: it stood beside the
- * first text, as in streams of servers that write a reason into every event, or came after such a one. `refuted`: text
+ * first text, as in streams of servers that write a reason beside every text, or came after such a one. `refuted`: text
  * came after it.
  */
 interface Finish {
   readonly reason: 'none' | 'believed' | 'doubted' | 'refuted'
-  /** Text, reasoning or a call of a tool has come. */
-  readonly hasContent: boolean
+  /** What has come so far: thoughts alone, or text or a call of a tool. */
+  readonly came: 'nothing' | 'thoughts' | 'text'
 }
 
-const NOT_FINISHED: Finish = { reason: 'none', hasContent: false }
-const UNDER_WAY: Finish = { reason: 'none', hasContent: true }
+const NOT_FINISHED: Finish = { reason: 'none', came: 'nothing' }
 
 /** What one more event says of the end. Pure. */
 function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
-  const isContent = text !== '' || Boolean(reasoning) || Boolean(toolCalls?.length)
+  const isText = text !== '' || Boolean(toolCalls?.length)
+  const isContent = isText || Boolean(reasoning)
   if (before.reason !== 'none') {
-    if (isContent) return { reason: 'refuted', hasContent: true }
+    if (isContent) return { reason: 'refuted', came: 'text' }
     // It stands alone this time.
     return before.reason === 'refuted' && rawFinishReason !== null ? { ...before, reason: 'doubted' } : before
   }
-  if (rawFinishReason === null) return isContent ? UNDER_WAY : before
-  const hasContent = before.hasContent || isContent
-  return { reason: before.hasContent ? 'believed' : 'doubted', hasContent }
+  const came = isText ? 'text' : reasoning && before.came === 'nothing' ? 'thoughts' : before.came
+  if (rawFinishReason === null) return came === before.came ? before : { reason: 'none', came }
+  const isFirst = before.came === 'nothing' || (isText && before.came === 'thoughts')
+  return { reason: isFirst ? 'doubted' : 'believed', came }
 }
 
 /** Whether a stream that was not read to its end holds a whole answer all the same. */
