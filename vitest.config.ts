@@ -14,8 +14,11 @@ export default defineConfig({
     environment: 'node',
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    globalSetup: ['packages/workspace/own-temporary-folder.ts'],
+    // Guards against what hangs, no measure of speed: a busy machine takes many times as long.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     unstubEnvs: true,
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
   },
