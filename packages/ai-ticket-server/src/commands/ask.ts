@@ -7,7 +7,7 @@ import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
 import { endOnSignals } from '../program/process.ts'
-import { printDeltas, terminalText } from '../program/terminal-text.ts'
+import { printDeltas, terminalJson, terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
@@ -87,7 +87,7 @@ function refuseEncoding(asJson: boolean): number {
   const error = 'invalid_request'
   const details = 'stdin is not valid UTF-8. Convert it first, for example with iconv -f latin1 -t utf-8.'
   const outcome: Outcome = { error, details, id: `evt_${randomUUID()}`, duration_ms: 0, attempts: [] }
-  if (asJson) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  if (asJson) process.stdout.write(`${terminalJson(outcome)}\n`)
   process.stderr.write(`${error}: ${details}\n`)
   return EXIT_OF_FAILURE[error]
 }
@@ -129,7 +129,7 @@ const askForOutcome: Ask = async (dispatcher, event, signal) => {
 
 const askForJson: Ask = async (dispatcher, event, signal) => {
   const outcome = await askForOutcome(dispatcher, event, signal)
-  if (outcome) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  if (outcome) process.stdout.write(`${terminalJson(outcome)}\n`)
   return outcome
 }
 
