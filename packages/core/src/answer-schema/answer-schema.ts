@@ -13,6 +13,13 @@ export interface Problem extends SchemaError {
   readonly message: string
 }
 
+/** What cut an answer off before it began. */
+export const STILL_THINKING: Problem = {
+  path: '',
+  rule: 'incomplete',
+  message: 'the answer ended within its thoughts',
+}
+
 export type Validate = (value: unknown) => Verdict | Promise<Verdict>
 
 /** An answer, held against its schema. */

@@ -1,4 +1,9 @@
-import type { AnswerSchema, CheckedAnswer, Problem } from '../answer-schema/answer-schema.ts'
+import {
+  type AnswerSchema,
+  type CheckedAnswer,
+  type Problem,
+  STILL_THINKING,
+} from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
 import type { SchemaCertificate, SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
@@ -25,7 +30,9 @@ export async function holdAgainst(
 
 function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
   const { problems, isCutOff } = checked
-  const details = isCutOff ? describeCut(end) : `The answer does not match the schema: ${listed(problems)}.`
+  const details = isCutOff
+    ? describeCut(end, problems)
+    : `The answer does not match the schema: ${listed(problems)}.`
   return {
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
     partial: end.text,
@@ -34,10 +41,13 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
   }
 }
 
-const describeCut = ({ finish_reason }: GenerationEnd) =>
-  finish_reason === 'length'
+function describeCut({ finish_reason }: GenerationEnd, problems: readonly Problem[]): string {
+  if (problems.includes(STILL_THINKING))
+    return 'The model was still thinking when the answer ended; raise `max_tokens`, or ask for fewer thoughts.'
+  return finish_reason === 'length'
     ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
     : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
+}
 
 /** How often the model was asked to correct its answer, and what was wrong with the last that it was asked about. */
 export interface Repairs {
