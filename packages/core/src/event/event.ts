@@ -123,7 +123,10 @@ export async function openAnswerSchema(asked: Asked, { schema }: EventOptions): 
   const prompt = withoutFormat(asked.prompt)
   if (schema !== undefined)
     return success({ ...asked, prompt, answerSchema: await openStandardSchema(schema) })
-  const answerSchema = await openJsonSchema(askedSchema(asked.event, asked.prompt) ?? {})
+  const jsonSchema = askedSchema(asked.event, asked.prompt)
+  if (!jsonSchema)
+    return invalid('`response_format.json_schema.schema` must be a JSON Schema; there is none.')
+  const answerSchema = await openJsonSchema(jsonSchema)
   return answerSchema.ok ? success({ ...asked, prompt, answerSchema: answerSchema.value }) : answerSchema
 }
 
@@ -149,16 +152,18 @@ export function inspectEvent(value: unknown): Result<EventInspection> {
   })
 }
 
-/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
-function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {
+/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. Null: one is missing. */
+function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | null | undefined {
   return event.schema ?? ofResponseFormat(prompt.parameters)
 }
 
-function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
-  if (response_format?.type !== 'json_schema') return undefined
-  const { json_schema } = response_format
-  if (!isPlainObject(json_schema)) return undefined
-  return isPlainObject(json_schema.schema) ? json_schema.schema : undefined
+function ofResponseFormat({ response_format }: Parameters): JsonSchema | null | undefined {
+  const { type, json_schema, schema } = response_format ?? {}
+  // llama.cpp and other servers take it beside the type, too, of which `json_object` needs none.
+  if (type === 'json_object' && isPlainObject(schema)) return schema
+  if (type !== 'json_schema') return undefined
+  const found = isPlainObject(json_schema) ? json_schema.schema : schema
+  return isPlainObject(found) ? found : null
 }
 
 /** The prompt of an event whose schema the desk handles: only the desk describes the schema to the backend. */
