@@ -48,6 +48,7 @@ export {
   LONGEST_RETRY_AFTER_MS,
 } from './contract/failure.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
+export { LongNumber, parseJson } from './contract/long-number.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {
   type BackendEntry,

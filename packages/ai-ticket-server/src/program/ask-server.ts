@@ -1,3 +1,4 @@
+import { parseJson } from '@ai-ticket/core'
 import type { Config } from '../config/config.ts'
 
 export type ServerReply =
@@ -33,7 +34,7 @@ export async function askServer(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const reply = (await response.json()) as Record<string, unknown>
+    const reply = parseJson(await response.text()) as Record<string, unknown>
     if (response.ok) return { ok: true, body: reply }
     return { ok: false, status: response.status, message: `${reply.error}: ${reply.details}` }
   } catch {

@@ -1,5 +1,7 @@
+import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { openJsonSchema } from './open-answer-schema.ts'
+import { parseJson } from '../contract/long-number.ts'
+import { openJsonSchema, openStandardSchema } from './open-answer-schema.ts'
 
 const text = { type: 'string' }
 const AB = { type: 'object', properties: { a: { type: 'number' }, b: text }, required: ['a', 'b'] }
@@ -157,6 +159,41 @@ describe('what was cut off is not completed, whatever the finish reason', () => 
 test('a text that never closes is found out however long it is', async () => {
   expect(await check(`"${'a'.repeat(1_000_000)}`, text)).toBe('cut off: incomplete')
   expect(await check(`{"p":"${'\\d '.repeat(15_000)}"}`, P)).toEqual({ p: '\\d '.repeat(15_000) })
+})
+
+describe('long numbers', () => {
+  const ID = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'] }
+
+  test.each(['{"id":1187654321098765433}', '{"id":1,"price":0.12345678901234567890}'])(
+    'the data keep their digits: %s',
+    async (json) => {
+      expect(JSON.stringify(await check(json, ID))).toBe(json)
+      expect(JSON.stringify(await check(`So: ${json}`, ID))).toBe(json)
+      expect(JSON.stringify(await check(json.replace('}', ',}'), ID))).toBe(json)
+    },
+  )
+
+  test('a schema in the program never gets another whole number', async () => {
+    const schema = await openStandardSchema(v.object({ id: v.number(), price: v.nullish(v.number()) }))
+    const checkIt = (text: string) =>
+      schema.check({ type: 'end', text, finish_reason: 'stop', raw_finish_reason: 'stop' })
+    expect(await checkIt('{"id":1187654321098765433}')).toMatchObject({
+      ok: false,
+      problems: [{ path: '/id', rule: 'digits' }],
+    })
+    expect(await checkIt('{"id":1,"price":0.12345678901234567890}')).toMatchObject({
+      data: { id: 1, price: 0.12345678901234568 },
+    })
+  })
+
+  test('a value to compare with must not be another one', async () => {
+    const long = parseJson('1187654321098765433')
+    const refused = (schema: object) => openJsonSchema({ properties: { a: schema } })
+    await expect(refused({ const: long })).resolves.toMatchObject({
+      failure: { details: expect.stringContaining('`schema.properties.a.const`') },
+    })
+    await expect(refused({ maximum: long, default: long })).resolves.toMatchObject({ ok: true })
+  })
 })
 
 describe('backslashes', () => {

@@ -1,5 +1,6 @@
 import type { GenerationEnd } from '../contract/backend.ts'
 import { isPlainObject, isWithinDepth, kindOf } from '../contract/json-value.ts'
+import { findLongNumber, LongNumber, mayHoldLongNumber, roundNumbers } from '../contract/long-number.ts'
 import type { CheckedAnswer, Problem, Validate, Verdict } from './answer-schema.ts'
 import { ANSWER_LIMITS, STILL_THINKING } from './answer-schema.ts'
 import { type Candidate, type FoundJson, findJson, type Place } from './find-json.ts'
@@ -8,6 +9,8 @@ export interface AnswerRules {
   readonly validate: Validate
   /** The schema is of a string: an answer without quotes is one. */
   readonly takesText: boolean
+  /** The data are the answer itself, and not what the schema makes of it. */
+  readonly keepsDigits: boolean
 }
 
 /**
@@ -24,7 +27,7 @@ export async function checkAnswer(end: GenerationEnd, rules: AnswerRules): Promi
   const isOnlyThoughts = text === '' && (end.ended_in_thoughts || (endedForLength && Boolean(reasoning)))
   if (isOnlyThoughts || found.isThoughts) return cutOff(STILL_THINKING)
   // Digits may have been to follow.
-  if (endedForLength && typeof found.whole[0]?.value === 'number') return cutOff(CUT_OFF)
+  if (endedForLength && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
   const checked = await checkFound(found, rules, endedForLength)
   if (checked.ok || checked.isCutOff || !rules.takesText) return checked
   const value = found.text.replace(/^(["'`])([\s\S]*)\1$/, '$2')
@@ -106,8 +109,17 @@ function problemsOfLongest(judged: readonly Judged[]): readonly Problem[] {
     : [judged.some(({ place }) => looksLikeJson(place.text)) ? BROKEN : NO_JSON]
 }
 
-const judge = async ({ value }: Candidate, { validate }: AnswerRules): Promise<Verdict> =>
-  isWithinDepth(value, ANSWER_LIMITS.depth) ? await validate(value) : { ok: false, problems: [TOO_DEEP] }
+/** Validators know the numbers of JavaScript; the data keep the digits that they had in the answer. */
+async function judge({ value, text }: Candidate, { validate, keepsDigits }: AnswerRules): Promise<Verdict> {
+  if (!isWithinDepth(value, ANSWER_LIMITS.depth)) return { ok: false, problems: [TOO_DEEP] }
+  if (!mayHoldLongNumber(text)) return await validate(value)
+  const verdict = await validate(roundNumbers(value))
+  if (!verdict.ok) return verdict
+  if (keepsDigits) return { ok: true, data: value }
+  // What another schema makes of its values is its own: a whole number would be another one there.
+  const path = findLongNumber(value, ({ isWhole }) => isWhole)
+  return path === undefined ? verdict : { ok: false, problems: [{ ...TOO_MANY_DIGITS, path }] }
+}
 
 const right = ({ text, isBare, isMended }: Candidate, data: unknown): CheckedAnswer => ({
   ok: true,
@@ -116,6 +128,8 @@ const right = ({ text, isBare, isMended }: Candidate, data: unknown): CheckedAns
   isBare,
   isMended,
 })
+
+const isNumber = (value: unknown) => typeof value === 'number' || value instanceof LongNumber
 
 const wrong = (problems: readonly Problem[]): CheckedAnswer => ({ ok: false, problems, isCutOff: false })
 const cutOff = (problem: Problem): CheckedAnswer => ({ ok: false, problems: [problem], isCutOff: true })
@@ -133,4 +147,5 @@ const BROKEN: Problem = {
 }
 const TOO_DEEP: Problem = { path: '', rule: 'depth', message: 'is nested too deeply' }
 const TOO_LONG: Problem = { path: '', rule: 'length', message: 'the answer is too long' }
+const TOO_MANY_DIGITS = { rule: 'digits', message: 'has more digits than a number can hold' }
 const UNREADABLE: Verdict = { ok: false, problems: [BROKEN] }

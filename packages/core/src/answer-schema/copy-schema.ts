@@ -1,5 +1,6 @@
 import { failure, type Result, success } from '../contract/failure.ts'
 import { isPlainObject, kindOf } from '../contract/json-value.ts'
+import { findLongNumber, roundNumbers } from '../contract/long-number.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { SCHEMA_LIMITS } from './answer-schema.ts'
 import { describePatternFault } from './check-budget.ts'
@@ -94,13 +95,22 @@ function copyValue(keyword: string, value: unknown, place: Place): unknown {
       copySchemaOrBoolean(item, { ...place, path: `${place.path}[${index}]` }),
     )
   }
-  if (!MAPS.has(keyword) || !isPlainObject(value)) return value
+  if (!MAPS.has(keyword) || !isPlainObject(value)) return copyNumbers(keyword, value, place)
   const named = Object.entries(value).map(([name, item]) => {
     const within = { ...place, path: `${place.path}.${name}` }
     if (keyword === 'patternProperties') checkPattern(name, within)
     return [name, copySchemaOrBoolean(item, within)]
   })
   return Object.fromEntries(named)
+}
+
+/** A bound is rounded like what is compared with it; a value that is compared as a whole must not be another one. */
+function copyNumbers(keyword: string, value: unknown, { path }: Place): unknown {
+  if (findLongNumber(value) === undefined) return value
+  if (keyword === 'enum' || keyword === 'const') {
+    throw new Refusal(path, 'holds a number with more digits than can be compared; make it a string')
+  }
+  return roundNumbers(value)
 }
 
 function copySchemaOrBoolean(value: unknown, place: Place): unknown {

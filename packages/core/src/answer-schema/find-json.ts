@@ -1,3 +1,4 @@
+import { parseJson } from '../contract/long-number.ts'
 import { type Mended, mendJson } from './mend-json.ts'
 
 /** A value that an answer may mean. */
@@ -28,7 +29,7 @@ export interface FoundJson {
 }
 
 /** JSON that is not complete at the end of a text. */
-export interface OpenEnd {
+interface OpenEnd {
   readonly text: string
   /**
    * `cut`: it ends within a string, a list, a number or a pair. `unclosed`: nothing but brackets is missing, or it is
@@ -64,7 +65,7 @@ function readWhole(text: string): Candidate[] {
 function parse(text: string): { value: unknown; text: string } | undefined {
   if (text === '') return undefined
   try {
-    return { value: JSON.parse(text), text }
+    return { value: parseJson(text), text }
   } catch {
     return undefined
   }

@@ -1,6 +1,7 @@
 import { jsonrepair } from 'jsonrepair'
+import { parseJson } from '../contract/long-number.ts'
 
-/** JSON that was read, and the value that it is. */
+/** JSON that was read, and the value that it is, with all digits of its numbers. */
 export interface Mended {
   readonly value: unknown
   readonly text: string
@@ -17,7 +18,7 @@ export function mendJson(given: string): Mended | undefined {
   try {
     const mended = jsonrepair(text)
     if (countNulls(mended) > countNulls(text)) return undefined
-    return { value: JSON.parse(mended), text: mended, isMended: true }
+    return { value: parseJson(mended), text: mended, isMended: true }
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { LongNumber } from './long-number.ts'
 
 /** Deeper values overflow the stack of JSON.stringify in callers and stores. */
 export const MAX_DEPTH = 64
@@ -17,6 +18,7 @@ function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
+  if (value instanceof LongNumber) return value.isWhole ? 'a whole number' : 'a number'
   if (value === undefined) return 'nothing'
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number'
@@ -89,7 +91,7 @@ export function isWithinDepth(value: unknown, maximum: number): boolean {
 }
 
 export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongNumber)
 
 /** An object that is no list; valibot's own object and record take lists too. */
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)

@@ -10,11 +10,12 @@ import {
   MAX_DEPTH,
   plainObject,
 } from '../contract/json-value.ts'
+import { roundFields } from '../contract/long-number.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
 import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { extractPrompt } from './extract-prompt.ts'
-import { ParametersSchema, toParameters } from './parameters.ts'
+import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 
 /** An event, checked. Unset fields are absent. */
 export interface TicketEvent {
@@ -64,23 +65,34 @@ export const EventFieldsSchema = v.object({
  * Failures: `invalid_input_format` (naming the path), `missing_content_field`.
  */
 export function parseEvent(value: unknown): Result<TicketEvent> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isPlainObject(value)) {
     return invalid(`An event is a JSON object with a \`content\`; this one is ${kindOf(value)}.`)
   }
-  const content = 'content' in value ? value.content : undefined
+  const { content } = value
   if (content === undefined || content === null) {
     return failure({
       code: 'missing_content_field',
       details: 'The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
     })
   }
-  if (typeof content !== 'string' && typeof content !== 'object') {
+  if (typeof content !== 'string' && !Array.isArray(content) && !isPlainObject(content)) {
     return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
   }
   if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
-  const parsed = v.safeParse(EventFieldsSchema, value, { abortEarly: true, abortPipeEarly: true })
+  const parsed = v.safeParse(EventFieldsSchema, withRoundFields(value), {
+    abortEarly: true,
+    abortPipeEarly: true,
+  })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
   return success(toEvent(content, parsed.output))
+}
+
+/** Numbers of our own are numbers of JavaScript; those in content, schema and metadata keep their digits. */
+function withRoundFields(event: Record<string, unknown>): Record<string, unknown> {
+  const { parameters, ...fields } = roundFields(event)
+  return isPlainObject(parameters)
+    ? { ...fields, parameters: roundParameters(parameters) }
+    : roundFields(event)
 }
 
 /** The caller's id of a value that may be no event at all, so that a refusal can echo it. */

@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
 import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
+import { parseJson } from '../contract/long-number.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
-import { ParametersSchema, toParameters } from './parameters.ts'
+import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
@@ -35,7 +36,7 @@ const oneTurn = (text: string): Result<Content> =>
 
 function readText(text: string): Result<Content> {
   const json = unfence(text)
-  const value = parseJson(json)
+  const value = readAsJson(json)
   if (typeof value === 'string' && json === text.trim()) return oneTurn(value)
   if (typeof value === 'object' && value !== null)
     return readJson(value, () => (json === text.trim() ? text : json))
@@ -50,11 +51,11 @@ function unfence(text: string): string {
   return FENCE.exec(trimmed)?.[1]?.trim() ?? trimmed
 }
 
-function parseJson(text: string): unknown {
+function readAsJson(text: string): unknown {
   const first = text[0]
   if (first !== '{' && first !== '[' && first !== '"') return undefined
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined // a text that only begins like JSON is a prompt
   }
@@ -102,7 +103,10 @@ function readParts(list: unknown[], path: string): Result<Content> {
 
 function withParameters(content: Result<Content>, value: object): Result<Content> {
   if (!content.ok) return content
-  const parsed = v.safeParse(ParametersSchema, value, { abortEarly: true, abortPipeEarly: true })
+  const parsed = v.safeParse(ParametersSchema, roundParameters(value), {
+    abortEarly: true,
+    abortPipeEarly: true,
+  })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0], 'content'))
   return success({ turns: content.value.turns, parameters: toParameters(parsed.output) })
 }

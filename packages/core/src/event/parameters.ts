@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { plainObject } from '../contract/json-value.ts'
+import { isPlainObject, plainObject } from '../contract/json-value.ts'
+import { roundFields } from '../contract/long-number.ts'
 import type { Parameters } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
@@ -38,6 +39,13 @@ const ParametersSchema = v.pipe(
     grammar: v.nullish(v.string()),
   }),
 )
+
+/** The same with numbers of JavaScript where an option is a number; tools and formats keep their digits. */
+export function roundParameters(given: object): object {
+  const rounded = roundFields(given)
+  if (!('logit_bias' in rounded) || !isPlainObject(rounded.logit_bias)) return rounded
+  return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
+}
 
 export type ParametersInput = v.InferOutput<typeof ParametersSchema>
 

@@ -6,6 +6,7 @@ import {
   type GenerationOptions,
   type GenerationRequest,
 } from '../../contract/backend.ts'
+import { parseJson } from '../../contract/long-number.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted } from '../http/errors.ts'
@@ -124,7 +125,7 @@ async function wholeAnswer(run: Run): Promise<GenerationEvent> {
   if (step.as === 'value') return readReply(run, step.value)
   // An aborted call still hands over the text it had.
   const rest = reply.then(({ text }) => {
-    const answer = run.endpoint.readReply(JSON.parse(text))
+    const answer = run.endpoint.readReply(parseJson(text))
     return answer && asAsked(answer, run.request).text
   })
   // A rest that cannot be read is no text; why the call was given up is what counts.
