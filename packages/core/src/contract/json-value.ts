@@ -28,11 +28,19 @@ export function kindOf(value: unknown): string {
 /** One sentence that names the path, what is expected and what kind of value came. Never the value. */
 export function describeIssue(issue: v.BaseIssue<unknown>, root = ''): string {
   const path = issuePath(issue, root)
+  const within = issue.type === 'union' ? closestIssue(issue) : undefined
+  if (within) return describeIssue(within, path)
   if (issue.kind === 'validation') return `\`${path}\` ${expectation(issue)}.`
   if (issue.type === 'picklist')
     return `\`${path}\` must be one of ${issue.expected}; it is ${kindOf(issue.input)}.`
   const expected = issue.type === 'union' ? describeUnion(issue.expected) : describeType(issue)
   return `\`${path}\` must be ${expected}; it is ${kindOf(issue.input)}.`
+}
+
+/** What is wrong with the one form of several that the value nearly has: it breaks a rule there, or a part of it does. */
+function closestIssue({ issues }: v.BaseIssue<unknown>): v.BaseIssue<unknown> | undefined {
+  const near = issues?.filter(({ kind, path }) => kind === 'validation' || path !== undefined)
+  return near?.length === 1 ? near[0] : undefined
 }
 
 function expectation(issue: v.BaseIssue<unknown>): string {

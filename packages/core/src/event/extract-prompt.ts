@@ -4,7 +4,7 @@ import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/jso
 import { parseJson } from '../contract/long-number.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
-import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
+import { joinParameters, ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
@@ -23,7 +23,11 @@ export function extractPrompt(content: string | object, parameters: Parameters =
         'The content holds no user text. Put the prompt into `content`, `content.prompt` or a user message.',
     })
   }
-  return success({ turns: read.value.turns, text, parameters: { ...read.value.parameters, ...parameters } })
+  return success({
+    turns: read.value.turns,
+    text,
+    parameters: joinParameters(read.value.parameters, parameters),
+  })
 }
 
 interface Content {

@@ -25,7 +25,8 @@ const ParametersSchema = v.pipe(
     max_completion_tokens: v.nullish(whole(1, 10_000_000)),
     temperature: v.nullish(number(0, 5)),
     top_p: v.nullish(number(0, 1)),
-    top_k: v.nullish(whole(0, 1_000_000)),
+    // -1 switches it off, as 0 does: vLLM and its clients write it so.
+    top_k: v.nullish(whole(-1, 1_000_000)),
     min_p: v.nullish(number(0, 1)),
     repetition_penalty: v.nullish(number(0, 10)),
     presence_penalty: v.nullish(number(-2, 2)),
@@ -52,15 +53,29 @@ export type ParametersInput = v.InferOutput<typeof ParametersSchema>
 /** Checks sampling options; unknown names are ignored, as in the rest of an event. */
 export { ParametersSchema }
 
-/** Null and undefined mean unset; `max_completion_tokens` is OpenAI's newer name of `max_tokens`. */
+/**
+ * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
+ * OpenAI's newer name of `max_tokens`.
+ */
 export function toParameters(input: ParametersInput): Parameters {
   const { max_completion_tokens, max_tokens, stop, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens
   if (maxTokens != null) parameters.max_tokens = maxTokens
-  if (stop != null) parameters.stop = typeof stop === 'string' ? [stop] : stop
+  if (!isUnset(stop)) parameters.stop = typeof stop === 'string' ? [stop] : stop
   for (const [name, value] of Object.entries(rest)) {
-    if (value != null) parameters[name] = value
+    if (!isUnset(value)) parameters[name] = value
   }
   return parameters
 }
+
+/** What stands in the content and, before it, what the event says. */
+export function joinParameters(inContent: Parameters, ofEvent: Parameters): Parameters {
+  const { tool_choice, ...joined } = { ...inContent, ...ofEvent }
+  // Without tools both say the same, and servers refuse a choice among none.
+  const isIdle = joined.tools === undefined && (tool_choice === 'auto' || tool_choice === 'none')
+  return tool_choice === undefined || isIdle ? joined : { ...joined, tool_choice }
+}
+
+const isUnset = (value: unknown): boolean =>
+  value == null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0)
