@@ -56,8 +56,8 @@ test.each([
     [json(400, { error: 'invalid_input_format', details: 'No.' })],
     { type: 'final', outcome: { error: 'invalid_input_format', details: 'No.', id: 'mine', attempts: [] } },
   ],
-  ['the key is wrong', [json(401, { error: 'unauthorised' })], { type: 'hopeless', exitCode: 77 }],
-  ['it is another server', [json(404, { detail: 'Not Found' })], { type: 'hopeless', exitCode: 69 }],
+  ['the key is wrong', [json(401, { error: 'unauthorised' })], { type: 'hopeless', reason: 'no_permission' }],
+  ['it is another server', [json(404, { detail: 'Not Found' })], { type: 'hopeless', reason: 'unavailable' }],
 ])('says what to do when %s', async (_what, replies, expected) => {
   expect(await serverOf(...replies).answer()).toMatchObject(expected)
 })

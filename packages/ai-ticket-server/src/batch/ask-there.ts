@@ -7,7 +7,6 @@ import {
   readRetryAfter,
   systemClock,
 } from '@ai-ticket/core'
-import { EXIT } from '../program/exit-codes.ts'
 import type { Answer, Ask } from './ask-here.ts'
 
 interface AskThereOptions {
@@ -78,11 +77,11 @@ function refused(reply: Reply, { url, event }: { url: string; event: unknown }):
   const error = FAILURE_CODES.find((code) => code === body.error)
   if (error === 'unauthorised' || error === 'forbidden') {
     const details = `The server at ${url} refused the key. Put one that it knows into AI_TICKET_API_KEYS.`
-    return { type: 'hopeless', details, exitCode: EXIT.noPermission }
+    return { type: 'hopeless', details, reason: 'no_permission' }
   }
   if (error === undefined || error === 'not_found' || error === 'method_not_allowed') {
     const details = `What answers at ${url} has no tickets (HTTP ${status}). Name an AI Ticket server.`
-    return { type: 'hopeless', details, exitCode: EXIT.unavailable }
+    return { type: 'hopeless', details, reason: 'unavailable' }
   }
   // A bug of the server says nothing about the line, and the next release may answer it.
   if (FAILURES[error].passes !== 'never' || error === 'internal_error') {

@@ -3,7 +3,7 @@ import { keyWith } from '../config/api-keys.ts'
 import { loadConfig } from '../config/config.ts'
 import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'
 import { CONFIG_ARGS, cliCommand, configFlags, parseDurationMs, UsageError } from '../program/command-line.ts'
-import { EXIT } from '../program/exit-codes.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
@@ -72,7 +72,7 @@ export const command = cliCommand(
       const reply = await wholeList(ask, request)
       if (!reply.ok) {
         process.stderr.write(`${terminalText(reply.message)}\n`)
-        return reply.status === undefined ? EXIT.unavailable : EXIT.badInput
+        return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
       }
       const isList = args.action === 'list' && Array.isArray(reply.body.data)
       const tickets = isList ? (reply.body.data as ListedTicket[]) : undefined

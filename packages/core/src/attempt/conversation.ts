@@ -1,5 +1,5 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
-import type { GenerationRequest } from '../contract/backend.ts'
+import { BackendError, type GenerationRequest } from '../contract/backend.ts'
 import { type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
@@ -127,7 +127,9 @@ export class Conversations {
       if (tokens === undefined) logger.warn(UNCOUNTED, fields)
       return tokens
     } catch (error) {
-      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, error })
+      // What a server says is no bug of ours: its words are enough, without a stack for each event.
+      const cause = error instanceof BackendError ? { details: error.message } : { error }
+      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, ...cause })
       return undefined
     }
   }

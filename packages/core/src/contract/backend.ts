@@ -80,6 +80,8 @@ export interface BackendState {
   readonly authorised?: boolean
   /** False: no model is loaded. Absent: it does not say. */
   readonly hasModel?: boolean
+  /** False: its model takes no images, and the server drops them without a word. Absent: it does not say. */
+  readonly vision?: boolean
 }
 
 /** A server as traces name it. */
@@ -187,6 +189,8 @@ export interface BackendErrorOptions {
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
   /** Text that had come before. */
   partial?: string
+  /** The beginning of what the server itself said. It may echo the prompt, so it goes to the log at `debug` and nowhere else. */
+  words?: string
   cause?: unknown
 }
 
@@ -199,6 +203,7 @@ export class BackendError extends Error {
   readonly reason: BackendErrorOptions['reason']
   readonly stopped: NonNullable<BackendErrorOptions['stopped']>
   readonly partial: string | undefined
+  readonly words: string | undefined
 
   constructor(kind: BackendErrorKind, message: string, options: BackendErrorOptions = {}) {
     super(message, { cause: options.cause })
@@ -207,6 +212,7 @@ export class BackendError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.reason = options.reason
     this.partial = options.partial
+    this.words = options.words
     const unsent = kind === 'connect' || kind === 'invalid_request' || kind === 'unsendable'
     this.stopped = options.stopped ?? (unsent ? 'not_sent' : 'ended')
   }

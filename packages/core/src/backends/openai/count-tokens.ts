@@ -4,6 +4,7 @@ import { type AnySchema, askFor } from '../http/ask-for.ts'
 import { defined, type RequestBody, toMessage, writeBody } from '../http/request-body.ts'
 import { renderTurns } from '../http/transcript.ts'
 import type { OpenAIContext } from './openai-call.ts'
+import { joinTurns } from './request-body.ts'
 import { templateReply, tokenizeReply } from './wire.ts'
 
 /**
@@ -17,8 +18,9 @@ export async function countTokens(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   if (context.root.api !== '/v1') return undefined
-  const messages = { messages: request.turns.map(toMessage), ...defined({ tools: request.parameters.tools }) }
   const model = context.models.toSend(request.model)
+  const turns = context.strictModels.has(model ?? '') ? joinTurns(request.turns) : request.turns
+  const messages = { messages: turns.map(toMessage), ...defined({ tools: request.parameters.tools }) }
   if (context.tokenizer !== 'content') {
     const found = await ask(context, {
       path: '/tokenize',
@@ -40,7 +42,7 @@ export async function countTokens(
     signal,
     schema: templateReply,
   })
-  const content = written?.prompt ?? renderTurns(request.turns, context.template)
+  const content = written?.prompt ?? renderTurns(turns, context.template)
   // As its chat endpoint does: the first token, and tags as tags.
   const body = { content, add_special: true, parse_special: true }
   return (await ask(context, { path: '/tokenize', body, signal, schema: tokenizeReply }))?.tokens?.length
