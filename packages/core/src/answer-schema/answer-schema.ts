@@ -13,13 +13,6 @@ export interface Problem extends SchemaError {
   readonly message: string
 }
 
-/** What cut an answer off before it began. */
-export const STILL_THINKING: Problem = {
-  path: '',
-  rule: 'incomplete',
-  message: 'the answer ended within its thoughts',
-}
-
 export type Validate = (value: unknown) => Verdict | Promise<Verdict>
 
 /** An answer, held against its schema. */
@@ -39,6 +32,8 @@ export type CheckedAnswer =
       readonly problems: readonly Problem[]
       /** The text ended in the middle of its JSON: asking again would end there, too. */
       readonly isCutOff: boolean
+      /** It ended within its thoughts. */
+      readonly isThinking?: true
     }
 
 /** The schema of an event's answer, ready for use. */

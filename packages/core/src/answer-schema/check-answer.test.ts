@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { parseJson } from '../contract/long-number.ts'
+import { parseJson } from '../contract/json-value.ts'
 import { openJsonSchema, openStandardSchema } from './open-answer-schema.ts'
 
 const text = { type: 'string' }

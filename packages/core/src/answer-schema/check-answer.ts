@@ -1,8 +1,15 @@
 import type { GenerationEnd } from '../contract/backend.ts'
-import { isPlainObject, isWithinDepth, kindOf } from '../contract/json-value.ts'
-import { findLongNumber, LongNumber, mayHoldLongNumber, roundNumbers } from '../contract/long-number.ts'
+import {
+  findLongNumber,
+  isPlainObject,
+  isWithinDepth,
+  kindOf,
+  LongNumber,
+  mayHoldLongNumber,
+  roundNumbers,
+} from '../contract/json-value.ts'
 import type { CheckedAnswer, Problem, Validate, Verdict } from './answer-schema.ts'
-import { ANSWER_LIMITS, STILL_THINKING } from './answer-schema.ts'
+import { ANSWER_LIMITS } from './answer-schema.ts'
 import { type Candidate, type FoundJson, findJson, type Place } from './find-json.ts'
 
 export interface AnswerRules {
@@ -25,7 +32,7 @@ export async function checkAnswer(end: GenerationEnd, rules: AnswerRules): Promi
   const found = findJson(text)
   // Thoughts took all there was: it never came to an answer.
   const isOnlyThoughts = text === '' && (end.ended_in_thoughts || (endedForLength && Boolean(reasoning)))
-  if (isOnlyThoughts || found.isThoughts) return cutOff(STILL_THINKING)
+  if (isOnlyThoughts || found.isThoughts) return { ...cutOff(STILL_THINKING), isThinking: true }
   // Digits may have been to follow.
   if (endedForLength && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
   const checked = await checkFound(found, rules, endedForLength)
@@ -132,12 +139,17 @@ const right = ({ text, isBare, isMended }: Candidate, data: unknown): CheckedAns
 const isNumber = (value: unknown) => typeof value === 'number' || value instanceof LongNumber
 
 const wrong = (problems: readonly Problem[]): CheckedAnswer => ({ ok: false, problems, isCutOff: false })
-const cutOff = (problem: Problem): CheckedAnswer => ({ ok: false, problems: [problem], isCutOff: true })
+const cutOff = (problem: Problem) => ({ ok: false, problems: [problem], isCutOff: true }) as const
 
 const CUT_OFF: Problem = {
   path: '',
   rule: 'incomplete',
   message: 'the answer ended before its JSON was complete',
+}
+const STILL_THINKING: Problem = {
+  path: '',
+  rule: 'incomplete',
+  message: 'the answer ended within its thoughts',
 }
 const NO_JSON: Problem = { path: '', rule: 'json', message: 'the answer holds no JSON' }
 const BROKEN: Problem = {

@@ -1,6 +1,5 @@
 import { failure, type Result, success } from '../contract/failure.ts'
-import { isPlainObject, kindOf } from '../contract/json-value.ts'
-import { findLongNumber, roundNumbers } from '../contract/long-number.ts'
+import { findLongNumber, isPlainObject, kindOf, roundNumbers } from '../contract/json-value.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { SCHEMA_LIMITS } from './answer-schema.ts'
 import { describePatternFault } from './check-budget.ts'

@@ -1,4 +1,4 @@
-import { parseJson } from '../contract/long-number.ts'
+import { parseJson } from '../contract/json-value.ts'
 import { type Mended, mendJson } from './mend-json.ts'
 
 /** A value that an answer may mean. */

@@ -1,5 +1,5 @@
 import { jsonrepair } from 'jsonrepair'
-import { parseJson } from '../contract/long-number.ts'
+import { parseJson } from '../contract/json-value.ts'
 
 /** JSON that was read, and the value that it is, with all digits of its numbers. */
 export interface Mended {

@@ -1,9 +1,4 @@
-import {
-  type AnswerSchema,
-  type CheckedAnswer,
-  type Problem,
-  STILL_THINKING,
-} from '../answer-schema/answer-schema.ts'
+import type { AnswerSchema, CheckedAnswer, Problem } from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
 import type { SchemaCertificate, SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
@@ -28,10 +23,10 @@ export async function holdAgainst(
   }
 }
 
-function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
+function mismatch(end: GenerationEnd, checked: Mismatch): CallFailure {
   const { problems, isCutOff } = checked
   const details = isCutOff
-    ? describeCut(end, problems)
+    ? describeCut(end, checked)
     : `The answer does not match the schema: ${listed(problems)}.`
   return {
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
@@ -41,8 +36,10 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
   }
 }
 
-function describeCut({ finish_reason }: GenerationEnd, problems: readonly Problem[]): string {
-  if (problems.includes(STILL_THINKING))
+type Mismatch = Extract<CheckedAnswer, { ok: false }>
+
+function describeCut({ finish_reason }: GenerationEnd, { isThinking }: Mismatch): string {
+  if (isThinking)
     return 'The model was still thinking when the answer ended; raise `max_tokens`, or ask for fewer thoughts.'
   return finish_reason === 'length'
     ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'

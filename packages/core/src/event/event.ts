@@ -9,8 +9,8 @@ import {
   kindOf,
   MAX_DEPTH,
   plainObject,
+  roundFields,
 } from '../contract/json-value.ts'
-import { roundFields } from '../contract/long-number.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
 import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'

@@ -1,10 +1,9 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
-import { parseJson } from '../contract/long-number.ts'
+import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH, parseJson } from '../contract/json-value.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
-import { joinParameters, ParametersSchema, roundParameters, toParameters } from './parameters.ts'
+import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
@@ -28,6 +27,14 @@ export function extractPrompt(content: string | object, parameters: Parameters =
     text,
     parameters: joinParameters(read.value.parameters, parameters),
   })
+}
+
+/** What stands in the content and, before it, what the event says. */
+function joinParameters(inContent: Parameters, ofEvent: Parameters): Parameters {
+  const { tool_choice, ...joined } = { ...inContent, ...ofEvent }
+  // Without tools both say the same, and servers refuse a choice among none.
+  const isIdle = joined.tools === undefined && (tool_choice === 'auto' || tool_choice === 'none')
+  return tool_choice === undefined || isIdle ? joined : { ...joined, tool_choice }
 }
 
 interface Content {

@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import { isPlainObject, plainObject } from '../contract/json-value.ts'
-import { roundFields } from '../contract/long-number.ts'
+import { isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
 import type { Parameters } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
@@ -67,14 +66,6 @@ export function toParameters(input: ParametersInput): Parameters {
     if (!isUnset(value)) parameters[name] = value
   }
   return parameters
-}
-
-/** What stands in the content and, before it, what the event says. */
-export function joinParameters(inContent: Parameters, ofEvent: Parameters): Parameters {
-  const { tool_choice, ...joined } = { ...inContent, ...ofEvent }
-  // Without tools both say the same, and servers refuse a choice among none.
-  const isIdle = joined.tools === undefined && (tool_choice === 'auto' || tool_choice === 'none')
-  return tool_choice === undefined || isIdle ? joined : { ...joined, tool_choice }
 }
 
 const isUnset = (value: unknown): boolean =>

@@ -1,5 +1,5 @@
 import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
-import { parseJson } from '../../contract/long-number.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'
 import type { CallGuard, Step } from './open-call.ts'
 import type { Chunk, Collector } from './read-completion.ts'

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
-import { parseJson } from '../../contract/long-number.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { at, type ErrorPlace, errorDetail, MOST_WORDS, PLAIN, reasonOf } from './errors.ts'
 
 /** A reply whose body has come to its end. */

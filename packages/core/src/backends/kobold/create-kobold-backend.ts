@@ -7,7 +7,7 @@ import {
   type GenerationRequest,
 } from '../../contract/backend.ts'
 import { type Clock, sleep } from '../../contract/clock.ts'
-import { parseJson } from '../../contract/long-number.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted, at } from '../http/errors.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LongNumber, parseJson, roundNumbers } from './long-number.ts'
+import { LongNumber, parseJson, roundNumbers } from './json-value.ts'
 
 test.each([
   '{"channel":1187654321098765433,"text":"hi"}',
