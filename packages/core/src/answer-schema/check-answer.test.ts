@@ -108,6 +108,8 @@ describe('what was cut off is not completed, whatever the finish reason', () => 
     ['behind a key', '{"a":1,"b":"x","c"'],
     ['behind a colon', '{"a":1,"b":"x","c":'],
     ['behind a comma', '{"a":1,"b":"x",'],
+    ['behind its first bracket', '{'],
+    ['behind another bracket', '{"a":1,"b":"x","c":{'],
     ['in a number', '{"b":"x","a":1'],
     ['in a word', '{"a":1,"b":"x","c":tru'],
     ['in a list', '{"a":1,"b":"x","c":["y"'],

@@ -210,6 +210,6 @@ function kindOfEnd(open: string, { inString, missing }: Brackets): OpenEnd['kind
   const end = open.trimEnd()
   // Its quotation marks may be miscounted.
   if (inString) return /[}\]]\s*(?:```)?$/.test(end) ? 'unclosed' : 'cut'
-  if (missing.startsWith(']') || /[\w.+-]$/.test(end.replace(/(?:true|false|null)$/, ''))) return 'cut'
+  if (missing.startsWith(']') || /[\w.+\-{[]$/.test(end.replace(/(?:true|false|null)$/, ''))) return 'cut'
   return parse(end.replace(/```$/, '') + missing) ? 'unclosed' : 'cut'
 }

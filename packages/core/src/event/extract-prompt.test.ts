@@ -177,3 +177,18 @@ test.each([
   expect(prompt).toMatchObject({ ok: true, value: { parameters: expected } })
   expect(prompt ? prompt.ok && prompt.value.parameters : undefined).toEqual(expected)
 })
+
+test('what JavaScript has beside JSON is written with its digits, or refused', () => {
+  expect(extractPrompt({ channel: 1187654321098765433n })).toMatchObject({
+    value: { text: '{"channel":1187654321098765433}' },
+  })
+  const unwritable = {
+    toJSON() {
+      throw new Error('secret')
+    },
+  }
+  expect(extractPrompt({ unwritable })).toMatchObject({
+    failure: { code: 'invalid_input_format', details: '`content` cannot be written as JSON.' },
+  })
+  expect(extractPrompt({ toJSON: () => undefined })).toMatchObject({ ok: false })
+})

@@ -1,6 +1,13 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH, parseJson } from '../contract/json-value.ts'
+import {
+  describeIssue,
+  isWithinDepth,
+  kindOf,
+  LongNumber,
+  MAX_DEPTH,
+  parseJson,
+} from '../contract/json-value.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
 import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
@@ -12,7 +19,7 @@ import { readContentParts, readTurn } from './read-turn.ts'
  */
 export function extractPrompt(content: string | object, parameters: Parameters = {}): Result<Prompt> {
   const read =
-    typeof content === 'string' ? readText(content) : readJson(content, () => JSON.stringify(content))
+    typeof content === 'string' ? readText(content) : readJson(content, () => writeContent(content))
   if (!read.ok) return read
   const text = userText(read.value.turns)
   if (text.trim() === '') {
@@ -27,6 +34,25 @@ export function extractPrompt(content: string | object, parameters: Parameters =
     text,
     parameters: joinParameters(read.value.parameters, parameters),
   })
+}
+
+/** A program may have its long numbers as `bigint`, which JSON does not know. Undefined: it has no JSON at all. */
+function writeContent(content: object): string | undefined {
+  try {
+    return JSON.stringify(content)
+  } catch {
+    return writeBigInts(content)
+  }
+}
+
+function writeBigInts(content: object): string | undefined {
+  try {
+    return JSON.stringify(content, (_, value: unknown) =>
+      typeof value === 'bigint' ? new LongNumber(String(value)).toJSON() : value,
+    )
+  } catch {
+    return undefined
+  }
 }
 
 /** What stands in the content and, before it, what the event says. */
@@ -72,7 +98,7 @@ function readAsJson(text: string): unknown {
   }
 }
 
-function readJson(value: object, asWritten: () => string): Result<Content> {
+function readJson(value: object, asWritten: () => string | undefined): Result<Content> {
   if (!isWithinDepth(value, MAX_DEPTH))
     return invalid(`\`content\` is nested deeper than ${MAX_DEPTH} levels.`)
   if (Array.isArray(value)) return readList(value, 'content')
@@ -84,7 +110,8 @@ function readJson(value: object, asWritten: () => string): Result<Content> {
     if (typeof value.prompt !== 'string') return wrongType('content.prompt', 'a string', value.prompt)
     return withParameters(oneTurn(value.prompt), value)
   }
-  return oneTurn(asWritten())
+  const text = asWritten()
+  return text === undefined ? invalid('`content` cannot be written as JSON.') : oneTurn(text)
 }
 
 /** A list holds messages, or strings (one user turn each), or the parts of one user turn; never a mixture. */
