@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { buffer as bytesOf } from 'node:stream/consumers'
-import type { Dispatcher, Outcome } from '@ai-ticket/core'
+import { type Dispatcher, type Outcome, parseJson } from '@ai-ticket/core'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
 import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
@@ -170,7 +170,7 @@ function readBytes(path: string): Buffer {
 
 function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new UsageError(`--schema: ${path} does not hold valid JSON. Correct it.`)
   }

@@ -23,9 +23,11 @@ export async function holdAgainst(
   }
 }
 
-function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
+function mismatch(end: GenerationEnd, checked: Mismatch): CallFailure {
   const { problems, isCutOff } = checked
-  const details = isCutOff ? describeCut(end) : `The answer does not match the schema: ${listed(problems)}.`
+  const details = isCutOff
+    ? describeCut(end, checked)
+    : `The answer does not match the schema: ${listed(problems)}.`
   return {
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
     partial: end.text,
@@ -34,10 +36,15 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
   }
 }
 
-const describeCut = ({ finish_reason }: GenerationEnd) =>
-  finish_reason === 'length'
+type Mismatch = Extract<CheckedAnswer, { ok: false }>
+
+function describeCut({ finish_reason }: GenerationEnd, { isThinking }: Mismatch): string {
+  if (isThinking)
+    return 'The model was still thinking when the answer ended; raise `max_tokens`, or ask for fewer thoughts.'
+  return finish_reason === 'length'
     ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
     : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
+}
 
 /** How often the model was asked to correct its answer, and what was wrong with the last that it was asked about. */
 export interface Repairs {

@@ -57,6 +57,8 @@ export interface GenerationEnd {
   readonly usage?: Usage
   readonly tool_calls?: ToolCall[]
   readonly reasoning?: string
+  /** The text ended within a block of thoughts that was never closed: it holds no answer. */
+  readonly ended_in_thoughts?: true
   readonly model?: string
 }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { plainObject } from '../contract/json-value.ts'
+import { isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
 import type { Parameters } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
@@ -24,7 +24,8 @@ const ParametersSchema = v.pipe(
     max_completion_tokens: v.nullish(whole(1, 10_000_000)),
     temperature: v.nullish(number(0, 5)),
     top_p: v.nullish(number(0, 1)),
-    top_k: v.nullish(whole(0, 1_000_000)),
+    // -1 switches it off, as 0 does: vLLM and its clients write it so.
+    top_k: v.nullish(whole(-1, 1_000_000)),
     min_p: v.nullish(number(0, 1)),
     repetition_penalty: v.nullish(number(0, 10)),
     presence_penalty: v.nullish(number(-2, 2)),
@@ -39,20 +40,33 @@ const ParametersSchema = v.pipe(
   }),
 )
 
+/** The same with numbers of JavaScript where an option is a number; tools and formats keep their digits. */
+export function roundParameters(given: object): object {
+  const rounded = roundFields(given)
+  if (!('logit_bias' in rounded) || !isPlainObject(rounded.logit_bias)) return rounded
+  return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
+}
+
 export type ParametersInput = v.InferOutput<typeof ParametersSchema>
 
 /** Checks sampling options; unknown names are ignored, as in the rest of an event. */
 export { ParametersSchema }
 
-/** Null and undefined mean unset; `max_completion_tokens` is OpenAI's newer name of `max_tokens`. */
+/**
+ * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
+ * OpenAI's newer name of `max_tokens`.
+ */
 export function toParameters(input: ParametersInput): Parameters {
   const { max_completion_tokens, max_tokens, stop, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens
   if (maxTokens != null) parameters.max_tokens = maxTokens
-  if (stop != null) parameters.stop = typeof stop === 'string' ? [stop] : stop
+  if (!isUnset(stop)) parameters.stop = typeof stop === 'string' ? [stop] : stop
   for (const [name, value] of Object.entries(rest)) {
-    if (value != null) parameters[name] = value
+    if (!isUnset(value)) parameters[name] = value
   }
   return parameters
 }
+
+const isUnset = (value: unknown): boolean =>
+  value == null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0)

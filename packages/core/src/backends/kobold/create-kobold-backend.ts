@@ -7,6 +7,7 @@ import {
   type GenerationRequest,
 } from '../../contract/backend.ts'
 import { type Clock, sleep } from '../../contract/clock.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted, at } from '../http/errors.ts'
@@ -138,7 +139,7 @@ async function wholeAnswer(run: Run): Promise<GenerationEvent> {
   if (step.as === 'value') return readReply(run, step.value)
   // An aborted call still hands over the text it had.
   const rest = reply.then(({ text }) => {
-    const answer = run.endpoint.readReply(JSON.parse(text))
+    const answer = run.endpoint.readReply(parseJson(text))
     return answer && asAsked(answer, run.request).text
   })
   // A rest that cannot be read is no text; why the call was given up is what counts.

@@ -44,7 +44,7 @@ function commonFields({ model: wanted, parameters }: GenerationRequest, options:
       model: model ?? wanted,
       temperature,
       top_p,
-      top_k,
+      top_k: isOff(top_k) ? (dialect.topKOff ?? top_k) : top_k,
       min_p,
       // vLLM's name and llama.cpp's; each ignores the other.
       repetition_penalty,
@@ -74,7 +74,11 @@ export interface Dialect {
   readonly streamUsage: boolean
   /** OpenAI's reasoning models refuse `max_tokens` and name the other one. */
   readonly lengthOption: 'max_tokens' | 'max_completion_tokens'
+  /** How it says that `top_k` is off, where it refuses the other way; absent: as the caller says it. */
+  readonly topKOff?: 0 | -1
 }
+
+const isOff = (topK: number | undefined) => topK === 0 || topK === -1
 
 export const fullDialect: Dialect = { streamUsage: true, lengthOption: 'max_tokens' }
 
@@ -88,7 +92,16 @@ export function learnDialect(spoken: Dialect, status: number, text: string): Par
   if (spoken.lengthOption === 'max_tokens' && /max_completion_tokens/.test(text)) {
     return { lengthOption: 'max_completion_tokens' }
   }
+  const topKOff = wantedTopK(text)
+  if (topKOff !== undefined && spoken.topKOff !== topKOff) return { topKOff }
   return undefined
+}
+
+/** Older vLLM and SGLang take -1 only ("top_k must be -1 (disable), or at least 1"), llama-cpp-python only 0. */
+function wantedTopK(text: string): 0 | -1 | undefined {
+  if (!/top_k/.test(text)) return undefined
+  if (/top_k must be -1/.test(text)) return -1
+  return /top_k must be 0|greater than or equal to 0|non-?negative/.test(text) ? 0 : undefined
 }
 
 /**
