@@ -62,6 +62,7 @@ describe('thoughts hold no answer', () => {
 
   test('a text is read without them', async () => {
     expect(await check('It may be Paris.</think>\nBern', text)).toBe('Bern')
+    expect(await check('A <think> opens it.', text)).toBe('A <think> opens it.')
   })
 })
 
