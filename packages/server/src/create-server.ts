@@ -60,6 +60,8 @@ function fastifyOptions(options: ResolvedServerOptions): FastifyHttpOptions<Serv
   return {
     genReqId: requestIdOf,
     rewriteUrl: toOriginForm,
+    // Base addresses are put together by hand: `/v1/chat/completions/` and `//v1/chat/completions` mean the same.
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     bodyLimit: options.bodyLimitBytes,
     trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : trustProxy,
     requestTimeout: requestTimeoutMs,
