@@ -14,7 +14,7 @@ import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
   const { value, options } = given
-  const read = readAsked(value)
+  const read = readAsked(value, options)
   const asked = read.ok && hasSchema(read.value, options) ? await openAnswerSchema(read.value, options) : read
   const { id: givenId, metadata } = asked.ok ? asked.value.event : { id: readEventId(value) }
   const startedAt = context.clock.now()

@@ -22,7 +22,7 @@ import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
 import { addBackendsRoute } from './routes/backends.ts'
-import { addChatCompletionsRoute, addCompletionsRoute } from './routes/completions.ts'
+import { addCompletionsRoutes } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
@@ -151,8 +151,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
-  addChatCompletionsRoute(server, answerOptions)
-  addCompletionsRoute(server, answerOptions)
+  addCompletionsRoutes(server, answerOptions)
   addModelRoutes(server, answerOptions)
   addOpenApiRoute(server, registry, {
     version,

@@ -78,7 +78,7 @@ async function shorten(
   { counted, room }: { counted: number; room: number },
 ): Promise<Shortened | undefined> {
   if (policy !== 'drop_oldest') return undefined
-  const lastUser = turns.findLastIndex(({ role }) => role === 'user')
+  const lastUser = lastAsking(turns)
   const droppable = turns.flatMap(({ role }, index) =>
     role === 'system' || index >= lastUser ? [] : [index],
   )
@@ -100,6 +100,12 @@ async function shorten(
   }
   if (promptTokens > room) return undefined
   return { turns: turns.filter((_, index) => !dropped.includes(index)), promptTokens, dropped }
+}
+
+/** The last turn of the user; where there is none, the last of all is what the answer follows. */
+function lastAsking(turns: readonly Turn[]): number {
+  const index = turns.findLastIndex(({ role }) => role === 'user')
+  return index === -1 ? turns.length - 1 : index
 }
 
 function tooLong(size: { counted: number; wanted: number; context: number; policy: ContextPolicy }): Failure {

@@ -107,10 +107,10 @@ export interface Asked {
   readonly answerSchema?: AnswerSchema
 }
 
-export function readAsked(value: unknown): Result<Asked> {
+export function readAsked(value: unknown, { takesAnyTurn = false }: EventOptions = {}): Result<Asked> {
   const event = parseEvent(value)
   if (!event.ok) return event
-  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  const prompt = extractPrompt(event.value.content, event.value.parameters, takesAnyTurn)
   return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
 }
 

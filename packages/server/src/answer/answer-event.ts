@@ -22,8 +22,8 @@ interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly event: unknown
-  /** Its prompt is to be continued, not answered. */
-  readonly continues?: boolean
+  /** What the format of the caller takes for granted. */
+  readonly options?: Pick<EventOptions, 'continues' | 'takesAnyTurn'>
 }
 
 /** Answers with the whole outcome. A caller who hangs up cancels the event. */
@@ -67,7 +67,7 @@ export async function answerInStream(
 }
 
 function eventOptionsOf(
-  { request, reply, continues }: Exchange,
+  { request, reply, options }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
   const headers = traceHeadersOf(request)
@@ -76,7 +76,7 @@ function eventOptionsOf(
     caller: callerOf(request),
     logFields: { request_id: request.id },
     ...(headers && { headers }),
-    ...(continues && { continues }),
+    ...options,
   }
 }
 
