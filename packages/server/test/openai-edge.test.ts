@@ -1,6 +1,7 @@
-import { type Backend, type Clock, createDispatcher, type StreamEvent, systemClock } from '@ai-ticket/core'
+import { type Backend, createDispatcher, type StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
+import { handClock } from './hand-clock.ts'
 import { createServer } from './judged-server.ts'
 import { openServer, openSocket, readUntil } from './open-server.ts'
 
@@ -119,7 +120,7 @@ const rawStream = () => {
   return `${head}content-length: ${body.length}\r\n\r\n${body}`
 }
 
-test('not a byte before the first text; pings from then on', async () => {
+test('not a byte before the first text; from then on pings', async () => {
   const goOn = Promise.withResolvers<void>()
   const waiting = Promise.withResolvers<void>()
   const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
@@ -129,29 +130,18 @@ test('not a byte before the first text; pings from then on', async () => {
     yield { type: 'delta', text: 'Hi' }
     await new Promise(() => {})
   }
-  let timers = 0
-  const clock: Clock = {
-    ...systemClock,
-    setTimer(callback, delayMs) {
-      timers += 1
-      return systemClock.setTimer(callback, delayMs)
-    },
-  }
-  await using desk = await openServer({
-    dispatcher: fakeDispatcher({ streamEvent }),
-    clock,
-    pingIntervalMs: 5,
-  })
+  const clock = handClock()
+  await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }), clock })
   const socket = await openSocket(desk.port)
   const firstText = readUntil(socket, '"content":"Hi"')
   socket.write(rawStream())
   await waiting.promise
-  // The clock of the pings starts with the head.
-  expect(timers).toBe(0)
   expect(socket.bytesRead).toBe(0)
   goOn.resolve()
   expect(await firstText).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
-  await readUntil(socket, ': ping\n\n')
+  const ping = readUntil(socket, ': ping\n\n')
+  clock.fire()
+  await ping
   socket.destroy()
 })
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
-import { type HttpReply, sendReply } from '../http/reply.ts'
+import { type HttpReply, isOver, sendReply } from '../http/reply.ts'
 import { failureOfError } from '../http/request-problem.ts'
 import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
 
@@ -96,7 +96,7 @@ export class CallerGone extends Error {
 function callerSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const onClose = () => {
-    if (!response.writableEnded) controller.abort(new CallerGone())
+    if (!isOver(response)) controller.abort(new CallerGone())
   }
   if (response.destroyed) onClose()
   else response.once('close', onClose)
