@@ -92,4 +92,11 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** An object that is no list; valibot's own object and record take lists too. */
+/** The schema of `json_object`, in a form that callers do not write: servers are asked for it in their own words. */
+export const ANY_OBJECT: Readonly<Record<string, unknown>> = { type: 'object', additionalProperties: true }
+
+export const isAnyObject = (schema: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(schema).length === 2 &&
+  Object.entries(ANY_OBJECT).every(([name, value]) => schema[name] === value)
+
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)

@@ -3,6 +3,7 @@ import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { EventOptions } from '../contract/dispatcher.ts'
 import { failure, type Result, success } from '../contract/failure.ts'
 import {
+  ANY_OBJECT,
   describeIssue,
   isPlainObject,
   isWithinDepth,
@@ -149,12 +150,15 @@ export function inspectEvent(value: unknown): Result<EventInspection> {
   })
 }
 
-/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
+/** The JSON Schema that an event asks for: its own, or the one in `response_format`. */
 function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {
   return event.schema ?? ofResponseFormat(prompt.parameters)
 }
 
+/** OpenAI's two forms; the second may hold a schema as well, which is llama.cpp's. */
 function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
+  if (response_format?.type === 'json_object')
+    return isPlainObject(response_format.schema) ? response_format.schema : ANY_OBJECT
   if (response_format?.type !== 'json_schema') return undefined
   const { json_schema } = response_format
   if (!isPlainObject(json_schema)) return undefined

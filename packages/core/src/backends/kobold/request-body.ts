@@ -113,7 +113,7 @@ function grammarField({ grammar, response_format }: Parameters, { schemaGrammar 
  * A JSON object, as GBNF. KoboldCPP turns `response_format: json_object` into a grammar for an *array* (1.115.1) or
  * ignores it (1.76), while a grammar of the client is obeyed by both on every text endpoint.
  */
-const JSON_OBJECT_GRAMMAR = String.raw`root ::= object
+export const JSON_OBJECT_GRAMMAR = String.raw`root ::= object
 value ::= object | array | string | number | ("true" | "false" | "null") ws
 object ::= "{" ws (string ":" ws value ("," ws string ":" ws value)*)? "}" ws
 array ::= "[" ws (value ("," ws value)*)? "]" ws

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
+import { isAnyObject } from '../../contract/json-value.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 
@@ -63,6 +64,8 @@ function answerFormat({ parameters, schema }: GenerationRequest): RequestBody {
   const { grammar, response_format } = parameters
   if (grammar !== undefined) return { grammar }
   if (response_format && response_format.type !== 'json_object') return { response_format }
+  // More servers know this than know schemas.
+  if (schema && isAnyObject(schema)) return { response_format: { type: 'json_object' } }
   if (schema) return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
   return defined({ response_format })
 }
