@@ -2,7 +2,7 @@ import type OpenAI from 'openai'
 import { UnprocessableEntityError } from 'openai'
 import { expect, test } from 'vitest'
 import { openDesk } from './open-desk.ts'
-import { AT_ONCE, clientOf, collect, HI, watchedClientOf } from './openai-clients.ts'
+import { AT_ONCE, clientOf, collect, HELLO, HI, watchedClientOf } from './openai-clients.ts'
 
 // What clients sent, with nothing changed but base URL and key, and what came of it.
 
@@ -99,6 +99,38 @@ test('nothing at all is none, and the event of /event still needs a user', async
     payload: { content: [{ role: 'system', content: 'Greet.' }] },
   })
   expect(reply.statusCode).toBe(422)
+})
+
+test('a cap of 32,000 tokens is cut to the context, and none means what is left of it', async () => {
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, contextLength: 8_192 }] })
+  const { chat, completions } = clientOf(desk)
+  const sent = () => {
+    const body = desk.simulator.calls.at(-1)?.body as { max_tokens?: number } | undefined
+    return body?.max_tokens
+  }
+  const messages = [{ role: 'user' as const, content: 'word '.repeat(2_000) }]
+  for (const max_tokens of [32_000, undefined]) {
+    await chat.completions.create({ model: 'any', messages, max_tokens: max_tokens ?? null })
+    expect(sent()).toBeGreaterThan(5_000)
+    expect(sent()).toBeLessThan(6_000)
+    await chat.completions.create({
+      model: 'any',
+      messages: HELLO,
+      max_completion_tokens: max_tokens ?? null,
+    })
+    expect(sent()).toBeGreaterThan(7_900)
+    await completions.create({ model: 'any', prompt: 'Once', max_tokens: max_tokens ?? null })
+    expect(sent()).toBeGreaterThan(7_900)
+  }
+  const error = await chat.completions
+    .create({
+      model: 'any',
+      messages: [{ role: 'user', content: 'word '.repeat(9_000) }],
+      max_tokens: 32_000,
+    })
+    .catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
+  expect((error as Error).message).not.toContain('context_policy')
 })
 
 test('an answer that never matches its schema is 422, which no client repeats', async () => {

@@ -101,7 +101,8 @@ export async function callOnce(
   })
   receiver?.close()
   const plain = verdictOn(reply, request, cancellation)
-  const verdict = answerSchema ? await checkSchema(plain, answerSchema, cancellation) : plain
+  const limit = conversations.limitOf(request)
+  const verdict = answerSchema ? await checkSchema(plain, { answerSchema, limit }, cancellation) : plain
   const record: AttemptRecord = {
     ...start,
     duration_ms: Math.round(clock.now() - startedAt),
@@ -184,11 +185,11 @@ function verdictOn(reply: Reply, request: GenerationRequest, cancellation: Cance
 /** An answer that calls tools is none to the schema yet. */
 async function checkSchema(
   verdict: Verdict,
-  answerSchema: AnswerSchema,
+  { answerSchema, limit }: { readonly answerSchema: AnswerSchema; readonly limit: string },
   cancellation: Cancellation,
 ): Promise<Verdict> {
   if (verdict.type !== 'answered' || verdict.end.tool_calls?.length) return verdict
-  const held = await cancellation.until(holdAgainst(answerSchema, verdict.end))
+  const held = await cancellation.until(holdAgainst(answerSchema, verdict.end, limit))
   if (!held.ok) return { type: 'aborted', reason: held.failure, settled: Promise.resolve() }
   return 'ok' in held.value ? { ...verdict, matching: held.value } : { type: 'failed', failure: held.value }
 }

@@ -10,10 +10,11 @@ export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>
 export async function holdAgainst(
   answerSchema: AnswerSchema,
   end: GenerationEnd,
+  limit: string,
 ): Promise<MatchingAnswer | CallFailure> {
   try {
     const checked = await answerSchema.check(end)
-    return checked.ok ? checked : mismatch(end, checked)
+    return checked.ok ? checked : mismatch(end, checked, limit)
   } catch (error) {
     const name = error instanceof Error ? error.name : typeof error
     return foundByDesk({
@@ -23,9 +24,15 @@ export async function holdAgainst(
   }
 }
 
-function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
+function mismatch(
+  end: GenerationEnd,
+  checked: Extract<CheckedAnswer, { ok: false }>,
+  limit: string,
+): CallFailure {
   const { problems, isCutOff } = checked
-  const details = isCutOff ? describeCut(end) : `The answer does not match the schema: ${listed(problems)}.`
+  const details = isCutOff
+    ? describeCut(end, limit)
+    : `The answer does not match the schema: ${listed(problems)}.`
   return {
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
     partial: end.text,
@@ -34,9 +41,9 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
   }
 }
 
-const describeCut = ({ finish_reason }: GenerationEnd) =>
+const describeCut = ({ finish_reason }: GenerationEnd, limit: string) =>
   finish_reason === 'length'
-    ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
+    ? `Before its JSON was complete, the answer ${limit}.`
     : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
 
 /** How often the model was asked to correct its answer, and what was wrong with the last that it was asked about. */

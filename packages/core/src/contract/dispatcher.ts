@@ -17,6 +17,12 @@ export interface EventOptions {
    * ever. Default false.
    */
   continues?: boolean
+  /**
+   * `max_tokens` is the most that the caller takes, not what the answer needs: it is cut to the room that the prompt
+   * leaves, and an event without it may have all of that room, or `ceilingMaxTokens`. Default false: `max_tokens` is
+   * kept or refused, and an event without it has the desk's `maxTokens`.
+   */
+  maxTokensIsCeiling?: boolean
   /** A conversation with any text or image in it is answered. Default false: there has to be text of a user. */
   takesAnyTurn?: boolean
   /**

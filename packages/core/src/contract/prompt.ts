@@ -57,6 +57,25 @@ export interface Prompt {
  */
 export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
 
+/** No tokenizer makes more of JSON than one token for so many bytes. */
+const BYTES_PER_TOOL_TOKEN = 3
+
+/** The most tokens of what a prompt holds beside its texts: definitions of tools, and calls of them. */
+export function mostToolTokens(tools: readonly unknown[] | undefined, turns: readonly Turn[]): number {
+  const held = turns.flatMap(({ tool_calls = [] }) => tool_calls)
+  const all = tools === undefined ? held : [...tools, ...held]
+  return all.length === 0 ? 0 : Math.ceil(bytesOf(all) / BYTES_PER_TOOL_TOKEN)
+}
+
+/** What has no JSON is refused when it is to be sent. */
+function bytesOf(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value))
+  } catch {
+    return 0
+  }
+}
+
 /** The text parts of a turn, joined by line feeds. Images and tool calls have no text. */
 export function turnText({ content }: Turn): string {
   if (typeof content === 'string') return content

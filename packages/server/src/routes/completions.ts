@@ -52,7 +52,12 @@ function addCompletionRoute(
     const { event, model, stream, includeUsage, lacksLogprobs } = asked.value
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
-    const exchange = { request, reply, event, options: { continues, takesAnyTurn: true } }
+    const exchange = {
+      request,
+      reply,
+      event,
+      options: { continues, takesAnyTurn: true, maxTokensIsCeiling: true },
+    }
     if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,

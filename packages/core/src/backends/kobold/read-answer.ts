@@ -32,11 +32,16 @@ function finishReason(answer: RawAnswer, { request, mayHitStop, context }: Answe
   const { usage, text } = answer
   if (!usage) return !mayHitStop && Buffer.byteLength(text) >= max_tokens ? 'length' : 'stop'
   const { prompt_tokens, completion_tokens } = usage
+  const { contextLength = Number.POSITIVE_INFINITY } = context
   const isFull =
     completion_tokens > 0 &&
-    prompt_tokens + completion_tokens >= (context.contextLength ?? Number.POSITIVE_INFINITY)
+    (prompt_tokens + completion_tokens >= contextLength ||
+      completion_tokens >= Math.floor(LARGEST_SHARE * contextLength))
   return completion_tokens >= max_tokens || isFull ? 'length' : 'stop'
 }
+
+/** A longer `max_tokens` is shortened to this part of the context, without a word (1.115.1). */
+const LARGEST_SHARE = 0.8
 
 /** Without a model KoboldCPP answers 200, an empty text and, by version, "length" or "error". */
 function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): void {

@@ -34,12 +34,15 @@ export function textBody(request: GenerationRequest, options: BodyOptions): Requ
   }
 }
 
-function commonFields({ model: wanted, parameters }: GenerationRequest, options: BodyOptions): RequestBody {
+function commonFields(
+  { model: wanted, parameters, isOpenEnded }: GenerationRequest,
+  options: BodyOptions,
+): RequestBody {
   const { temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty } = parameters
   const { frequency_penalty, logit_bias, seed, max_tokens } = parameters
   const { dialect, stream, model } = options
   return {
-    [dialect.lengthOption]: max_tokens,
+    ...(!isOpenEnded && { [dialect.lengthOption]: max_tokens }),
     ...defined({
       model: model ?? wanted,
       temperature,
