@@ -133,6 +133,30 @@ test('a cap of 32,000 tokens is cut to the context, and none means what is left 
   expect((error as Error).message).not.toContain('context_policy')
 })
 
+test('samplers that a chat program sends go to the backend that knows them', async () => {
+  await using desk = await openDesk()
+  const samplers = {
+    dry_multiplier: 0.8,
+    xtc_probability: 0.5,
+    sampler_order: [6, 0, 1, 3, 4, 2, 5],
+    banned_strings: ['shivers'],
+    typical: 0.9,
+    mirostat: 2,
+    rep_pen_range: 1024,
+    reasoning_effort: 'low',
+  }
+  const asked = { ...HI, ...samplers, repeat_penalty: 1.1 }
+  await clientOf(desk).chat.completions.create(asked as OpenAI.ChatCompletionCreateParamsNonStreaming)
+  expect(desk.simulator.calls[0]?.body).toMatchObject({ ...samplers, rep_pen: 1.1 })
+  await clientOf(desk).completions.create({ model: 'any', prompt: 'Once', ...samplers } as never)
+  expect(desk.simulator.calls[1]?.body).toMatchObject(samplers)
+  const wrong = { ...HI, sampler_order: [9] } as OpenAI.ChatCompletionCreateParamsNonStreaming
+  const error = await clientOf(desk)
+    .chat.completions.create(wrong)
+    .catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ status: 400, param: expect.stringContaining('sampler_order') })
+})
+
 test('an answer that never matches its schema is 422, which no client repeats', async () => {
   await using desk = await openDesk({
     simulators: [{ ...AT_ONCE, ignoreSchema: true, answer: () => 'No.' }],

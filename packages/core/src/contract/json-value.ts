@@ -44,7 +44,9 @@ function expectation(issue: v.BaseIssue<unknown>): string {
       return 'must be a whole number'
     case 'min_length':
     case 'non_empty':
-      return 'must not be empty'
+      return typeof requirement === 'number' && requirement > 1
+        ? `is too short (at least ${requirement})`
+        : 'must not be empty'
     case 'max_length':
       return `is too long (at most ${requirement})`
     default:

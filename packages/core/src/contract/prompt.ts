@@ -22,8 +22,63 @@ export interface Turn {
   tool_calls?: unknown[]
 }
 
+/**
+ * Options of sampling that only some servers know, by KoboldCPP's names and the kind of their value. These and no others
+ * are handed on.
+ */
+export const SAMPLERS = {
+  numbers: [
+    ...(['adaptive_decay', 'adaptive_target', 'dry_base', 'dry_multiplier', 'dynatemp_exponent'] as const),
+    ...(['dynatemp_range', 'guidance_scale', 'mirostat_eta', 'mirostat_tau', 'nsigma'] as const),
+    ...(['rep_pen_slope', 'smoothing_curve', 'smoothing_factor', 'tfs', 'top_a', 'typical'] as const),
+    ...(['xtc_probability', 'xtc_threshold'] as const),
+  ],
+  wholes: ['dry_allowed_length', 'dry_penalty_last_n', 'mirostat', 'rep_pen_range'],
+  switches: ['ban_eos_token', 'bypass_eos', 'grammar_retain_state', 'render_special'],
+  texts: ['custom_token_bans', 'negative_prompt', 'reasoning_effort'],
+  lists: ['banned_strings', 'banned_tokens'],
+} as const
+
+type Sampler = (typeof SAMPLERS)[keyof typeof SAMPLERS][number]
+
+export const SAMPLER_NAMES: readonly (Sampler | 'dry_sequence_breakers' | 'sampler_order')[] = [
+  ...Object.values(SAMPLERS).flat(),
+  'dry_sequence_breakers',
+  'sampler_order',
+]
+
+/** What other servers and their clients call the same. */
+export const OTHER_NAMES = {
+  rep_pen: 'repetition_penalty',
+  repeat_penalty: 'repetition_penalty',
+  repeat_last_n: 'rep_pen_range',
+  repetition_penalty_range: 'rep_pen_range',
+  typical_p: 'typical',
+  tfs_z: 'tfs',
+  top_n_sigma: 'nsigma',
+  mirostat_mode: 'mirostat',
+  ignore_eos: 'ban_eos_token',
+  sampler_seed: 'seed',
+} as const
+
+type KindedSamplers = {
+  [Name in (typeof SAMPLERS.numbers)[number] | (typeof SAMPLERS.wholes)[number]]?: number
+} & { [Name in (typeof SAMPLERS.switches)[number]]?: boolean } & {
+  [Name in (typeof SAMPLERS.texts)[number]]?: string
+} & { [Name in (typeof SAMPLERS.lists)[number]]?: string[] }
+
+/** Options that only some servers know. */
+export interface SamplerParameters extends KindedSamplers {
+  dry_sequence_breakers?: string[]
+  sampler_order?: number[]
+  /** For vLLM and llama.cpp. */
+  min_tokens?: number
+  parallel_tool_calls?: boolean
+  chat_template_kwargs?: Record<string, unknown>
+}
+
 /** Sampling and length, as the caller gave them; unset fields are absent, never null. */
-export interface Parameters {
+export interface Parameters extends SamplerParameters {
   max_tokens?: number
   temperature?: number
   top_p?: number

@@ -1,4 +1,4 @@
-import type { Failure } from '@ai-ticket/core'
+import { type Failure, OTHER_NAMES, SAMPLER_NAMES } from '@ai-ticket/core'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -23,11 +23,14 @@ type ReadContent =
   | { readonly ok: true; readonly content: object }
   | { readonly ok: false; readonly failure: Failure }
 
-/** What goes on to the backend. The last line is not OpenAI's: local servers and their clients know it. */
+/** What goes on to the backend. The last lines are not OpenAI's: local servers and their clients know them. */
 export const PARAMETERS = [
   ...['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'],
   ...['stop', 'seed', 'logit_bias', 'tools', 'tool_choice', 'response_format'],
   ...['top_k', 'min_p', 'repetition_penalty', 'grammar'],
+  ...['min_tokens', 'parallel_tool_calls', 'chat_template_kwargs'],
+  ...SAMPLER_NAMES,
+  ...Object.keys(OTHER_NAMES),
 ]
 
 interface Option {
@@ -60,6 +63,9 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     instead: 'must be ["text"]: answers are text.',
   },
   audio: { isHarmless: never, instead: 'is not supported: answers are text.' },
+  // KoboldCPP's own.
+  memory: { isHarmless: isEmpty, instead: 'is not supported: put it at the beginning of the prompt.' },
+  images: { isHarmless: isEmpty, instead: 'is not supported: send images as parts of a message.' },
 }
 
 /** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */

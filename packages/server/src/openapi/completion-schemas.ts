@@ -92,6 +92,8 @@ export const HarmlessOptionsSchema = v.object({
   function_call: nothing,
   modalities: v.nullish(v.array(v.literal('text'))),
   audio: nothing,
+  memory: empty,
+  images: empty,
 })
 
 const common = {

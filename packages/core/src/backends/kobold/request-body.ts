@@ -1,5 +1,5 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
-import type { Parameters } from '../../contract/prompt.ts'
+import { type Parameters, SAMPLER_NAMES } from '../../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 
@@ -68,7 +68,10 @@ const seedToSend = (seed: number | undefined) => (seed === 0 ? 2 ** 31 - 1 : see
 function samplers(parameters: GenerationRequest['parameters']): RequestBody {
   const { temperature, top_p, top_k, min_p, repetition_penalty } = parameters
   const { presence_penalty, frequency_penalty, logit_bias } = parameters
+  const own: RequestBody = {}
+  for (const name of SAMPLER_NAMES) own[name] = parameters[name]
   return defined({
+    ...own,
     temperature,
     top_p,
     top_k,
