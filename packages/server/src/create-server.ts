@@ -10,6 +10,7 @@ import {
 import type { Scope } from './gate/api-key.ts'
 import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
+import { installCors } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
 import { answerError, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
@@ -123,6 +124,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)
+  if (options.corsOrigins.length > 0) installCors(server, options.corsOrigins)
   installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')

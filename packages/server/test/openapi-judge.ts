@@ -61,6 +61,8 @@ type Reply = Pick<JudgedResponse, 'status' | 'headers' | 'body'>
 
 function judge(request: FastifyRequest, reply: Reply): void {
   const { method, url, body, cloudEvents, routeOptions, is404 } = request
+  // Whatever the address, there is nothing to describe.
+  if (method === 'OPTIONS' && reply.status === 204) return
   // Routes that a test adds for itself have no description.
   if (reply.status < 400 && routeOptions.config.openapi === undefined) return
   try {

@@ -79,8 +79,12 @@ const HINTS: readonly (readonly [address: string, hint: string])[] = [
 const wrongMethod = (allowed: readonly string[]) =>
   ({ code: 'method_not_allowed', details: `This address takes ${allowed.join(', ')}.` }) as const
 
+/** A route for whatever address, as `@fastify/cors` has for OPTIONS, does not make each of them one. */
 function methodsOf(server: FastifyInstance, url: string): string[] {
-  return server.supportedMethods.filter((method) => server.findRoute({ method, url }) !== null)
+  return server.supportedMethods.filter((method) => {
+    const route = server.findRoute({ method, url })
+    return route !== null && route.params['*'] !== url
+  })
 }
 
 /** What fails at the edge, in the words of the address. */
