@@ -171,6 +171,18 @@ test('a backend that dies in mid-stream is an error, never a clean end', async (
   expect(statuses).toEqual([200])
 })
 
+test('who repeats by the status alone does not get all the repeats of the desk each time', async () => {
+  await using desk = await openDesk({
+    simulators: [{ ...AT_ONCE, faults: [{ fault: 'status', status: 500, times: 1_000 }] }],
+    dispatcher: { backoffBaseMs: 1, breakerFailures: 100 },
+  })
+  const { provider, statuses } = providerOf(desk)
+  await expect(generateText({ model: provider('any'), prompt: 'Hi' })).rejects.toThrow()
+  expect(statuses).toEqual([502, 502, 502])
+  // Three events, each at three endpoints; the repeats beside that are those of one event.
+  expect(desk.simulator.calls.length).toBeLessThanOrEqual(9 + 6)
+})
+
 test('where there is a choice, an unknown model is a 404 that is not repeated', async () => {
   await using desk = await openDesk({
     simulators: [

@@ -75,7 +75,7 @@ export interface Tuning {
   backoffCapMs: number
   /** Share of a backend's calls that may be repeats, within the window. Default 0.2. */
   retryBudgetRatio: number
-  /** Repeats that are always allowed within the window. Default 10. */
+  /** Repeats that are always allowed within the window; six tenths of it to each caller. Default 10. */
   retryBudgetFloor: number
   /** Default 60,000. */
   retryBudgetWindowMs: number
