@@ -2,12 +2,19 @@ import { type AttemptContext, type Attempted, attempt } from './attempt/attempt.
 import { respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
 import type { EventOptions } from './contract/dispatcher.ts'
 import { type Failure, failure } from './contract/failure.ts'
-import { writes } from './contract/logger.ts'
 import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import { mostToolTokens, type Prompt } from './contract/prompt.ts'
 import { type Asked, hasSchema, openAnswerSchema, readAsked, readEventId } from './event/event.ts'
-import { Cancellation, createId, type EventHead, type Run, type Sink, type Work } from './event/run.ts'
+import {
+  Cancellation,
+  createId,
+  type EventHead,
+  type Run,
+  type Sink,
+  type Work,
+  writes,
+} from './event/run.ts'
 import { likelyTokens } from './scheduler/speed-estimate.ts'
 import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 

@@ -1,4 +1,6 @@
-import { createServer, type Socket } from 'node:net'
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type Backend,
@@ -123,6 +125,39 @@ export async function startRawServer(answer: (socket: Socket, request: string) =
     received,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export interface KoboldRequest {
+  readonly path: string
+  readonly key: string | undefined
+  reply(body: string): void
+}
+
+/** A small KoboldCPP: `answer` says what happens to each request, all of them are kept. */
+export async function startKobold(
+  answer: (asked: KoboldRequest) => void,
+  options: Partial<KoboldBackendOptions> = {},
+) {
+  const seen: string[] = []
+  const server = createHttpServer(async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await text(request)
+    const path = request.url ?? ''
+    const key = body === '' ? undefined : JSON.parse(body).genkey
+    seen.push(`${path.split('/').at(-1)} ${key ?? '-'}`)
+    answer({ path, key, reply: (whole) => response.end(whole) })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const backend = createKoboldBackend({ url: `http://127.0.0.1:${port}`, ...options })
+  return {
+    backend,
+    seen,
+    async [Symbol.asyncDispose]() {
+      await backend.close()
+      server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
   }

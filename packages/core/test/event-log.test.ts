@@ -1,4 +1,11 @@
-import { createConsolaLogger, type Logger, type LogLevel, silentLogger } from '@ai-ticket/core'
+import {
+  createConsolaLogger,
+  createDispatcher,
+  createOpenAIBackend,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { openDesk } from './open-desk.ts'
 
@@ -90,4 +97,22 @@ test('the fields of a line that nobody writes are not put together', async () =>
   await desk.dispatcher.onEvent({ content: 'Hi' })
   expect(asked).toEqual(['debug', 'info'])
   expect(lines).toEqual(['event ended'])
+})
+
+test('what a backend says of its failure is logged at debug, 600 characters of it, and nowhere else', async () => {
+  const words = `jinja2: roles must alternate. ${'x'.repeat(900)}`
+  const answer = new Response(JSON.stringify({ error: words }), { status: 400 })
+  const backend = createOpenAIBackend({ url: 'http://127.0.0.1:9', fetch: async () => answer.clone() })
+  for (const level of ['debug', 'info'] as const) {
+    const log = logTo(level)
+    await using dispatcher = createDispatcher({ backends: [backend], logger: log.logger })
+    const outcome = await dispatcher.onEvent({ content: 'Hi' })
+    expect(outcome).toMatchObject({ error: 'api_client_error' })
+    expect(JSON.stringify(outcome)).not.toContain('jinja2')
+    const said = log.records().flatMap((line) => (line as { backend_said?: string }).backend_said ?? [])
+    expect(said.map((text) => [text.length, text.includes('jinja2')])).toEqual(
+      level === 'debug' ? [[600, true]] : [],
+    )
+    expect(log.lines.filter((line) => line.includes('jinja2'))).toHaveLength(said.length)
+  }
 })

@@ -219,6 +219,27 @@ test('a server that obeys the schema is certified', async () => {
   expect(simulator.calls).toHaveLength(1)
 })
 
+test.each([
+  ['nothing beside its type', { type: 'json_schema' }],
+  ['a name alone', { type: 'json_schema', json_schema: { name: 'triage', strict: true } }],
+  ['the schema without its wrapper', { type: 'json_schema', json_schema: schema }],
+])('a `response_format` with %s is refused before anything is sent', async (_, response_format) => {
+  await using desk = await openDesk({ answerJson: DATA })
+  expect(await desk.dispatcher.onEvent({ content: 'Hi', parameters: { response_format } })).toMatchObject({
+    error: 'invalid_input_format',
+    details: expect.stringContaining('`response_format.json_schema.schema`'),
+  })
+  expect(desk.simulator.calls).toHaveLength(0)
+})
+
+test.each(['json_schema', 'json_object'])('a schema beside the type %s counts, too', async (type) => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT) })
+  const response_format = { type, schema }
+  expect(await desk.dispatcher.onEvent({ content: 'Hi', parameters: { response_format } })).toMatchObject({
+    data: DATA,
+  })
+})
+
 test('the schema of an OpenAI `response_format` is looked after like one of the event', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('No.', RIGHT) })
   const response_format = { type: 'json_schema', json_schema: { name: 'triage', schema, strict: true } }

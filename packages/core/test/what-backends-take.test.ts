@@ -38,14 +38,11 @@ test('a refusal says what of the event each backend does not take', async () => 
 
 test('and nothing of what the event does not hold', async () => {
   await using dispatcher = createDispatcher({ backends: [backend('small', {})] })
-  const format = { response_format: { type: 'json_schema' } }
-  const [images, tools, formats] = await Promise.all([
+  const [images, tools] = await Promise.all([
     dispatcher.onEvent({ content: IMAGE }),
     dispatcher.onEvent({ content: 'Hi', parameters: { tools: TOOLS } }),
-    dispatcher.onEvent({ content: 'Hi', parameters: format }),
   ])
   const detailsOf = (outcome: object) => String('details' in outcome && outcome.details)
   expect(detailsOf(images)).toMatch(/small takes no images\./)
   expect(detailsOf(tools)).toMatch(/small takes no tools\./)
-  expect(detailsOf(formats)).toMatch(/small takes no answer format/)
 })

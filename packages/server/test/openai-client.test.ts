@@ -149,7 +149,7 @@ test('the schema of a response_format goes to the backend', async () => {
 })
 
 test('images go along as data, never as an address', async () => {
-  await using desk = await openDesk()
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, vision: true }] })
   const { chat } = clientOf(desk)
   const ask = (url: string) => {
     const content = [

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
 import { handClock } from './hand-clock.ts'
 import { createServer } from './judged-server.ts'
+import { openDesk } from './open-desk.ts'
 import { openServer, openSocket, readUntil } from './open-server.ts'
 
 const HI = { model: 'any', messages: [{ role: 'user', content: 'Hi' }] }
@@ -216,4 +217,39 @@ test('a backend that answers in one piece streams in one piece', async () => {
   const { body } = await server.inject(STREAM)
   expect(body).toContain('"content":"Hi."')
   expect(body.endsWith('data: [DONE]\n\n')).toBe(true)
+})
+
+test.each(['/v1/chat/completions', '/event'])('what is empty is not handed on: %s', async (path) => {
+  await using desk = await openDesk()
+  const options = {
+    tools: [],
+    tool_choice: 'auto',
+    stop: [],
+    logit_bias: {},
+    response_format: null,
+    top_k: -1,
+  }
+  const body = path === '/event' ? { content: 'Hi', parameters: options } : { ...HI, ...options }
+  const reply = await fetch(`${desk.url}${path}`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(body),
+  })
+  expect(reply.status).toBe(200)
+  const sent = desk.simulator.calls[0]?.body as Record<string, unknown>
+  for (const name of ['tools', 'tool_choice', 'stop', 'logit_bias', 'response_format']) {
+    expect(sent).not.toHaveProperty(name)
+  }
+  expect(sent.top_k).toBe(0)
+})
+
+test('an empty stop string is named by its place', async () => {
+  await using desk = await openDesk()
+  const reply = await fetch(`${desk.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ ...HI, stop: ['a', ''] }),
+  })
+  expect(reply.status).toBe(400)
+  expect(await reply.text()).toMatch(/stop\[1\]` must not be empty/)
 })

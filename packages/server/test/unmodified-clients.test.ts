@@ -75,7 +75,7 @@ test.each<[string, OpenAI.ChatCompletionMessageParam[]]>([
     ],
   ],
 ])('%s is a conversation', async (_what, messages) => {
-  await using desk = await openDesk()
+  await using desk = await openDesk({ simulators: [{ ...AT_ONCE, vision: true }] })
   const { choices } = await clientOf(desk).chat.completions.create({ ...HI, messages })
   expect(choices[0]?.finish_reason).toBe('stop')
   const chunks = await collect(

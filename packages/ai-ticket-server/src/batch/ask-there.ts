@@ -1,6 +1,12 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
-import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, systemClock } from '@ai-ticket/core'
-import { EXIT } from '../program/exit-codes.ts'
+import {
+  FAILURE_CODES,
+  FAILURES,
+  LONGEST_RETRY_AFTER_MS,
+  parseJson,
+  readRetryAfter,
+  systemClock,
+} from '@ai-ticket/core'
 import type { Answer, Ask } from './ask-here.ts'
 
 interface AskThereOptions {
@@ -41,7 +47,7 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
         wallTimeMs: systemClock.wallTime(),
         longestMs: LONGEST_RETRY_AFTER_MS.backend,
       })
-      const body = (await response.json()) as Reply['body']
+      const body = parseJson(await response.text()) as Reply['body']
       return { status: response.status, retryAfterMs, body }
     } catch {
       return { status: 0, retryAfterMs: undefined, body: {} }
@@ -71,11 +77,11 @@ function refused(reply: Reply, { url, event }: { url: string; event: unknown }):
   const error = FAILURE_CODES.find((code) => code === body.error)
   if (error === 'unauthorised' || error === 'forbidden') {
     const details = `The server at ${url} refused the key. Put one that it knows into AI_TICKET_API_KEYS.`
-    return { type: 'hopeless', details, exitCode: EXIT.noPermission }
+    return { type: 'hopeless', details, reason: 'no_permission' }
   }
   if (error === undefined || error === 'not_found' || error === 'method_not_allowed') {
     const details = `What answers at ${url} has no tickets (HTTP ${status}). Name an AI Ticket server.`
-    return { type: 'hopeless', details, exitCode: EXIT.unavailable }
+    return { type: 'hopeless', details, reason: 'unavailable' }
   }
   // A bug of the server says nothing about the line, and the next release may answer it.
   if (FAILURES[error].passes !== 'never' || error === 'internal_error') {

@@ -1,6 +1,6 @@
 import type { Clock, Outcome } from '@ai-ticket/core'
 import { EXIT } from '../program/exit-codes.ts'
-import type { Ask } from './ask-here.ts'
+import type { Ask, HopelessReason } from './ask-here.ts'
 import type { BatchArgs, BatchSettings } from './batch-options.ts'
 import { type Job, openJob } from './job.ts'
 import { openAsker } from './open-asker.ts'
@@ -103,6 +103,11 @@ function sayEnd(
   else if (failed > 0) say(`${errors} says why. Ask the failed lines again with --retry-failed.`)
 }
 
+const EXIT_OF_REASON: Readonly<Record<HopelessReason, number>> = {
+  no_permission: EXIT.noPermission,
+  unavailable: EXIT.unavailable,
+}
+
 function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly refused: number }): number {
   switch (end.type) {
     case 'interrupted':
@@ -110,7 +115,7 @@ function exitCodeOf(end: BatchEnd, counts: { readonly failed: number; readonly r
     case 'out_of_patience':
       return EXIT.unavailable
     case 'hopeless':
-      return end.exitCode
+      return EXIT_OF_REASON[end.reason]
     default:
       if (counts.failed > 0 || end.type === 'too_many_failures') return EXIT.someFailed
       return counts.refused > 0 ? EXIT.badInput : EXIT.ok
@@ -184,8 +189,8 @@ async function conductBatch(options: ConductOptions): Promise<Conducted> {
     next,
     ask: ({ number, hash, task }) => {
       asked += 1
-      const event = task.type === 'event' ? task.event : task.request.event
-      return ask(event, () => `${job.lock.keyOf(number)}-${hash}`)
+      const { event, options } = task.type === 'event' ? { ...task, options: undefined } : task.request
+      return ask(event, () => `${job.lock.keyOf(number)}-${hash}`, options)
     },
     write: (line, outcome: Outcome) =>
       record(resultOf(line, line.task, { outcome, finishedAt: clock.wallTime() })),

@@ -49,9 +49,9 @@ async function openServer(args: Args, url: string): Promise<Asker> {
   const ask = askThere({ url, apiKey: keyWith(apiKeys, 'events') })
   const reader = keyWith(apiKeys, 'read') ?? keyWith(apiKeys, 'events')
   const reply = await askServer(url, reader, { method: 'GET', path: '/backends' })
-  const isHidden = !reply.ok && reply.status === 403
+  const isHidden = !reply.ok && reply.error === 'forbidden'
   if (!reply.ok && !isHidden) {
-    const exitCode = reply.status === 401 ? EXIT.noPermission : EXIT.unavailable
+    const exitCode = reply.error === 'unauthorised' ? EXIT.noPermission : EXIT.unavailable
     throw new BatchProblem(terminalText(reply.message.replace('--url', '--server')), exitCode)
   }
   const slots = reply.ok && Array.isArray(reply.body.backends) ? slotsOf(reply.body.backends) : UNKNOWN_SLOTS

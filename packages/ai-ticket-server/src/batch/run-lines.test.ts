@@ -141,7 +141,7 @@ test('stops at the wanted number of failures, and where no line will be answered
   const many = await play(100, () => refused, { maxFailures: 10 })
   expect(many.end).toEqual({ type: 'too_many_failures' })
   expect(many.written.length).toBeLessThan(13)
-  const hopeless: Answer = { type: 'hopeless', details: 'wrong key', exitCode: 77 }
+  const hopeless: Answer = { type: 'hopeless', details: 'wrong key', reason: 'no_permission' }
   const none = await play(100, () => hopeless)
   expect(none).toMatchObject({ end: hopeless, written: [] })
 })

@@ -1,5 +1,5 @@
 import type { Clock, FailureOutcome, Outcome } from '@ai-ticket/core'
-import type { Answer } from './ask-here.ts'
+import type { Answer, HopelessReason } from './ask-here.ts'
 import type { Outage } from './pacing.ts'
 import { type Turn, Turns } from './pacing.ts'
 
@@ -26,7 +26,7 @@ export interface BatchOptions<Line> {
 export type BatchEnd =
   | { readonly type: 'done' | 'interrupted' | 'too_many_failures' }
   | { readonly type: 'out_of_patience'; readonly details: string }
-  | { readonly type: 'hopeless'; readonly details: string; readonly exitCode: number }
+  | { readonly type: 'hopeless'; readonly details: string; readonly reason: HopelessReason }
 
 /**
  * Asks line after line, `concurrency` at once, and writes results as they come. A slot waits for nothing but its answer:

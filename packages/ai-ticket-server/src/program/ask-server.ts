@@ -1,9 +1,10 @@
+import { FAILURE_CODES, type FailureCode, parseJson } from '@ai-ticket/core'
 import type { Config } from '../config/config.ts'
 
 export type ServerReply =
   | { readonly ok: true; readonly body: Record<string, unknown> }
-  /** `status` is absent where nobody answered. */
-  | { readonly ok: false; readonly status?: number; readonly message: string }
+  /** `error` is absent if no AI Ticket server answered. */
+  | { readonly ok: false; readonly error?: FailureCode; readonly message: string }
 
 export interface ServerRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
@@ -33,9 +34,12 @@ export async function askServer(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const reply = (await response.json()) as Record<string, unknown>
+    const reply = parseJson(await response.text()) as Record<string, unknown>
     if (response.ok) return { ok: true, body: reply }
-    return { ok: false, status: response.status, message: `${reply.error}: ${reply.details}` }
+    const error = FAILURE_CODES.find((code) => code === reply.error)
+    if (error !== undefined) return { ok: false, error, message: `${error}: ${reply.details}` }
+    const message = `What answers at ${url} is not an AI Ticket server (HTTP ${response.status}). Name another with --url.`
+    return { ok: false, message }
   } catch {
     return {
       ok: false,

@@ -76,7 +76,7 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
     }
     if (call.type === 'answered') {
       lease.leave({ type: 'answered', sample: sampleOf(call, run.work) })
-      return success(toAnswer(run, context, { visit, call, repairs }))
+      return success(await toAnswer(run, context, { visit, call, repairs }))
     }
     const { failure: failed, text, isHandedOn } = call
     if (!failed.endpointMissing) verdict = failed
@@ -191,15 +191,15 @@ function situationOf(
   }
 }
 
-function toAnswer(
+async function toAnswer(
   { answerSchema, continues, logFields }: Run,
   { logger }: AttemptContext,
   { visit, call, repairs }: { visit: Visit; call: AnsweredCall; repairs: Repairs },
-): Answer {
+): Promise<Answer> {
   const { place, conversation } = visit
   const { end, matching } = call
   const { backend } = visit.lease
-  const isTruncated = wasTruncated(conversation, end.usage?.prompt_tokens)
+  const isTruncated = await wasTruncated(conversation, end.usage?.prompt_tokens, () => contextOf(visit.lease))
   if (isTruncated) logger.warn('the backend cut the prompt', { ...logFields, backend: backend.name })
   // Refused with the schema and taken without: the same would happen to the next event.
   if (place.isRelaxed) answerSchema?.refusedBy.add(addressOf(backend, place.endpoint))
@@ -216,6 +216,11 @@ function toAnswer(
       certificate: certify(matching, conversation.isEnforced, repairs),
     },
   }
+}
+
+/** Of a server that cuts a prompt to exactly what its answer leaves of the context (fact 65 of KoboldCPP). */
+async function contextOf({ backend, contextLength }: Lease): Promise<number | undefined> {
+  return backend.server?.provider === 'koboldcpp' ? contextLength({ isCertain: false }) : undefined
 }
 
 const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Work): CallSample => ({

@@ -1,22 +1,22 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
-import type {
-  Backend,
-  Endpoint,
-  GenerationEnd,
-  GenerationEvent,
-  GenerationRequest,
+import {
+  type Backend,
+  BackendError,
+  type Endpoint,
+  type GenerationEnd,
+  type GenerationEvent,
+  type GenerationRequest,
 } from '../contract/backend.ts'
 import { ABORTED, type Clock, untilSignal } from '../contract/clock.ts'
 import type { AnnouncedCall, Delta, EventOptions } from '../contract/dispatcher.ts'
 import type { Failure } from '../contract/failure.ts'
-import { writes } from '../contract/logger.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { AttemptRecord } from '../contract/outcome.ts'
-import type { CallFailure, Cancellation, Run, Sink } from '../event/run.ts'
+import { type CallFailure, type Cancellation, type Run, type Sink, writes } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { classify, foundByDesk } from './classify.ts'
 import type { Conversation, Conversations } from './conversation.ts'
-import { holdAgainst, type MatchingAnswer } from './match-answer.ts'
+import { holdAgainst, type Limit, type MatchingAnswer } from './match-answer.ts'
 import type { Place } from './place.ts'
 
 /** How a call ended, by its verdict, and its record for the story of the event. */
@@ -114,7 +114,11 @@ export async function callOnce(
   }
   trace?.end(record, verdict.type === 'answered' ? verdict.end : undefined)
   observer?.attemptEnded(record)
-  if (writes(logger, 'debug')) logger.debug('attempt ended', { ...run.logFields, ...record })
+  if (writes(logger, 'debug')) {
+    const said =
+      reply.type === 'failed' && reply.error instanceof BackendError ? reply.error.words : undefined
+    logger.debug('attempt ended', { ...run.logFields, ...record, ...(said && { backend_said: said }) })
+  }
   const text = receiver?.text
   if (verdict.type === 'failed')
     return { ...verdict, record, text, isHandedOn: receiver?.isHandedOn ?? false }
@@ -185,7 +189,7 @@ function verdictOn(reply: Reply, request: GenerationRequest, cancellation: Cance
 /** An answer that calls tools is none to the schema yet. */
 async function checkSchema(
   verdict: Verdict,
-  { answerSchema, limit }: { readonly answerSchema: AnswerSchema; readonly limit: string },
+  { answerSchema, limit }: { readonly answerSchema: AnswerSchema; readonly limit: Limit },
   cancellation: Cancellation,
 ): Promise<Verdict> {
   if (verdict.type !== 'answered' || verdict.end.tool_calls?.length) return verdict

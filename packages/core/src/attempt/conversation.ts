@@ -1,11 +1,12 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
-import type { GenerationRequest } from '../contract/backend.ts'
+import { BackendError, type GenerationRequest } from '../contract/backend.ts'
 import { type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { createId, type Run } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { type Fit, fitContext } from './fit-context.ts'
+import type { Limit } from './match-answer.ts'
 import type { Place } from './place.ts'
 
 /** What is sent to one backend. A value. */
@@ -74,20 +75,24 @@ export class Conversations {
     }
   }
 
-  /** Where an answer was cut: what it did, who set that limit, and what to do. */
-  limitOf({ parameters, isOpenEnded }: GenerationRequest): string {
+  /** Where an answer was cut: by whose limit, and what to do. */
+  limitOf({ parameters, isOpenEnded }: GenerationRequest): Limit {
     const { prompt, isCeiling } = this.#run
     const { maxTokens, ceilingMaxTokens } = this.#options.tuning
     const { max_tokens: sent } = parameters
     const asked = prompt.parameters.max_tokens
     if (asked !== undefined && sent >= asked) {
-      return `reached its \`max_tokens\` (${asked}); raise \`max_tokens\` or ask for less`
+      return { words: `reached its \`max_tokens\` (${asked})`, remedy: 'raise `max_tokens` or ask for less' }
     }
-    if (isOpenEnded) return 'reached the limit of its backend; set `max_tokens` or ask for less'
+    const remedy = 'set `max_tokens` or ask for less'
+    if (isOpenEnded) return { words: 'reached the limit of its backend', remedy }
     if (asked === undefined && sent === (isCeiling ? ceilingMaxTokens : maxTokens)) {
-      return `reached the desk's own limit of ${sent} tokens; set \`max_tokens\` or ask for less`
+      return { words: `reached the desk's own limit of ${sent} tokens`, remedy }
     }
-    return 'filled the context of the model; shorten the prompt, ask for less, or load the model with a larger context'
+    return {
+      words: 'filled the context of the model',
+      remedy: 'shorten the prompt, ask for less, or load the model with a larger context',
+    }
   }
 
   /** Undefined: the caller has chosen one, or the server draws better ones itself. A negative seed asks for any. */
@@ -147,7 +152,9 @@ export class Conversations {
       if (tokens === undefined) logger.warn(UNCOUNTED, fields)
       return tokens
     } catch (error) {
-      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, error })
+      // What a server says is no bug of ours: its words are enough, without a stack for each event.
+      const cause = error instanceof BackendError ? { details: error.message } : { error }
+      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, ...cause })
       return undefined
     }
   }

@@ -214,17 +214,30 @@ const tooLongBecause = (details: string): Failure => ({ code: 'context_length_ex
 const SLACK_RATIO = 0.1
 const SLACK_TOKENS = 32
 
+/** Of a longer answer KoboldCPP 1.115.1 generates only so much of its context, and cuts the prompt to the rest. */
+const LARGEST_ANSWER_SHARE = 0.8
+
 /**
- * Whether the server read less than it was sent. Known where the prompt was counted before, and where fewer tokens
- * were read than the prompt has half words. A server without real counts cannot be caught.
+ * Whether the server read less than it was sent. Known where the prompt was counted before, where fewer tokens were read
+ * than the prompt has half words, and where exactly the room beside the answer was filled: `context` is asked for that,
+ * of a server that cuts so. A server without real counts cannot be caught.
  */
-export function wasTruncated(fit: Fit, promptTokens: number | undefined): boolean {
+export async function wasTruncated(
+  fit: Fit,
+  promptTokens: number | undefined,
+  context: () => Promise<number | undefined>,
+): Promise<boolean> {
   if (promptTokens === undefined) return false
   if (fit.promptTokens !== undefined) {
     return promptTokens < fit.promptTokens * (1 - SLACK_RATIO) - SLACK_TOKENS
   }
   const least = leastTokens(fit.turns)
-  return least !== undefined && promptTokens < least
+  if (least !== undefined && promptTokens < least) return true
+  // What is shorter fits everywhere.
+  if (promptTokens + fit.maxTokens < LEAST_CONTEXT) return false
+  const length = await context()
+  if (length === undefined) return false
+  return promptTokens === length - Math.min(fit.maxTokens, Math.ceil(length * LARGEST_ANSWER_SHARE))
 }
 
 /** Tags, role names and the like, for each turn. */

@@ -59,6 +59,8 @@ export interface GenerationEnd {
   readonly usage?: Usage
   readonly tool_calls?: ToolCall[]
   readonly reasoning?: string
+  /** The text ended within a block of thoughts that was never closed: it holds no answer. */
+  readonly ended_in_thoughts?: true
   readonly model?: string
 }
 
@@ -80,6 +82,8 @@ export interface BackendState {
   readonly authorised?: boolean
   /** False: no model is loaded. Absent: it does not say. */
   readonly hasModel?: boolean
+  /** False: its model takes no images, and the server drops them without a word. Absent: it does not say. */
+  readonly vision?: boolean
 }
 
 /** A server as traces name it. */
@@ -188,6 +192,8 @@ export interface BackendErrorOptions {
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
   /** Text that had come before. */
   partial?: string
+  /** The beginning of what the server itself said. It may echo the prompt, so it goes to the log at `debug` and nowhere else. */
+  words?: string
   cause?: unknown
 }
 
@@ -200,6 +206,7 @@ export class BackendError extends Error {
   readonly reason: BackendErrorOptions['reason']
   readonly stopped: NonNullable<BackendErrorOptions['stopped']>
   readonly partial: string | undefined
+  readonly words: string | undefined
 
   constructor(kind: BackendErrorKind, message: string, options: BackendErrorOptions = {}) {
     super(message, { cause: options.cause })
@@ -208,6 +215,7 @@ export class BackendError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.reason = options.reason
     this.partial = options.partial
+    this.words = options.words
     const unsent = kind === 'connect' || kind === 'invalid_request' || kind === 'unsendable'
     this.stopped = options.stopped ?? (unsent ? 'not_sent' : 'ended')
   }

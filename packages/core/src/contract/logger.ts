@@ -14,7 +14,3 @@ export interface Logger {
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
-/** Whether a line of this level goes anywhere. For lines that every event writes. */
-export const writes = (logger: Logger, level: LineLevel): boolean =>
-  logger !== silentLogger && (logger.isEnabled?.(level) ?? true)

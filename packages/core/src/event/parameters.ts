@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { plainObject } from '../contract/json-value.ts'
+import { isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
 import { OTHER_NAMES, type Parameters, SAMPLERS } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
@@ -73,7 +73,8 @@ const ParametersSchema = v.pipe(
     max_completion_tokens: v.nullish(whole(1, 10_000_000)),
     temperature: v.nullish(number(0, 5)),
     top_p: v.nullish(number(0, 1)),
-    top_k: v.nullish(whole(0, 1_000_000)),
+    // -1 switches it off, as 0 does: vLLM and its clients write it so.
+    top_k: v.nullish(whole(-1, 1_000_000)),
     min_p: v.nullish(number(0, 1)),
     repetition_penalty: v.nullish(number(0, 10)),
     presence_penalty: v.nullish(number(-2, 2)),
@@ -89,33 +90,40 @@ const ParametersSchema = v.pipe(
   }),
 )
 
+/** The same with numbers of JavaScript where an option is a number; tools and formats keep their digits. */
+export function roundParameters(given: object): object {
+  const rounded = roundFields(given)
+  if (!('logit_bias' in rounded) || !isPlainObject(rounded.logit_bias)) return rounded
+  return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
+}
+
 export type ParametersInput = v.InferOutput<typeof ParametersSchema>
 
 /** Checks sampling options; unknown names are ignored, as in the rest of an event. */
 export { ParametersSchema }
 
 /**
- * Null and undefined mean unset, and so does an empty grammar or sampler; `max_completion_tokens` is OpenAI's newer name of
- * `max_tokens`.
+ * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
+ * OpenAI's newer name of `max_tokens`.
  */
 export function toParameters(input: ParametersInput): Parameters {
   const { max_completion_tokens, max_tokens, stop, dry_sequence_breakers: breakers, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens
   if (maxTokens != null) parameters.max_tokens = maxTokens
-  if (stop != null) parameters.stop = typeof stop === 'string' ? [stop] : stop
+  if (!isUnset(stop)) parameters.stop = typeof stop === 'string' ? [stop] : stop
   if (breakers?.length) {
     // Its schema has seen that it is JSON.
     parameters.dry_sequence_breakers = typeof breakers === 'string' ? JSON.parse(breakers) : breakers
   }
   const given: Readonly<Record<string, unknown>> = rest
   for (const [name, value] of Object.entries(given)) {
-    if (value == null || (MAY_BE_EMPTY.has(name) && (value as string | unknown[]).length === 0)) continue
+    if (isUnset(value)) continue
     const known = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name as keyof typeof OTHER_NAMES] : name
     if (known === name || given[known] == null) parameters[known] = value
   }
   return parameters
 }
 
-/** Chat programs send a field that its user left empty. */
-const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['grammar', ...SAMPLERS.texts, ...SAMPLERS.lists])
+const isUnset = (value: unknown): boolean =>
+  value == null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0)

@@ -3,7 +3,7 @@ import type { BackendError, BackendErrorKind } from '../contract/backend.ts'
 import { ABORTED, untilAborted } from '../contract/clock.ts'
 import type { Delta, EventOptions } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
-import type { LogFields } from '../contract/logger.ts'
+import { type LineLevel, type LogFields, type Logger, silentLogger } from '../contract/logger.ts'
 import type { SchemaError } from '../contract/outcome.ts'
 import type { ContextPolicy, Prompt } from '../contract/prompt.ts'
 import type { EventTrace } from '../telemetry/trace.ts'
@@ -162,3 +162,7 @@ export interface CallFailure extends Failure {
   /** Asking again would end there, too. */
   readonly isBeyondRepair?: boolean
 }
+
+/** Whether a line of this level goes anywhere. For lines that every event writes. */
+export const writes = (logger: Logger, level: LineLevel): boolean =>
+  logger !== silentLogger && (logger.isEnabled?.(level) ?? true)

@@ -171,6 +171,14 @@ export class BackendSlots implements RoutableBackend {
     return this.#reported?.contextLength
   }
 
+  /** Whether its model takes images; undefined: the backend does not say. */
+  async takesImages(): Promise<boolean | undefined> {
+    const isKnown = !this.#isStale && this.#reported !== undefined
+    // Another model may have been loaded since: no refusal rests on an old look.
+    if (!isKnown || this.#reported?.vision === false) await this.probe(this.#options.tuning.probeIntervalMs)
+    return this.#reported?.vision
+  }
+
   async #probeNow(): Promise<void> {
     const { clock, tuning } = this.#options
     const found = await probe(this.backend, clock, tuning.probeTimeoutMs)

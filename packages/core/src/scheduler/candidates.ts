@@ -1,7 +1,7 @@
 import type { Endpoint } from '../contract/backend.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import type { Prompt } from '../contract/prompt.ts'
+import type { Prompt, Turn } from '../contract/prompt.ts'
 import type { Cancellation } from '../event/run.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import { route } from './route.ts'
@@ -31,7 +31,7 @@ export function chooseBackends(
   options: ResolvedOptions,
 ): Result<Choice> | Promise<Result<Choice>> {
   if (backends.length > 1 || event.backend !== undefined) return chooseByName(event, backends, options)
-  return narrow({ allowed: backends, best: backends }, event.prompt)
+  return narrow({ allowed: backends, best: backends }, event)
 }
 
 async function chooseByName(
@@ -49,16 +49,44 @@ async function chooseByName(
   if (!routed.ok) return routed
   if (routed.value.kind === 'needs_probe') throw new Error('a probed backend counts as not probed')
   const { allowed, candidates } = routed.value
-  return narrow({ allowed, best: candidates }, event.prompt)
+  return narrow({ allowed, best: candidates }, event)
 }
 
 /** Without those that cannot carry what the prompt holds. */
-function narrow({ allowed, best }: Choice, prompt: Prompt): Result<Choice> {
+function narrow(
+  { allowed, best }: Choice,
+  { prompt, cancellation }: RoutedEvent,
+): Result<Choice> | Promise<Result<Choice>> {
   const isAble = ({ backend }: BackendSlots) =>
     backend.endpoints.some((endpoint) => canCarry(endpoint, prompt))
   const able = allowed.filter(isAble)
   if (able.length === 0) return failure(cannotCarry(allowed, prompt))
-  return success({ allowed: able, best: best === allowed ? able : best.filter(isAble) })
+  const choice = { allowed: able, best: best === allowed ? able : best.filter(isAble) }
+  return prompt.turns.some(holdsImage) ? withSight(choice, cancellation) : success(choice)
+}
+
+const holdsImage = ({ content }: Turn): boolean =>
+  Array.isArray(content) && content.some(({ type }) => type === 'image_url')
+
+/** Without those that would drop the images and answer all the same, as KoboldCPP does without a projector. */
+async function withSight({ allowed, best }: Choice, cancellation: Cancellation): Promise<Result<Choice>> {
+  const looks = allowed.map(async (slots) => ({ slots, sees: (await slots.takesImages()) !== false }))
+  const looked = await cancellation.until(Promise.all(looks))
+  if (!looked.ok) return looked
+  const seeing = new Set(looked.value.flatMap(({ slots, sees }) => (sees ? [slots] : [])))
+  if (seeing.size === 0) return failure(blind(allowed))
+  return success({
+    allowed: allowed.filter((slots) => seeing.has(slots)),
+    best: best.filter((slots) => seeing.has(slots)),
+  })
+}
+
+function blind(backends: readonly BackendSlots[]): Failure {
+  const names = backends.map(({ name }) => name).join(', ')
+  return {
+    code: 'invalid_input_format',
+    details: `The event holds an image, and no model that may answer it takes images (${names}). Leave the image out, or load a model that sees; KoboldCPP needs its projector, --mmproj.`,
+  }
 }
 
 /** Says of each backend what it does not take: one may be set right, or another asked, or the event changed. */

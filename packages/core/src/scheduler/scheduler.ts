@@ -37,6 +37,8 @@ export interface Grant {
 
 interface QueuedEvent extends ForecastWaiter {
   grant(slots: BackendSlots): void
+  /** Its place went to a caller with fewer places. */
+  displace(): void
 }
 
 /** Backends, their slots and the line before them. */
@@ -136,14 +138,26 @@ export class Scheduler {
         ...waiter,
         headOfLine: isReturning,
         grant: (slots) => end(success(this.#open(slots, event, allowed))),
+        displace: () => end(failure(this.#full(DISPLACED, waiter))),
       }
-      if (this.#line.enter(queued) === 'full') {
-        return resolve(refused({ ...FULL, retryAfterMs: this.#forecast.fullLineRetryMs(waiter.allowed) }))
-      }
+      if (!this.#enter(queued)) return resolve(refused(this.#full(FULL, waiter)))
       signal.addEventListener('abort', onAbort, { once: true })
       onAdmitted?.()
       for (const slots of waiter.allowed) this.#watch(slots)
     })
+  }
+
+  /** False: the line is full, and no other caller has so many places that one of them should be given up. */
+  #enter(queued: QueuedEvent): boolean {
+    if (this.#line.enter(queued) === 'queued') return true
+    const displaced = this.#line.makeRoom(queued)
+    if (!displaced) return false
+    displaced.displace()
+    return this.#line.enter(queued) === 'queued'
+  }
+
+  #full(problem: Failure, { allowed }: ForecastWaiter): Failure {
+    return { ...problem, retryAfterMs: this.#forecast.fullLineRetryMs(allowed) }
   }
 
   /** Gives free slots to those who wait. Called after everything that may have changed who can be served. */
@@ -232,4 +246,10 @@ const NOBODY_LEFT: Failure = {
 const FULL: Failure = {
   code: 'capacity_exceeded',
   details: 'The waiting line is full; come back later.',
+}
+
+const DISPLACED: Failure = {
+  code: 'capacity_exceeded',
+  details:
+    'The waiting line is full, and you have the most places in it: this one went to another caller. Come back later, or send fewer events at once.',
 }

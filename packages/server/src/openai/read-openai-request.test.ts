@@ -46,3 +46,8 @@ test('what can be seen to be wrong is refused as by /v1, and other addresses are
     known: ['/v1/chat/completions', '/v1/completions'],
   })
 })
+
+test('a text is to be gone on with, a chat is not', () => {
+  expect(requestOf('/v1/completions', { prompt: 'Once' }).options).toEqual({ continues: true })
+  expect(requestOf('/v1/chat/completions', MESSAGES).options).toEqual({})
+})

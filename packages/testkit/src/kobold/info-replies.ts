@@ -4,7 +4,7 @@ import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import { countTokens } from '../wire/simulated-tokens.ts'
 import type { KoboldEndpoint } from './kobold-endpoints.ts'
 import { renderMessages } from './read-generation-request.ts'
-import type { KoboldVersion, ResolvedOptions } from './simulator-options.ts'
+import type { ResolvedOptions } from './simulator-options.ts'
 
 /** The body of an endpoint that only informs; undefined for all others. `authorized`: the right key came along. */
 export function infoBody(
@@ -15,7 +15,7 @@ export function infoBody(
   const { version, contextLength, model } = options
   switch (kind) {
     case 'version':
-      return pythonJson(versionBody(version, options.password !== undefined, model))
+      return pythonJson(versionBody(options))
     case 'model':
       return pythonJson({ result: authorized ? (model ?? 'inactive') : 'koboldcpp/protected-model' })
     case 'models':
@@ -47,14 +47,14 @@ export function countTokensReply(body: unknown, options: ResolvedOptions): Whole
   return jsonReply(pythonJson({ value: ids.length, ids, ...shown }))
 }
 
-function versionBody(version: KoboldVersion, protectedByPassword: boolean, model: string | null) {
-  const base = { result: 'KoboldCpp', version, protected: protectedByPassword }
-  if (version === '1.76') return { ...base, txt2img: false, vision: false, transcribe: false }
+function versionBody({ version, password, model, vision }: ResolvedOptions) {
+  const base = { result: 'KoboldCpp', version, protected: password !== undefined }
+  if (version === '1.76') return { ...base, txt2img: false, vision, transcribe: false }
   return {
     ...base,
     llm: model !== null,
     txt2img: false,
-    vision: false,
+    vision,
     audio: false,
     transcribe: false,
     multiplayer: false,

@@ -31,6 +31,8 @@ export interface KoboldSimulatorOptions {
   readonly version?: KoboldVersion
   /** Default `koboldcpp/simulator`. `null`: no model loaded. */
   readonly model?: string | null
+  /** The model takes images. Default false: they are dropped without a word, as by the real ones. */
+  readonly vision?: boolean
   /** In tokens. Default 8192. */
   readonly contextLength?: number
   /** Default 200. `Infinity`: at once, without timers. */
@@ -93,6 +95,7 @@ export function resolveSimulatorOptions(options: KoboldSimulatorOptions): Resolv
   const resolved: ResolvedOptions = {
     version,
     model: options.model === undefined ? 'koboldcpp/simulator' : options.model,
+    vision: options.vision ?? false,
     contextLength: options.contextLength ?? 8192,
     tokensPerSecond: options.tokensPerSecond ?? 200,
     promptTokensPerSecond: options.promptTokensPerSecond ?? Number.POSITIVE_INFINITY,

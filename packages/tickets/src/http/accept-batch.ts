@@ -1,4 +1,4 @@
-import type { Failure } from '@ai-ticket/core'
+import { FAILURES, type Failure } from '@ai-ticket/core'
 import { RequestProblem, replyToFailure } from '@ai-ticket/server'
 import type { BatchEntry } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -45,7 +45,7 @@ export async function acceptBatch(
 }
 
 /** The server is the reason, not the event: it may be sent again. */
-const isOurs = (failure: Failure): boolean => replyToFailure(failure).status === 503
+const isOurs = (failure: Failure): boolean => FAILURES[failure.code].passes !== 'never'
 
 interface EntryAnswer {
   readonly body: EntryBody

@@ -106,16 +106,20 @@ export interface StatusReply {
   readonly wallTimeMs: number
 }
 
+/** So many characters of what a server said go to the log at `debug`. */
+export const MOST_WORDS = 600
+
 /** Any status but 2xx. The text is read for known phrases and never quoted: a server may echo the prompt. */
 export function statusError(place: ErrorPlace, reply: StatusReply): BackendError {
   const { status } = reply
+  const words = reply.text.slice(0, MOST_WORDS)
   const said = `${at(place)} answered with status ${status}`
   const reason = readReason(reply)
   if (reason === undefined && (status === 404 || status === 405 || status === 501)) {
-    return new BackendError('endpoint_missing', `${said}: it has no such endpoint.`, { status })
+    return new BackendError('endpoint_missing', `${said}: it has no such endpoint.`, { status, words })
   }
   if (NO_MODEL.test(reply.text.slice(0, MESSAGE_LENGTH))) {
-    return new BackendError('no_model', `${said}: it has no model loaded.`, { status })
+    return new BackendError('no_model', `${said}: it has no model loaded.`, { status, words })
   }
   const longestMs = LONGEST_RETRY_AFTER_MS.backend
   const retryAfterMs =
@@ -123,6 +127,7 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
     readRetryAfter(reply.headers.get('retry-after'), reply.text, { wallTimeMs: reply.wallTimeMs, longestMs })
   return new BackendError('status', `${said}${explain(reply, reason)}.`, {
     status,
+    words,
     ...(reason && { reason }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   })
@@ -236,7 +241,7 @@ export const aborted = (
 
 /** The same error, with how the server is known to have stopped. */
 export function stoppedError(
-  { kind, message, status, reason, cause }: BackendError,
+  { kind, message, status, reason, words, cause }: BackendError,
   stopped: BackendError['stopped'],
   partial: string | undefined,
 ): BackendError {
@@ -245,6 +250,7 @@ export function stoppedError(
     cause,
     ...(status !== undefined && { status }),
     ...(reason && { reason }),
+    ...(words && { words }),
     ...(partial && { partial }),
   })
 }

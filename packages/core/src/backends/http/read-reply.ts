@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
-import { at, type ErrorPlace, errorDetail, PLAIN, reasonOf } from './errors.ts'
+import { parseJson } from '../../contract/json-value.ts'
+import { at, type ErrorPlace, errorDetail, MOST_WORDS, PLAIN, reasonOf } from './errors.ts'
 
 /** A reply whose body has come to its end. */
 export interface WholeReply {
@@ -14,7 +15,7 @@ export async function readWhole(response: Response): Promise<WholeReply> {
 
 export function parseReply(place: ErrorPlace, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw notJson(place, text)
   }
@@ -37,7 +38,8 @@ export function notAnAnswer(place: ErrorPlace, value: unknown): BackendError {
     )
   }
   if (isErrorFrame(value)) return reportedError(place, value)
-  return new BackendError('wrong_shape', `${at(place)} sent JSON that holds no answer.`)
+  const words = JSON.stringify(value).slice(0, MOST_WORDS)
+  return new BackendError('wrong_shape', `${at(place)} sent JSON that holds no answer.`, { words })
 }
 
 /** An error that a server reports in a reply with status 200. Its words are read for the reason and never quoted. */
@@ -45,7 +47,8 @@ export function reportedError(place: ErrorPlace, value: unknown): BackendError {
   const isObject = typeof value === 'object' && value !== null
   const reason = reasonOf(isObject ? errorDetail({ ...value }) : { message: value })
   const message = `${at(place)} reports an error with status 200${reason ? PLAIN[reason] : ''}.`
-  return new BackendError('wrong_shape', message, { ...(reason && { reason }) })
+  const words = JSON.stringify(value).slice(0, MOST_WORDS)
+  return new BackendError('wrong_shape', message, { words, ...(reason && { reason }) })
 }
 
 /**

@@ -6,24 +6,24 @@ import {
   type GenerationOptions,
   type GenerationRequest,
 } from '../../contract/backend.ts'
+import { type Clock, sleep } from '../../contract/clock.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
-import { aborted } from '../http/errors.ts'
-import { guardCall, openCall } from '../http/open-call.ts'
+import { aborted, at } from '../http/errors.ts'
+import { createIdleTimer, guardCall, type IdleTimer, openCall } from '../http/open-call.ts'
 import { asAsked } from '../http/read-completion.ts'
 import { readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
-import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
+import { type KoboldEndpoint, koboldEndpoints, readReply } from './endpoints.ts'
 import type { KoboldContext, Run } from './kobold-call.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
 import { probe } from './probe.ts'
-import { readReply } from './read-answer.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
-import { createSideChannel } from './side-channel.ts'
-import { giveUp, stopGeneration } from './stop-generation.ts'
+import { createSideChannel, type PerfAnswer, type SideAnswer, type SideChannel } from './side-channel.ts'
+import { giveUp, stopGeneration, stopLeft } from './stop-generation.ts'
 import { streamAnswer } from './stream-answer.ts'
-import { watchSilence } from './watch-silence.ts'
 
 /**
  * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
@@ -49,7 +49,15 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
   const closing = new AbortController()
   const side = createSideChannel(client, clock)
   const grammars = createSchemaGrammars({ client, clock })
-  const context: KoboldContext = { ...settings, client, side, grammars, closed: closing.signal }
+  const context: KoboldContext = {
+    ...settings,
+    client,
+    side,
+    grammars,
+    closed: closing.signal,
+    running: new Set(),
+    left: new Set(),
+  }
   return {
     name,
     server: serverOf('koboldcpp', url),
@@ -58,6 +66,8 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     async probe(signal) {
       const state = await probe({ name, client, signal })
       context.contextLength = state.contextLength
+      // It answers again. Nobody need wait until it has stopped.
+      if (context.left.size > 0) void stopLeft(context, closing.signal)
       return state
     },
     enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
@@ -100,9 +110,13 @@ async function* generate(
   })
   const body = writeBody(place, fields)
   checkBodySize(place, body)
+  if (context.left.size > 0 && !(await stopLeft(context, signal)) && !signal.aborted) {
+    throw new BackendError('dead', `${at(place)} still does not answer.`, { stopped: 'not_sent' })
+  }
   if (signal.aborted) throw aborted(place, 'not_sent')
   const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
   const path = stream ? endpoint.streamPath : endpoint.path
+  context.running.add(request.key)
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({
     ...context,
@@ -114,6 +128,7 @@ async function* generate(
     if (stream) yield* streamAnswer(run)
     else yield await wholeAnswer(run)
   } finally {
+    context.running.delete(request.key)
     guard.release()
   }
 }
@@ -124,9 +139,103 @@ async function wholeAnswer(run: Run): Promise<GenerationEvent> {
   if (step.as === 'value') return readReply(run, step.value)
   // An aborted call still hands over the text it had.
   const rest = reply.then(({ text }) => {
-    const answer = run.endpoint.readReply(JSON.parse(text))
+    const answer = run.endpoint.readReply(parseJson(text))
     return answer && asAsked(answer, run.request).text
   })
   // A rest that cannot be read is no text; why the call was given up is what counts.
   throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
+}
+
+/** `lost`: the server is idle and will never answer. `dead`: it answers nothing at all. */
+type SilenceVerdict = 'lost' | 'dead'
+
+export interface SilenceOptions {
+  readonly clock: Clock
+  readonly side: Pick<SideChannel, 'perf'>
+  readonly probeAfterMs: number
+  readonly deadAfterMs: number
+  onVerdict(verdict: SilenceVerdict): void
+}
+
+/** Between two looks at a silent server. */
+const LOOK_EVERY_MS = 3000
+const LOOK_TIMEOUT_MS = 5000
+
+/**
+ * Silence is not failure: a server that reads a long prompt, or lets us wait behind another client, sends nothing.
+ * So after a while of silence it is asked whether it works; only one that is idle, or silent there too, is given up.
+ */
+export function watchSilence(options: SilenceOptions): IdleTimer {
+  let looking: AbortController | undefined
+  const stopLooking = () => {
+    looking?.abort()
+    looking = undefined
+  }
+  const timer = createIdleTimer({
+    clock: options.clock,
+    idleMs: options.probeAfterMs,
+    onIdle() {
+      looking = new AbortController()
+      const { signal } = looking
+      look(options, signal).then(
+        (verdict) => signal.aborted || options.onVerdict(verdict),
+        () => {}, // Something came meanwhile.
+      )
+    },
+  })
+  return {
+    touch() {
+      stopLooking()
+      timer.touch()
+    },
+    pause() {
+      stopLooking()
+      timer.pause()
+    },
+    stop() {
+      stopLooking()
+      timer.stop()
+    },
+  }
+}
+
+async function look(options: SilenceOptions, signal: AbortSignal): Promise<SilenceVerdict> {
+  const { clock, side, deadAfterMs } = options
+  let state: SilenceState = { idleSeen: 0 }
+  for (;;) {
+    const unansweredSince = state.unansweredSince ?? clock.now()
+    const left = unansweredSince + deadAfterMs - clock.now()
+    const answer = await side.perf({ timeoutMs: Math.min(LOOK_TIMEOUT_MS, left), signal })
+    signal.throwIfAborted()
+    const verdict = judgeSilence({ ...state, unansweredSince }, { answer, now: clock.now() }, deadAfterMs)
+    if (typeof verdict === 'string') return verdict
+    state = verdict
+    const rest = (state.unansweredSince ?? clock.now()) + deadAfterMs - clock.now()
+    await sleep(clock, Math.min(LOOK_EVERY_MS, rest), signal)
+  }
+}
+
+interface SilenceState {
+  /** Looks in a row that found the server idle. */
+  readonly idleSeen: number
+  /** When the first of the looks in a row was made that nobody answered. */
+  readonly unansweredSince?: number
+}
+
+interface SilenceLook {
+  readonly answer: SideAnswer<PerfAnswer>
+  readonly now: number
+}
+
+function judgeSilence(
+  state: SilenceState,
+  { answer, now }: SilenceLook,
+  deadAfterMs: number,
+): SilenceVerdict | SilenceState {
+  if (answer.as === 'answered') {
+    const idleSeen = answer.value.state === 'idle' ? state.idleSeen + 1 : 0
+    return idleSeen >= 2 ? 'lost' : { idleSeen }
+  }
+  const unansweredSince = state.unansweredSince ?? now
+  return now - unansweredSince >= deadAfterMs ? 'dead' : { idleSeen: 0, unansweredSince }
 }

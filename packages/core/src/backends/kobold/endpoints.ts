@@ -1,16 +1,28 @@
 import * as v from 'valibot'
-import type { Endpoint, GenerationRequest } from '../../contract/backend.ts'
-import type { Usage } from '../../contract/outcome.ts'
 import {
+  BackendError,
+  type Endpoint,
+  type GenerationEnd,
+  type GenerationRequest,
+} from '../../contract/backend.ts'
+import type { Clock } from '../../contract/clock.ts'
+import type { Usage } from '../../contract/outcome.ts'
+import { at, type ErrorPlace, statusError } from '../http/errors.ts'
+import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
+import {
+  asAsked,
   type Chunk,
   type RawAnswer,
   readChatChunk,
   readChatReply,
   readTextChunk,
   readTextReply,
+  toEnd,
 } from '../http/read-completion.ts'
+import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/read-reply.ts'
 import type { RequestBody } from '../http/request-body.ts'
 import { type BodyOptions, chatBody, nativeBody, textBody } from './request-body.ts'
+import type { SideChannel } from './side-channel.ts'
 import { nativeChunk, nativeReply } from './wire.ts'
 
 export interface KoboldEndpoint extends Endpoint {
@@ -96,4 +108,84 @@ function realUsage(usage: Usage | undefined, id: string | undefined): Usage | un
   const { prompt_tokens, completion_tokens } = usage
   const constant = prompt_tokens === 100 && completion_tokens === 100 && /^(chatcmpl|cmpl)-A1$/.test(id ?? '')
   return constant ? undefined : usage
+}
+
+export interface AnswerContext {
+  readonly context: {
+    /** In tokens; undefined: not known. */
+    readonly contextLength?: number | undefined
+    readonly clock: Clock
+    readonly side: Pick<SideChannel, 'perf'>
+    readonly closed: AbortSignal
+  }
+  readonly endpoint: KoboldEndpoint
+  readonly place: ErrorPlace
+  readonly request: GenerationRequest
+  /** A stop string may have ended the text: the caller's, the transcript's, or those a chat endpoint adds. */
+  readonly mayHitStop: boolean
+}
+
+/** Turns what came into the end of a generation; throws where an answer of 200 is none. */
+export async function finishAnswer(answer: RawAnswer, context: AnswerContext): Promise<GenerationEnd> {
+  refuseEmpty(answer, context)
+  const reason = endOf(answer)
+  const isCut = reason === 'length' && (await wasCut(answer, context))
+  return toEnd(answer, reason === 'length' && !isCut ? 'stop' : reason)
+}
+
+/** Of a longer one KoboldCPP 1.115.1 generates so much of its context, without a word (fact 64). */
+const LARGEST_SHARE = 0.8
+
+/**
+ * KoboldCPP says "length" for the limit, a stop string and an abort alike. With a real count, an answer is cut that
+ * reached a limit or filled the context. Else the server is asked how its last generation ended.
+ */
+async function wasCut({ usage, text }: RawAnswer, answered: AnswerContext): Promise<boolean> {
+  const { request, mayHitStop, context } = answered
+  const { contextLength = Number.POSITIVE_INFINITY } = context
+  const limit = Math.min(request.parameters.max_tokens, Math.floor(contextLength * LARGEST_SHARE))
+  const bytes = Buffer.byteLength(text)
+  if (usage) {
+    const { prompt_tokens, completion_tokens } = usage
+    if (completion_tokens >= limit) return true
+    if (completion_tokens > 0 && prompt_tokens + completion_tokens >= contextLength) return true
+  } else if (!mayHitStop && bytes >= limit) return true // A token is at least one byte.
+  const { side, closed } = context
+  const perf = await side.perf({ timeoutMs: LAST_END_TIMEOUT_MS, signal: closed })
+  if (perf.as !== 'answered' || perf.value.lastEnd !== 'limit') return false
+  // Somebody else's generation may have ended since: its count would be another one.
+  const { lastTokens = 0 } = perf.value
+  return usage ? lastTokens === usage.completion_tokens : lastTokens > 0 && lastTokens <= bytes
+}
+
+const LAST_END_TIMEOUT_MS = 1000
+
+/** Without a model KoboldCPP answers 200, an empty text and, by version, "length" or "error". */
+function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): void {
+  const { text, rawFinishReason, usage, toolCalls, reasoning, model } = answer
+  if (model === 'inactive') throw new BackendError('no_model', `${at(place)} has no model loaded.`)
+  if (rawFinishReason === 'error' && text === '') {
+    throw new BackendError('no_model', `${at(place)} reports that the generation failed; is a model loaded?`)
+  }
+  refuseUnfinished(answer, place)
+  if (text !== '' || toolCalls?.length || reasoning) return
+  if (usage ? usage.completion_tokens === 0 : rawFinishReason === 'length' && !mayHitStop) {
+    throw new BackendError('no_model', `${at(place)} answered without a token; is a model loaded?`)
+  }
+}
+
+/** The end of a generation from a plain reply; throws a `BackendError` for every other one. */
+export async function readReply(
+  answered: AnswerContext,
+  { response, text }: WholeReply,
+): Promise<GenerationEnd> {
+  const { place, context, endpoint, request } = answered
+  if (!response.ok) {
+    const { status, headers } = response
+    throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
+  }
+  const reply = parseReply(place, text)
+  const answer = isErrorFrame(reply) ? undefined : endpoint.readReply(reply)
+  if (!answer) throw notAnAnswer(place, reply)
+  return finishAnswer(asAsked(answer, request), answered)
 }

@@ -24,6 +24,10 @@ export interface KoboldContext {
   readonly deadAfterMs: number
   readonly abortIntervalMs: number
   readonly closed: AbortSignal
+  /** Keys of the calls that are open now. */
+  readonly running: Set<string>
+  /** Keys of calls that were given up while the server seemed dead. */
+  readonly left: Set<string>
   /** In tokens, once a look at the server has told it. */
   contextLength?: number | undefined
 }

@@ -67,6 +67,7 @@ function describe({ version, model, models, contextLength, perf }: Findings): Ba
     ...(typeof queue === 'number' && { waiting: queue }),
     ...(generationSpeed !== undefined && { generationSpeed }),
     ...(promptSpeed !== undefined && { promptSpeed }),
+    ...(version?.vision !== undefined && { vision: version.vision }),
     ...(version?.version && { version: version.version }),
   }
 }

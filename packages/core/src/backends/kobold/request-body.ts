@@ -74,7 +74,8 @@ function samplers(parameters: GenerationRequest['parameters']): RequestBody {
     ...own,
     temperature,
     top_p,
-    top_k,
+    // Its word for off.
+    top_k: top_k === -1 ? 0 : top_k,
     min_p,
     rep_pen: repetition_penalty,
     presence_penalty,

@@ -3,13 +3,14 @@ import { type Clock, withTimeout } from '../../contract/clock.ts'
 import { isAnyObject } from '../../contract/json-value.ts'
 import type { HttpClient } from '../http/client.ts'
 import { JSON_OBJECT_GRAMMAR } from './request-body.ts'
+import { schemaToGbnf } from './schema-to-gbnf.ts'
 import { versionReply } from './wire.ts'
 
-/** JSON Schemas as grammars, made by the server and kept. */
+/** JSON Schemas as grammars, made by the server or for it, and kept. */
 export interface SchemaGrammars {
   /** The grammar of a schema that was asked for before. */
   kept(schema: Record<string, unknown>): string | undefined
-  /** Undefined: an older server, a schema that it cannot turn, or no answer in time. */
+  /** Undefined: a schema that cannot be turned, or no answer in time. */
   find(schema: Record<string, unknown>, signal: AbortSignal): Promise<string | undefined>
 }
 
@@ -37,7 +38,7 @@ export function createSchemaGrammars({ client, clock }: SchemaGrammarOptions): S
       versionReply,
     )
     // An older server answers an unknown path with 503 while it is busy, so it is not asked.
-    if (version?.version && !knowsSchemas(version.version)) return undefined
+    if (version?.version && !knowsSchemas(version.version)) return schemaToGbnf(schema)
     const body = JSON.stringify({ schema })
     const call = client.send({ method: 'POST', path: '/api/extra/json_to_grammar', body, signal })
     return (await read(call, grammarReply))?.result || undefined

@@ -17,7 +17,15 @@ export type AbortAnswer =
   | 'not_found'
   | 'unclear'
 
-export type PerfAnswer = 'idle' | 'busy' | 'unclear'
+export interface PerfAnswer {
+  readonly state: 'idle' | 'busy' | 'unclear'
+  /** Calls that wait in the server, without the running one; undefined: it does not say. */
+  readonly queue: number | undefined
+  /** Why the last finished generation of anybody ended, where it says so. */
+  readonly lastEnd: 'limit' | 'end_of_text' | 'stop_string' | undefined
+  /** How many tokens that generation had. */
+  readonly lastTokens: number | undefined
+}
 
 interface AskOptions {
   readonly timeoutMs: number
@@ -26,7 +34,8 @@ interface AskOptions {
 
 /** The endpoints of KoboldCPP that never wait behind a generation. */
 export interface SideChannel {
-  abort(key: string, options: AskOptions): Promise<SideAnswer<AbortAnswer>>
+  /** Without a key whatever runs is stopped, if nobody waits. */
+  abort(key: string | undefined, options: AskOptions): Promise<SideAnswer<AbortAnswer>>
   perf(options: AskOptions): Promise<SideAnswer<PerfAnswer>>
 }
 
@@ -48,7 +57,11 @@ export function createSideChannel(client: HttpClient, clock: Clock): SideChannel
   return {
     abort: (key, options) =>
       ask(
-        { method: 'POST', path: '/api/extra/abort', body: JSON.stringify({ genkey: key }) },
+        {
+          method: 'POST',
+          path: '/api/extra/abort',
+          body: JSON.stringify(key === undefined ? {} : { genkey: key }),
+        },
         readAbort,
         options,
       ),
@@ -72,6 +85,19 @@ function readAbort(reply: unknown): AbortAnswer {
 
 function readPerf(reply: unknown): PerfAnswer {
   const { success, output } = v.safeParse(perfReply, reply)
-  if (!success || typeof output.idle !== 'number') return 'unclear'
-  return output.idle === 1 ? 'idle' : 'busy'
+  if (!success) return { state: 'unclear', queue: undefined, lastEnd: undefined, lastTokens: undefined }
+  const { idle, queue, stop_reason, last_token_count } = output
+  return {
+    state: typeof idle !== 'number' ? 'unclear' : idle === 1 ? 'idle' : 'busy',
+    queue: queue ?? undefined,
+    lastEnd: STOP_REASONS[stop_reason ?? -1],
+    lastTokens: last_token_count ?? undefined,
+  }
+}
+
+/** Facts 23 and 66. An abort counts as the limit. */
+const STOP_REASONS: Readonly<Record<number, PerfAnswer['lastEnd']>> = {
+  0: 'limit',
+  1: 'end_of_text',
+  2: 'stop_string',
 }

@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import type { AbortAnswer, PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
-import { stopGeneration } from './stop-generation.ts'
+import { type StopOptions, stopGeneration } from './stop-generation.ts'
 
 const said = <Value>(value: Value) => ({ as: 'answered', value }) as const
 const silent = { as: 'silent' } as const
@@ -10,6 +10,7 @@ const silent = { as: 'silent' } as const
 function startStop(
   answers: { abort: () => SideAnswer<AbortAnswer>; perf: () => SideAnswer<PerfAnswer> },
   open = true,
+  more: Partial<NonNullable<StopOptions['call']>> = {},
 ) {
   const clock = createVirtualClock()
   const aborts: string[] = []
@@ -20,7 +21,7 @@ function startStop(
     })
   const side: SideChannel = {
     abort(key, { timeoutMs }) {
-      aborts.push(`${key} at ${clock.now()}`)
+      aborts.push(`${key ?? 'any'} at ${clock.now()}`)
       return answer(answers.abort(), timeoutMs)
     },
     perf: ({ timeoutMs }) => answer(answers.perf(), timeoutMs),
@@ -29,21 +30,28 @@ function startStop(
   const closing = new AbortController()
   const result: { stopped?: string; at?: number } = {}
   const limits = { key: 'job-1', intervalMs: 250, deadAfterMs: 15_000, closed: closing.signal }
-  stopGeneration({ clock, side, ...limits, ...(open && { ended: call.promise }) }).then((stopped) => {
+  let hangUps = 0
+  const openCall = { ended: call.promise, hangUp: () => hangUps++, hidesKey: false, ...more }
+  stopGeneration({ clock, side, ...limits, ...(open && { call: openCall }) }).then((stopped) => {
     Object.assign(result, { stopped, at: clock.now() })
   })
   return {
     clock,
     aborts,
     result,
+    hangUps: () => hangUps,
     endCall: call.resolve,
     breakCall: call.reject,
     close: () => closing.abort(),
   }
 }
 
-const busy = () => said('busy' as const)
-const idle = () => said('idle' as const)
+const perfOf =
+  (state: PerfAnswer['state'], queue = 0) =>
+  () =>
+    said({ state, queue, lastEnd: undefined, lastTokens: undefined })
+const busy = perfOf('busy')
+const idle = perfOf('idle')
 
 test('repeats the abort every 250 ms until the call has ended', async () => {
   const { clock, aborts, result, endCall } = startStop({ abort: () => said('not_found'), perf: busy })
@@ -140,4 +148,46 @@ test('a closed backend waits for nobody', async () => {
   await clock.advance(0)
   expect(result.stopped).toBe('dead')
   expect(clock.pending).toBe(0)
+})
+
+test('a stream that goes on after its abort is closed, and over a second later', async () => {
+  let received = 0
+  const { clock, result, hangUps } = startStop({ abort: () => said('found'), perf: busy }, true, {
+    received: () => received++,
+  })
+  await clock.advance(999)
+  expect(hangUps()).toBe(0)
+  await clock.advance(1)
+  expect(hangUps()).toBe(1)
+  await clock.advance(999)
+  expect(result).toEqual({})
+  await clock.advance(1)
+  expect(result).toEqual({ stopped: 'ended', at: 2000 })
+})
+
+test('a stream without text after its abort may still be reading its prompt: it stays open', async () => {
+  const { clock, result, hangUps } = startStop({ abort: () => said('found'), perf: busy }, true, {
+    received: () => 7,
+  })
+  await clock.advance(60_000)
+  expect(hangUps()).toBe(0)
+  expect(result).toEqual({})
+})
+
+test('while a tool is chosen for the call, whatever runs is aborted, once nobody else can be meant', async () => {
+  const { clock, aborts } = startStop({ abort: () => said('not_found'), perf: busy }, true, {
+    hidesKey: true,
+  })
+  await clock.advance(700)
+  expect(aborts).toEqual(['job-1 at 0', 'job-1 at 250', 'any at 500'])
+})
+
+test.each([
+  ['somebody waits', perfOf('busy', 1), true],
+  ['it does not say who waits', () => said({ ...busy().value, queue: undefined }), true],
+  ['the call has no choice of tools', busy, false],
+])('nobody else is aborted where %s', async (_why, perf, hidesKey) => {
+  const { clock, aborts } = startStop({ abort: () => said('not_found'), perf }, true, { hidesKey })
+  await clock.advance(10_000)
+  expect(aborts.filter((abort) => abort.startsWith('any'))).toEqual([])
 })

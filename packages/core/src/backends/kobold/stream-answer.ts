@@ -4,8 +4,8 @@ import { responseChunks } from '../http/pool-response.ts'
 import { type Collector, collectAnswer } from '../http/read-completion.ts'
 import { cutError, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
 import { readEventStream, readWhole, type ServerEvent } from '../http/read-reply.ts'
+import { finishAnswer, readReply } from './endpoints.ts'
 import type { Run } from './kobold-call.ts'
-import { finishAnswer, readReply } from './read-answer.ts'
 import { breakOff, giveUp, stop } from './stop-generation.ts'
 
 /** KoboldCPP writes a short answer and its finish reason into one event; only what stands before it may do so each time. */
@@ -17,9 +17,10 @@ export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
   const head = await guard.wait(call.response)
   if (head.as !== 'value') {
     const collected = collectAnswer(run.request)
+    const received = () => collected.answer().text.length
     // The head is not the end: the call has ended only with the last event.
     const rest = call.response.then((response) => drainResponse(run, response, collected))
-    throw await giveUp(run, head, { rest, partial: () => collected.answer().text })
+    throw await giveUp(run, head, { rest, received, partial: () => collected.answer().text })
   }
   guard.touch()
   const response = head.value
@@ -33,7 +34,7 @@ async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<Gener
   const reply = readWhole(response)
   const step = await run.guard.wait(reply)
   if (step.as !== 'value') throw await giveUp(run, step, { rest: reply, partial: () => undefined })
-  yield* inOnePiece(readReply(run, step.value))
+  yield* inOnePiece(await readReply(run, step.value))
 }
 
 function* inOnePiece(end: GenerationEnd): Generator<GenerationEvent> {
@@ -51,6 +52,7 @@ async function* answerInParts(
   const events = readEventStream(chunks, response.headers.get('content-type'))
   const collected = collectAnswer(request)
   const partial = () => collected.answer().text
+  const received = () => collected.answer().text.length
   let open = true
   try {
     const read = (event: ServerEvent) => readPart(place, event, endpoint.readChunk)
@@ -64,22 +66,22 @@ async function* answerInParts(
     })
     open = false
     // A server that does not stream answers in one piece.
-    if (end.as === 'body') return yield* inOnePiece(readReply(run, { response, text: end.text }))
+    if (end.as === 'body') return yield* inOnePiece(await readReply(run, { response, text: end.text }))
     if (end.as === 'cut') throw await breakOff(run, end.error ?? cutError(place), partial)
     if (end.as === 'error') throw await breakOff(run, streamError(place, end.error, call.sent()), partial)
     if (end.as === 'interrupt') {
-      throw await giveUp(run, end, { rest: drain(run, end.next, events, collected), partial })
+      throw await giveUp(run, end, { rest: drain(run, end.next, events, collected), partial, received })
     }
     call.letEnd(events, context.clock)
-    yield finishAnswer(collected.answer(), run)
+    yield await finishAnswer(collected.answer(), run)
   } catch (error) {
     if (!open || !(error instanceof BackendError)) throw error
     open = false
-    const stopped = await stop(run, drain(run, events.next(), events, collected))
+    const stopped = await stop(run, { rest: drain(run, events.next(), events, collected), received })
     throw stoppedError(error, stopped, partial())
   } finally {
     // The reader left early: the server must not go on for nobody.
-    if (open) await stop(run, drain(run, events.next(), events, collected))
+    if (open) await stop(run, { rest: drain(run, events.next(), events, collected), received })
     call.hangUp()
   }
 }

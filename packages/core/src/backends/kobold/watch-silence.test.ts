@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { watchSilence } from './create-kobold-backend.ts'
 import type { PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
-import { watchSilence } from './watch-silence.ts'
 
 function startWatch(perf: () => SideAnswer<PerfAnswer>) {
   const clock = createVirtualClock()
@@ -27,7 +27,8 @@ function startWatch(perf: () => SideAnswer<PerfAnswer>) {
   return { clock, looks, verdicts, watch }
 }
 
-const said = (value: PerfAnswer) => ({ as: 'answered', value }) as const
+const said = (state: PerfAnswer['state']) =>
+  ({ as: 'answered', value: { state, queue: 0, lastEnd: undefined, lastTokens: undefined } }) as const
 
 test('nobody is asked before 10 s of silence', async () => {
   const { clock, looks, watch } = startWatch(() => said('busy'))

@@ -23,6 +23,8 @@ export const abortReply = v.object({ success: v.unknown() })
 export const perfReply = v.object({
   idle: optionalNumber,
   queue: optionalNumber,
+  stop_reason: optionalNumber,
+  last_token_count: optionalNumber,
   last_process: optionalNumber,
   last_eval: optionalNumber,
   last_process_speed: optionalNumber,
@@ -32,6 +34,7 @@ export const perfReply = v.object({
 export const versionReply = v.object({
   version: optionalText,
   protected: v.fallback(v.optional(v.boolean()), undefined),
+  vision: v.fallback(v.optional(v.boolean()), undefined),
   llm: v.fallback(v.optional(v.boolean()), undefined),
 })
 

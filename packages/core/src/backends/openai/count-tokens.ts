@@ -5,6 +5,7 @@ import { type AnySchema, askFor } from '../http/ask-for.ts'
 import { defined, type RequestBody, toMessage, writeBody } from '../http/request-body.ts'
 import { renderTurns } from '../http/transcript.ts'
 import type { OpenAIContext } from './openai-call.ts'
+import { joinTurns } from './request-body.ts'
 import { templateReply, tokenizeReply } from './wire.ts'
 
 /**
@@ -18,8 +19,9 @@ export async function countTokens(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   if (context.root.api !== '/v1') return undefined
-  const messages = { messages: request.turns.map(toMessage), ...defined({ tools: request.parameters.tools }) }
   const model = context.models.toSend(request.model)
+  const turns = context.strictModels.has(model ?? '') ? joinTurns(request.turns) : request.turns
+  const messages = { messages: turns.map(toMessage), ...defined({ tools: request.parameters.tools }) }
   if (context.tokenizer !== 'content') {
     const found = await ask(context, {
       path: '/tokenize',
@@ -41,8 +43,8 @@ export async function countTokens(
     signal,
     schema: templateReply,
   })
-  const content = written?.prompt ?? renderTurns(request.turns, context.template)
-  const tools = written?.prompt ? 0 : mostToolTokens(request.parameters.tools, request.turns)
+  const content = written?.prompt ?? renderTurns(turns, context.template)
+  const tools = written?.prompt ? 0 : mostToolTokens(request.parameters.tools, turns)
   // As its chat endpoint does: the first token, and tags as tags.
   const body = { content, add_special: true, parse_special: true }
   const found = await ask(context, { path: '/tokenize', body, signal, schema: tokenizeReply })

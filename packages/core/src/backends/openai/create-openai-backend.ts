@@ -19,7 +19,7 @@ import { type OpenAIContext, type Run, waitFor } from './openai-call.ts'
 import { type OpenAIBackendOptions, resolveOpenAIOptions } from './openai-options.ts'
 import { lookForModels, probe } from './probe.ts'
 import { wholeAnswer } from './read-answer.ts'
-import { fullDialect, learnDialect } from './request-body.ts'
+import { fullDialect, joinTurns, learnDialect } from './request-body.ts'
 import { streamAnswer } from './stream-answer.ts'
 
 /**
@@ -28,7 +28,8 @@ import { streamAnswer } from './stream-answer.ts'
  *
  * Whole answers use plain calls, streaming callers streams. A call that is aborted or left early is closed, which
  * stops these servers by themselves; nothing asks them whether they did. What a server refuses of the dialect
- * (`stream_options`, `max_tokens`) is left out or renamed from then on; the refused call is sent once more.
+ * (`stream_options`, `max_tokens`) is left out or renamed from then on, and a chat template that refuses the roles of a
+ * conversation gets its turns joined; the refused call is sent once more.
  *
  * llama.cpp and vLLM are asked to count the tokens of long prompts; other servers cannot.
  *
@@ -52,6 +53,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     models: createModelNames({ model, models }),
     missing: new Set(),
     dialect: fullDialect,
+    strictModels: new Set(),
     tokenizer: 'unknown',
   }
   return {
@@ -105,7 +107,8 @@ function openRun(
   const { clock, client, dialect, root, template, tokenTimeoutMs } = context
   const place = { backend: context.name, endpoint: endpoint.name }
   const model = context.models.toSend(request.model)
-  const body = writeBody(place, endpoint.body(request, { dialect, stream, template, model }))
+  const turns = context.strictModels.has(model ?? '') ? joinTurns(request.turns) : request.turns
+  const body = writeBody(place, endpoint.body({ ...request, turns }, { dialect, stream, template, model }))
   checkBodySize(place, body)
   const path = root.api + endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
@@ -119,6 +122,19 @@ async function refused(run: Run, response: Response): Promise<void> {
   const { text } = await waitFor(run, readWhole(response))
   const { status, headers } = response
   const learned = learnDialect(run.dialect, status, text)
-  if (!learned) throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
-  context.dialect = { ...context.dialect, ...learned }
+  if (learned) {
+    context.dialect = { ...context.dialect, ...learned }
+    return
+  }
+  const error = statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
+  if (error.reason !== 'template' || !learnStrictModel(run)) throw error
+}
+
+/** The template refused the roles. False: there is nothing to join, or they were joined already. */
+function learnStrictModel({ context, endpoint, request }: Run): boolean {
+  const model = context.models.toSend(request.model) ?? ''
+  if (!endpoint.turns || context.strictModels.has(model) || joinTurns(request.turns) === request.turns)
+    return false
+  context.strictModels.add(model)
+  return true
 }

@@ -22,6 +22,8 @@ export interface OpenAIContext {
   readonly missing: Set<string>
   /** Learned from refusals, for all calls to come. */
   dialect: Dialect
+  /** Names of models whose chat template has refused the roles of a conversation: their turns are joined. */
+  readonly strictModels: Set<string>
   /** What its tokenizer takes, once that is known. */
   tokenizer: 'unknown' | 'messages' | 'content'
 }

@@ -1,6 +1,6 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
 import { isAnyObject } from '../../contract/json-value.ts'
-import { SAMPLER_NAMES } from '../../contract/prompt.ts'
+import { SAMPLER_NAMES, type Turn, turnText } from '../../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 
@@ -51,7 +51,7 @@ function commonFields(
       model: model ?? wanted,
       temperature,
       top_p,
-      top_k,
+      top_k: isOff(top_k) ? (dialect.topKOff ?? top_k) : top_k,
       min_p,
       // vLLM's name and llama.cpp's; each ignores the other.
       repetition_penalty,
@@ -99,7 +99,11 @@ export interface Dialect {
   readonly streamUsage: boolean
   /** OpenAI's reasoning models refuse `max_tokens` and name the other one. */
   readonly lengthOption: 'max_tokens' | 'max_completion_tokens'
+  /** How it says that `top_k` is off, where it refuses the other way; absent: as the caller says it. */
+  readonly topKOff?: 0 | -1
 }
+
+const isOff = (topK: number | undefined) => topK === 0 || topK === -1
 
 export const fullDialect: Dialect = { streamUsage: true, lengthOption: 'max_tokens' }
 
@@ -113,5 +117,48 @@ export function learnDialect(spoken: Dialect, status: number, text: string): Par
   if (spoken.lengthOption === 'max_tokens' && /max_completion_tokens/.test(text)) {
     return { lengthOption: 'max_completion_tokens' }
   }
+  const topKOff = wantedTopK(text)
+  if (topKOff !== undefined && spoken.topKOff !== topKOff) return { topKOff }
   return undefined
 }
+
+/** Older vLLM and SGLang take -1 only ("top_k must be -1 (disable), or at least 1"), llama-cpp-python only 0. */
+function wantedTopK(text: string): 0 | -1 | undefined {
+  if (!/top_k/.test(text)) return undefined
+  if (/top_k must be -1/.test(text)) return -1
+  return /top_k must be 0|greater than or equal to 0|non-?negative/.test(text) ? 0 : undefined
+}
+
+/**
+ * The conversation for a chat template that takes one user and one assistant turn after the other, and no system turn:
+ * neighbours of one role are joined, and the system text stands before the first user turn. Calls of tools and their
+ * results stay as they are. The same list where there is nothing to join.
+ */
+export function joinTurns(turns: readonly Turn[]): readonly Turn[] {
+  const system = turns.flatMap((turn) => (turn.role === 'system' ? turnText(turn) : [])).join(BETWEEN)
+  const others = turns.filter(({ role }) => role !== 'system')
+  const first = others.findIndex(({ role }) => role === 'user')
+  const told: Turn[] = system === '' ? [] : [{ role: 'user', content: system }]
+  const at = Math.max(0, first)
+  const joined: Turn[] = []
+  for (const turn of [...others.slice(0, at), ...told, ...others.slice(at)]) {
+    const before = joined.at(-1)
+    if (before && isPlain(before) && isPlain(turn) && before.role === turn.role)
+      joined.push(join(joined.pop() ?? turn, turn))
+    else joined.push(turn)
+  }
+  return joined.length === turns.length ? turns : joined
+}
+
+const BETWEEN = '\n\n'
+
+const isPlain = ({ role, tool_calls }: Turn): boolean => role !== 'tool' && tool_calls === undefined
+
+function join(one: Turn, other: Turn): Turn {
+  if (typeof one.content === 'string' && typeof other.content === 'string')
+    return { role: one.role, content: [one.content, other.content].join(BETWEEN) }
+  return { role: one.role, content: [...partsOf(one), ...partsOf(other)] }
+}
+
+const partsOf = ({ content }: Turn) =>
+  typeof content === 'string' ? [{ type: 'text' as const, text: content }] : (content ?? [])
