@@ -14,6 +14,8 @@ export default defineConfig({
     environment: 'node',
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: availableParallelism() + 1,
+    // A real server does one thing at a time, and two files of tests ask it.
+    fileParallelism: process.env.KOBOLDCPP_TEST_URL === undefined,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     unstubEnvs: true,
