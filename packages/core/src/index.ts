@@ -70,7 +70,17 @@ export type {
   ToolCall,
   Usage,
 } from './contract/outcome.ts'
-export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './contract/prompt.ts'
+export {
+  type ImagePart,
+  OTHER_NAMES,
+  type Parameters,
+  type Prompt,
+  type Role,
+  SAMPLER_NAMES,
+  type SamplerParameters,
+  type TextPart,
+  type Turn,
+} from './contract/prompt.ts'
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'

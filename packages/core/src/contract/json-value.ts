@@ -53,7 +53,9 @@ function expectation(issue: v.BaseIssue<unknown>): string {
       return 'must be a whole number'
     case 'min_length':
     case 'non_empty':
-      return 'must not be empty'
+      return typeof requirement === 'number' && requirement > 1
+        ? `is too short (at least ${requirement})`
+        : 'must not be empty'
     case 'max_length':
       return `is too long (at most ${requirement})`
     default:
@@ -101,6 +103,13 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongNumber)
 
 /** An object that is no list; valibot's own object and record take lists too. */
+/** The schema of `json_object`, in a form that callers do not write: servers are asked for it in their own words. */
+export const ANY_OBJECT: Readonly<Record<string, unknown>> = { type: 'object', additionalProperties: true }
+
+export const isAnyObject = (schema: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(schema).length === 2 &&
+  Object.entries(ANY_OBJECT).every(([name, value]) => schema[name] === value)
+
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)
 
 /** JSON as it stands, for `JSON.stringify`. TypeScript does not know it yet. */

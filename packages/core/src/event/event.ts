@@ -3,6 +3,7 @@ import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { EventOptions } from '../contract/dispatcher.ts'
 import { failure, type Result, success } from '../contract/failure.ts'
 import {
+  ANY_OBJECT,
   describeIssue,
   isPlainObject,
   isWithinDepth,
@@ -119,10 +120,10 @@ export interface Asked {
   readonly answerSchema?: AnswerSchema
 }
 
-export function readAsked(value: unknown): Result<Asked> {
+export function readAsked(value: unknown, { takesAnyTurn = false }: EventOptions = {}): Result<Asked> {
   const event = parseEvent(value)
   if (!event.ok) return event
-  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  const prompt = extractPrompt(event.value.content, event.value.parameters, takesAnyTurn)
   return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
 }
 
@@ -164,15 +165,15 @@ export function inspectEvent(value: unknown): Result<EventInspection> {
   })
 }
 
-/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. Null: one is missing. */
+/** The JSON Schema that an event asks for: its own, or the one in `response_format`. Null: one is missing. */
 function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | null | undefined {
   return event.schema ?? ofResponseFormat(prompt.parameters)
 }
 
+/** llama.cpp and other servers take a schema beside the type, too, of which `json_object` needs none. */
 function ofResponseFormat({ response_format }: Parameters): JsonSchema | null | undefined {
   const { type, json_schema, schema } = response_format ?? {}
-  // llama.cpp and other servers take it beside the type, too, of which `json_object` needs none.
-  if (type === 'json_object' && isPlainObject(schema)) return schema
+  if (type === 'json_object') return isPlainObject(schema) ? schema : ANY_OBJECT
   if (type !== 'json_schema') return undefined
   const found = isPlainObject(json_schema) ? json_schema.schema : schema
   return isPlainObject(found) ? found : null

@@ -15,14 +15,19 @@ import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
  * Finds the prompt in the `content` of an event. `parameters` of the event win over those inside the content.
+ * `takesAnyTurn`: text of another role than the user's will do, and so will an image.
  * Failures: `invalid_input_format` (naming the path), `prompt_extraction_failed` (no user text).
  */
-export function extractPrompt(content: string | object, parameters: Parameters = {}): Result<Prompt> {
+export function extractPrompt(
+  content: string | object,
+  parameters: Parameters = {},
+  takesAnyTurn = false,
+): Result<Prompt> {
   const read =
     typeof content === 'string' ? readText(content) : readJson(content, () => writeContent(content))
   if (!read.ok) return read
   const text = userText(read.value.turns)
-  if (text.trim() === '') {
+  if (text.trim() === '' && !(takesAnyTurn && read.value.turns.some(saysSomething))) {
     return failure({
       code: 'prompt_extraction_failed',
       details:
@@ -155,6 +160,9 @@ function userText(turns: Turn[]): string {
     .map((turn) => turnText(turn))
     .join('\n')
 }
+
+/** Content that is still a list holds an image. */
+const saysSomething = (turn: Turn): boolean => Array.isArray(turn.content) || turnText(turn).trim() !== ''
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })
 const wrongType = (path: string, expected: string, value: unknown) =>

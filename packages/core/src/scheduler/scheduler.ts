@@ -7,6 +7,7 @@ import { BackendSlots } from './backend-slots.ts'
 import { chooseBackends, type RoutedEvent } from './candidates.ts'
 import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { type Lease, openLease } from './lease.ts'
+import { createCallerBudgets } from './retry-budget.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 /** What the scheduler needs to know of an event. */
@@ -48,11 +49,17 @@ export class Scheduler {
   readonly #taken = createInFlight<TakenSlot>()
   readonly #forecast: Forecast
   readonly #watches = new Map<BackendSlots, Timer>()
+  readonly #budgetOf: ReturnType<typeof createCallerBudgets>
 
   constructor(options: ResolvedOptions) {
     const { clock, tuning } = options
     this.#options = options
     this.#line = new WaitingLine({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
+    this.#budgetOf = createCallerBudgets({
+      windowMs: tuning.retryBudgetWindowMs,
+      share: tuning.retryBudgetRatio,
+      floor: tuning.retryBudgetFloor,
+    })
     this.#forecast = createForecast({ line: this.#line, taken: this.#taken, clock })
     this.backends = options.backends.map((entry) => new BackendSlots(entry, options, () => this.#serve()))
   }
@@ -102,10 +109,12 @@ export class Scheduler {
     await Promise.allSettled(this.backends.map(({ backend }) => backend.close()))
   }
 
-  #open(slots: BackendSlots, { work }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
+  #open(slots: BackendSlots, { work, caller }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
     const taken: TakenSlot = { slots, work, startedAt: this.#options.clock.now() }
     this.#taken.add(taken)
-    return openLease({ slots, allowed, options: this.#options }, () => this.#taken.remove(taken))
+    const callerBudget = this.#budgetOf(caller)
+    const context = { slots, allowed, callerBudget, options: this.#options }
+    return openLease(context, () => this.#taken.remove(taken))
   }
 
   #wait(
