@@ -185,7 +185,9 @@ test('JSON that was cut off is a failure that says so, and is not asked for agai
 
 test('complete JSON counts, whatever the server says of its end', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT), finishReason: 'length' })
-  expect(await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })).toMatchObject({ data: DATA })
+  expect(await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })).toMatchObject({
+    data: DATA,
+  })
 })
 
 test('a server that refuses the schema is asked again without, once, and not again by the next event', async () => {
