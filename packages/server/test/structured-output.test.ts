@@ -62,7 +62,7 @@ test('a stream of events has `partial` frames, then the validated data', async (
   expect(new Set(names.slice(0, -1))).toEqual(new Set(['partial']))
   expect(bodies.at(-2)).toEqual({ data: DATA })
   expect(names.at(-1)).toBe('done')
-  expect(bodies.at(-1)).toMatchObject({ data: DATA, schema: { enforced_by: 'validator' } })
+  expect(bodies.at(-1)).toMatchObject({ data: DATA, schema: { enforced_by: 'backend' } })
 })
 
 const response_format = { type: 'json_schema' as const, json_schema: { name: 'city', schema, strict: true } }

@@ -23,7 +23,7 @@ interface Exchange {
   readonly reply: FastifyReply
   readonly event: unknown
   /** What the format of the caller takes for granted. */
-  readonly options?: Pick<EventOptions, 'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling'>
+  readonly options?: EventOptions
 }
 
 /** Answers with the whole outcome. A caller who hangs up cancels the event. */

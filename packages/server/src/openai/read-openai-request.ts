@@ -8,8 +8,8 @@ import { readChatRequest, readTextRequest } from './read-request.ts'
 export interface OpenAiRequest {
   /** For a dispatcher, which checks types and ranges. */
   readonly event: Readonly<Record<string, unknown>>
-  /** How it is to be asked: a text of `/v1/completions` is gone on with, as it is there. */
-  readonly options: Pick<EventOptions, 'continues'>
+  /** How it is to be asked. */
+  readonly options: FormatOptions
   /** `createdAt`: milliseconds since 1970. */
   readonly replyTo: (outcome: Outcome, createdAt: number) => HttpReply
 }
@@ -20,9 +20,17 @@ export type OpenAiRequestRead =
   | { readonly type: 'refused'; readonly reply: HttpReply }
   | { readonly type: 'unknown_path'; readonly known: readonly string[] }
 
+/** What callers of OpenAI's format take for granted. */
+export type FormatOptions = Pick<EventOptions, 'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling'>
+
+export const CHAT_OPTIONS: FormatOptions = { takesAnyTurn: true, maxTokensIsCeiling: true }
+
+/** The text is gone on with. */
+export const TEXT_OPTIONS: FormatOptions = { ...CHAT_OPTIONS, continues: true }
+
 const DIALECT = new Map([
-  ['/v1/chat/completions', { read: readChatRequest, shape: chatShape, options: {} }],
-  ['/v1/completions', { read: readTextRequest, shape: textShape, options: { continues: true } }],
+  ['/v1/chat/completions', { read: readChatRequest, shape: chatShape, options: CHAT_OPTIONS }],
+  ['/v1/completions', { read: readTextRequest, shape: textShape, options: TEXT_OPTIONS }],
 ])
 
 /**

@@ -5,6 +5,7 @@ import { type HttpReply, sendReply } from '../http/reply.ts'
 import { type CompletionShape, chatShape, completionBody, textShape } from '../openai/completion-body.ts'
 import { CompletionChunks } from '../openai/completion-chunks.ts'
 import { errorReply, outcomeFailure } from '../openai/error-reply.ts'
+import { CHAT_OPTIONS, type FormatOptions, TEXT_OPTIONS } from '../openai/read-openai-request.ts'
 import { type ReadCompletion, readChatRequest, readTextRequest } from '../openai/read-request.ts'
 import type { DescribeOperation } from '../openapi/operation.ts'
 
@@ -19,8 +20,13 @@ export function addCompletionsRoutes(server: FastifyInstance, options: AnswerOpt
     if (!isTold) options.logger.warn(NO_LOGPROBS, fields)
     isTold = true
   }
-  const chat = { path: '/v1/chat/completions', read: readChatRequest, shape: chatShape, continues: false }
-  const text = { path: '/v1/completions', read: readTextRequest, shape: textShape, continues: true }
+  const chat = {
+    path: '/v1/chat/completions',
+    read: readChatRequest,
+    shape: chatShape,
+    options: CHAT_OPTIONS,
+  }
+  const text = { path: '/v1/completions', read: readTextRequest, shape: textShape, options: TEXT_OPTIONS }
   const ofChat = async () => (await described()).postChatCompletion
   const ofText = async () => (await described()).postTextCompletion
   addCompletionRoute(server, { ...chat, openapi: ofChat, tellOfLogprobs }, options)
@@ -33,8 +39,7 @@ interface CompletionRoute {
   readonly path: string
   readonly read: (body: unknown) => ReadCompletion
   readonly shape: CompletionShape
-  /** The prompt is a text to go on with. */
-  readonly continues: boolean
+  readonly options: FormatOptions
   readonly openapi: DescribeOperation
   /** Once for all who ask: a chat program sends the option with each request. */
   readonly tellOfLogprobs: (fields: LogFields) => void
@@ -43,7 +48,7 @@ interface CompletionRoute {
 /** A route that takes a request in OpenAI's dialect, makes an event of it, and answers whole or in a stream. */
 function addCompletionRoute(
   server: FastifyInstance,
-  { path, read, shape, continues, openapi, tellOfLogprobs }: CompletionRoute,
+  { path, read, shape, options: format, openapi, tellOfLogprobs }: CompletionRoute,
   options: AnswerOptions,
 ): void {
   server.post(path, { config: { scopes: ['events'], openapi } }, async (request, reply) => {
@@ -52,12 +57,7 @@ function addCompletionRoute(
     const { event, model, stream, includeUsage, lacksLogprobs } = asked.value
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
-    const exchange = {
-      request,
-      reply,
-      event,
-      options: { continues, takesAnyTurn: true, maxTokensIsCeiling: true },
-    }
+    const exchange = { request, reply, event, options: format }
     if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,
