@@ -14,6 +14,9 @@ export default defineConfig({
     environment: 'node',
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: availableParallelism() + 1,
+    // A real server does one thing at a time, and two files of tests ask it.
+    // biome-ignore lint/suspicious/noUndeclaredEnvVars: turbo does not run the tests
+    fileParallelism: process.env.KOBOLDCPP_TEST_URL === undefined,
     globalSetup: ['packages/workspace/own-temporary-folder.ts'],
     // Guards against what hangs, no measure of speed: a busy machine takes many times as long.
     testTimeout: 60_000,

@@ -9,7 +9,8 @@ import { CLI, runProgram, startServer } from './run-program.ts'
 const simulate = () =>
   startKoboldSimulator({
     tokensPerSecond: Number.POSITIVE_INFINITY,
-    answer: ({ messages = [] }) => `To ${(messages as { content: string }[]).at(-1)?.content}`,
+    answer: ({ messages = [], prompt }) =>
+      `To ${(messages as { content: string }[]).at(-1)?.content ?? prompt}`,
   })
 
 const MESSAGES = [{ role: 'user', content: 'Why?' }]
@@ -83,6 +84,10 @@ test.concurrent.each(['in process', 'through a server'])(
       refused: 4,
     })
     expect(simulator.calls).toHaveLength(4)
+    // A ticket cannot say that a text is to be gone on with.
+    const isText = ({ prompt }: { prompt?: unknown }) => prompt === 'Once'
+    const texts = simulator.calls.filter(({ body }) => isText(body as { prompt?: unknown }))
+    expect(texts).toHaveLength(server === undefined ? 1 : 0)
   },
 )
 

@@ -111,3 +111,18 @@ test('a signal that comes while backends are still being asked ends the server w
   blackHole.close()
   expect(server.lines.at(-1)).toMatchObject({ message: 'Closed.' })
 })
+
+test('a log that nobody reads any more does not keep the server from ending', async () => {
+  const simulator = await startKoboldSimulator({})
+  await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url })
+  server.child.stdout?.removeAllListeners('data')
+  server.child.stdout?.pause()
+  const path = `/${'x'.repeat(200)}`
+  for (let round = 0; round < 40; round++) {
+    await Promise.all(Array.from({ length: 50 }, async () => (await fetch(server.url + path)).arrayBuffer()))
+  }
+  const exit = new Promise((resolve) => server.child.once('exit', resolve))
+  server.child.kill('SIGTERM')
+  expect(await exit).toBe(0)
+  await simulator.close()
+})

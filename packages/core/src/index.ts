@@ -47,6 +47,7 @@ export {
   type FailureRule,
   LONGEST_RETRY_AFTER_MS,
 } from './contract/failure.ts'
+export { LongNumber, parseJson } from './contract/json-value.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {
@@ -69,7 +70,17 @@ export type {
   ToolCall,
   Usage,
 } from './contract/outcome.ts'
-export type { ImagePart, Parameters, Prompt, Role, TextPart, Turn } from './contract/prompt.ts'
+export {
+  type ImagePart,
+  OTHER_NAMES,
+  type Parameters,
+  type Prompt,
+  type Role,
+  SAMPLER_NAMES,
+  type SamplerParameters,
+  type TextPart,
+  type Turn,
+} from './contract/prompt.ts'
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'

@@ -4,7 +4,7 @@ import type { EventOptions } from './contract/dispatcher.ts'
 import { type Failure, failure } from './contract/failure.ts'
 import type { ResolvedOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
-import type { Prompt } from './contract/prompt.ts'
+import { mostToolTokens, type Prompt } from './contract/prompt.ts'
 import { type Asked, hasSchema, openAnswerSchema, readAsked, readEventId } from './event/event.ts'
 import {
   Cancellation,
@@ -21,7 +21,7 @@ import { traceIdOf, tracing } from './telemetry/load-tracing.ts'
 /** The story of an event: parse, extract, route, wait, attempt, respond. With a sink its deltas are handed on. */
 export async function runEvent(context: EventContext, given: GivenEvent): Promise<Outcome> {
   const { value, options } = given
-  const read = readAsked(value)
+  const read = readAsked(value, options)
   const asked = read.ok && hasSchema(read.value, options) ? await openAnswerSchema(read.value, options) : read
   const { id: givenId, metadata } = asked.ok ? asked.value.event : { id: readEventId(value) }
   const startedAt = context.clock.now()
@@ -79,6 +79,7 @@ function toRun(
   { head, asked }: { head: EventHead; asked: Asked },
 ): Run {
   const { event, prompt, answerSchema } = asked
+  const isCeiling = options.maxTokensIsCeiling ?? false
   return {
     ...head,
     prompt,
@@ -86,6 +87,7 @@ function toRun(
     backend: event.backend,
     answerSchema,
     contextPolicy: event.context_policy ?? contextPolicy,
+    isCeiling,
     continues: options.continues ?? false,
     priority: event.priority ?? 0,
     headers: options.headers,
@@ -93,15 +95,22 @@ function toRun(
     cancellation: new Cancellation(),
     sink,
     beforeCall: options.beforeCall,
-    work: workOf(prompt, tuning.maxTokens),
+    work: workOf(prompt, isCeiling, tuning.maxTokens),
   }
 }
 
-/** Counts characters, not bytes: close enough for an estimate, and free. */
-function workOf({ turns, parameters }: Prompt, maxTokens: number): Work {
+/**
+ * Counts characters, not bytes: close enough for an estimate, and free. A ceiling says nothing of the answer: agents
+ * send 32,000 with every question.
+ */
+function workOf({ turns, parameters }: Prompt, isCeiling: boolean, maxTokens: number): Work {
+  const { max_tokens: asked = maxTokens, tools } = parameters
   let length = 0
   for (const { content } of turns) if (typeof content === 'string') length += content.length
-  return { promptTokens: likelyTokens(length), maxTokens: parameters.max_tokens ?? maxTokens }
+  return {
+    promptTokens: likelyTokens(length) + mostToolTokens(tools, turns),
+    maxTokens: isCeiling ? Math.min(asked, maxTokens) : asked,
+  }
 }
 
 const DEADLINE: Failure = {

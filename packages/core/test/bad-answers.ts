@@ -56,7 +56,17 @@ export const BAD_ANSWERS: readonly BadAnswer[] = [
     name: 'line breaks between',
     write: objectsOnly(outsideStrings((code) => code.replaceAll(',', ',\n\t').replaceAll(':', ' :  '))),
   },
-  { name: 'a bracket too few at the end', write: objectsOnly((json) => json.slice(0, -1)) },
+  // Whether something was to follow, a schema of a list or an object cannot tell.
+  {
+    name: 'a bracket too few at the end',
+    write: objectsOnly((json) => json.slice(0, -1)),
+    rule: 'incomplete',
+  },
+  {
+    name: 'a bracket too few in a fence',
+    write: objectsOnly((json) => `\`\`\`json\n${json.slice(0, -1)}\n\`\`\``),
+  },
+  { name: 'a draft before thoughts end', write: (json) => `Maybe {"a": 1} or [1\n</think>\n${json}` },
   { name: 'JSON in a string', write: objectsOnly((json) => JSON.stringify(json)) },
   { name: 'a whole answer that ended for length', write: (json) => json, rawFinishReason: 'length' },
   {

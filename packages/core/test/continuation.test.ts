@@ -33,13 +33,10 @@ test('a schema goes before it: the chat obeys one', async () => {
   expect(await desk.dispatcher.onEvent(asked, { continues: true })).toMatchObject({ endpoint: 'chat' })
 })
 
-test('json_object is never dropped: the text endpoint of such a server is passed over', async () => {
+test('json_object goes before it, too', async () => {
   await using desk = await open()
   const asked = { ...event, parameters: { response_format: { type: 'json_object' } } }
-  desk.simulator.script([{ status: 404 }], '/v1/chat/completions')
-  expect(await desk.dispatcher.onEvent(asked, { continues: true })).toMatchObject({
-    error: 'api_client_error',
-  })
+  expect(await desk.dispatcher.onEvent(asked, { continues: true })).toMatchObject({ endpoint: 'chat' })
   expect(pathsOf(desk.simulator)).toEqual(['/v1/chat/completions'])
 })
 

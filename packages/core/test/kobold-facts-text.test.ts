@@ -116,6 +116,15 @@ test('fact 36: a grammar goes to every endpoint', async () => {
   expect([chat?.grammar, text?.grammar, native?.grammar]).toEqual([grammar, grammar, grammar])
 })
 
+test.each([
+  [-1, 0],
+  [0, 0],
+  [40, 40],
+])('a top_k of %s goes to every endpoint as %s, whose 0 is off', async (top_k, sent) => {
+  const { chat, text, native } = await bodies({ parameters: { top_k } })
+  expect([chat?.top_k, text?.top_k, native?.top_k]).toEqual([sent, sent, sent])
+})
+
 test('fact 37: a schema goes to the chat endpoint alone, the only one that obeys it', async () => {
   const schema = { type: 'object', properties: { label: { type: 'string' } } }
   const { chat, text, native } = await bodies({ schema })

@@ -13,6 +13,8 @@ const schema = {
   required: ['category', 'urgent'],
   additionalProperties: false,
 }
+/** No grammar can say it, so a server of any age is told of it. */
+const told = { ...schema, not: { type: 'null' } }
 const RIGHT = '{"category":"bug","urgent":true}'
 const DATA = { category: 'bug', urgent: true }
 
@@ -61,7 +63,7 @@ test('a server that ignores its grammar is found out, and its answer repaired', 
 
 test('a server that ignores the schema, a model that answers right: the validator vouches for it', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT) })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })
   expect(outcome).toMatchObject({
     completion: RIGHT,
     data: DATA,
@@ -72,7 +74,7 @@ test('a server that ignores the schema, a model that answers right: the validato
 
 test('one repair: the answer and its faults follow in the conversation, in the same slot', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('{"category":"bug"}', RIGHT) })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })
   expect(outcome).toMatchObject({
     data: DATA,
     schema: { enforced_by: 'repair', repairs: 1, errors: [{ path: '/urgent', rule: 'required' }] },
@@ -97,7 +99,7 @@ test('one repair: the answer and its faults follow in the conversation, in the s
 
 test('never right: two repairs, then a failure with the rules and the last text', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('No idea.') })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })
   expect(outcome).toMatchObject({
     error: 'output_schema_mismatch',
     partial: 'No idea.',
@@ -108,7 +110,7 @@ test('never right: two repairs, then a failure with the rules and the last text'
 
 test('`repairs: 0` takes the first answer or none', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('No idea.', RIGHT) }, { repairs: 0 })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })
   expect(outcome).toMatchObject({ error: 'output_schema_mismatch', schema: { repairs: 0 } })
   expect(desk.simulator.calls).toHaveLength(1)
 })
@@ -116,7 +118,7 @@ test('`repairs: 0` takes the first answer or none', async () => {
 test('a repair that does not fit the context is not made', async () => {
   const long = `No: ${'word '.repeat(150)}`
   await using desk = await openDesk({ version: '1.76', contextLength: 600, answer: inTurn(long) })
-  const event = { content: 'Triage this.', schema, parameters: { max_tokens: 300 } }
+  const event = { content: 'Triage this.', schema: told, parameters: { max_tokens: 300 } }
   const outcome = await desk.dispatcher.onEvent(event)
   expect(outcome).toMatchObject({
     error: 'output_schema_mismatch',
@@ -132,7 +134,7 @@ test('turns that were dropped for the context are counted without the turn that 
     { role: 'assistant', content: 'I see.' },
     { role: 'user', content: 'Triage this.' },
   ]
-  const event = { content, schema, parameters: { max_tokens: 100 }, context_policy: 'drop_oldest' }
+  const event = { content, schema: told, parameters: { max_tokens: 100 }, context_policy: 'drop_oldest' }
   expect(await desk.dispatcher.onEvent(event)).toMatchObject({ data: DATA, dropped_turns: [0] })
 })
 
@@ -156,14 +158,14 @@ test('an answer that calls a tool is not held against the schema', async () => {
 test('the deadline holds while an answer is repaired', async () => {
   const slow = { version: '1.76' as const, tokensPerSecond: 20, answer: inTurn('No idea at all.') }
   await using desk = await openDesk(slow, { repairs: 20 })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema, timeout_ms: 900 })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told, timeout_ms: 900 })
   expect(outcome).toMatchObject({ error: 'deadline_exceeded' })
   expect(desk.simulator.calls.length).toBeGreaterThan(1)
 })
 
 test('values stay out of the failure', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('{"category":"secret-value"}') })
-  const { partial, ...outcome } = (await desk.dispatcher.onEvent({ content: 'Triage.', schema })) as {
+  const { partial, ...outcome } = (await desk.dispatcher.onEvent({ content: 'Triage.', schema: told })) as {
     partial?: string
   }
   expect(partial).toContain('secret-value')
@@ -183,7 +185,9 @@ test('JSON that was cut off is a failure that says so, and is not asked for agai
 
 test('complete JSON counts, whatever the server says of its end', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT), finishReason: 'length' })
-  expect(await desk.dispatcher.onEvent({ content: 'Triage this.', schema })).toMatchObject({ data: DATA })
+  expect(await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told })).toMatchObject({
+    data: DATA,
+  })
 })
 
 test('a server that refuses the schema is asked again without, once, and not again by the next event', async () => {
@@ -219,9 +223,30 @@ test('a server that obeys the schema is certified', async () => {
   expect(simulator.calls).toHaveLength(1)
 })
 
+test.each([
+  ['nothing beside its type', { type: 'json_schema' }],
+  ['a name alone', { type: 'json_schema', json_schema: { name: 'triage', strict: true } }],
+  ['the schema without its wrapper', { type: 'json_schema', json_schema: schema }],
+])('a `response_format` with %s is refused before anything is sent', async (_, response_format) => {
+  await using desk = await openDesk({ answerJson: DATA })
+  expect(await desk.dispatcher.onEvent({ content: 'Hi', parameters: { response_format } })).toMatchObject({
+    error: 'invalid_input_format',
+    details: expect.stringContaining('`response_format.json_schema.schema`'),
+  })
+  expect(desk.simulator.calls).toHaveLength(0)
+})
+
+test.each(['json_schema', 'json_object'])('a schema beside the type %s counts, too', async (type) => {
+  await using desk = await openDesk({ version: '1.76', answer: inTurn(RIGHT) })
+  const response_format = { type, schema: told }
+  expect(await desk.dispatcher.onEvent({ content: 'Hi', parameters: { response_format } })).toMatchObject({
+    data: DATA,
+  })
+})
+
 test('the schema of an OpenAI `response_format` is looked after like one of the event', async () => {
   await using desk = await openDesk({ version: '1.76', answer: inTurn('No.', RIGHT) })
-  const response_format = { type: 'json_schema', json_schema: { name: 'triage', schema, strict: true } }
+  const response_format = { type: 'json_schema', json_schema: { name: 'triage', schema: told, strict: true } }
   const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', parameters: { response_format } })
   expect(outcome).toMatchObject({ data: DATA, schema: { repairs: 1 } })
   expect(desk.bodies()[0]).not.toHaveProperty('response_format')

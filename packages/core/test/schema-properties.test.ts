@@ -1,3 +1,4 @@
+import { parseJson } from '@ai-ticket/core'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openJsonSchema } from '../src/answer-schema/open-answer-schema.ts'
@@ -69,7 +70,7 @@ test('whatever the text, the data match the schema or the problems say why not',
           return
         }
         expect(await check(pair.schema, JSON.stringify(checked.data))).toMatchObject({ ok: true })
-        expect(JSON.parse(checked.text)).toEqual(checked.data)
+        expect(parseJson(checked.text)).toEqual(checked.data)
       },
     ),
     { numRuns: 400 },

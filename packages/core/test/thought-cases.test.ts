@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answered, BACKENDS, END, part, rawDesk, streamed } from './raw-desk.ts'
+import { answered, BACKENDS, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
 
 // Thoughts in the text of an answer, over sockets: the outcome is that of a caller.
 
@@ -57,15 +57,33 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(await desk.ask({ schema })).toMatchObject({ data: { a: 1 }, reasoning: '{"a":0}' })
   })
 
-  test('with a schema thoughts that took all tokens are an answer that was cut off', async () => {
-    const usage = { prompt_tokens: 9, completion_tokens: 512 }
-    const thoughts = '<think>maybe {"a":0} and then'
-    await using desk = await rawDesk(kind, answered({ content: thoughts }, 'length', { usage }))
-    const schema = { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] }
+  test.each(['length', 'stop'])(
+    'with a schema thoughts that never end are an answer that was cut off: %s',
+    async (finishReason) => {
+      const usage = { prompt_tokens: 9, completion_tokens: 512 }
+      const thoughts = '<think>maybe {"a":0} and then'
+      const schema = { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] }
+      const expected = {
+        error: 'output_schema_mismatch',
+        details: expect.stringContaining('raise `max_tokens`'),
+        schema: { repairs: 0, errors: [{ path: '', rule: 'incomplete' }] },
+      }
+      await using desk = await rawDesk(kind, answered({ content: thoughts }, finishReason, { usage }))
+      expect(await desk.ask({ schema })).toMatchObject(expected)
+      expect(desk.calls()).toBe(1)
+      const parts = [part({ content: thoughts.slice(0, 9) }), part({ content: thoughts.slice(9) })]
+      const events = [...parts, part({}, finishReason), sse({ choices: [], usage }), END]
+      await using streaming = await rawDesk(kind, streamed(...events))
+      expect((await streaming.stream({ schema })).outcome).toMatchObject(expected)
+    },
+  )
+
+  test('with a schema an answer of thoughts that ended is asked for again', async () => {
+    await using desk = await rawDesk(kind, answered({ content: '', reasoning_content: 'Hm.' }))
+    const schema = { type: 'object', required: ['a'] }
     expect(await desk.ask({ schema })).toMatchObject({
       error: 'output_schema_mismatch',
-      details: expect.stringContaining('raise `max_tokens`'),
+      schema: { repairs: 2 },
     })
-    expect(desk.calls()).toBe(1)
   })
 })

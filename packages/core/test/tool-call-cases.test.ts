@@ -1,3 +1,4 @@
+import { parseJson } from '@ai-ticket/core'
 import { describe, expect, test } from 'vitest'
 import { answered, BACKENDS, END, part, rawDesk, streamed } from './raw-desk.ts'
 
@@ -112,5 +113,15 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject({ tool_calls: expected })
     const { outcome } = await streamOf(part({ tool_calls }), part({}, 'tool_calls'), END)
     expect(outcome).toMatchObject({ tool_calls: expected })
+  })
+
+  test('arguments that are an object keep the digits of long numbers', async () => {
+    const json = '{"channel":1187654321098765433}'
+    const called = { id: 'a', type: 'function', function: { name: 'look', arguments: parseJson(json) } }
+    const tool_calls = [{ index: 0, ...called }]
+    const expected = { tool_calls: [{ function: { name: 'look', arguments: json } }] }
+    expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject(expected)
+    const { outcome } = await streamOf(part({ tool_calls }), part({}, 'tool_calls'), END)
+    expect(outcome).toMatchObject(expected)
   })
 })

@@ -13,6 +13,8 @@ export async function readGrammar(
   const wanted = schema ?? schemaOf(response_format)
   try {
     if (grammar !== undefined) return await llama.createGrammar({ grammar })
+    // To the library an object without properties is an empty one.
+    if (wanted !== undefined && isAnyObject(wanted)) return await llama.getGrammarFor('json')
     // The library reads the schema itself and throws at what it does not know; its type can name no unknown one.
     if (wanted !== undefined) return await llama.createGrammarForJsonSchema(wanted as { type: 'object' })
     if (response_format?.type === 'json_object') return await llama.getGrammarFor('json')
@@ -23,6 +25,9 @@ export async function readGrammar(
     throw refused(name, what, error)
   }
 }
+
+const isAnyObject = ({ type, additionalProperties = true, ...more }: Record<string, unknown>) =>
+  type === 'object' && additionalProperties === true && Object.keys(more).length === 0
 
 function schemaOf(format: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
   const { json_schema } = format ?? {}

@@ -11,7 +11,7 @@ export function toSampling({ library, model }: Engine, { parameters }: Generatio
     temperature,
     topP: top_p,
     repeatPenalty: toPenalty(parameters),
-    ...(top_k !== undefined && { topK: top_k }),
+    ...(top_k !== undefined && { topK: Math.max(top_k, 0) }),
     ...(min_p !== undefined && { minP: min_p }),
     ...(seed !== undefined && { seed: seed >>> 0 }),
     ...(bias && { tokenBias: bias }),

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { createDispatcher, type Dispatcher } from '@ai-ticket/core'
+import { type Backend, createDispatcher, type Dispatcher } from '@ai-ticket/core'
 import { createLlamaBackend } from '@ai-ticket/llama'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { schemaToGbnf } from '../../core/src/backends/kobold/schema-to-gbnf.ts'
 import { modelPath, whyNot } from './model-path.ts'
 
 const there = existsSync(modelPath)
@@ -27,7 +28,7 @@ const closed = (properties: Record<string, unknown>) => ({
 })
 const mood = { enum: ['glad', 'sad', 'angry'] }
 
-test.skipIf(!there).each<[string, Record<string, unknown>]>([
+const SCHEMAS: [string, Record<string, unknown>][] = [
   ['an enum', closed({ mood })],
   ['a boolean', closed({ urgent: { type: 'boolean' } })],
   ['a text', closed({ name: text })],
@@ -50,11 +51,38 @@ test.skipIf(!there).each<[string, Record<string, unknown>]>([
       $defs: { pet: closed({ mood }) },
     },
   ],
-])('the grammar makes %s', async (_what, schema) => {
+]
+
+test.skipIf(!there).each(SCHEMAS)('the grammar makes %s', async (_what, schema) => {
   const outcome = await desk.onEvent({
     content: 'Once upon a time there was a child.',
     schema,
     parameters: { max_tokens: 300, temperature: 0.8, seed: 7 },
   })
   expect(outcome).toMatchObject({ data: expect.anything(), schema: { enforced_by: 'backend', repairs: 0 } })
+})
+
+/** Holds a text against a schema, as an answer is held. */
+async function check(completion: string, schema: Record<string, unknown>) {
+  const backend: Backend = {
+    name: 'echo',
+    endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: 'json_schema' }],
+    async *generate() {
+      yield { type: 'end', text: completion, finish_reason: 'stop', raw_finish_reason: 'stop' }
+    },
+    probe: async () => ({ models: [] }),
+    close: async () => {},
+  }
+  await using echo = createDispatcher({ repairs: 0, backends: [backend] })
+  return await echo.onEvent({ content: 'Hi', schema })
+}
+
+// The grammar that older KoboldCPPs get, obeyed by the same engine that they use.
+test.skipIf(!there).each(SCHEMAS)('a grammar of core makes %s', async (_what, schema) => {
+  const outcome = await desk.onEvent({
+    content: 'Once upon a time there was a child.',
+    parameters: { max_tokens: 300, temperature: 0.8, seed: 7, grammar: schemaToGbnf(schema) },
+  })
+  if ('error' in outcome) throw new Error(outcome.details)
+  expect(await check(outcome.completion, schema), outcome.completion).toHaveProperty('data')
 })

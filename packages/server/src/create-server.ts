@@ -10,6 +10,7 @@ import {
 import type { Scope } from './gate/api-key.ts'
 import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
+import { installCors } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
 import { answerError, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
@@ -22,7 +23,7 @@ import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
 import { addBackendsRoute } from './routes/backends.ts'
-import { addChatCompletionsRoute, addCompletionsRoute } from './routes/completions.ts'
+import { addCompletionsRoutes } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
@@ -60,6 +61,8 @@ function fastifyOptions(options: ResolvedServerOptions): FastifyHttpOptions<Serv
   return {
     genReqId: requestIdOf,
     rewriteUrl: toOriginForm,
+    // Base addresses are put together by hand: `/v1/chat/completions/` and `//v1/chat/completions` mean the same.
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     bodyLimit: options.bodyLimitBytes,
     trustProxy: typeof trustProxy === 'object' ? [...trustProxy] : trustProxy,
     requestTimeout: requestTimeoutMs,
@@ -121,6 +124,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)
+  if (options.corsOrigins.length > 0) installCors(server, options.corsOrigins)
   installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
@@ -149,8 +153,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
-  addChatCompletionsRoute(server, answerOptions)
-  addCompletionsRoute(server, answerOptions)
+  addCompletionsRoutes(server, answerOptions)
   addModelRoutes(server, answerOptions)
   addOpenApiRoute(server, registry, {
     version,

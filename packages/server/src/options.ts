@@ -1,5 +1,6 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import { type ApiKey, apiKeyProblems } from './gate/api-key.ts'
+import { originProblem } from './gate/cors.ts'
 import { type RateLimit, rateLimitProblem } from './gate/rate-limit.ts'
 import type { Metrics } from './metrics/metrics.ts'
 
@@ -18,6 +19,10 @@ export interface ServerOptions {
    * Default: none.
    */
   readonly allowedHosts?: readonly string[]
+  /**
+   * Origins whose pages may ask from a browser, each as the browser sends it: `https://app.example.com`. Default: none.
+   */
+  readonly corsOrigins?: readonly string[]
   /**
    * How many requests each key name may send, or without keys each address; beyond it they are refused with 429. A key may
    * have a limit of its own. Probes and `/metrics` do not count. Default: false, no limit.
@@ -65,6 +70,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     logger: options.logger ?? silentLogger,
     apiKeys: (options.apiKeys ?? []).map((key) => (typeof key === 'string' ? { key } : key)),
     allowedHosts: options.allowedHosts ?? [],
+    corsOrigins: options.corsOrigins ?? [],
     rateLimit: options.rateLimit ?? false,
     bodyLimitBytes: options.bodyLimitBytes ?? 16 * 1_024 * 1_024,
     trustProxy: options.trustProxy ?? false,
@@ -80,6 +86,10 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
       throw new TypeError(`${name} must be a whole number of at least 1, not ${resolved[name]}.`)
     }
+  }
+  for (const [index, origin] of resolved.corsOrigins.entries()) {
+    const bad = originProblem(origin)
+    if (bad !== undefined) throw new TypeError(`corsOrigins[${index}] ${bad}`)
   }
   const badLimit = resolved.rateLimit && rateLimitProblem(resolved.rateLimit)
   if (badLimit) throw new TypeError(`rateLimit ${badLimit}`)

@@ -157,14 +157,31 @@ test('a backend that dies in mid-stream is an error, never a clean end', async (
     simulators: [{ tokensPerSecond: 200, faults: [{ fault: 'cut_stream', afterTokens: 5 }] }],
   })
   const { provider, statuses } = providerOf(desk)
-  const { stream, finishReason } = streamText({ model: provider('any'), prompt: 'Go on.', onError })
-  const parts = await collect(stream)
+  const { stream } = streamText({ model: provider('any'), prompt: 'Go on.', onError })
+  const parts: { type: string }[] = []
+  const reading = (async () => {
+    for await (const part of stream) parts.push(part)
+  })()
+  // The reason comes as a part, and then the stream breaks off: no clean end at all.
+  await expect(reading).rejects.toThrow()
   expect(parts.some(({ type }) => type === 'text-delta')).toBe(true)
   expect(parts.find(({ type }) => type === 'error')).toMatchObject({
     error: { code: 'api_stream_interrupted' },
   })
-  expect(await finishReason).toBe('error')
+  expect(parts.some(({ type }) => type === 'finish')).toBe(false)
   expect(statuses).toEqual([200])
+})
+
+test('who repeats by the status alone does not get all the repeats of the desk each time', async () => {
+  await using desk = await openDesk({
+    simulators: [{ ...AT_ONCE, faults: [{ fault: 'status', status: 500, times: 1_000 }] }],
+    dispatcher: { backoffBaseMs: 1, breakerFailures: 100 },
+  })
+  const { provider, statuses } = providerOf(desk)
+  await expect(generateText({ model: provider('any'), prompt: 'Hi' })).rejects.toThrow()
+  expect(statuses).toEqual([502, 502, 502])
+  // Three events, each at three endpoints; the repeats beside that are those of one event.
+  expect(desk.simulator.calls.length).toBeLessThanOrEqual(9 + 6)
 })
 
 test('where there is a choice, an unknown model is a 404 that is not repeated', async () => {

@@ -1,7 +1,9 @@
-import { type Backend, type Clock, createDispatcher, type StreamEvent, systemClock } from '@ai-ticket/core'
+import { type Backend, createDispatcher, type StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
+import { handClock } from './hand-clock.ts'
 import { createServer } from './judged-server.ts'
+import { openDesk } from './open-desk.ts'
 import { openServer, openSocket, readUntil } from './open-server.ts'
 
 const HI = { model: 'any', messages: [{ role: 'user', content: 'Hi' }] }
@@ -119,7 +121,7 @@ const rawStream = () => {
   return `${head}content-length: ${body.length}\r\n\r\n${body}`
 }
 
-test('not a byte before the first text; pings from then on', async () => {
+test('not a byte before the first text; from then on pings', async () => {
   const goOn = Promise.withResolvers<void>()
   const waiting = Promise.withResolvers<void>()
   const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
@@ -129,29 +131,18 @@ test('not a byte before the first text; pings from then on', async () => {
     yield { type: 'delta', text: 'Hi' }
     await new Promise(() => {})
   }
-  let timers = 0
-  const clock: Clock = {
-    ...systemClock,
-    setTimer(callback, delayMs) {
-      timers += 1
-      return systemClock.setTimer(callback, delayMs)
-    },
-  }
-  await using desk = await openServer({
-    dispatcher: fakeDispatcher({ streamEvent }),
-    clock,
-    pingIntervalMs: 5,
-  })
+  const clock = handClock()
+  await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }), clock })
   const socket = await openSocket(desk.port)
   const firstText = readUntil(socket, '"content":"Hi"')
   socket.write(rawStream())
   await waiting.promise
-  // The clock of the pings starts with the head.
-  expect(timers).toBe(0)
   expect(socket.bytesRead).toBe(0)
   goOn.resolve()
   expect(await firstText).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
-  await readUntil(socket, ': ping\n\n')
+  const ping = readUntil(socket, ': ping\n\n')
+  clock.fire()
+  await ping
   socket.destroy()
 })
 
@@ -196,9 +187,10 @@ const plainBackend: Backend = {
 }
 
 test.each([
-  ['tools', { tools: [{ type: 'function', function: { name: 'now' } }] }],
+  ['tools', /plain takes no tools\./, { tools: [{ type: 'function', function: { name: 'now' } }] }],
   [
     'an image',
+    /plain takes no images\./,
     {
       messages: [
         {
@@ -211,14 +203,12 @@ test.each([
       ],
     },
   ],
-])('%s that no backend can carry is refused, not dropped', async (_what, asked) => {
+])('%s that no backend can carry is refused, not dropped', async (_what, words, asked) => {
   await using dispatcher = createDispatcher({ backends: [plainBackend] })
   await using server = createServer({ dispatcher })
   const reply = await server.inject({ ...CHAT, payload: { ...HI, ...asked } })
   expect(reply.statusCode).toBe(400)
-  expect(reply.json()).toEqual(
-    errorOf('api_client_error', { message: expect.stringContaining('answer format') }),
-  )
+  expect(reply.json()).toEqual(errorOf('api_client_error', { message: expect.stringMatching(words) }))
 })
 
 test('a backend that answers in one piece streams in one piece', async () => {
@@ -227,4 +217,39 @@ test('a backend that answers in one piece streams in one piece', async () => {
   const { body } = await server.inject(STREAM)
   expect(body).toContain('"content":"Hi."')
   expect(body.endsWith('data: [DONE]\n\n')).toBe(true)
+})
+
+test.each(['/v1/chat/completions', '/event'])('what is empty is not handed on: %s', async (path) => {
+  await using desk = await openDesk()
+  const options = {
+    tools: [],
+    tool_choice: 'auto',
+    stop: [],
+    logit_bias: {},
+    response_format: null,
+    top_k: -1,
+  }
+  const body = path === '/event' ? { content: 'Hi', parameters: options } : { ...HI, ...options }
+  const reply = await fetch(`${desk.url}${path}`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify(body),
+  })
+  expect(reply.status).toBe(200)
+  const sent = desk.simulator.calls[0]?.body as Record<string, unknown>
+  for (const name of ['tools', 'tool_choice', 'stop', 'logit_bias', 'response_format']) {
+    expect(sent).not.toHaveProperty(name)
+  }
+  expect(sent.top_k).toBe(0)
+})
+
+test('an empty stop string is named by its place', async () => {
+  await using desk = await openDesk()
+  const reply = await fetch(`${desk.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ ...HI, stop: ['a', ''] }),
+  })
+  expect(reply.status).toBe(400)
+  expect(await reply.text()).toMatch(/stop\[1\]` must not be empty/)
 })

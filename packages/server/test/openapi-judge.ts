@@ -61,6 +61,8 @@ type Reply = Pick<JudgedResponse, 'status' | 'headers' | 'body'>
 
 function judge(request: FastifyRequest, reply: Reply): void {
   const { method, url, body, cloudEvents, routeOptions, is404 } = request
+  // Whatever the address, there is nothing to describe.
+  if (method === 'OPTIONS' && reply.status === 204) return
   // Routes that a test adds for itself have no description.
   if (reply.status < 400 && routeOptions.config.openapi === undefined) return
   try {
@@ -101,7 +103,7 @@ function watchStream(request: FastifyRequest, { raw }: FastifyReply): void {
 
 function problemsOf({ method, path, status, headers, body, isRouted = true }: JudgedResponse): string[] {
   const { document, pathOf } = describedApi()
-  const url = path.replace(/\?.*$/s, '')
+  const url = withoutQuery(path)
   const address = isRouted ? pathOf(url) : undefined
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
   const operation = address === undefined ? undefined : document.paths[address]?.[verb]
@@ -123,6 +125,13 @@ function problemsOf({ method, path, status, headers, body, isRouted = true }: Ju
       : ['components', 'responses', shared]
   return [...missing, ...problemsOfBody(response, pointer, { type: headerOf(headers, 'content-type'), body })]
 }
+
+/** Slashes as the router reads them. */
+const withoutQuery = (url: string): string =>
+  url
+    .replace(/\?.*$/s, '')
+    .replace(/\/{2,}/g, '/')
+    .replace(/(.)\/$/, '$1')
 
 function resolveHeader({ $ref, ...header }: DescribedHeader): DescribedHeader {
   if ($ref === undefined) return header
@@ -175,11 +184,12 @@ function problemsOfStray(url: string, status: number, body: string | undefined):
 /** A request that was answered well is one that the description allows. */
 function checkRequest(method: string, url: string, body: unknown): void {
   const { document, pathOf, problems } = describedApi()
-  const address = pathOf(url.replace(/\?.*$/s, ''))
+  const address = pathOf(withoutQuery(url))
   const verb = method.toLowerCase()
   if (address === undefined || body === undefined || !document.paths[address]?.[verb]?.requestBody) return
   const pointer = ['paths', address, verb, 'requestBody', 'content', 'application/json', 'schema']
-  const found = problems('request', pointer, body)
+  // Long numbers are numbers for whoever reads the body by its description.
+  const found = problems('request', pointer, JSON.parse(JSON.stringify(body)))
   if (found.length > 0) {
     throw new Error(`${method} ${url} took a body unlike openapi.json:\n  ${found.join('\n  ')}`)
   }

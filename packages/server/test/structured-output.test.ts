@@ -62,7 +62,7 @@ test('a stream of events has `partial` frames, then the validated data', async (
   expect(new Set(names.slice(0, -1))).toEqual(new Set(['partial']))
   expect(bodies.at(-2)).toEqual({ data: DATA })
   expect(names.at(-1)).toBe('done')
-  expect(bodies.at(-1)).toMatchObject({ data: DATA, schema: { enforced_by: 'validator' } })
+  expect(bodies.at(-1)).toMatchObject({ data: DATA, schema: { enforced_by: 'backend' } })
 })
 
 const response_format = { type: 'json_schema' as const, json_schema: { name: 'city', schema, strict: true } }
@@ -86,5 +86,5 @@ test('a stream that finds no such JSON has the status of its failure', async () 
   await using desk = await openDesk({ simulators: [inTurn('No idea.')] })
   const client = clientOf(desk)
   const asking = client.chat.completions.create({ ...HI, response_format, stream: true }, { maxRetries: 0 })
-  await expect(asking).rejects.toMatchObject({ status: 502, code: 'output_schema_mismatch' })
+  await expect(asking).rejects.toMatchObject({ status: 422, code: 'output_schema_mismatch' })
 })

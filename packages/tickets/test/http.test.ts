@@ -397,3 +397,25 @@ async function firstTicket(store: TicketStore) {
     if (ticket) return ticket
   }
 }
+
+it('long numbers keep their digits from the request to the outcome, and tell requests apart', async () => {
+  await using server = await openTicketServer({
+    simulated: { tokensPerSecond: 100_000, answer: ({ messages = [] }) => JSON.stringify(messages) },
+  })
+  const post = async (order: string) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}/tickets`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'k1' },
+      body: `{"content":{"order":${order}},"metadata":{"order":${order}}}`,
+    })
+    return { status: response.status, body: (await response.json()) as { id: string } }
+  }
+  const first = await post('1187654321098765433')
+  expect(first.status).toBe(202)
+  const { text } = await server.get(`/tickets/${first.body.id}?wait=10s`)
+  expect(text).toContain('"status":"completed"')
+  // In content and metadata of the event, in the prompt that was answered, and in the outcome.
+  expect(text.match(/1187654321098765433/g)?.length).toBe(4)
+  expect((await post('1187654321098765433')).body.id).toBe(first.body.id)
+  expect(await post('1187654321098765434')).toMatchObject({ status: 422 })
+})

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
 import { createSqliteStore } from '../src/index.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
 import { describeDamagedRows } from './damaged-rows-contract.ts'
@@ -24,4 +25,10 @@ describeDamagedRows('SQLite on a disk', async () => {
       database.exec(sql)
     },
   }
+})
+
+test('what it says of itself goes on after "kept in"', async () => {
+  const store = await createSqliteStore({ directory: ':memory:' })
+  expect(store.durability).toMatch(/^memory only:/)
+  await store.close()
 })

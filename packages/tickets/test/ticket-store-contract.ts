@@ -1,4 +1,11 @@
-import type { AttemptRecord, Clock, FailureOutcome, Logger, SuccessOutcome } from '@ai-ticket/core'
+import {
+  type AttemptRecord,
+  type Clock,
+  type FailureOutcome,
+  type Logger,
+  parseJson,
+  type SuccessOutcome,
+} from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { describe, expect, it } from 'vitest'
 import type { HistoryEntry, NewTicket, Ticket, TicketOwner, TicketStore } from '../src/index.ts'
@@ -69,6 +76,16 @@ export function describeTicketStore(
         state: { status: 'queued', notBefore: START },
       })
       expect(await at.store.get('tkt_unknown')).toBeUndefined()
+    })
+
+    it('keeps the digits of long numbers', async () => {
+      await using at = await openStore()
+      const json =
+        '{"id":"evt_1","metadata":{"order":[0.12345678901234567890]},"content":{"channel":1187654321098765433,"n":1e400}}'
+      const { id } = await at.accept({ event: parseJson(json) as NewTicket['event'] })
+      expect(JSON.stringify((await at.store.get(id))?.event)).toBe(json)
+      const claimed = await at.claimOne()
+      expect(JSON.stringify(claimed.event)).toBe(json)
     })
 
     it('gives the same ticket for the same key and request, and refuses another request', async () => {

@@ -5,17 +5,18 @@ import {
   type FailureOutcome,
   type Outcome,
 } from '@ai-ticket/core'
+import type { OpenAiRequest } from '@ai-ticket/server'
 import type { CallNotes } from './job.ts'
 
 /** Asks the dispatcher of this process. What is generated meanwhile is noted, so that the next run can stop it. */
 export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
-  return async (event): Promise<Answer> => {
+  return async (event, _key, options): Promise<Answer> => {
     const calls: AnnouncedCall[] = []
     const beforeCall = (call: AnnouncedCall) => {
       calls.push(call)
       notes.add(call)
     }
-    const outcome = await dispatcher.onEvent(event, { caller: 'batch', beforeCall })
+    const outcome = await dispatcher.onEvent(event, { ...options, caller: 'batch', beforeCall })
     notes.remove(calls)
     if ('completion' in outcome) return { type: 'final', outcome }
     const { error } = outcome
@@ -39,5 +40,8 @@ export type Answer =
   /** No line will be answered until somebody changes something. */
   | { readonly type: 'hopeless'; readonly details: string; readonly reason: HopelessReason }
 
-/** Who is asked. Resolves always; `key` is the same whenever the same line is asked. */
-export type Ask = (event: unknown, key: () => string) => Promise<Answer>
+/**
+ * Who is asked. Resolves always; `key` is the same whenever the same line is asked. A ticket holds an event and no
+ * options: a server takes a text that is to be gone on with for a question.
+ */
+export type Ask = (event: unknown, key: () => string, options?: OpenAiRequest['options']) => Promise<Answer>

@@ -28,6 +28,12 @@ test('sends a ticket under its key, and waits as long as it takes', async () => 
   expect(asked).toEqual(['POST http://desk/tickets key-1', wait, wait])
 })
 
+test('what it answers keeps the digits of long numbers', async () => {
+  const outcome = '{"completion":"Because.","metadata":{"order":1187654321098765433}}'
+  const { answer } = serverOf(new Response(`{"id":"tkt_1","outcome":${outcome}}`, { status: 200 }))
+  expect(JSON.stringify(await answer())).toBe(`{"type":"final","outcome":${outcome}}`)
+})
+
 const AWAY = { type: 'again', isAway: true, outcome: { error: 'api_connection_error' } }
 
 test.each([

@@ -1,5 +1,12 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
-import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, systemClock } from '@ai-ticket/core'
+import {
+  FAILURE_CODES,
+  FAILURES,
+  LONGEST_RETRY_AFTER_MS,
+  parseJson,
+  readRetryAfter,
+  systemClock,
+} from '@ai-ticket/core'
 import type { Answer, Ask } from './ask-here.ts'
 
 interface AskThereOptions {
@@ -40,7 +47,7 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
         wallTimeMs: systemClock.wallTime(),
         longestMs: LONGEST_RETRY_AFTER_MS.backend,
       })
-      const body = (await response.json()) as Reply['body']
+      const body = parseJson(await response.text()) as Reply['body']
       return { status: response.status, retryAfterMs, body }
     } catch {
       return { status: 0, retryAfterMs: undefined, body: {} }

@@ -189,8 +189,8 @@ async function conductBatch(options: ConductOptions): Promise<Conducted> {
     next,
     ask: ({ number, hash, task }) => {
       asked += 1
-      const event = task.type === 'event' ? task.event : task.request.event
-      return ask(event, () => `${job.lock.keyOf(number)}-${hash}`)
+      const { event, options } = task.type === 'event' ? { ...task, options: undefined } : task.request
+      return ask(event, () => `${job.lock.keyOf(number)}-${hash}`, options)
     },
     write: (line, outcome: Outcome) =>
       record(resultOf(line, line.task, { outcome, finishedAt: clock.wallTime() })),

@@ -21,6 +21,15 @@ test.each([
   expect(parse(text)).toMatchObject(task)
 })
 
+test('long numbers keep their digits', () => {
+  const body = '{"messages":[{"role":"user","content":"a"}],"tools":[{"enum":[1187654321098765433]}]}'
+  const chat = parse(`{"custom_id":"c1","url":"/v1/chat/completions","body":${body}}`)
+  expect(JSON.stringify(chat.type === 'openai' && chat.request.event)).toContain('[1187654321098765433]')
+  const event = '{"content":{"channel":1187654321098765433},"metadata":{"price":0.12345678901234567890}}'
+  const plain = parse(event)
+  expect(JSON.stringify(plain.type === 'event' && plain.event)).toBe(event)
+})
+
 test.each([
   ['{', 'invalid_request', 'The line is not valid JSON: column 2 has the end, before a closing bracket.'],
   ['{"__proto__":{}}', 'invalid_request', 'The line has a key'],

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { buffer as bytesOf } from 'node:stream/consumers'
-import type { Dispatcher, Outcome } from '@ai-ticket/core'
+import { type Dispatcher, type Outcome, parseJson } from '@ai-ticket/core'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
 import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
 import { endOnSignals } from '../program/process.ts'
-import { printDeltas, terminalText } from '../program/terminal-text.ts'
+import { printDeltas, terminalJson, terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
@@ -87,7 +87,7 @@ function refuseEncoding(asJson: boolean): number {
   const error = 'invalid_request'
   const details = 'stdin is not valid UTF-8. Convert it first, for example with iconv -f latin1 -t utf-8.'
   const outcome: Outcome = { error, details, id: `evt_${randomUUID()}`, duration_ms: 0, attempts: [] }
-  if (asJson) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  if (asJson) process.stdout.write(`${terminalJson(outcome)}\n`)
   process.stderr.write(`${error}: ${details}\n`)
   return EXIT_OF_FAILURE[error]
 }
@@ -129,7 +129,7 @@ const askForOutcome: Ask = async (dispatcher, event, signal) => {
 
 const askForJson: Ask = async (dispatcher, event, signal) => {
   const outcome = await askForOutcome(dispatcher, event, signal)
-  if (outcome) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  if (outcome) process.stdout.write(`${terminalJson(outcome)}\n`)
   return outcome
 }
 
@@ -170,7 +170,7 @@ function readBytes(path: string): Buffer {
 
 function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new UsageError(`--schema: ${path} does not hold valid JSON. Correct it.`)
   }

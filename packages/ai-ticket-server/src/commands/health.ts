@@ -3,7 +3,7 @@ import { addressOf } from '../config/backend-config.ts'
 import { CONFIG_ARGS, cliCommand } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
-import { terminalText } from '../program/terminal-text.ts'
+import { terminalJson, terminalText } from '../program/terminal-text.ts'
 import { answers, summary } from '../serve/announce-backends.ts'
 
 const EXAMPLES = `
@@ -27,7 +27,7 @@ export const command = cliCommand(
       if (desk === undefined) return EXIT.badConfiguration
       const health = await desk.dispatcher.health()
       const urls = new Map(desk.config.backends.map((backend) => [backend.name, addressOf(backend)]))
-      if (args.json) process.stdout.write(`${JSON.stringify(health)}\n`)
+      if (args.json) process.stdout.write(`${terminalJson(health)}\n`)
       else
         for (const backend of health.backends)
           process.stdout.write(line(backend, urls.get(backend.name) ?? ''))

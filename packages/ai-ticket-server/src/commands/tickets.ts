@@ -4,7 +4,7 @@ import { loadConfig } from '../config/config.ts'
 import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'
 import { CONFIG_ARGS, cliCommand, configFlags, parseDurationMs, UsageError } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
-import { terminalText } from '../program/terminal-text.ts'
+import { terminalJson, terminalLine } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket tickets list --status failed
@@ -71,17 +71,16 @@ export const command = cliCommand(
       const ask = (asked: ServerRequest) => askServer(url, keyWith(config.apiKeys, scopeOf(asked)), asked)
       const reply = await wholeList(ask, request)
       if (!reply.ok) {
-        process.stderr.write(`${terminalText(reply.message)}\n`)
+        process.stderr.write(`${terminalLine(reply.message)}\n`)
         return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
       }
       const isList = args.action === 'list' && Array.isArray(reply.body.data)
       const tickets = isList ? (reply.body.data as ListedTicket[]) : undefined
       if (reply.body.object === 'prune' && !args.json) process.stdout.write(pruned(reply.body))
-      else if (tickets === undefined)
-        process.stdout.write(`${JSON.stringify(reply.body, null, args.json ? 0 : 2)}\n`)
+      else if (tickets === undefined) process.stdout.write(`${terminalJson(reply.body, args.json ? 0 : 2)}\n`)
       else
         for (const ticket of tickets)
-          process.stdout.write(`${args.json ? JSON.stringify(ticket) : line(ticket)}\n`)
+          process.stdout.write(`${args.json ? terminalJson(ticket) : line(ticket)}\n`)
       return EXIT.ok
     },
   },
@@ -187,6 +186,6 @@ const pruned = ({ removed, dry_run }: Readonly<Record<string, unknown>>): string
   `${removed} ${dry_run ? 'would be ' : ''}removed\n`
 
 const line = ({ id, status, created_at, runs, event_id, outcome }: ListedTicket): string =>
-  terminalText(
+  terminalLine(
     [id, status.padEnd(11), created_at, `runs ${runs}`, event_id, outcome?.error ?? ''].join('  ').trimEnd(),
   )

@@ -166,3 +166,17 @@ export function parseRateLimit(text: string): RateLimit | false {
     ...(burst === undefined ? {} : { burst: Number(burst) }),
   }
 }
+
+const ORIGINS_EXPECTED = 'a list of origins like https://app.example.com, without a path and without *'
+
+/** As browsers send it. `@ai-ticket/server` has the last word. */
+function isOrigin(text: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*\\]+$/.test(text)) return false
+  return !/^https?:/.test(text) || (URL.canParse(text) && new URL(text).origin === text)
+}
+
+/** Whose pages may ask from a browser. */
+export const OriginsSchema = v.array(
+  v.pipe(v.string(ORIGINS_EXPECTED), v.check(isOrigin, ORIGINS_EXPECTED)),
+  ORIGINS_EXPECTED,
+)

@@ -59,6 +59,7 @@ test('nothing given: the documented defaults', () => {
     apiKeys: [],
     allowAnonymous: false,
     allowedHosts: [],
+    corsOrigins: [],
     rateLimit: 'off',
     bodyLimitBytes: 16_777_216,
     drainMs: 25_000,
@@ -488,6 +489,22 @@ test.each<[place: string, sources: Partial<ConfigSources>]>([
 
 test.each(['::1', 'localhost', '127.1.2.3'])('%s needs no key', (HOST) => {
   expect(exposed({ HOST })).toEqual([])
+})
+
+test.each(['*', 'null', 'https://app.example.com/', 'https://App.example.com', 'app.example.com'])(
+  'a page may not come from "%s"',
+  (origin) => {
+    const environment = { AI_TICKET_CORS_ORIGINS: `http://localhost:3000,${origin}` }
+    expect(refused({ environment })).toEqual([expect.stringMatching(/AI_TICKET_CORS_ORIGINS.*origins like/)])
+  },
+)
+
+test('the origins of pages', () => {
+  const environment = { AI_TICKET_CORS_ORIGINS: 'https://app.example.com, app://obsidian.md' }
+  expect(accepted({ environment }).config.corsOrigins).toEqual([
+    'https://app.example.com',
+    'app://obsidian.md',
+  ])
 })
 
 test('callbacks that are allowed want a secret', () => {

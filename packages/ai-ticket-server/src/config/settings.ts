@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { ApiKeysSchema, ListedKeysSchema, RateLimitSchema, readApiKey } from './api-keys.ts'
+import { ApiKeysSchema, ListedKeysSchema, OriginsSchema, RateLimitSchema, readApiKey } from './api-keys.ts'
 import { CallbackAllowSchema, CallbackPrivateSchema, CallbackSecretSchema } from './callback-schema.ts'
 import { asList, milliseconds, oneOf, text, texts, trueOrFalse, wholeNumber } from './schema-parts.ts'
 
@@ -221,6 +221,13 @@ export const SETTINGS = {
     words: 'Names besides the loopback ones that the Host header may have on an anonymous listener',
     schema: texts('a list of host names'),
     environment: 'AI_TICKET_ALLOWED_HOSTS',
+    fallback: [],
+  }),
+  corsOrigins: define({
+    key: 'cors_origins',
+    words: 'Origins whose pages may ask from a browser, like https://app.example.com',
+    schema: OriginsSchema,
+    environment: 'AI_TICKET_CORS_ORIGINS',
     fallback: [],
   }),
   rateLimit: define({

@@ -13,6 +13,11 @@ const group = <const Entries extends v.ObjectEntries>(name: string, words: strin
 export const TUNING_ENTRIES = {
   generation: group('generation', 'What an event gets where it does not say.', {
     max_tokens: tuned('maxTokens', wholeNumber(1, 1_000_000), 'For events that do not set it.'),
+    ceiling_max_tokens: tuned(
+      'ceilingMaxTokens',
+      wholeNumber(0, 10_000_000),
+      'For requests under /v1 that do not set it; 0: what the context has left.',
+    ),
     temperature: tuned('temperature', numberBetween(0, 5), 'For events that do not set it.'),
     top_p: tuned('topP', numberBetween(0, 1), 'For events that do not set it.'),
   }),

@@ -1,4 +1,4 @@
-import { FAILURE_CODES, type FailureCode } from '@ai-ticket/core'
+import { FAILURE_CODES, type FailureCode, parseJson } from '@ai-ticket/core'
 import type { Config } from '../config/config.ts'
 
 export type ServerReply =
@@ -34,7 +34,7 @@ export async function askServer(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const reply = (await response.json()) as Record<string, unknown>
+    const reply = parseJson(await response.text()) as Record<string, unknown>
     if (response.ok) return { ok: true, body: reply }
     const error = FAILURE_CODES.find((code) => code === reply.error)
     if (error !== undefined) return { ok: false, error, message: `${error}: ${reply.details}` }

@@ -20,13 +20,21 @@ export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefine
 
 const describe = (error: unknown): string => String(error instanceof Error ? error.stack : error)
 
+/** So long, in milliseconds, the end of the process waits for somebody to read what it wrote. */
+const LAST_LINES_MS = 1000
+
 /** Ends the process once what was written is out: writes to pipes are asynchronous, and `process.exit` drops them. */
 export function exitWhenWritten(code: number): void {
   process.exitCode = code
-  const written = [process.stdout, process.stderr].map(
-    (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
-  )
-  void Promise.allSettled(written).then(() => process.exit(code))
+  // A pipe that nobody reads would hold it for ever.
+  setTimeout(() => process.exit(code), LAST_LINES_MS)
+  void Promise.all([process.stdout, process.stderr].map(isWritten)).then(() => process.exit(code))
+}
+
+/** Lines that waited for the stream are written when it is empty, so once more may be needed. */
+async function isWritten(stream: NodeJS.WriteStream): Promise<void> {
+  do await new Promise<void>((resolve) => stream.write('', () => resolve()))
+  while (stream.writableLength > 0)
 }
 
 export const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const

@@ -78,6 +78,7 @@ const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts
     logger,
     apiKeys: config.apiKeys,
     allowedHosts: config.allowedHosts,
+    corsOrigins: config.corsOrigins,
     rateLimit: parseRateLimit(config.rateLimit),
     bodyLimitBytes: config.bodyLimitBytes,
     ...(metrics && { metrics }),

@@ -32,6 +32,8 @@ export type CheckedAnswer =
       readonly problems: readonly Problem[]
       /** The text ended in the middle of its JSON: asking again would end there, too. */
       readonly isCutOff: boolean
+      /** It ended within its thoughts. */
+      readonly isThinking?: true
     }
 
 /** The schema of an event's answer, ready for use. */

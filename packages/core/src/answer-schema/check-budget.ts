@@ -60,10 +60,25 @@ function compile(source: string): RE2JS {
   try {
     return RE2JS.compile(RE2JS.translateRegExp(longNames(source)))
   } catch {
-    throw new PatternError(
-      'one of its patterns is wrong, or uses look-around, a back reference or a repetition of more than 1000',
-    )
+    throw new PatternError(patternFault(source))
   }
+}
+
+/** Why a pattern cannot be run. Undefined: it can. */
+export function describePatternFault(source: string): string | undefined {
+  try {
+    compile(source)
+    return undefined
+  } catch (error) {
+    return error instanceof PatternError ? error.message : patternFault(source)
+  }
+}
+
+function patternFault(source: string): string {
+  const code = source.replace(/\\[^k1-9]/g, '')
+  if (/\(\?<?[=!]/.test(code)) return 'it uses look-around'
+  if (/\\[k1-9]/.test(code)) return 'it uses a back reference'
+  return 'it is wrong, or repeats something more than 1000 times'
 }
 
 /** JavaScript's long names of character classes; RE2 knows the short ones. */

@@ -33,13 +33,92 @@ test.each<[string, JsonSchema, string]>([
   ['too deep', nested(40), 'nested deeper than 32'],
   ['too many', { anyOf: Array.from({ length: 600 }, () => ({})) }, 'more than 500 schemas'],
   ['too long', { enum: Array.from({ length: 20_000 }, (_, index) => `${index}`) }, 'at most 65536'],
-  ['a pattern that is none', { pattern: '(' }, 'patterns'],
-  ['a back reference', { pattern: '(a)\\1' }, 'back reference'],
-  ['look-around', { patternProperties: { '(?=a)b': {} } }, 'look-around'],
+  [
+    'a pattern that is none',
+    { pattern: '(' },
+    '`schema.pattern` is a pattern that cannot be run: it is wrong',
+  ],
+  [
+    'a back reference',
+    { items: { pattern: '(a)\\1' } },
+    '`schema.items.pattern` is a pattern that cannot be run: it uses a back',
+  ],
+  [
+    'look-ahead',
+    { properties: { a: { pattern: '^(?!x)' } } },
+    '`schema.properties.a.pattern` is a pattern that cannot be run: it uses look-',
+  ],
+  [
+    'look-behind',
+    { anyOf: [{ pattern: '(?<=a)b' }] },
+    '`schema.anyOf[0].pattern` is a pattern that cannot be run: it uses look-',
+  ],
+  [
+    'look-around in a name',
+    { patternProperties: { '(?=a)b': {} } },
+    '`schema.patternProperties.(?=a)b` is a pattern that',
+  ],
+  ['too many repetitions', { pattern: 'a{2000}' }, '`schema.pattern` is a pattern that cannot be run'],
   ['a pattern of great length', { pattern: 'a'.repeat(600) }, 'longer than 512'],
 ])('%s is refused, naming it', (_what, schema, said) => {
   expect(refusalOf(schema)).toContain('invalid_input_format')
   expect(refusalOf(schema)).toContain(said)
+})
+
+const ab = { type: 'object', properties: { a: { type: 'number' } } }
+
+test.each<[string, JsonSchema, string]>([
+  ["OpenAI's wrapper", { name: 'x', strict: true, schema: ab }, '`schema.schema`'],
+  ['with a description', { name: 'x', description: 'An x.', strict: true, schema: ab }, '`schema.schema`'],
+  ['of the Responses API', { type: 'json_schema', name: 'x', schema: ab }, '`schema.schema`'],
+  ['with a type', { type: 'object', strict: true, schema: ab }, '`schema.schema`'],
+  ['around a schema of anything', { name: 'x', schema: {} }, '`schema.schema`'],
+  [
+    'the whole format',
+    { type: 'json_schema', json_schema: { name: 'x', schema: ab } },
+    '`schema.json_schema.schema`',
+  ],
+  ['the format without a name', { type: 'json_schema', json_schema: ab }, '`schema.json_schema`'],
+  [
+    'the field around it',
+    { response_format: { type: 'json_schema', json_schema: { schema: ab } } },
+    '`schema.response_format.json_schema.schema`',
+  ],
+  ['a tool', { type: 'function', function: { name: 'x', parameters: ab } }, '`schema.function.parameters`'],
+])('a wrapper is refused, pointing at the schema in it: %s', (_what, schema, said) => {
+  expect(refusalOf(schema)).toContain('invalid_input_format')
+  expect(refusalOf(schema)).toContain(`send what is at ${said}`)
+})
+
+test.each<[string, JsonSchema, string]>([
+  ['an example', { category: 'bug', urgent: true }, '`schema` is no JSON Schema'],
+  ['an example with a title', { title: 'Dune', author: 'Herbert' }, '`schema` is no JSON Schema'],
+  ['an example with a format', { format: 'pdf', pages: 3 }, '`schema` is no JSON Schema'],
+  ['fields alone', { a: { type: 'number' }, b: { type: 'string' } }, '`schema` is no JSON Schema'],
+  ['a wrong word', { propertys: { a: {} } }, '`schema` is no JSON Schema'],
+  [
+    'fields alone within',
+    { type: 'object', properties: { home: { street: { type: 'string' } } } },
+    '`schema.properties.home` is no JSON Schema',
+  ],
+])('what would take any answer is refused: %s', (_what, schema, said) => {
+  expect(refusalOf(schema)).toContain(said)
+})
+
+test.each<[string, JsonSchema]>([
+  ['nothing', {}],
+  [
+    'remarks',
+    { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'T', description: 'Anything.' },
+  ],
+  ['a property of anything', { type: 'object', properties: { a: {}, b: { 'x-order': 1 } } }],
+  [
+    'a property named like a wrapper',
+    { type: 'object', properties: { schema: ab, json_schema: { type: 'object' } } },
+  ],
+  ['an unknown word beside rules', { ...ab, schema: 'v1', nullable: true }],
+])('%s may stay', (_what, schema) => {
+  expect(refusalOf(schema)).toBe('taken')
 })
 
 test('a property may have the name of a keyword', async () => {

@@ -1,7 +1,8 @@
 import { failure, type Result, success } from '../contract/failure.ts'
-import { isPlainObject, kindOf } from '../contract/json-value.ts'
+import { findLongNumber, isPlainObject, kindOf, roundNumbers } from '../contract/json-value.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { SCHEMA_LIMITS } from './answer-schema.ts'
+import { describePatternFault } from './check-budget.ts'
 
 /** Keyword of ours, put beside every reference so that following one is counted. */
 export const COUNTED = 'ai-ticket-counted'
@@ -16,6 +17,7 @@ export function copySchema(schema: JsonSchema): Result<JsonSchema> {
     return refuse('schema', `has ${length} characters of JSON; at most ${SCHEMA_LIMITS.length} are taken`)
   }
   try {
+    refuseWrapper(schema)
     return success(copy(schema, { path: 'schema', depth: 0, count: { left: SCHEMA_LIMITS.subschemas } }))
   } catch (error) {
     if (error instanceof Refusal) return refuse(error.path, error.message)
@@ -65,6 +67,7 @@ function copy(schema: JsonSchema, place: Place): JsonSchema {
   if (depth >= SCHEMA_LIMITS.depth) {
     throw new Refusal(path, `is nested deeper than ${SCHEMA_LIMITS.depth} schemas`)
   }
+  refuseNothing(schema, path)
   const entries: [string, unknown][] = []
   for (const [keyword, value] of Object.entries(schema)) {
     if (DROPPED.has(keyword)) continue
@@ -91,13 +94,22 @@ function copyValue(keyword: string, value: unknown, place: Place): unknown {
       copySchemaOrBoolean(item, { ...place, path: `${place.path}[${index}]` }),
     )
   }
-  if (!MAPS.has(keyword) || !isPlainObject(value)) return value
+  if (!MAPS.has(keyword) || !isPlainObject(value)) return copyNumbers(keyword, value, place)
   const named = Object.entries(value).map(([name, item]) => {
     const within = { ...place, path: `${place.path}.${name}` }
     if (keyword === 'patternProperties') checkPattern(name, within)
     return [name, copySchemaOrBoolean(item, within)]
   })
   return Object.fromEntries(named)
+}
+
+/** A bound is rounded like what is compared with it; a value that is compared as a whole must not be another one. */
+function copyNumbers(keyword: string, value: unknown, { path }: Place): unknown {
+  if (findLongNumber(value) === undefined) return value
+  if (keyword === 'enum' || keyword === 'const') {
+    throw new Refusal(path, 'holds a number with more digits than can be compared; make it a string')
+  }
+  return roundNumbers(value)
 }
 
 function copySchemaOrBoolean(value: unknown, place: Place): unknown {
@@ -115,5 +127,77 @@ function checkPattern(value: unknown, { path }: Place): unknown {
   if (typeof value === 'string' && value.length > SCHEMA_LIMITS.patternLength) {
     throw new Refusal(path, `is longer than ${SCHEMA_LIMITS.patternLength} characters`)
   }
+  const fault = typeof value === 'string' ? describePatternFault(value) : undefined
+  if (fault !== undefined) throw new Refusal(path, `is a pattern that cannot be run: ${fault}`)
   return value
+}
+
+/** Keywords that an answer can break. */
+const RULES = new Set([
+  ...['type', 'enum', 'const', 'required', 'pattern', 'multipleOf', 'uniqueItems', 'dependentRequired'],
+  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minLength', 'maxLength', 'minItems'],
+  ...['maxItems', 'minContains', 'maxContains', 'minProperties', 'maxProperties'],
+  ...['properties', 'patternProperties', 'dependentSchemas', 'dependencies'],
+  ...LISTS,
+  ...SINGLES,
+  ...REFERENCES,
+])
+/** Keywords that alone say nothing, and are common names of fields, too. */
+const REMARKS = new Set([
+  ...['title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly', 'format'],
+  ...['contentEncoding', 'contentMediaType', 'contentSchema', '$id', '$anchor', '$dynamicAnchor'],
+  ...['$defs', 'definitions', ...DROPPED],
+])
+
+const hasRule = (schema: object): boolean => Object.keys(schema).some((keyword) => RULES.has(keyword))
+
+/**
+ * Unknown keywords are passed over, so that an object which is no schema would take any answer: an example, or fields
+ * without `properties` around them. Remarks alone, and nothing at all, may stand for "anything".
+ */
+function refuseNothing(schema: JsonSchema, path: string): void {
+  if (hasRule(schema)) return
+  const unknown = Object.entries(schema).filter(([keyword]) => !REMARKS.has(keyword))
+  // Within a schema somebody's own remarks are no reason to refuse it.
+  const isNone = path === 'schema' ? unknown.length > 0 : unknown.some(([, value]) => isRuled(value))
+  if (isNone) {
+    throw new Refusal(
+      path,
+      'is no JSON Schema: it holds no keyword like `type` or `properties`, so that any answer would match',
+    )
+  }
+}
+
+const isRuled = (value: unknown): value is JsonSchema => isPlainObject(value) && hasRule(value)
+
+/** Where schemas are wrapped for other interfaces: formats of answers, and tools. */
+const WRAPPERS = [
+  'schema',
+  'json_schema',
+  'response_format',
+  'format',
+  'function',
+  'parameters',
+  'input_schema',
+]
+/** Rules beside which something named like a wrapper is passed over as unknown. */
+const OWN = ['properties', 'items', 'prefixItems', 'anyOf', 'oneOf', 'allOf', '$ref', 'enum', 'const']
+
+/** The wrapper around a schema would take any answer, too. */
+function refuseWrapper(schema: JsonSchema): void {
+  const path = wrappedPath(schema)
+  if (path === undefined) return
+  throw new Refusal('schema', `is no JSON Schema but wraps one; send what is at \`schema.${path}\``)
+}
+
+function wrappedPath(wrapper: JsonSchema): string | undefined {
+  if (OWN.some((keyword) => Object.hasOwn(wrapper, keyword))) return undefined
+  for (const name of WRAPPERS) {
+    const inner = Object.hasOwn(wrapper, name) ? wrapper[name] : undefined
+    if (!isPlainObject(inner)) continue
+    const deeper = wrappedPath(inner)
+    if (deeper !== undefined) return `${name}.${deeper}`
+    if (hasRule(inner) || (name === 'schema' && Object.keys(inner).length === 0)) return name
+  }
+  return undefined
 }

@@ -1,105 +1,179 @@
-import { jsonrepair } from 'jsonrepair'
+import { parseJson } from '../contract/json-value.ts'
+import { type Mended, mendJson } from './mend-json.ts'
 
 /** A value that an answer may mean. */
-export interface Candidate {
-  readonly value: unknown
-  /** The JSON it was read from. */
-  readonly text: string
+export interface Candidate extends Mended {
   readonly isBare: boolean
-  readonly isMended: boolean
 }
 
-/** More places than this are not looked at: an answer that needs them is not worth the time. */
-const MAX_PLACES = 8
+/** JSON that stands between other text. */
+export interface Place {
+  readonly start: number
+  readonly text: string
+  /** Undefined: nothing can be made of it without guessing. */
+  readonly found: Candidate | undefined
+}
+
+/** What an answer holds. */
+export interface FoundJson {
+  /** The answer without its thoughts. */
+  readonly text: string
+  /** It ends within thoughts, and nothing stands before them. */
+  readonly isThoughts: boolean
+  /** The whole of it as JSON; then as the JSON that this is a string of. */
+  readonly whole: readonly Candidate[]
+  /** Complete JSON in its text, in order. Empty where the whole is JSON. */
+  readonly places: readonly Place[]
+  /** A bracket at the end, or a quotation mark at the beginning, that never meets its partner. */
+  readonly open: OpenEnd | undefined
+}
+
+/** JSON that is not complete at the end of a text. */
+interface OpenEnd {
+  readonly text: string
+  /**
+   * `cut`: it ends within a string, a list, a number or a pair. `unclosed`: nothing but brackets is missing, or it is
+   * broken otherwise; whether something was to follow cannot be told.
+   */
+  readonly kind: 'cut' | 'unclosed'
+}
 
 /**
- * What an answer may mean as JSON, most likely first: the whole of it, what stands in Markdown fences, what stands in
- * brackets between prose, and these once more with their faults mended. Values of text that says nothing are absent.
+ * Finds JSON in an answer: as the whole of it, in Markdown fences, and in brackets between prose; what is broken is
+ * mended. Goes over the text a few times, whatever it is.
  */
-export function* findJson(answer: string): Generator<Candidate> {
-  const text = withoutThinking(answer).trim()
+export function findJson(answer: string): FoundJson {
+  const asIs = answer.replace(/^\uFEFF/, '').trim()
+  const text = parse(asIs) ? asIs : behindThoughts(asIs)
+  const whole = readWhole(text)
+  const none = { text, isThoughts: false, whole, places: [], open: undefined }
+  if (whole.length > 0) return none
+  const thoughtsAt = openThoughts(text)
+  if (thoughtsAt === 0) return { ...none, isThoughts: true }
+  const said = text.slice(0, thoughtsAt)
+  const { spans, openAt } = bracketSpans(said)
+  const places = choosePlaces([...fencedSpans(said), ...spans], said)
+  return { ...none, places, open: openEnd(said, places, openAt) }
+}
+
+function readWhole(text: string): Candidate[] {
   const whole = parse(text)
-  if (whole) {
-    yield { ...whole, isBare: true, isMended: false }
-    // JSON that was written as a string of JSON.
-    const inner = typeof whole.value === 'string' ? parse(whole.value) : undefined
-    if (inner) yield { ...inner, isBare: false, isMended: true }
-    return
-  }
-  const places = placesIn(text)
-  for (const place of places) {
-    const found = parse(place)
-    if (found) yield { ...found, isBare: false, isMended: false }
-  }
-  for (const place of places.filter(isMendable).slice(0, MOST_MENDED)) {
-    const found = parse(mend(place))
-    if (found) yield { ...found, isBare: false, isMended: true }
+  if (!whole) return []
+  // JSON that was written as a string of JSON.
+  const inner = typeof whole.value === 'string' ? parse(whole.value) : undefined
+  const bare: Candidate = { ...whole, isBare: true, isMended: false }
+  return inner ? [bare, { ...inner, isBare: false, isMended: true }] : [bare]
+}
+
+function parse(text: string): { value: unknown; text: string } | undefined {
+  if (text === '') return undefined
+  try {
+    return { value: parseJson(text), text }
+  } catch {
+    return undefined
   }
 }
 
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+const THOUGHTS_END = /<\/(?:think(?:ing)?|thoughts?|reasoning)>|\[\/THINK\]/gi
+const THOUGHTS_START = /<(?:think(?:ing)?|thoughts?|reasoning)>|\[THINK\]/i
+
+/**
+ * Some models think aloud inside the text, and templates write the tag that opens it into the prompt: all before the
+ * last tag that ends thoughts is no answer. A tag inside JSON is content.
+ */
+function behindThoughts(text: string): string {
+  const ends = [...text.matchAll(THOUGHTS_END)]
+  const { spans } = ends.length > 0 ? bracketSpans(text) : { spans: [] }
+  for (let last = ends.pop(); last; last = ends.pop()) {
+    const { index } = last
+    const around = spans.findLast((span) => span.start <= index)
+    if (around && index < around.end && parse(text.slice(around.start, around.end))) continue
+    return text.slice(index + last[0].length).trim()
+  }
+  return text
+}
+
+/** Where thoughts begin that never end: what follows is no answer either. */
+function openThoughts(text: string): number | undefined {
+  const start = text.search(THOUGHTS_START)
+  if (start < 0) return undefined
+  const around = bracketSpans(text).spans.find((span) => span.start <= start && start < span.end)
+  return around && parse(text.slice(around.start, around.end)) ? undefined : start
+}
+
+/** More places than this are not looked at of each kind: an answer that needs them is not worth the time. */
+const MOST_PLACES = 8
 /** Mending wild text can take time that grows with its square. */
-const MOST_MENDED = 3
-const MENDABLE_LENGTH = 64 * 1024
+const MOST_MENDED = 4
 
-const isMendable = (text: string) => /^[[{]/.test(text) && text.length <= MENDABLE_LENGTH
-
-/** Some models think aloud inside the text; drafts of the answer in it are not the answer. */
-const withoutThinking = (text: string) => text.replace(/^﻿?\s*<think>[\s\S]*?<\/think>/, '')
-
-function placesIn(text: string): string[] {
-  const places = new Set<string>()
-  for (const [, inside = ''] of text.matchAll(/```[^\n`]*\n([\s\S]*?)```/g)) {
-    places.add(inside.trim())
-    if (places.size >= MAX_PLACES / 2) break
+/** The last places and the longest, in the order of the text: references like [1] may stand behind an answer. */
+function choosePlaces(spans: readonly Span[], text: string): Place[] {
+  const byLength = spans.toSorted((a, b) => b.end - b.start - (a.end - a.start))
+  const inOrder = spans.toSorted((a, b) => a.end - b.end || b.start - a.start)
+  const chosen = new Map<string, Span>()
+  for (const span of new Set([...byLength.slice(0, MOST_PLACES), ...inOrder.slice(-MOST_PLACES)])) {
+    const slice = text.slice(span.start, span.end)
+    const known = chosen.get(slice)
+    if (!known || known.start < span.start) chosen.set(slice, span)
   }
-  // The longest first: a reference like [1] in the prose is JSON, too.
-  const slices = sliceJson(text, MAX_PLACES - places.size).sort((a, b) => b.length - a.length)
-  return [...new Set([...places, ...slices])]
+  let mended = 0
+  const places: Place[] = []
+  // From the last on: that is the one that counts.
+  for (const [slice, { start }] of [...chosen].sort(([, a], [, b]) => b.start - a.start)) {
+    const exact = parse(slice)
+    const isTried = !exact && /^[[{]/.test(slice) && mended++ < MOST_MENDED
+    const found = exact ? { ...exact, isMended: false } : isTried ? mendJson(slice) : undefined
+    places.unshift({ start, text: slice, found: found && { ...found, isBare: false } })
+  }
+  return places
 }
 
-function parse(text: string | undefined): { value: unknown; text: string } | undefined {
-  if (text === undefined || text === '') return undefined
-  try {
-    return { value: JSON.parse(text), text }
-  } catch {
-    return undefined
+/** What stands in Markdown fences, without the white space around it. */
+function fencedSpans(text: string): Span[] {
+  const spans: Span[] = []
+  for (const { index, 0: fence, 1: inside = '' } of text.matchAll(/```[^\n`]*\n([\s\S]*?)```/g)) {
+    const start = index + fence.length - 3 - inside.trimStart().length
+    const end = start + inside.trim().length
+    if (end > start) spans.push({ start, end })
   }
-}
-
-function mend(text: string): string | undefined {
-  try {
-    return jsonrepair(text)
-  } catch {
-    return undefined
-  }
+  return spans
 }
 
 /**
- * The outermost bracketed parts of a text, in order: from a `{` or `[` to its partner, or to the end where it has
- * none. Brackets inside strings do not count. Goes over the text once.
+ * The outermost bracketed parts of a text, from a `{` or `[` to its partner, and the place of the bracket that has
+ * none, if there is one. Brackets inside strings do not count. Goes over the text once.
  */
-function sliceJson(text: string, most: number): string[] {
-  const slices: string[] = []
+function bracketSpans(text: string): { spans: Span[]; openAt: number | undefined } {
+  const spans: Span[] = []
   let position = 0
-  while (slices.length < most) {
-    const start = text.slice(position).search(/[[{]/)
-    if (start < 0) break
-    const end = endOf(text, position + start)
-    slices.push(text.slice(position + start, end))
-    position = end ?? text.length
+  for (;;) {
+    BRACKET.lastIndex = position
+    const start = BRACKET.exec(text)?.index
+    if (start === undefined) return { spans, openAt: undefined }
+    const end = readBrackets(text, start).end
+    if (end === undefined) return { spans, openAt: start }
+    spans.push({ start, end })
+    position = end
   }
-  return slices
 }
 
-/** Whether a text's first bracket never meets its partner: it was cut off, or forgot it. */
-export function isUnfinished(text: string): boolean {
-  const start = text.search(/[[{]/)
-  return start < 0 ? /^\s*"/.test(text) : endOf(text, start) === undefined
+const BRACKET = /[[{]/g
+
+interface Brackets {
+  /** The place behind the partner of the first bracket. Undefined: it has none. */
+  readonly end: number | undefined
+  readonly inString: boolean
+  /** What closes the brackets that are still open, from the inside out. */
+  readonly missing: string
 }
 
-/** The place behind the partner of the bracket. Undefined: it has none. */
-function endOf(text: string, start: number): number | undefined {
-  let depth = 0
+function readBrackets(text: string, start: number): Brackets {
+  const open: string[] = []
   let inString = false
   for (let index = start; index < text.length; index++) {
     const character = text[index]
@@ -107,11 +181,32 @@ function endOf(text: string, start: number): number | undefined {
       if (character === '\\') index += 1
       else if (character === '"') inString = false
     } else if (character === '"') inString = true
-    else if (character === '{' || character === '[') depth += 1
+    else if (character === '{') open.push('}')
+    else if (character === '[') open.push(']')
     else if (character === '}' || character === ']') {
-      depth -= 1
-      if (depth === 0) return index + 1
+      open.pop()
+      if (open.length === 0) return { end: index + 1, inString, missing: '' }
     }
   }
-  return undefined
+  return { end: undefined, inString, missing: open.reverse().join('') }
+}
+
+/** What of the end of a text is JSON that never closes. A fence that closes says that nothing was to follow. */
+function openEnd(text: string, places: readonly Place[], at: number | undefined): OpenEnd | undefined {
+  if (at === undefined) {
+    const isOpenText = places.length === 0 && /^"(?:[^"\\]+|\\[\s\S])*$/.test(text)
+    return isOpenText ? { text, kind: 'cut' } : undefined
+  }
+  // Only places in fences stand behind a bracket without partner.
+  if (places.some(({ start, found }) => start >= at && found)) return undefined
+  const open = text.slice(at)
+  return { text: open, kind: kindOfEnd(open, readBrackets(open, 0)) }
+}
+
+function kindOfEnd(open: string, { inString, missing }: Brackets): OpenEnd['kind'] {
+  const end = open.trimEnd()
+  // Its quotation marks may be miscounted.
+  if (inString) return /[}\]]\s*(?:```)?$/.test(end) ? 'unclosed' : 'cut'
+  if (missing.startsWith(']') || /[\w.+\-{[]$/.test(end.replace(/(?:true|false|null)$/, ''))) return 'cut'
+  return parse(end.replace(/```$/, '') + missing) ? 'unclosed' : 'cut'
 }

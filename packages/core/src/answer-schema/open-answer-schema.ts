@@ -1,9 +1,9 @@
 import { type Result, success } from '../contract/failure.ts'
+import type { Turn } from '../contract/prompt.ts'
 import type { JsonSchema, StandardSchema } from '../contract/standard-schema.ts'
-import type { AnswerSchema, Validate } from './answer-schema.ts'
+import type { AnswerSchema, Problem, Validate } from './answer-schema.ts'
 import { checkAnswer } from './check-answer.ts'
 import { readPartial } from './read-partial.ts'
-import { describeIn, repairTurns, shortForm } from './schema-prompt.ts'
 import { isStandardSchema, toJsonSchema, validateBy } from './standard-schema.ts'
 
 /** Schemas of one program are few and come again and again. */
@@ -22,7 +22,7 @@ export async function openJsonSchema(schema: JsonSchema): Promise<Result<AnswerS
   if (kept) return success(keep(key, kept))
   const { compileSchema } = await import('./compile-schema.ts')
   const compiled = compileSchema(schema)
-  return compiled.ok ? success(keep(key, createAnswerSchema(schema, compiled.value))) : compiled
+  return compiled.ok ? success(keep(key, createAnswerSchema(schema, compiled.value, true))) : compiled
 }
 
 /** The latest is the last to go. */
@@ -41,18 +41,18 @@ export async function openStandardSchema(schema: unknown): Promise<AnswerSchema>
   }
   const kept = ofStandard.get(schema)
   if (kept) return kept
-  const opening = toJsonSchema(schema).then((json) => createAnswerSchema(json, validateBy(schema)))
+  const opening = toJsonSchema(schema).then((json) => createAnswerSchema(json, validateBy(schema), false))
   ofStandard.set(schema, opening)
   return opening
 }
 
-function createAnswerSchema(schema: JsonSchema, validate: Validate): AnswerSchema {
+function createAnswerSchema(schema: JsonSchema, validate: Validate, keepsDigits: boolean): AnswerSchema {
   const form = shortForm(schema)
   const takesText = isText(schema)
   return {
     schema,
     refusedBy: new Set(),
-    check: (end) => checkAnswer(end, { validate, takesText }),
+    check: (end) => checkAnswer(end, { validate, takesText, keepsDigits }),
     describe: (turns) => describeIn(turns, form),
     repairTurns: (text, problems) => repairTurns(text, problems, form),
     readPartial,
@@ -63,3 +63,51 @@ const isText = ({ type, const: only, enum: among }: JsonSchema): boolean =>
   type === 'string' || typeof only === 'string' || (Array.isArray(among) && among.some(isString))
 
 const isString = (value: unknown) => typeof value === 'string'
+
+/** What says nothing to a model about the answer. */
+const SILENT = new Set(['$schema', '$id', '$comment', 'title', 'examples', 'default', '~standard'])
+
+/** The schema as the model reads it: its JSON, without what does not concern the answer. */
+function shortForm(schema: JsonSchema): string {
+  return JSON.stringify(schema, (name, value: unknown) =>
+    SILENT.has(name) && !isSchema(value) ? undefined : value,
+  )
+}
+
+/** A property may be named `title` or `default`: then its value is a schema of its own. */
+const isSchema = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const instruction = (form: string) =>
+  `Answer with JSON only: no other words, no Markdown. It must match this JSON Schema:\n${form}`
+
+/** The conversation with the short form in its first system turn, or in a new one. */
+function describeIn(turns: readonly Turn[], form: string): Turn[] {
+  const text = instruction(form)
+  const [first, ...rest] = turns
+  if (first?.role !== 'system' || typeof first.content !== 'string') {
+    return [{ role: 'system', content: text }, ...turns]
+  }
+  return [{ ...first, content: `${first.content}\n\n${text}` }, ...rest]
+}
+
+/** More is no help: the first problems are the cause of the rest. */
+const MOST_PROBLEMS = 10
+/** An answer that ran wild is not worth its place in the context. */
+const MOST_TEXT = 8_000
+
+/** The wrong answer, and a user turn that says what is wrong with it and what is wanted. */
+function repairTurns(text: string, problems: readonly Problem[], form: string): Turn[] {
+  const faults = problems
+    .slice(0, MOST_PROBLEMS)
+    .map(({ path, message }) => `- ${path || 'answer'}: ${message}`)
+  const request = [
+    'That answer does not match the schema:',
+    ...faults,
+    `Answer again with the corrected JSON only. The JSON Schema is:\n${form}`,
+  ]
+  return [
+    // A turn without text would end the handler of a KoboldCPP server.
+    { role: 'assistant', content: text.trim().slice(0, MOST_TEXT) || '(nothing)' },
+    { role: 'user', content: request.join('\n') },
+  ]
+}

@@ -192,7 +192,7 @@ function situationOf(
 }
 
 async function toAnswer(
-  { answerSchema, logFields }: Run,
+  { answerSchema, continues, logFields }: Run,
   { logger }: AttemptContext,
   { visit, call, repairs }: { visit: Visit; call: AnsweredCall; repairs: Repairs },
 ): Promise<Answer> {
@@ -209,6 +209,7 @@ async function toAnswer(
     endpoint: place.endpoint.name,
     isTruncated,
     dropped: conversation.dropped,
+    continues,
     matched: matching && {
       data: matching.data,
       text: matching.text,

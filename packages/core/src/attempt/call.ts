@@ -16,7 +16,7 @@ import { type CallFailure, type Cancellation, type Run, type Sink, writes } from
 import type { Lease } from '../scheduler/lease.ts'
 import { classify, foundByDesk } from './classify.ts'
 import type { Conversation, Conversations } from './conversation.ts'
-import { holdAgainst, type MatchingAnswer } from './match-answer.ts'
+import { holdAgainst, type Limit, type MatchingAnswer } from './match-answer.ts'
 import type { Place } from './place.ts'
 
 /** How a call ended, by its verdict, and its record for the story of the event. */
@@ -101,7 +101,8 @@ export async function callOnce(
   })
   receiver?.close()
   const plain = verdictOn(reply, request, cancellation)
-  const verdict = answerSchema ? await checkSchema(plain, answerSchema, cancellation) : plain
+  const limit = conversations.limitOf(request)
+  const verdict = answerSchema ? await checkSchema(plain, { answerSchema, limit }, cancellation) : plain
   const record: AttemptRecord = {
     ...start,
     duration_ms: Math.round(clock.now() - startedAt),
@@ -188,11 +189,11 @@ function verdictOn(reply: Reply, request: GenerationRequest, cancellation: Cance
 /** An answer that calls tools is none to the schema yet. */
 async function checkSchema(
   verdict: Verdict,
-  answerSchema: AnswerSchema,
+  { answerSchema, limit }: { readonly answerSchema: AnswerSchema; readonly limit: Limit },
   cancellation: Cancellation,
 ): Promise<Verdict> {
   if (verdict.type !== 'answered' || verdict.end.tool_calls?.length) return verdict
-  const held = await cancellation.until(holdAgainst(answerSchema, verdict.end))
+  const held = await cancellation.until(holdAgainst(answerSchema, verdict.end, limit))
   if (!held.ok) return { type: 'aborted', reason: held.failure, settled: Promise.resolve() }
   return 'ok' in held.value ? { ...verdict, matching: held.value } : { type: 'failed', failure: held.value }
 }

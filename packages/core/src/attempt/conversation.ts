@@ -6,6 +6,7 @@ import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { createId, type Run } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { type Fit, fitContext } from './fit-context.ts'
+import type { Limit } from './match-answer.ts'
 import type { Place } from './place.ts'
 
 /** What is sent to one backend. A value. */
@@ -52,7 +53,7 @@ export class Conversations {
   }
 
   /** A request of its own for each call, with a seed of its own where the server would take its clock for one. */
-  requestFor({ turns, maxTokens, isEnforced }: Sent, drawnSeed?: number): GenerationRequest {
+  requestFor({ turns, maxTokens, isOpenEnded, isEnforced }: Sent, drawnSeed?: number): GenerationRequest {
     const { prompt, model: wanted, answerSchema, headers, continues } = this.#run
     const { clock, random, tuning } = this.#options
     const model = wanted === undefined ? undefined : this.#lease.modelFor(wanted)
@@ -66,10 +67,31 @@ export class Conversations {
         max_tokens: maxTokens,
         ...(drawnSeed !== undefined && { seed: drawnSeed }),
       },
+      ...(isOpenEnded ? { isOpenEnded } : {}),
       ...(model === undefined ? {} : { model }),
       ...(answerSchema && isEnforced ? { schema: answerSchema.schema } : {}),
       ...(continues && !answerSchema ? { continues: true } : {}),
       ...(headers ? { headers } : {}),
+    }
+  }
+
+  /** Where an answer was cut: by whose limit, and what to do. */
+  limitOf({ parameters, isOpenEnded }: GenerationRequest): Limit {
+    const { prompt, isCeiling } = this.#run
+    const { maxTokens, ceilingMaxTokens } = this.#options.tuning
+    const { max_tokens: sent } = parameters
+    const asked = prompt.parameters.max_tokens
+    if (asked !== undefined && sent >= asked) {
+      return { words: `reached its \`max_tokens\` (${asked})`, remedy: 'raise `max_tokens` or ask for less' }
+    }
+    const remedy = 'set `max_tokens` or ask for less'
+    if (isOpenEnded) return { words: 'reached the limit of its backend', remedy }
+    if (asked === undefined && sent === (isCeiling ? ceilingMaxTokens : maxTokens)) {
+      return { words: `reached the desk's own limit of ${sent} tokens`, remedy }
+    }
+    return {
+      words: 'filled the context of the model',
+      remedy: 'shorten the prompt, ask for less, or load the model with a larger context',
     }
   }
 
@@ -100,11 +122,14 @@ export class Conversations {
     isEnforced: boolean,
     policy: ContextPolicy = this.#run.contextPolicy,
   ): Promise<Result<Conversation>> {
-    const { prompt, cancellation } = this.#run
+    const { prompt, cancellation, isCeiling } = this.#run
+    const { tuning } = this.#options
     const fitting = fitContext({
       turns,
       maxTokens: prompt.parameters.max_tokens,
-      defaultMaxTokens: this.#options.tuning.maxTokens,
+      defaultMaxTokens: tuning.maxTokens,
+      ...(isCeiling && { unasked: tuning.ceilingMaxTokens || Number.POSITIVE_INFINITY }),
+      tools: prompt.parameters.tools,
       policy,
       contextLength: (certainty) => this.#lease.contextLength(certainty),
       count: (some) => this.#countTokens(some),
@@ -138,7 +163,7 @@ export class Conversations {
 /** Seeds of 32 bits with a sign are what all servers take. */
 const LARGEST_SEED = 2 ** 31 - 1
 
-type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isEnforced'>
+type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isOpenEnded' | 'isEnforced'>
 
 const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
 

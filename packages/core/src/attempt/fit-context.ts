@@ -1,11 +1,13 @@
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
-import { turnText } from '../contract/prompt.ts'
+import { mostToolTokens, turnText } from '../contract/prompt.ts'
 
 /** What is sent, so that prompt and answer fit. */
 export interface Fit {
   readonly turns: readonly Turn[]
   readonly maxTokens: number
+  /** The answer may be as long as the server lets it: nobody knows how much room there is. */
+  readonly isOpenEnded?: true
   /** Tokens of the prompt by the backend's own tokenizer, where it was asked. */
   readonly promptTokens: number | undefined
   /** Places of the turns that were left out, in the conversation as it came. */
@@ -17,6 +19,10 @@ export interface Fitting {
   /** Given by the caller: it is kept. Undefined: the default, or what room there is. */
   readonly maxTokens: number | undefined
   readonly defaultMaxTokens: number
+  /** Present: `maxTokens` is a ceiling, cut to the room there is; where it is not given, this is. */
+  readonly unasked?: number
+  /** Definitions of tools, which are part of the prompt. */
+  readonly tools?: readonly unknown[] | undefined
   readonly policy: ContextPolicy
   /** Tokens that the backend holds, prompt and answer together; undefined: nobody knows. */
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
@@ -37,10 +43,13 @@ const MAX_ROUNDS = 8
  * has to be asked: most prompts are short.
  */
 export function fitContext(fitting: Fitting): Result<Fit> | Promise<Result<Fit>> {
-  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
-  const wanted = maxTokens ?? defaultMaxTokens
-  const bound = mostTokens(turns)
-  if (policy !== 'off' && bound + wanted > LEAST_CONTEXT) return fitByCount(fitting, { wanted, bound })
+  const { turns, maxTokens, defaultMaxTokens, unasked, tools, policy } = fitting
+  const wanted = maxTokens ?? unasked ?? defaultMaxTokens
+  const bound = mostTokens(turns) + mostToolTokens(tools, turns)
+  if (bound + wanted > LEAST_CONTEXT) {
+    if (unasked !== undefined) return fitUnderCeiling(fitting, { wanted, bound })
+    if (policy !== 'off') return fitByCount(fitting, { wanted, bound })
+  }
   return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
 }
 
@@ -48,7 +57,7 @@ async function fitByCount(
   fitting: Fitting,
   { wanted, bound }: { wanted: number; bound: number },
 ): Promise<Result<Fit>> {
-  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
+  const { turns, maxTokens, defaultMaxTokens } = fitting
   const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
   const known = await fitting.contextLength({ isCertain: false })
   if (known === undefined || bound + wanted <= known) return asItIs
@@ -63,8 +72,76 @@ async function fitByCount(
     counted <= room
       ? { turns, promptTokens: counted, dropped: [] }
       : await shorten(fitting, { counted, room })
-  if (!fit) return failure(tooLong({ counted, wanted: maxTokens ?? LEAST_ANSWER, context, policy }))
+  if (!fit) return failure(tooLong(fitting, { counted, context }))
   return success({ ...fit, maxTokens: maxTokens ?? Math.min(defaultMaxTokens, context - fit.promptTokens) })
+}
+
+/** Left free, because counts differ a little from what the server reads: a full context looks like a cut prompt. */
+const MARGIN = 32
+/** An image takes about as much with the usual models; no tokenizer counts it. */
+const IMAGE_TOKENS = 1_024
+/** Where an upper bound takes no more than this part of the context, the room is not worth counting. */
+const SMALL_PART = 1 / 8
+/** A token is about this many bytes or more, where nothing counts. */
+const BYTES_PER_TOKEN = 3
+
+/** The answer gets what room there is, up to what is wanted. Only a prompt that is too long by itself is refused. */
+async function fitUnderCeiling(
+  fitting: Fitting,
+  { wanted, bound }: { wanted: number; bound: number },
+): Promise<Result<Fit>> {
+  const { turns, defaultMaxTokens, policy } = fitting
+  const known = await fitting.contextLength({ isCertain: false })
+  if (known === undefined) return success(withoutContext(fitting, wanted))
+  if (bound + wanted <= known)
+    return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
+  // A server that holds less than it did would cut the prompt for the sake of so long an answer.
+  const context = await fitting.contextLength({ isCertain: true })
+  if (context === undefined) return success(withoutContext(fitting, wanted))
+  const isSmall = bound <= context * SMALL_PART
+  const counted = isSmall ? bound : await fitting.count(turns)
+  const size = counted ?? likelyTokens(fitting)
+  const promptTokens = isSmall ? undefined : counted
+  const asItIs = () =>
+    success({
+      turns,
+      maxTokens: roomFor(fitting, { wanted, room: context - size }),
+      promptTokens,
+      dropped: [],
+    })
+  if (counted === undefined || policy === 'off') return asItIs()
+  const useful = Math.min(wanted, defaultMaxTokens, Math.floor(context / 4)) + MARGIN
+  const fit =
+    counted + useful <= context ? undefined : await shorten(fitting, { counted, room: context - useful })
+  if (!fit)
+    return counted + LEAST_ANSWER <= context ? asItIs() : failure(tooLong(fitting, { counted, context }))
+  const room = context - fit.promptTokens
+  return success({ ...fit, maxTokens: roomFor({ ...fitting, ...fit }, { wanted, room }) })
+}
+
+/** Without a ceiling of its own an answer gets the server's, where nobody knows the context. */
+function withoutContext({ turns, defaultMaxTokens }: Fitting, wanted: number): Fit {
+  const fit = { turns, promptTokens: undefined, dropped: [] }
+  return Number.isFinite(wanted)
+    ? { ...fit, maxTokens: wanted }
+    : { ...fit, maxTokens: defaultMaxTokens, isOpenEnded: true }
+}
+
+function roomFor(
+  { turns, defaultMaxTokens }: Pick<Fitting, 'turns' | 'defaultMaxTokens'>,
+  { wanted, room }: { wanted: number; room: number },
+): number {
+  const images = turns.flatMap(({ content }) => (Array.isArray(content) ? content : []))
+  const spared = MARGIN + IMAGE_TOKENS * images.filter(({ type }) => type === 'image_url').length
+  // Where so much cannot be spared, or nothing is left by an estimate, the answer is kept short instead.
+  const left = room - spared >= LEAST_ANSWER ? room - spared : Math.min(defaultMaxTokens, room)
+  return Math.min(wanted, left >= LEAST_ANSWER ? left : defaultMaxTokens)
+}
+
+function likelyTokens({ turns, tools }: Fitting): number {
+  let bytes = 0
+  for (const turn of turns) bytes += Buffer.byteLength(turnText(turn))
+  return Math.ceil(bytes / BYTES_PER_TOKEN) + mostToolTokens(tools, turns)
 }
 
 interface Shortened {
@@ -74,15 +151,15 @@ interface Shortened {
 }
 
 async function shorten(
-  { turns, policy, count }: Fitting,
+  { turns, tools, policy, count }: Fitting,
   { counted, room }: { counted: number; room: number },
 ): Promise<Shortened | undefined> {
   if (policy !== 'drop_oldest') return undefined
-  const lastUser = turns.findLastIndex(({ role }) => role === 'user')
+  const lastUser = lastAsking(turns)
   const droppable = turns.flatMap(({ role }, index) =>
     role === 'system' || index >= lastUser ? [] : [index],
   )
-  const bytesPerToken = mostTokens(turns) / counted
+  const bytesPerToken = mostTokens(turns) / Math.max(1, counted - mostToolTokens(tools, turns))
   const dropped: number[] = []
   let promptTokens = counted
   for (let round = 0; round < MAX_ROUNDS && promptTokens > room; round++) {
@@ -102,17 +179,36 @@ async function shorten(
   return { turns: turns.filter((_, index) => !dropped.includes(index)), promptTokens, dropped }
 }
 
-function tooLong(size: { counted: number; wanted: number; context: number; policy: ContextPolicy }): Failure {
-  const { counted, wanted, context, policy } = size
+/** The last turn of the user; where there is none, the last of all is what the answer follows. */
+function lastAsking(turns: readonly Turn[]): number {
+  const index = turns.findLastIndex(({ role }) => role === 'user')
+  return index === -1 ? turns.length - 1 : index
+}
+
+function tooLong(
+  { turns, tools, maxTokens, unasked, policy }: Fitting,
+  { counted, context }: { counted: number; context: number },
+): Failure {
+  const ofTools = mostToolTokens(tools, turns)
+  const prompt = `The prompt has ${counted} tokens${ofTools > 0 ? ` (tools: up to ${ofTools})` : ''}`
+  if (unasked !== undefined) {
+    const remedy =
+      policy === 'drop_oldest'
+        ? 'the system turns and the last user turn alone are too long; shorten them'
+        : 'shorten it, start a new conversation, or load the model with a larger context'
+    return tooLongBecause(`${prompt}, and the context holds ${context}: ${remedy}.`)
+  }
   const remedy =
     policy === 'drop_oldest'
       ? 'the system turns and the last user turn alone are too long; shorten them or ask for less'
       : 'shorten the prompt, ask for fewer `max_tokens`, or set `context_policy` to `drop_oldest`'
-  return {
-    code: 'context_length_exceeded',
-    details: `The prompt has ${counted} tokens and the answer needs ${wanted}, but the context holds ${context}: ${remedy}.`,
-  }
+  const needed = maxTokens ?? LEAST_ANSWER
+  return tooLongBecause(
+    `${prompt} and the answer needs ${needed}, but the context holds ${context}: ${remedy}.`,
+  )
 }
+
+const tooLongBecause = (details: string): Failure => ({ code: 'context_length_exceeded', details })
 
 /** Tags and counts differ a little between a tokenizer's answer and a generation. */
 const SLACK_RATIO = 0.1
@@ -147,7 +243,7 @@ export async function wasTruncated(
 /** Tags, role names and the like, for each turn. */
 const TOKENS_PER_TURN = 64
 
-/** No prompt has more tokens: a token is one byte at least. Tools are not counted. */
+/** No texts have more tokens: a token is one byte at least. */
 function mostTokens(turns: readonly Turn[]): number {
   let bytes = 0
   for (const turn of turns) bytes += Buffer.byteLength(turnText(turn)) + TOKENS_PER_TURN

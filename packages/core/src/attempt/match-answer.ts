@@ -4,16 +4,23 @@ import type { SchemaCertificate, SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
 import { foundByDesk } from './classify.ts'
 
+/** What ended an answer that was cut. */
+export interface Limit {
+  readonly words: string
+  readonly remedy: string
+}
+
 export type MatchingAnswer = Extract<CheckedAnswer, { ok: true }>
 
 /** An answer held against the schema: its data, or the failure that it counts as. Never throws. */
 export async function holdAgainst(
   answerSchema: AnswerSchema,
   end: GenerationEnd,
+  limit: Limit,
 ): Promise<MatchingAnswer | CallFailure> {
   try {
     const checked = await answerSchema.check(end)
-    return checked.ok ? checked : mismatch(end, checked)
+    return checked.ok ? checked : mismatch(end, checked, limit)
   } catch (error) {
     const name = error instanceof Error ? error.name : typeof error
     return foundByDesk({
@@ -23,9 +30,11 @@ export async function holdAgainst(
   }
 }
 
-function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: false }>): CallFailure {
+function mismatch(end: GenerationEnd, checked: Mismatch, limit: Limit): CallFailure {
   const { problems, isCutOff } = checked
-  const details = isCutOff ? describeCut(end) : `The answer does not match the schema: ${listed(problems)}.`
+  const details = isCutOff
+    ? describeCut(end, checked, limit)
+    : `The answer does not match the schema: ${listed(problems)}.`
   return {
     ...foundByDesk({ code: 'output_schema_mismatch', details }),
     partial: end.text,
@@ -34,10 +43,15 @@ function mismatch(end: GenerationEnd, checked: Extract<CheckedAnswer, { ok: fals
   }
 }
 
-const describeCut = ({ finish_reason }: GenerationEnd) =>
-  finish_reason === 'length'
-    ? 'The answer reached its `max_tokens` before its JSON was complete; raise `max_tokens` or ask for less.'
+type Mismatch = Extract<CheckedAnswer, { ok: false }>
+
+function describeCut({ finish_reason }: GenerationEnd, { isThinking }: Mismatch, limit: Limit): string {
+  if (isThinking)
+    return 'The model was still thinking when the answer ended; raise `max_tokens`, or ask for fewer thoughts.'
+  return finish_reason === 'length'
+    ? `The answer ${limit.words} before its JSON was complete; ${limit.remedy}.`
     : 'The answer ended before its JSON was complete; look for a stop string that JSON may hold.'
+}
 
 /** How often the model was asked to correct its answer, and what was wrong with the last that it was asked about. */
 export interface Repairs {

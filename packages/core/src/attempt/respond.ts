@@ -22,6 +22,8 @@ export interface Answer {
   readonly endpoint: string
   readonly isTruncated: boolean
   readonly dropped: readonly number[]
+  /** It goes on with a text of the caller's: its white space belongs to it. */
+  readonly continues: boolean
   /** Of an event with a schema. */
   readonly matched?: Matched | undefined
 }
@@ -34,9 +36,10 @@ interface Matched {
 }
 
 export function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome | DataOutcome<unknown> {
-  const { end, backend, endpoint, isTruncated, dropped, matched } = answer
+  const { end, backend, endpoint, isTruncated, dropped, continues, matched } = answer
+  const text = matched?.text ?? end.text
   return {
-    completion: (matched?.text ?? end.text).trim(),
+    completion: continues && !matched ? text : text.trim(),
     id: story.id,
     model: end.model ?? null,
     backend,

@@ -27,6 +27,8 @@ export interface GenerationRequest {
     readonly temperature: number
     readonly top_p: number
   }
+  /** The answer may be as long as the server lets it: then `max_tokens` is for servers that have to be given one. */
+  readonly isOpenEnded?: boolean
   /** The model's name as the caller or a configured alias gave it; absent: whatever is loaded. */
   readonly model?: string
   /** JSON Schema of the answer, where the server shall be made to obey it. */
@@ -57,6 +59,8 @@ export interface GenerationEnd {
   readonly usage?: Usage
   readonly tool_calls?: ToolCall[]
   readonly reasoning?: string
+  /** The text ended within a block of thoughts that was never closed: it holds no answer. */
+  readonly ended_in_thoughts?: true
   readonly model?: string
 }
 
@@ -120,7 +124,8 @@ export interface Backend {
    */
   enforces?(endpoint: Endpoint, schema: Record<string, unknown>, signal: AbortSignal): Promise<boolean>
   /**
-   * Tokens of the whole prompt as the model will see it, without the answer. Undefined: this server cannot count them.
+   * Tokens of the whole prompt as the model will see it, its tools included, without the answer. Undefined: this server
+   * cannot count them.
    */
   countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number | undefined>
   /**

@@ -13,9 +13,18 @@ export interface EventOptions {
   trace?: EventTraceOptions
   /**
    * The prompt is a text to go on with, not a question: endpoints that take one text come first, where it goes in as it
-   * stands, without the tags of a chat. An answer with a schema is asked for as ever. Default false.
+   * stands, without the tags of a chat, and the answer keeps its white space. An answer with a schema is asked for as
+   * ever. Default false.
    */
   continues?: boolean
+  /**
+   * `max_tokens` is the most that the caller takes, not what the answer needs: it is cut to the room that the prompt
+   * leaves, and an event without it may have all of that room, or `ceilingMaxTokens`. Default false: `max_tokens` is
+   * kept or refused, and an event without it has the desk's `maxTokens`.
+   */
+  maxTokensIsCeiling?: boolean
+  /** A conversation with any text or image in it is answered. Default false: there has to be text of a user. */
+  takesAnyTurn?: boolean
   /**
    * The caller keeps the outcome itself. Called with it once, also where `onEvent` then rejects because its caller has
    * aborted. `onOutcome` hears of it all the same, and is told, so that a history does not keep it twice. What it throws

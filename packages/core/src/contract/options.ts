@@ -56,6 +56,11 @@ export interface Tuning {
   timeoutMs: number
   /** `max_tokens` of an event that names none. Default 512. */
   maxTokens: number
+  /**
+   * The same for an event whose `max_tokens` would be a ceiling (`EventOptions.maxTokensIsCeiling`, and all of `/v1`).
+   * Default 0: what is left of the context.
+   */
+  ceilingMaxTokens: number
   /** Default 0.7. */
   temperature: number
   /** Default 1. */
@@ -70,7 +75,7 @@ export interface Tuning {
   backoffCapMs: number
   /** Share of a backend's calls that may be repeats, within the window. Default 0.2. */
   retryBudgetRatio: number
-  /** Repeats that are always allowed within the window. Default 10. */
+  /** Repeats that are always allowed within the window; six tenths of it to each caller. Default 10. */
   retryBudgetFloor: number
   /** Default 60,000. */
   retryBudgetWindowMs: number
@@ -98,6 +103,7 @@ export interface Tuning {
 export const DEFAULTS: Readonly<Tuning> = {
   timeoutMs: 600_000,
   maxTokens: 512,
+  ceilingMaxTokens: 0,
   temperature: 0.7,
   topP: 1,
   attempts: 3,
@@ -138,6 +144,7 @@ const number = (minimum: number, maximum: number) =>
 const TuningSchema = v.object({
   timeoutMs: whole(1, MAX_TIMEOUT_MS),
   maxTokens: whole(1),
+  ceilingMaxTokens: whole(0),
   temperature: number(0, 5),
   topP: number(0, 1),
   attempts: whole(1, 100),

@@ -73,7 +73,10 @@ export interface SchemaCertificate {
 
 /** The answer to an event. */
 export interface SuccessOutcome {
-  /** The text, without white space at either end. With a schema: its JSON, without what stood around it. */
+  /**
+   * The text, without white space at either end unless it continues one. With a schema: its JSON, without what stood
+   * around it.
+   */
   completion: string
   id: string
   model: string | null

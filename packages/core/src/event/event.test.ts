@@ -79,10 +79,40 @@ test.each<[unknown, string]>([
     { content: 'x', parameters: { stop: 5 } },
     'invalid_input_format: `parameters.stop` must be a string or a list; it is a whole number.',
   ],
+  [
+    { content: 'x', parameters: { stop: [''] } },
+    'invalid_input_format: `parameters.stop[0]` must not be empty.',
+  ],
+  [
+    { content: 'x', parameters: { stop: ['a', 5] } },
+    'invalid_input_format: `parameters.stop[1]` must be a string; it is a whole number.',
+  ],
+  [{ content: 'x', parameters: { stop: '' } }, 'invalid_input_format: `parameters.stop` must not be empty.'],
+  [
+    { content: 'x', parameters: { stop: Array.from({ length: 65 }, () => 'a') } },
+    'invalid_input_format: `parameters.stop` is too long (at most 64).',
+  ],
+  [
+    { content: 'x', parameters: { top_k: -2 } },
+    'invalid_input_format: `parameters.top_k` must be at least -1.',
+  ],
   [{ content: 'x', metadata: 'x' }, 'invalid_input_format: `metadata` must be an object; it is a string.'],
   [{ content: 'x', schema: [] }, 'invalid_input_format: `schema` must be an object; it is a list.'],
 ])('%j is refused with its path', (value, message) => {
   expect(refused(value)).toBe(message)
+})
+
+test.each([
+  [{ tools: [], stop: [], logit_bias: {}, response_format: {}, grammar: '', tool_choice: '' }, {}],
+  [{ tools: null, stop: null, logit_bias: null, response_format: null, grammar: null, top_k: null }, {}],
+  [
+    { top_k: -1, seed: 0, temperature: 0 },
+    { top_k: -1, seed: 0, temperature: 0 },
+  ],
+])('what is empty is unset: %j', (parameters, expected) => {
+  expect(parseEvent({ content: 'x', parameters })).toMatchObject({ value: { parameters: expected } })
+  const read = parseEvent({ content: 'x', parameters })
+  expect(read.ok && read.value.parameters).toEqual(expected)
 })
 
 test('no message shows a value', () => {

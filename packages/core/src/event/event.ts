@@ -3,18 +3,20 @@ import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import type { EventOptions } from '../contract/dispatcher.ts'
 import { failure, type Result, success } from '../contract/failure.ts'
 import {
+  ANY_OBJECT,
   describeIssue,
   isPlainObject,
   isWithinDepth,
   kindOf,
   MAX_DEPTH,
   plainObject,
+  roundFields,
 } from '../contract/json-value.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
 import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { extractPrompt } from './extract-prompt.ts'
-import { ParametersSchema, toParameters } from './parameters.ts'
+import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 
 /** An event, checked. Unset fields are absent. */
 export interface TicketEvent {
@@ -64,23 +66,34 @@ export const EventFieldsSchema = v.object({
  * Failures: `invalid_input_format` (naming the path), `missing_content_field`.
  */
 export function parseEvent(value: unknown): Result<TicketEvent> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isPlainObject(value)) {
     return invalid(`An event is a JSON object with a \`content\`; this one is ${kindOf(value)}.`)
   }
-  const content = 'content' in value ? value.content : undefined
+  const { content } = value
   if (content === undefined || content === null) {
     return failure({
       code: 'missing_content_field',
       details: 'The event has no `content`. Send {"content": "…"} with a string, an object or a list.',
     })
   }
-  if (typeof content !== 'string' && typeof content !== 'object') {
+  if (typeof content !== 'string' && !Array.isArray(content) && !isPlainObject(content)) {
     return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
   }
   if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
-  const parsed = v.safeParse(EventFieldsSchema, value, { abortEarly: true, abortPipeEarly: true })
+  const parsed = v.safeParse(EventFieldsSchema, withRoundFields(value), {
+    abortEarly: true,
+    abortPipeEarly: true,
+  })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
   return success(toEvent(content, parsed.output))
+}
+
+/** Numbers of our own are numbers of JavaScript; those in content, schema and metadata keep their digits. */
+function withRoundFields(event: Record<string, unknown>): Record<string, unknown> {
+  const { parameters, ...fields } = roundFields(event)
+  return isPlainObject(parameters)
+    ? { ...fields, parameters: roundParameters(parameters) }
+    : roundFields(event)
 }
 
 /** The caller's id of a value that may be no event at all, so that a refusal can echo it. */
@@ -107,10 +120,10 @@ export interface Asked {
   readonly answerSchema?: AnswerSchema
 }
 
-export function readAsked(value: unknown): Result<Asked> {
+export function readAsked(value: unknown, { takesAnyTurn = false }: EventOptions = {}): Result<Asked> {
   const event = parseEvent(value)
   if (!event.ok) return event
-  const prompt = extractPrompt(event.value.content, event.value.parameters)
+  const prompt = extractPrompt(event.value.content, event.value.parameters, takesAnyTurn)
   return prompt.ok ? success({ event: event.value, prompt: prompt.value }) : prompt
 }
 
@@ -123,7 +136,10 @@ export async function openAnswerSchema(asked: Asked, { schema }: EventOptions): 
   const prompt = withoutFormat(asked.prompt)
   if (schema !== undefined)
     return success({ ...asked, prompt, answerSchema: await openStandardSchema(schema) })
-  const answerSchema = await openJsonSchema(askedSchema(asked.event, asked.prompt) ?? {})
+  const jsonSchema = askedSchema(asked.event, asked.prompt)
+  if (!jsonSchema)
+    return invalid('`response_format.json_schema.schema` must be a JSON Schema; there is none.')
+  const answerSchema = await openJsonSchema(jsonSchema)
   return answerSchema.ok ? success({ ...asked, prompt, answerSchema: answerSchema.value }) : answerSchema
 }
 
@@ -149,16 +165,18 @@ export function inspectEvent(value: unknown): Result<EventInspection> {
   })
 }
 
-/** The JSON Schema that an event asks for: its own, or the one in OpenAI's `response_format`. */
-function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | undefined {
+/** The JSON Schema that an event asks for: its own, or the one in `response_format`. Null: one is missing. */
+function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | null | undefined {
   return event.schema ?? ofResponseFormat(prompt.parameters)
 }
 
-function ofResponseFormat({ response_format }: Parameters): JsonSchema | undefined {
-  if (response_format?.type !== 'json_schema') return undefined
-  const { json_schema } = response_format
-  if (!isPlainObject(json_schema)) return undefined
-  return isPlainObject(json_schema.schema) ? json_schema.schema : undefined
+/** llama.cpp and other servers take a schema beside the type, too, of which `json_object` needs none. */
+function ofResponseFormat({ response_format }: Parameters): JsonSchema | null | undefined {
+  const { type, json_schema, schema } = response_format ?? {}
+  if (type === 'json_object') return isPlainObject(schema) ? schema : ANY_OBJECT
+  if (type !== 'json_schema') return undefined
+  const found = isPlainObject(json_schema) ? json_schema.schema : schema
+  return isPlainObject(found) ? found : null
 }
 
 /** The prompt of an event whose schema the desk handles: only the desk describes the schema to the backend. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
+import { parseEvent } from './event.ts'
 import { extractPrompt } from './extract-prompt.ts'
 
 function extracted(content: string | object, parameters?: Parameters): Prompt {
@@ -162,4 +163,32 @@ test.each<[string, string | object, RegExp]>([
 
 test('a list nested beyond 64 levels is refused, not overflowed', () => {
   expect(refused(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toMatch(/^invalid_input_format: .*64/)
+})
+
+test.each([
+  [{}, { tools: [], tool_choice: 'auto' }, {}],
+  [{ tool_choice: 'none' }, {}, {}],
+  [{}, { tools: [], tool_choice: 'required' }, { tool_choice: 'required' }],
+  [{ tools: [{ a: 1 }] }, { tool_choice: 'none' }, { tools: [{ a: 1 }], tool_choice: 'none' }],
+  [{ tools: [{ a: 1 }] }, { tools: [], tool_choice: 'auto' }, { tools: [{ a: 1 }], tool_choice: 'auto' }],
+])('a choice among no tools is none: %j and %j', (inContent, ofEvent, expected) => {
+  const event = parseEvent({ content: { prompt: 'Hi', ...inContent }, parameters: ofEvent })
+  const prompt = event.ok && extractPrompt(event.value.content, event.value.parameters)
+  expect(prompt).toMatchObject({ ok: true, value: { parameters: expected } })
+  expect(prompt ? prompt.ok && prompt.value.parameters : undefined).toEqual(expected)
+})
+
+test('what JavaScript has beside JSON is written with its digits, or refused', () => {
+  expect(extractPrompt({ channel: 1187654321098765433n })).toMatchObject({
+    value: { text: '{"channel":1187654321098765433}' },
+  })
+  const unwritable = {
+    toJSON() {
+      throw new Error('secret')
+    },
+  }
+  expect(extractPrompt({ unwritable })).toMatchObject({
+    failure: { code: 'invalid_input_format', details: '`content` cannot be written as JSON.' },
+  })
+  expect(extractPrompt({ toJSON: () => undefined })).toMatchObject({ ok: false })
 })

@@ -1,28 +1,71 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { describeIssue, isWithinDepth, kindOf, MAX_DEPTH } from '../contract/json-value.ts'
+import {
+  describeIssue,
+  isWithinDepth,
+  kindOf,
+  LongNumber,
+  MAX_DEPTH,
+  parseJson,
+} from '../contract/json-value.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
-import { ParametersSchema, toParameters } from './parameters.ts'
+import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
  * Finds the prompt in the `content` of an event. `parameters` of the event win over those inside the content.
+ * `takesAnyTurn`: text of another role than the user's will do, and so will an image.
  * Failures: `invalid_input_format` (naming the path), `prompt_extraction_failed` (no user text).
  */
-export function extractPrompt(content: string | object, parameters: Parameters = {}): Result<Prompt> {
+export function extractPrompt(
+  content: string | object,
+  parameters: Parameters = {},
+  takesAnyTurn = false,
+): Result<Prompt> {
   const read =
-    typeof content === 'string' ? readText(content) : readJson(content, () => JSON.stringify(content))
+    typeof content === 'string' ? readText(content) : readJson(content, () => writeContent(content))
   if (!read.ok) return read
   const text = userText(read.value.turns)
-  if (text.trim() === '') {
+  if (text.trim() === '' && !(takesAnyTurn && read.value.turns.some(saysSomething))) {
     return failure({
       code: 'prompt_extraction_failed',
       details:
         'The content holds no user text. Put the prompt into `content`, `content.prompt` or a user message.',
     })
   }
-  return success({ turns: read.value.turns, text, parameters: { ...read.value.parameters, ...parameters } })
+  return success({
+    turns: read.value.turns,
+    text,
+    parameters: joinParameters(read.value.parameters, parameters),
+  })
+}
+
+/** A program may have its long numbers as `bigint`, which JSON does not know. Undefined: it has no JSON at all. */
+function writeContent(content: object): string | undefined {
+  try {
+    return JSON.stringify(content)
+  } catch {
+    return writeBigInts(content)
+  }
+}
+
+function writeBigInts(content: object): string | undefined {
+  try {
+    return JSON.stringify(content, (_, value: unknown) =>
+      typeof value === 'bigint' ? new LongNumber(String(value)).toJSON() : value,
+    )
+  } catch {
+    return undefined
+  }
+}
+
+/** What stands in the content and, before it, what the event says. */
+function joinParameters(inContent: Parameters, ofEvent: Parameters): Parameters {
+  const { tool_choice, ...joined } = { ...inContent, ...ofEvent }
+  // Without tools both say the same, and servers refuse a choice among none.
+  const isIdle = joined.tools === undefined && (tool_choice === 'auto' || tool_choice === 'none')
+  return tool_choice === undefined || isIdle ? joined : { ...joined, tool_choice }
 }
 
 interface Content {
@@ -35,7 +78,7 @@ const oneTurn = (text: string): Result<Content> =>
 
 function readText(text: string): Result<Content> {
   const json = unfence(text)
-  const value = parseJson(json)
+  const value = readAsJson(json)
   if (typeof value === 'string' && json === text.trim()) return oneTurn(value)
   if (typeof value === 'object' && value !== null)
     return readJson(value, () => (json === text.trim() ? text : json))
@@ -50,17 +93,17 @@ function unfence(text: string): string {
   return FENCE.exec(trimmed)?.[1]?.trim() ?? trimmed
 }
 
-function parseJson(text: string): unknown {
+function readAsJson(text: string): unknown {
   const first = text[0]
   if (first !== '{' && first !== '[' && first !== '"') return undefined
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined // a text that only begins like JSON is a prompt
   }
 }
 
-function readJson(value: object, asWritten: () => string): Result<Content> {
+function readJson(value: object, asWritten: () => string | undefined): Result<Content> {
   if (!isWithinDepth(value, MAX_DEPTH))
     return invalid(`\`content\` is nested deeper than ${MAX_DEPTH} levels.`)
   if (Array.isArray(value)) return readList(value, 'content')
@@ -72,7 +115,8 @@ function readJson(value: object, asWritten: () => string): Result<Content> {
     if (typeof value.prompt !== 'string') return wrongType('content.prompt', 'a string', value.prompt)
     return withParameters(oneTurn(value.prompt), value)
   }
-  return oneTurn(asWritten())
+  const text = asWritten()
+  return text === undefined ? invalid('`content` cannot be written as JSON.') : oneTurn(text)
 }
 
 /** A list holds messages, or strings (one user turn each), or the parts of one user turn; never a mixture. */
@@ -102,7 +146,10 @@ function readParts(list: unknown[], path: string): Result<Content> {
 
 function withParameters(content: Result<Content>, value: object): Result<Content> {
   if (!content.ok) return content
-  const parsed = v.safeParse(ParametersSchema, value, { abortEarly: true, abortPipeEarly: true })
+  const parsed = v.safeParse(ParametersSchema, roundParameters(value), {
+    abortEarly: true,
+    abortPipeEarly: true,
+  })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0], 'content'))
   return success({ turns: content.value.turns, parameters: toParameters(parsed.output) })
 }
@@ -113,6 +160,9 @@ function userText(turns: Turn[]): string {
     .map((turn) => turnText(turn))
     .join('\n')
 }
+
+/** Content that is still a list holds an image. */
+const saysSomething = (turn: Turn): boolean => Array.isArray(turn.content) || turnText(turn).trim() !== ''
 
 const invalid = (details: string) => failure({ code: 'invalid_input_format', details })
 const wrongType = (path: string, expected: string, value: unknown) =>

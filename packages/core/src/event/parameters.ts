@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { plainObject } from '../contract/json-value.ts'
-import type { Parameters } from '../contract/prompt.ts'
+import { isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
+import { OTHER_NAMES, type Parameters, SAMPLERS } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
   v.pipe(v.number(), v.minValue(minimum), v.maxValue(maximum))
@@ -13,6 +13,55 @@ const stop = v.union([
   v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.maxLength(MAX_STOPS)),
 ])
 
+/** One schema for all these names. */
+const each = <const Name extends string, Schema extends v.GenericSchema>(
+  names: readonly Name[],
+  schema: Schema,
+) =>
+  Object.fromEntries(names.map((name) => [name, v.nullish(schema)])) as {
+    [Key in Name]: v.NullishSchema<Schema, undefined>
+  }
+
+const strings = v.pipe(v.array(v.string()), v.maxLength(MAX_STOPS))
+const anyNumber = number(-1_000_000, 1_000_000)
+const anyWhole = whole(-1_000_000_000, 1_000_000_000)
+/** The JSON of a list of strings, or nothing. */
+const LIST_TEXT = (() => {
+  const text = String.raw`"(?:[^"\\\x00-\x1F]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"`
+  return new RegExp(String.raw`^(?:\s*\[\s*(?:${text}\s*(?:,\s*${text}\s*)*)?\]\s*)?$`)
+})()
+const MAX_LIST_TEXT = 4_096
+
+/** A wrong type would end the handler of a KoboldCPP server without a word; ranges are the server's to know. */
+const samplerEntries = {
+  ...each(SAMPLERS.numbers, anyNumber),
+  ...each(SAMPLERS.wholes, anyWhole),
+  ...each(SAMPLERS.switches, v.boolean()),
+  ...each(SAMPLERS.texts, v.string()),
+  ...each(SAMPLERS.lists, strings),
+  // Some clients send the list as JSON.
+  dry_sequence_breakers: v.nullish(
+    v.union([
+      v.pipe(
+        v.string(),
+        v.maxLength(MAX_LIST_TEXT),
+        v.regex(LIST_TEXT, 'must be a list of strings, or the JSON of one'),
+      ),
+      strings,
+    ]),
+  ),
+  sampler_order: v.nullish(v.pipe(v.array(whole(0, 6)), v.minLength(6), v.maxLength(7))),
+  min_tokens: v.nullish(whole(0, 10_000_000)),
+  parallel_tool_calls: v.nullish(v.boolean()),
+  chat_template_kwargs: v.nullish(plainObject),
+  rep_pen: v.nullish(number(0, 10)),
+  repeat_penalty: v.nullish(number(0, 10)),
+  ...each(['typical_p', 'tfs_z', 'top_n_sigma'], anyNumber),
+  ...each(['repeat_last_n', 'repetition_penalty_range', 'mirostat_mode'], anyWhole),
+  ignore_eos: v.nullish(v.boolean()),
+  sampler_seed: v.nullish(whole(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+}
+
 /**
  * Ranges: OpenAI's where it has the option, else what KoboldCPP takes. Temperature goes to 5, for local models are
  * run hotter than OpenAI's limit of 2.
@@ -24,7 +73,8 @@ const ParametersSchema = v.pipe(
     max_completion_tokens: v.nullish(whole(1, 10_000_000)),
     temperature: v.nullish(number(0, 5)),
     top_p: v.nullish(number(0, 1)),
-    top_k: v.nullish(whole(0, 1_000_000)),
+    // -1 switches it off, as 0 does: vLLM and its clients write it so.
+    top_k: v.nullish(whole(-1, 1_000_000)),
     min_p: v.nullish(number(0, 1)),
     repetition_penalty: v.nullish(number(0, 10)),
     presence_penalty: v.nullish(number(-2, 2)),
@@ -36,23 +86,44 @@ const ParametersSchema = v.pipe(
     tool_choice: v.nullish(v.union([v.string(), plainObject])),
     response_format: v.nullish(plainObject),
     grammar: v.nullish(v.string()),
+    ...samplerEntries,
   }),
 )
+
+/** The same with numbers of JavaScript where an option is a number; tools and formats keep their digits. */
+export function roundParameters(given: object): object {
+  const rounded = roundFields(given)
+  if (!('logit_bias' in rounded) || !isPlainObject(rounded.logit_bias)) return rounded
+  return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
+}
 
 export type ParametersInput = v.InferOutput<typeof ParametersSchema>
 
 /** Checks sampling options; unknown names are ignored, as in the rest of an event. */
 export { ParametersSchema }
 
-/** Null and undefined mean unset; `max_completion_tokens` is OpenAI's newer name of `max_tokens`. */
+/**
+ * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
+ * OpenAI's newer name of `max_tokens`.
+ */
 export function toParameters(input: ParametersInput): Parameters {
-  const { max_completion_tokens, max_tokens, stop, ...rest } = input
+  const { max_completion_tokens, max_tokens, stop, dry_sequence_breakers: breakers, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens
   if (maxTokens != null) parameters.max_tokens = maxTokens
-  if (stop != null) parameters.stop = typeof stop === 'string' ? [stop] : stop
-  for (const [name, value] of Object.entries(rest)) {
-    if (value != null) parameters[name] = value
+  if (!isUnset(stop)) parameters.stop = typeof stop === 'string' ? [stop] : stop
+  if (breakers?.length) {
+    // Its schema has seen that it is JSON.
+    parameters.dry_sequence_breakers = typeof breakers === 'string' ? JSON.parse(breakers) : breakers
+  }
+  const given: Readonly<Record<string, unknown>> = rest
+  for (const [name, value] of Object.entries(given)) {
+    if (isUnset(value)) continue
+    const known = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name as keyof typeof OTHER_NAMES] : name
+    if (known === name || given[known] == null) parameters[known] = value
   }
   return parameters
 }
+
+const isUnset = (value: unknown): boolean =>
+  value == null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0)

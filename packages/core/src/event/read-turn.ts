@@ -1,5 +1,5 @@
 import { failure, type Result, success } from '../contract/failure.ts'
-import { kindOf } from '../contract/json-value.ts'
+import { isPlainObject, kindOf } from '../contract/json-value.ts'
 import type { ImagePart, Role, TextPart, Turn } from '../contract/prompt.ts'
 
 /** What callers write, and the role that it is. */
@@ -14,10 +14,10 @@ export const ROLES: Readonly<Record<string, Role>> = {
 
 /** Reads one message. A message without role or content would end a KoboldCPP handler without a word. */
 export function readTurn(value: unknown, path: string): Result<Turn> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isPlainObject(value)) {
     return invalid(`\`${path}\` must be a message with role and content; it is ${kindOf(value)}.`)
   }
-  const { role, content, name, tool_call_id, tool_calls } = value as Record<string, unknown>
+  const { role, content, name, tool_call_id, tool_calls } = value
   const known = typeof role === 'string' && Object.hasOwn(ROLES, role) ? ROLES[role] : undefined
   if (known === undefined) {
     return invalid(`\`${path}.role\` must be one of system, developer, user, assistant, tool.`)
@@ -60,10 +60,10 @@ export function readContentParts(list: unknown[], path: string): Result<string |
 
 function readPart(value: unknown, path: string): Result<TextPart | ImagePart> {
   if (typeof value === 'string') return success({ type: 'text', text: value })
-  if (typeof value !== 'object' || value === null) {
+  if (!isPlainObject(value)) {
     return invalid(`\`${path}\` must be a content part; it is ${kindOf(value)}.`)
   }
-  const { type, text, image_url } = value as Record<string, unknown>
+  const { type, text, image_url } = value
   if (type === 'text') {
     return typeof text === 'string'
       ? success({ type: 'text', text })

@@ -39,6 +39,8 @@ export interface Run extends EventHead {
   /** What the answer must match. */
   readonly answerSchema: AnswerSchema | undefined
   readonly contextPolicy: ContextPolicy
+  /** `max_tokens` is the most that the caller takes, not what the answer needs. */
+  readonly isCeiling: boolean
   /** The prompt is to be continued, not answered. */
   readonly continues: boolean
   readonly priority: number

@@ -60,7 +60,7 @@ function narrow(
   const isAble = ({ backend }: BackendSlots) =>
     backend.endpoints.some((endpoint) => canCarry(endpoint, prompt))
   const able = allowed.filter(isAble)
-  if (able.length === 0) return failure(CANNOT_CARRY)
+  if (able.length === 0) return failure(cannotCarry(allowed, prompt))
   const choice = { allowed: able, best: best === allowed ? able : best.filter(isAble) }
   return prompt.turns.some(holdsImage) ? withSight(choice, cancellation) : success(choice)
 }
@@ -89,18 +89,44 @@ function blind(backends: readonly BackendSlots[]): Failure {
   }
 }
 
-const CANNOT_CARRY: Failure = {
-  code: 'api_client_error',
-  details:
-    'No configured backend has an endpoint that carries the images, tools or answer format of this event.',
+/** Says of each backend what it does not take: one may be set right, or another asked, or the event changed. */
+function cannotCarry(allowed: readonly BackendSlots[], prompt: Prompt): Failure {
+  const asked = NEEDS.filter(({ isIn }) => isIn(prompt))
+  const each = allowed.map(({ backend: { name, endpoints } }) => {
+    const lacks = asked.filter(({ takes }) => !endpoints.some(takes)).map((need) => need.words)
+    return lacks.length > 0
+      ? `${name} takes no ${lacks.join(' and no ')}`
+      : `${name} does not take ${asked.map((need) => need.words).join(' and ')} at one endpoint`
+  })
+  return {
+    code: 'api_client_error',
+    details: `No backend can be sent this event: ${each.join('; ')}. Leave that out, or add a backend that takes it.`,
+  }
 }
 
-/** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
-export function canCarry(endpoint: Endpoint, prompt: Prompt): boolean {
-  if (!endpoint.images && prompt.turns.some((turn) => Array.isArray(turn.content))) return false
-  if (!endpoint.schema && FORMATS.has(prompt.parameters.response_format?.type)) return false
-  return endpoint.tools || !needsTools(prompt)
+interface Need {
+  readonly words: string
+  readonly isIn: (prompt: Prompt) => boolean
+  readonly takes: (endpoint: Endpoint) => boolean
 }
+
+const NEEDS: readonly Need[] = [
+  {
+    words: 'images',
+    isIn: ({ turns }) => turns.some((turn) => Array.isArray(turn.content)),
+    takes: ({ images }) => images,
+  },
+  { words: 'tools', isIn: needsTools, takes: ({ tools }) => tools },
+  {
+    words: 'answer format (`response_format`)',
+    isIn: ({ parameters }) => FORMATS.has(parameters.response_format?.type),
+    takes: ({ schema }) => schema !== false,
+  },
+]
+
+/** Whether an endpoint can transport all that the prompt holds. One that cannot is skipped: nothing is dropped. */
+export const canCarry = (endpoint: Endpoint, prompt: Prompt): boolean =>
+  NEEDS.every(({ isIn, takes }) => takes(endpoint) || !isIn(prompt))
 
 /** A schema that the desk looks after is no parameter any more: what is left here nobody else would see to. */
 const FORMATS: ReadonlySet<unknown> = new Set(['json_object', 'json_schema'])

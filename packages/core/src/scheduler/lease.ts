@@ -14,6 +14,7 @@ import {
   onUnstuck,
   onUnusable,
 } from './backend-state.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import { modelOn } from './route.ts'
 
 /** How an event leaves the backend that it called. */
@@ -56,12 +57,18 @@ interface LeaseContext {
   readonly slots: BackendSlots
   /** All backends that may answer the event. */
   readonly allowed: readonly BackendSlots[]
+  /** What the caller of the event has left to repeat. */
+  readonly callerBudget: RetryBudget | undefined
   readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer' | 'random'>
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
-export function openLease({ slots, allowed, options }: LeaseContext, onFree: () => void): Lease {
+export function openLease(
+  { slots, allowed, callerBudget, options }: LeaseContext,
+  onFree: () => void,
+): Lease {
   const { clock, tuning, observer, random } = options
+  const budgets = callerBudget ? [slots.budget, callerBudget] : [slots.budget]
   const { isTrial } = slots.take()
   let hasLeft = false
   const free = (code: FailureCode | undefined) => {
@@ -72,9 +79,13 @@ export function openLease({ slots, allowed, options }: LeaseContext, onFree: () 
   return {
     backend: slots.backend,
     isLoading: () => slots.stateName() === 'loading',
-    mayRepeat: () => !slots.budget.spent(clock.now()),
-    countCall: () => slots.budget.recordCall(clock.now()),
-    countRepeat: () => void slots.budget.tryRepeat(clock.now()),
+    mayRepeat: () => budgets.every((budget) => !budget.spent(clock.now())),
+    countCall() {
+      for (const budget of budgets) budget.recordCall(clock.now())
+    },
+    countRepeat() {
+      for (const budget of budgets) budget.tryRepeat(clock.now())
+    },
     alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
     contextLength: (certainty) => slots.contextLength(certainty),
     modelFor: (model) => modelOn(slots, model),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRetryBudget } from './retry-budget.ts'
+import { createCallerBudgets, createRetryBudget } from './retry-budget.ts'
 
 const repeatsGranted = (budget: ReturnType<typeof createRetryBudget>, wanted: number, now: number) =>
   Array.from({ length: wanted }, () => budget.tryRepeat(now)).filter(Boolean).length
@@ -82,4 +82,32 @@ test('never refuses while the last 61 s hold fewer than ten repeats', () => {
       }
     }),
   )
+})
+
+const ALLOWED = { windowMs: 60_000, share: 0.2, floor: 10 }
+
+test('a caller has a budget of its own, smaller than that of a backend', () => {
+  const budgetOf = createCallerBudgets(ALLOWED)
+  const mine = budgetOf('mine')
+  const repeats = Array.from({ length: 8 }, () => mine?.tryRepeat(0))
+  expect(repeats).toEqual([true, true, true, true, true, true, false, false])
+  expect(budgetOf('mine')?.spent(0)).toBe(true)
+  expect(budgetOf('theirs')?.spent(0)).toBe(false)
+  expect(budgetOf('mine')?.spent(120_000)).toBe(false)
+})
+
+test('who calls much may repeat more; who has no name is not counted', () => {
+  const budgetOf = createCallerBudgets(ALLOWED)
+  for (let call = 0; call < 100; call++) budgetOf('busy')?.recordCall(0)
+  expect(budgetOf('busy')?.left(0)).toBe(20)
+  expect(budgetOf('')).toBeUndefined()
+})
+
+test('of many callers only the latest are remembered', () => {
+  const budgetOf = createCallerBudgets(ALLOWED)
+  const first = budgetOf('first')
+  for (let caller = 0; caller < 999; caller++) budgetOf(`caller ${caller}`)
+  expect(budgetOf('first')).toBe(first)
+  for (let caller = 0; caller < 1_000; caller++) budgetOf(`other ${caller}`)
+  expect(budgetOf('first')).not.toBe(first)
 })

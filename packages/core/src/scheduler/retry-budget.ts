@@ -46,6 +46,32 @@ export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget
   }
 }
 
+/** Part of the floor of a backend: what one event may need at three endpoints. */
+const CALLER_FLOOR = 0.6
+/** Of so many callers the budgets are remembered. */
+const MOST_CALLERS = 1_000
+
+/**
+ * A budget for each caller, beside those of the backends: clients repeat what has failed, and each of their repeats would
+ * bring all of ours again. Undefined for a caller without a name.
+ */
+export function createCallerBudgets(
+  options: Required<RetryBudgetOptions>,
+): (caller: string) => RetryBudget | undefined {
+  const budgets = new Map<string, RetryBudget>()
+  const own = { ...options, floor: Math.ceil(options.floor * CALLER_FLOOR) }
+  return (caller) => {
+    if (caller === '') return undefined
+    const budget = budgets.get(caller) ?? createRetryBudget(own)
+    // The latest is the last to go.
+    budgets.delete(caller)
+    budgets.set(caller, budget)
+    const oldest = budgets.size > MOST_CALLERS ? budgets.keys().next() : undefined
+    if (oldest && !oldest.done) budgets.delete(oldest.value)
+    return budget
+  }
+}
+
 /** Counts what happened in the last `size` buckets, the one that `now` lies in included. */
 function slidingCount(size: number) {
   const counts = new Uint32Array(size)

@@ -7,6 +7,7 @@ import { BackendSlots } from './backend-slots.ts'
 import { chooseBackends, type RoutedEvent } from './candidates.ts'
 import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
 import { type Lease, openLease } from './lease.ts'
+import { createCallerBudgets } from './retry-budget.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 /** What the scheduler needs to know of an event. */
@@ -36,6 +37,8 @@ export interface Grant {
 
 interface QueuedEvent extends ForecastWaiter {
   grant(slots: BackendSlots): void
+  /** Its place went to a caller with fewer places. */
+  displace(): void
 }
 
 /** Backends, their slots and the line before them. */
@@ -46,11 +49,17 @@ export class Scheduler {
   readonly #taken = createInFlight<TakenSlot>()
   readonly #forecast: Forecast
   readonly #watches = new Map<BackendSlots, Timer>()
+  readonly #budgetOf: ReturnType<typeof createCallerBudgets>
 
   constructor(options: ResolvedOptions) {
     const { clock, tuning } = options
     this.#options = options
     this.#line = new WaitingLine({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
+    this.#budgetOf = createCallerBudgets({
+      windowMs: tuning.retryBudgetWindowMs,
+      share: tuning.retryBudgetRatio,
+      floor: tuning.retryBudgetFloor,
+    })
     this.#forecast = createForecast({ line: this.#line, taken: this.#taken, clock })
     this.backends = options.backends.map((entry) => new BackendSlots(entry, options, () => this.#serve()))
   }
@@ -100,10 +109,12 @@ export class Scheduler {
     await Promise.allSettled(this.backends.map(({ backend }) => backend.close()))
   }
 
-  #open(slots: BackendSlots, { work }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
+  #open(slots: BackendSlots, { work, caller }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
     const taken: TakenSlot = { slots, work, startedAt: this.#options.clock.now() }
     this.#taken.add(taken)
-    return openLease({ slots, allowed, options: this.#options }, () => this.#taken.remove(taken))
+    const callerBudget = this.#budgetOf(caller)
+    const context = { slots, allowed, callerBudget, options: this.#options }
+    return openLease(context, () => this.#taken.remove(taken))
   }
 
   #wait(
@@ -127,14 +138,26 @@ export class Scheduler {
         ...waiter,
         headOfLine: isReturning,
         grant: (slots) => end(success(this.#open(slots, event, allowed))),
+        displace: () => end(failure(this.#full(DISPLACED, waiter))),
       }
-      if (this.#line.enter(queued) === 'full') {
-        return resolve(refused({ ...FULL, retryAfterMs: this.#forecast.fullLineRetryMs(waiter.allowed) }))
-      }
+      if (!this.#enter(queued)) return resolve(refused(this.#full(FULL, waiter)))
       signal.addEventListener('abort', onAbort, { once: true })
       onAdmitted?.()
       for (const slots of waiter.allowed) this.#watch(slots)
     })
+  }
+
+  /** False: the line is full, and no other caller has so many places that one of them should be given up. */
+  #enter(queued: QueuedEvent): boolean {
+    if (this.#line.enter(queued) === 'queued') return true
+    const displaced = this.#line.makeRoom(queued)
+    if (!displaced) return false
+    displaced.displace()
+    return this.#line.enter(queued) === 'queued'
+  }
+
+  #full(problem: Failure, { allowed }: ForecastWaiter): Failure {
+    return { ...problem, retryAfterMs: this.#forecast.fullLineRetryMs(allowed) }
   }
 
   /** Gives free slots to those who wait. Called after everything that may have changed who can be served. */
@@ -223,4 +246,10 @@ const NOBODY_LEFT: Failure = {
 const FULL: Failure = {
   code: 'capacity_exceeded',
   details: 'The waiting line is full; come back later.',
+}
+
+const DISPLACED: Failure = {
+  code: 'capacity_exceeded',
+  details:
+    'The waiting line is full, and you have the most places in it: this one went to another caller. Come back later, or send fewer events at once.',
 }

@@ -106,6 +106,34 @@ test('a full line refuses, but not those at its head', () => {
   expect(line.enter(guest('third'))).toBe('full')
 })
 
+test('a full line gives up the newest place of the caller with the most, of its lowest priority', () => {
+  const own = (name: string, priority: number, enteredAt: number) =>
+    guest(name, { caller: 'x', priority, enteredAt })
+  const many = [own('x1', 0, 1), own('x2', -5, 2), own('x3', -5, 3), own('x4', 0, 4)]
+  const line = lineOf(...many, guest('y1', { caller: 'y' }))
+  expect(line.makeRoom(guest('z1', { caller: 'z' }))?.name).toBe('x3')
+  expect(line.makeRoom(guest('z1', { caller: 'z' }))?.name).toBe('x2')
+  expect(line.makeRoom(guest('y2', { caller: 'y' }))).toBeUndefined()
+  expect(line.size).toBe(3)
+})
+
+test.each([
+  ['the caller with the most places itself', 'x'],
+  ['a caller who would have as many', 'y'],
+])('no place is given up for %s', (_who, caller) => {
+  const line = lineOf(
+    guest('x1', { caller: 'x' }),
+    guest('x2', { caller: 'x' }),
+    guest('y1', { caller: 'y' }),
+  )
+  expect(line.makeRoom(guest('next', { caller }))).toBeUndefined()
+})
+
+test('those at the head give up no place', () => {
+  const back = ['x1', 'x2', 'x3'].map((name) => guest(name, { caller: 'x', headOfLine: true }))
+  expect(lineOf(...back).makeRoom(guest('y1', { caller: 'y' }))).toBeUndefined()
+})
+
 test('who leaves is gone, and can only leave once', () => {
   const [one, two] = [guest('one'), guest('two', { enteredAt: 5 })]
   const line = lineOf(one, two)

@@ -40,6 +40,8 @@ const NOBODY = Number.NEGATIVE_INFINITY
  *    Nobody is overtaken so by a waiter of another priority with a lower effective one;
  * 4. of one caller, the oldest.
  *
+ * A full line turns away the caller with the most places, not whoever comes next: `makeRoom`.
+ *
  * A caller who comes, or comes back, stands behind the callers who wait already, so none can gain by leaving, nor can
  * a stream of new callers shut out an old one.
  */
@@ -76,6 +78,31 @@ export class WaitingLine<W extends Waiter = Waiter> {
     if (caller === undefined) this.#callers.set(waiter.caller, { turn: ++this.#lastTurn, waiters: 1 })
     else caller.waiters += 1
     return 'queued'
+  }
+
+  /**
+   * Takes a place from the caller with the most places, for somebody who would have fewer even then: that caller's
+   * newest waiter of its lowest priority leaves. Undefined: nobody has so many more, and the line stays full.
+   */
+  makeRoom({ caller: newcomer }: Waiter): W | undefined {
+    const places = new Map<string, number>()
+    for (const { caller, headOfLine } of this.#waiters) {
+      if (!headOfLine) places.set(caller, (places.get(caller) ?? 0) + 1)
+    }
+    let most = (places.get(newcomer) ?? 0) + 1
+    let greatest: string | undefined
+    for (const [caller, count] of places) {
+      if (count <= most) continue
+      most = count
+      greatest = caller
+    }
+    let last: W | undefined
+    for (const waiter of this.#waiters) {
+      if (waiter.headOfLine || waiter.caller !== greatest) continue
+      if (last === undefined || waiter.priority <= last.priority) last = waiter
+    }
+    if (last) this.leave(last)
+    return last
   }
 
   /** False: it was not in line (any more). */

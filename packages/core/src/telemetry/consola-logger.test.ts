@@ -65,3 +65,52 @@ test('a stream that breaks does not end the program', () => {
   createConsolaLogger({ stream }).info('line')
   expect(() => stream.emit('error', new Error('EPIPE'))).not.toThrow()
 })
+
+/** A pipe: it takes lines until `capacity` of them wait, and no more until they are read. */
+function pipe(capacity: number) {
+  const taken: string[] = []
+  let waiting = 0
+  let onDrain: (() => void) | undefined
+  return {
+    taken,
+    stream: {
+      write(line: string) {
+        taken.push(line)
+        waiting += 1
+      },
+      get writableNeedDrain() {
+        return waiting >= capacity
+      },
+      once(_event: 'drain', listener: () => void) {
+        onDrain = listener
+      },
+    },
+    read() {
+      waiting = 0
+      const listener = onDrain
+      onDrain = undefined
+      listener?.()
+    },
+  }
+}
+
+test('lines that nobody reads are bounded: the oldest go, and a line says how many', () => {
+  const { stream, taken, read } = pipe(4)
+  const logger = createConsolaLogger({ stream, json: true })
+  const long = 'x'.repeat(1_000)
+  for (let index = 0; index < 5_000; index++) logger.info(`line ${index}`, { long })
+  expect(taken).toHaveLength(4)
+  for (let round = 0; round < 1_000; round++) read()
+  logger.info('after it')
+  const records = taken.map(
+    (line) => JSON.parse(line) as { message: string; dropped?: number; level: string },
+  )
+  const lines = records.filter(({ message }) => message.startsWith('line'))
+  const notices = records.filter(({ dropped }) => dropped !== undefined)
+  expect(notices).toMatchObject([{ level: 'warn', dropped: 5_000 - lines.length }])
+  expect(lines.length).toBeGreaterThan(500)
+  expect(lines.length).toBeLessThan(1_100)
+  expect(lines.slice(0, 4).map(({ message }) => message)).toEqual(['line 0', 'line 1', 'line 2', 'line 3'])
+  expect(lines.at(-1)?.message).toBe('line 4999')
+  expect(records.at(-1)?.message).toBe('after it')
+})

@@ -7,7 +7,10 @@ import { redact } from './redact.ts'
 export interface LogStream {
   write(text: string): unknown
   readonly isTTY?: boolean
+  /** True: what is written now piles up in memory, until `drain`. */
+  readonly writableNeedDrain?: boolean
   on?(event: 'error', listener: () => void): unknown
+  once?(event: 'drain', listener: () => void): unknown
 }
 
 export interface ConsolaLoggerOptions {
@@ -30,17 +33,21 @@ const CONSOLA_LEVELS: Readonly<Record<LogLevel, number>> = {
 /**
  * A logger on consola. As JSON each line is `{ time, level, message, …fields }` with an ISO 8601 time; on a terminal it
  * is readable text. Secrets under telling keys (`authorization`, `api_key`, `cookie`, `password`, `secret`, `…token`)
- * are hidden, long texts cut, circles broken. A stream that breaks is written to no more; it never stops the program.
+ * are hidden, long texts cut, circles broken. A stream that breaks is written to no more; it never stops the program. If
+ * nobody reads the stream, 1 MiB of lines is kept, the oldest are dropped, and a line tells how many.
  */
 export function createConsolaLogger(options: ConsolaLoggerOptions = {}): Logger {
   const { level = 'info', stream = process.stdout, json = stream.isTTY !== true } = options
   surviveErrors(stream)
   const format = json ? jsonLine : readableLine
+  const write = boundedWriter(stream, (dropped) =>
+    format({ date: new Date(), type: 'warn', args: [DROPPED, { dropped }] }),
+  )
   const consola = createConsola({
     level: CONSOLA_LEVELS[level],
     // By default consola drops lines that look like the one before, within a second.
     throttle: 0,
-    reporters: [{ log: (entry) => void stream.write(format(entry)) } satisfies ConsolaReporter],
+    reporters: [{ log: (entry) => write(format(entry)) } satisfies ConsolaReporter],
   })
   const rest = (fields?: LogFields) => (fields === undefined ? [] : [fields])
   return {
@@ -61,13 +68,48 @@ function surviveErrors(stream: LogStream): void {
   stream.on?.('error', () => {})
 }
 
-function jsonLine({ date, type, args: [message, fields] }: LogObject): string {
+/** Characters of lines that wait for a stream which nobody reads. */
+const MOST_WAITING = 1_048_576
+const DROPPED = 'log lines were dropped: nobody read them in time'
+
+/** Writes lines one by one. While the stream takes none, a bounded number waits, and the oldest go first. */
+function boundedWriter(stream: LogStream, noticeOf: (dropped: number) => string): (line: string) => void {
+  const waiting: string[] = []
+  let length = 0
+  let dropped = 0
+  function flush(): void {
+    while (waiting.length > 0 && !stream.writableNeedDrain) {
+      if (dropped > 0) stream.write(noticeOf(dropped))
+      dropped = 0
+      const line = waiting.shift() ?? ''
+      length -= line.length
+      stream.write(line)
+    }
+    if (waiting.length > 0) stream.once?.('drain', flush)
+  }
+  return (line) => {
+    if (waiting.length === 0 && !stream.writableNeedDrain) {
+      stream.write(line)
+      return
+    }
+    if (waiting.push(line) === 1) stream.once?.('drain', flush)
+    length += line.length
+    while (length > MOST_WAITING && waiting.length > 1) {
+      length -= waiting.shift()?.length ?? 0
+      dropped += 1
+    }
+  }
+}
+
+type Line = Pick<LogObject, 'date' | 'type' | 'args'>
+
+function jsonLine({ date, type, args: [message, fields] }: Line): string {
   const head = { time: date.toISOString(), level: type, message: redact(String(message)) }
   // The head stands first for human eyes and last for the machine: no field can change the level of a line.
   return `${JSON.stringify({ ...head, ...(redact(fields) as object | undefined), ...head })}\n`
 }
 
-function readableLine({ date, type, args: [message, fields] }: LogObject): string {
+function readableLine({ date, type, args: [message, fields] }: Line): string {
   const time = date.toISOString().slice(11, 23)
   const pairs = Object.entries((redact(fields) ?? {}) as object).map(
     ([key, value]) => ` ${key}=${shown(value)}`,

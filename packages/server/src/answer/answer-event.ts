@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
-import { type HttpReply, sendReply } from '../http/reply.ts'
+import { type HttpReply, isOver, sendReply } from '../http/reply.ts'
 import { failureOfError } from '../http/request-problem.ts'
 import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
 
@@ -22,8 +22,8 @@ interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly event: unknown
-  /** Its prompt is to be continued, not answered. */
-  readonly continues?: boolean
+  /** What the format of the caller takes for granted. */
+  readonly options?: EventOptions
 }
 
 /** Answers with the whole outcome. A caller who hangs up cancels the event. */
@@ -67,7 +67,7 @@ export async function answerInStream(
 }
 
 function eventOptionsOf(
-  { request, reply, continues }: Exchange,
+  { request, reply, options }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
   const headers = traceHeadersOf(request)
@@ -76,7 +76,7 @@ function eventOptionsOf(
     caller: callerOf(request),
     logFields: { request_id: request.id },
     ...(headers && { headers }),
-    ...(continues && { continues }),
+    ...options,
   }
 }
 
@@ -96,7 +96,7 @@ export class CallerGone extends Error {
 function callerSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   const onClose = () => {
-    if (!response.writableEnded) controller.abort(new CallerGone())
+    if (!isOver(response)) controller.abort(new CallerGone())
   }
   if (response.destroyed) onClose()
   else response.once('close', onClose)

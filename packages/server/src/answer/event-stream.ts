@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock, Failure, FailureOutcome, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
-import { type HttpReply, sendReply } from '../http/reply.ts'
+import { breakReply, type HttpReply, sendReply, startBreak } from '../http/reply.ts'
 
 /** A reply as server-sent events, its head out and awake. */
 export interface OpenStream {
@@ -9,6 +9,8 @@ export interface OpenStream {
   write(frame: string): boolean | Promise<boolean>
   /** Ends the reply, with a last frame where there is one. */
   end(frame?: string): void
+  /** Sends a last frame, and closes the connection in the middle of the reply: it must not pass for a whole one. */
+  breakOff(frame: string): void
   /** Stops the pings. */
   release(): void
 }
@@ -39,9 +41,20 @@ export function openEventStream(
   return {
     write: (frame) => frame === '' || (!response.destroyed && (response.write(frame) || drained(response))),
     end: (frame = '') => void response.end(frame),
+    breakOff(frame) {
+      startBreak(response)
+      // A client that learns of both at once throws the frame away, and with it the reason.
+      response.write(frame, () => {
+        const grace = setTimeout(breakReply, BREAK_GRACE_MS, response)
+        response.once('close', () => clearTimeout(grace))
+      })
+    },
     release: () => timer.cancel(),
   }
 }
+
+/** So long a reader has to take in why its reply is about to break off, in milliseconds. */
+const BREAK_GRACE_MS = 250
 
 /** Waits for the reader; false when it hung up instead. */
 function drained(response: ServerResponse): Promise<boolean> {
@@ -65,35 +78,49 @@ interface EventStreamReplyOptions {
 }
 
 /**
- * Sends events as `text/event-stream`. What fails before the first frame is plain JSON with its status; from then on the
- * head is out, a comment keeps proxies awake, and the last frame is that of `done` or `error`. The next event is asked
- * for only when the reader has taken the one before, and a reader who hangs up ends the loop, which cancels the event.
+ * Sends events as `text/event-stream`. What fails before the head is plain JSON with its status. The head goes out with
+ * the first frame, or after as long as there is between two pings: clients give up where nothing comes (Node's `fetch`
+ * after 300 s). From then on a comment keeps proxies awake, and the last frame is that of `done` or `error`. The next
+ * event is asked for only when the reader has taken the one before, and a reader who hangs up ends the loop, which
+ * cancels the event.
  */
 export async function replyWithEventStream(
   reply: FastifyReply,
   events: AsyncIterable<StreamEvent>,
   options: EventStreamReplyOptions,
 ): Promise<void> {
-  const { dialect } = options
+  const { dialect, clock, signal } = options
   let stream: OpenStream | undefined
+  const open = () => {
+    patience.cancel()
+    stream ??= openEventStream(reply, options)
+    return stream
+  }
+  const patience = clock.setTimer(() => {
+    if (!signal.aborted) open()
+  }, options.pingIntervalMs)
+  const fail = (frame: string) => (dialect.breaksOff ? open().breakOff(frame) : open().end(frame))
   try {
     for await (const event of events) {
-      if (stream === undefined && event.type === 'error')
-        return void sendReply(reply, dialect.refusal(event.outcome))
+      if (event.type === 'error') {
+        if (stream === undefined) return void sendReply(reply, dialect.refusal(event.outcome))
+        const frame = dialect.frame(event)
+        return fail(frame ?? '')
+      }
       const frame = dialect.frame(event)
       if (frame === undefined) continue
-      stream ??= openEventStream(reply, options)
-      if (event.type === 'done' || event.type === 'error') return stream.end(frame)
-      if (!(await stream.write(frame))) return
+      if (event.type === 'done') return open().end(frame)
+      if (!(await open().write(frame))) return
     }
     throw new Error('The events ended without `done` or `error`.')
   } catch (error) {
-    if (options.signal.aborted) return
+    if (signal.aborted) return
     if (stream === undefined) throw error
-    stream.end(dialect.failureFrame(options.explain(error)))
+    fail(dialect.failureFrame(options.explain(error)))
   } finally {
+    patience.cancel()
     stream?.release()
-    if (options.signal.aborted) reply.hijack()
+    if (signal.aborted) reply.hijack()
   }
 }
 
@@ -101,6 +128,8 @@ export async function replyWithEventStream(
 export interface StreamDialect {
   /** The bytes of an event. Undefined: nothing yet, not even the head. Empty: no more than the head. */
   frame(event: StreamEvent): string | undefined
+  /** A failure breaks the reply off behind its frame: these clients take every clean end for a whole answer. */
+  readonly breaksOff: boolean
   /** The last frame of a stream that nobody else ended. */
   failureFrame(failure: Failure): string
   /** The whole reply where an event ends in failure before the head was sent. */

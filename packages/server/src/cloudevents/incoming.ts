@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Failure } from '@ai-ticket/core'
+import { type Failure, LongNumber } from '@ai-ticket/core'
 import type { FastifyRequest } from 'fastify'
 import { checkJson, parseJsonBody, readJson } from '../http/json-body.ts'
 import { RequestProblem } from '../http/request-problem.ts'
@@ -108,5 +108,7 @@ function withOrigin(metadata: unknown, { id, source, type, attributes: { subject
     ...(subject === undefined ? {} : { ce_subject: subject }),
   }
   if (metadata === undefined || metadata === null) return origin
-  return typeof metadata === 'object' && !Array.isArray(metadata) ? { ...origin, ...metadata } : metadata
+  const isObject =
+    typeof metadata === 'object' && !Array.isArray(metadata) && !(metadata instanceof LongNumber)
+  return isObject ? { ...origin, ...metadata } : metadata
 }

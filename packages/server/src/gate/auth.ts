@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
 import { type ApiKey, digestOf, type Scope, sha256 } from './api-key.ts'
+import { isPreflight } from './cors.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { isOpenPath } from './request-url.ts'
 
@@ -16,7 +17,7 @@ declare module 'fastify' {
 /** Every address needs a key, even one that does not exist; only probes need none. */
 export function installAuth(server: FastifyInstance, keyring: Keyring): void {
   server.addHook('onRequest', (request, _reply, done) => {
-    if (isOpenPath(request.raw.url ?? '')) return done()
+    if (isOpenPath(request.raw.url ?? '') || isForAnother(request)) return done()
     const holder = keyring.verify(request.raw.headers)
     if (holder === undefined) return done(NO_KEY)
     // The next hook says that nothing is there.
@@ -25,6 +26,10 @@ export function installAuth(server: FastifyInstance, keyring: Keyring): void {
     done(mayUse(holder, scopes) ? undefined : missingScope(scopes))
   })
 }
+
+/** A preflight, which never has a key, to a route that a plugin of somebody else's has for them. */
+const isForAnother = (request: FastifyRequest): boolean =>
+  isPreflight(request) && !request.is404 && request.routeOptions.config.scopes === undefined
 
 /** A route that names no scopes is for the operator only. */
 const scopesOf = ({ routeOptions }: FastifyRequest): readonly Scope[] =>

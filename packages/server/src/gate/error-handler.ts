@@ -35,9 +35,10 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
 export function installNotFound(server: FastifyInstance): void {
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const url = request.raw.url ?? ''
-    const allowed = methodsOf(server, pathOf(url))
+    const path = pathOf(url)
+    const allowed = methodsOf(server, path)
     if (allowed.length > 0) reply.header('allow', allowed.join(', '))
-    return sendReply(reply, failureReply(url, allowed.length > 0 ? wrongMethod(allowed) : NOT_FOUND))
+    return sendReply(reply, failureReply(url, allowed.length > 0 ? wrongMethod(allowed) : nothingAt(path)))
   }
   server.setNotFoundHandler(answer)
   server.addHook('onRequest', (request, reply, done) => {
@@ -46,16 +47,44 @@ export function installNotFound(server: FastifyInstance): void {
   })
 }
 
-const NOT_FOUND = {
-  code: 'not_found',
-  details: 'There is nothing at this address. Events go to POST /event, OpenAI clients to /v1.',
-} as const
+/** What there is instead: a client that is under `/v1` already has to hear more than that name. */
+function nothingAt(path: string): Failure {
+  const [, hint = isOpenAiPath(path) ? UNDER_V1 : ELSEWHERE] =
+    HINTS.find(([address]) => path === address || path.startsWith(`${address}/`)) ?? []
+  return { code: 'not_found', details: `There is nothing at this address. ${hint}` }
+}
+
+const ELSEWHERE = 'Events go to POST /event, OpenAI clients to /v1.'
+const UNDER_V1 = 'Under /v1 there are POST /v1/chat/completions, POST /v1/completions and GET /v1/models.'
+const BASE_URL = 'The base URL of a client ends in /v1, once: http://host:5000/v1.'
+
+/** Addresses that clients ask for by themselves, and what their users can change. */
+const HINTS: readonly (readonly [address: string, hint: string])[] = [
+  [
+    '/v1/responses',
+    'The Responses API is not served: switch the client to chat completions (AI SDK: `openai.chat(model)`; Agents SDK: ' +
+      '`setOpenAIAPI(\'chat_completions\')`; n8n: turn off "Use Responses API"), which are at POST /v1/chat/completions.',
+  ],
+  [
+    '/v1/embeddings',
+    'Embeddings are not served: give the client another address for them, and keep this one for POST ' +
+      '/v1/chat/completions.',
+  ],
+  ['/v1/v1', BASE_URL],
+  ['/chat/completions', BASE_URL],
+  ['/completions', BASE_URL],
+  ['/models', BASE_URL],
+]
 
 const wrongMethod = (allowed: readonly string[]) =>
   ({ code: 'method_not_allowed', details: `This address takes ${allowed.join(', ')}.` }) as const
 
+/** A route for whatever address, as `@fastify/cors` has for OPTIONS, does not make each of them one. */
 function methodsOf(server: FastifyInstance, url: string): string[] {
-  return server.supportedMethods.filter((method) => server.findRoute({ method, url }) !== null)
+  return server.supportedMethods.filter((method) => {
+    const route = server.findRoute({ method, url })
+    return route !== null && route.params['*'] !== url
+  })
 }
 
 /** What fails at the edge, in the words of the address. */

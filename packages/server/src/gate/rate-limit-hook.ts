@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
 import type { KeyHolder } from './auth.ts'
+import { isPreflight } from './cors.ts'
 import { burstOf, costMsOf, type RateLimit, type RateLimiter, type RateStanding } from './rate-limit.ts'
 import { isOpenAiPath, isOpenPath } from './request-url.ts'
 
@@ -26,7 +27,7 @@ export function installRateLimit(server: FastifyInstance, options: RateLimitOpti
   const { limiter, holderOf } = options
   server.addHook('onRequest', (request, reply, done) => {
     const url = request.raw.url ?? ''
-    if (isOpenPath(url) || request.routeOptions.config?.isUnlimited) return done()
+    if (isOpenPath(url) || isPreflight(request) || request.routeOptions.config?.isUnlimited) return done()
     const holder = holderOf(request)
     const limit = holder?.rateLimit ?? options.rateLimit
     if (limit === false) return done()

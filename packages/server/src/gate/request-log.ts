@@ -1,6 +1,7 @@
 import { format } from 'node:util'
 import type { LineLevel, LogFields, Logger } from '@ai-ticket/core'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { isOver } from '../http/reply.ts'
 import { isOpenPath, pathOf } from './request-url.ts'
 
 const MAX_PATH_LENGTH = 256
@@ -15,7 +16,7 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
     const startedAt = performance.now()
     reply.raw.once('close', () => {
       const url = request.raw.url ?? ''
-      const status = reply.raw.writableEnded ? reply.raw.statusCode : HUNG_UP
+      const status = isOver(reply.raw) ? reply.raw.statusCode : HUNG_UP
       const level = levelOf(url, status)
       if (logger.isEnabled?.(level) === false) return
       logger[level]('request', {

@@ -34,10 +34,11 @@ export function toOriginForm(request: Pick<IncomingMessage, 'url' | 'headers'>):
   return path.startsWith('/') ? path : `/${path}`
 }
 
-/** The address without its query, for sets and logs. */
+/** The address without its query, and with slashes as the router reads them: for sets and logs. */
 export function pathOf(url: string): string {
   const end = url.indexOf('?')
-  return end === -1 ? url : url.slice(0, end)
+  const path = (end === -1 ? url : url.slice(0, end)).replace(/\/{2,}/g, '/')
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
 export const isOpenPath = (url: string): boolean => OPEN_PATHS.has(pathOf(url))

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { FailureCode } from '@ai-ticket/core'
+import { type FailureCode, parseJson } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
 import { findJsonFault } from './json-fault.ts'
 import { RequestProblem } from './request-problem.ts'
@@ -38,7 +38,7 @@ const withoutByteOrderMark = (text: string): string => (text.charCodeAt(0) === 0
 
 function parse(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     // The message of the SyntaxError quotes the body.
     throw problem('invalid_request', `${name} is not valid JSON${faultIn(text, name)}.`)

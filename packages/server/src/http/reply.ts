@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import type { Failure, FailureCode, Outcome } from '@ai-ticket/core'
 import type { FastifyReply } from 'fastify'
 import { HTTP_STATUS } from './http-status.ts'
@@ -48,3 +50,17 @@ function headersOf(code: FailureCode, knownMs: number | undefined): Record<strin
 export function sendReply(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
   return reply.code(status).headers(headers).send(body)
 }
+
+const broken = new WeakSet<ServerResponse>()
+
+/** Nothing more comes but the break: a caller who leaves meanwhile has not hung up. */
+export const startBreak = (response: ServerResponse): void => void broken.add(response)
+
+/** Closes the connection in the middle of a reply, once what was written is out. Without a connection the reply ends. */
+export function breakReply(response: ServerResponse): void {
+  if (response.socket instanceof Socket) response.socket.destroySoon()
+  else response.end()
+}
+
+/** Whether we had the last word, and not a caller who hung up. */
+export const isOver = (response: ServerResponse): boolean => response.writableEnded || broken.has(response)

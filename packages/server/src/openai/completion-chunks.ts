@@ -11,11 +11,13 @@ export interface ChunksContext extends CompletionContext {
 }
 
 /**
- * A stream in OpenAI's dialect. The head waits for the first text, so that an error before it has its status. All chunks
+ * A stream in OpenAI's dialect. The head waits for the first text, for a while, so that an error before it has its
+ * status. All chunks
  * bear the name of the model that was asked for: which one answers is known only at the end. A failure is a frame with
- * `error` and no `[DONE]`, on which OpenAI's clients throw.
+ * `error` and no `[DONE]`, on which OpenAI's clients throw, and the reply breaks off behind it.
  */
 export class CompletionChunks implements StreamDialect {
+  readonly breaksOff = true
   readonly #context: ChunksContext
   #id = ''
   #isOpen = false

@@ -1,4 +1,4 @@
-import { FAILURE_CODES, type FailureCode } from '@ai-ticket/core'
+import { FAILURE_CODES, FAILURES, type FailureCode } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome } from '../../test/fake-dispatcher.ts'
 import { errorReply, outcomeFailure } from './error-reply.ts'
@@ -43,7 +43,7 @@ test('an address that is not there is no unknown model', () => {
 
 test.each(FAILURE_CODES)('after %s, who repeats by the status alone is told whether it helps', (code) => {
   const { status, headers } = replyTo(code)
-  const repeated = [408, 409, 429].includes(status) || status >= 500
+  const repeated = [408, 409, 429].includes(status) || status >= 500 || FAILURES[code].stage === 'attempt'
   if (repeated && code !== 'conflict') expect(headers['x-should-retry']).toMatch(/^(true|false)$/)
   else expect(headers['x-should-retry']).toBeUndefined()
 })

@@ -8,10 +8,12 @@ interface OpenAiFailure extends Failure {
   readonly param?: string
 }
 
-/** OpenAI answers 400 to what the desk's own dialect calls 422. */
+/** OpenAI answers 400 to what the desk's own dialect calls 422, and its clients repeat everything from 500 on. */
 const STATUS: Partial<Readonly<Record<FailureCode, number>>> = {
   prompt_extraction_failed: 400,
   context_length_exceeded: 400,
+  // Clients that know only the status repeat a 502; each repeat would cost all the repairs again.
+  output_schema_mismatch: 422,
 }
 
 const OPENAI_CODE: Partial<Readonly<Record<FailureCode, string>>> = { unauthorised: 'invalid_api_key' }
@@ -25,13 +27,14 @@ export function outcomeFailure({ error, details, retry_after_ms, attempts }: Fai
   }
   // The only name that these events bear is the model's.
   if (error === 'not_found') return { ...failure, openAiCode: 'model_not_found', param: 'model' }
-  if (error === 'prompt_extraction_failed') return { ...failure, details: NO_USER_TEXT }
+  if (error === 'prompt_extraction_failed') return { ...failure, details: NOTHING_TO_ANSWER }
   // Refused by the desk, no backend was asked: it is the request that has to change.
   if (error === 'api_client_error' && attempts.length === 0) return { ...failure, status: 400 }
   return failure
 }
 
-const NO_USER_TEXT = 'There is no user text. Put it into `prompt` or into a message with the role user.'
+const NOTHING_TO_ANSWER =
+  'The request holds no text and no image. Put the text into `prompt` or into a message.'
 
 /** `content.messages[0]` of the event was `messages[0]` of the request. */
 const inTheirWords = (details: string): string => details.replace(/`(?:content|parameters)\./g, '`')
@@ -77,5 +80,6 @@ function paramOf({ code, details }: Failure): string | undefined {
 function shouldRetryAfter(code: FailureCode, status: number): boolean | undefined {
   const { stage, passes } = FAILURES[code]
   if (stage !== 'attempt' && (passes === 'when_free' || passes === 'when_open')) return true
-  return status >= 500 ? false : undefined
+  // A 4xx that stands for a failed answer tells so, too: nobody has to know which statuses are repeated.
+  return status >= 500 || stage === 'attempt' ? false : undefined
 }

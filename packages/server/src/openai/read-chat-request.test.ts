@@ -27,6 +27,7 @@ test('messages become the content of an event, options its parameters', () => {
       model: 'tiny',
       stream: false,
       includeUsage: false,
+      lacksLogprobs: false,
     },
   })
 })
@@ -62,6 +63,7 @@ test('what identifies the caller or is not known is ignored, null means unset', 
       model: undefined,
       stream: false,
       includeUsage: false,
+      lacksLogprobs: false,
     },
   })
 })
@@ -95,8 +97,6 @@ test.each([
 test.each([
   ['n', 2],
   ['n', 0],
-  ['logprobs', true],
-  ['top_logprobs', 5],
   ['functions', [{ name: 'now' }]],
   ['function_call', 'auto'],
   ['modalities', ['text', 'audio']],
@@ -109,7 +109,8 @@ test.each([
 test.each([
   ['n', 1],
   ['logprobs', false],
-  ['top_logprobs', 0],
+  ['logprobs', true],
+  ['top_logprobs', 5],
   ['functions', []],
   ['modalities', ['text']],
 ])('%s: %j asks for nothing that is missing', (name, value) => {

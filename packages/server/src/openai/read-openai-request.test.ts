@@ -46,3 +46,17 @@ test('what can be seen to be wrong is refused as by /v1, and other addresses are
     known: ['/v1/chat/completions', '/v1/completions'],
   })
 })
+
+test('a text is to be gone on with, a chat is not', () => {
+  expect(requestOf('/v1/completions', { prompt: 'Once' }).options).toMatchObject({ continues: true })
+  expect(requestOf('/v1/chat/completions', MESSAGES).options).not.toHaveProperty('continues')
+})
+
+test('lines are read as leniently as under /v1', () => {
+  for (const { options } of [
+    requestOf('/v1/completions', { prompt: 'Once' }),
+    requestOf('/v1/chat/completions', MESSAGES),
+  ]) {
+    expect(options).toMatchObject({ takesAnyTurn: true, maxTokensIsCeiling: true })
+  }
+})

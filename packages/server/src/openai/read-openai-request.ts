@@ -1,4 +1,4 @@
-import type { Outcome } from '@ai-ticket/core'
+import type { EventOptions, Outcome } from '@ai-ticket/core'
 import type { HttpReply } from '../http/reply.ts'
 import { chatShape, completionBody, textShape } from './completion-body.ts'
 import { errorReply, outcomeFailure } from './error-reply.ts'
@@ -8,6 +8,8 @@ import { readChatRequest, readTextRequest } from './read-request.ts'
 export interface OpenAiRequest {
   /** For a dispatcher, which checks types and ranges. */
   readonly event: Readonly<Record<string, unknown>>
+  /** How it is to be asked. */
+  readonly options: FormatOptions
   /** `createdAt`: milliseconds since 1970. */
   readonly replyTo: (outcome: Outcome, createdAt: number) => HttpReply
 }
@@ -18,9 +20,17 @@ export type OpenAiRequestRead =
   | { readonly type: 'refused'; readonly reply: HttpReply }
   | { readonly type: 'unknown_path'; readonly known: readonly string[] }
 
+/** What callers of OpenAI's format take for granted. */
+export type FormatOptions = Pick<EventOptions, 'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling'>
+
+export const CHAT_OPTIONS: FormatOptions = { takesAnyTurn: true, maxTokensIsCeiling: true }
+
+/** The text is gone on with. */
+export const TEXT_OPTIONS: FormatOptions = { ...CHAT_OPTIONS, continues: true }
+
 const DIALECT = new Map([
-  ['/v1/chat/completions', { read: readChatRequest, shape: chatShape }],
-  ['/v1/completions', { read: readTextRequest, shape: textShape }],
+  ['/v1/chat/completions', { read: readChatRequest, shape: chatShape, options: CHAT_OPTIONS }],
+  ['/v1/completions', { read: readTextRequest, shape: textShape, options: TEXT_OPTIONS }],
 ])
 
 /**
@@ -38,5 +48,5 @@ export function readOpenAiRequest(path: string, body: unknown): OpenAiRequestRea
     const context = { shape: route.shape, model, created: Math.floor(createdAt / 1_000) }
     return { status: 200, headers: {}, body: completionBody(outcome, context) }
   }
-  return { type: 'request', request: { event, replyTo } }
+  return { type: 'request', request: { event, options: route.options, replyTo } }
 }

@@ -1,4 +1,4 @@
-import type { Failure } from '@ai-ticket/core'
+import { type Failure, OTHER_NAMES, SAMPLER_NAMES } from '@ai-ticket/core'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -11,6 +11,8 @@ interface AskedCompletion {
   readonly stream: boolean
   /** A stream ends with a chunk that holds the usage. */
   readonly includeUsage: boolean
+  /** Token probabilities were asked for, which the answer does not hold. */
+  readonly lacksLogprobs: boolean
 }
 
 export type ReadCompletion =
@@ -21,11 +23,14 @@ type ReadContent =
   | { readonly ok: true; readonly content: object }
   | { readonly ok: false; readonly failure: Failure }
 
-/** What goes on to the backend. The last line is not OpenAI's: local servers and their clients know it. */
+/** What goes on to the backend. The last lines are not OpenAI's: local servers and their clients know them. */
 export const PARAMETERS = [
   ...['max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty'],
   ...['stop', 'seed', 'logit_bias', 'tools', 'tool_choice', 'response_format'],
   ...['top_k', 'min_p', 'repetition_penalty', 'grammar'],
+  ...['min_tokens', 'parallel_tool_calls', 'chat_template_kwargs'],
+  ...SAMPLER_NAMES,
+  ...Object.keys(OTHER_NAMES),
 ]
 
 interface Option {
@@ -40,17 +45,15 @@ const isEmpty = (value: unknown) => value === '' || (Array.isArray(value) && val
 const never = () => false
 
 const ONE_ANSWER = 'must be 1: an event has one answer. Send several requests.'
-const NO_LOGPROBS = 'is not supported: the desk passes on no log probabilities. Leave it out.'
 
 /**
  * Options that change what the answer is or holds. An answer without them would be the wrong one, so they are refused;
- * whatever stands neither here nor among the parameters is ignored.
+ * whatever stands neither here nor among the parameters is ignored. `logprobs` stands beside the answer: chat programs
+ * that show it where it comes do well without.
  */
 const OPTIONS: Readonly<Record<string, Option>> = {
   n: { isHarmless: isOne, instead: ONE_ANSWER },
   best_of: { isHarmless: isOne, instead: ONE_ANSWER },
-  logprobs: { isHarmless: isFalse, instead: NO_LOGPROBS },
-  top_logprobs: { isHarmless: (value) => value === 0, instead: NO_LOGPROBS },
   echo: { isHarmless: isFalse, instead: 'is not supported: put the prompt before the answer yourself.' },
   suffix: { isHarmless: isEmpty, instead: 'is not supported: the desk only continues text.' },
   functions: { isHarmless: isEmpty, instead: 'is deprecated and not supported. Use `tools`.' },
@@ -60,6 +63,9 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     instead: 'must be ["text"]: answers are text.',
   },
   audio: { isHarmless: never, instead: 'is not supported: answers are text.' },
+  // KoboldCPP's own.
+  memory: { isHarmless: isEmpty, instead: 'is not supported: put it at the beginning of the prompt.' },
+  images: { isHarmless: isEmpty, instead: 'is not supported: send images as parts of a message.' },
 }
 
 /** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */
@@ -71,7 +77,9 @@ export const readTextRequest = (body: unknown): ReadCompletion => readCompletion
 /** What chats and completions have in common: everything but the text itself. */
 function readCompletion(body: unknown, readContent: (body: Body) => ReadContent): ReadCompletion {
   if (!isRecord(body)) return refusal('The body must be a JSON object.')
-  const { stream, stream_options, model } = body
+  const { stream, stream_options, logprobs } = body
+  // Clients whose user chose none send an empty name.
+  const model = body.model === '' ? undefined : body.model
   if (stream != null && typeof stream !== 'boolean') return refusal('`stream` must be true or false.')
   const unsupported = findUnsupported(body)
   if (unsupported !== undefined) return refusal(unsupported)
@@ -84,6 +92,7 @@ function readCompletion(body: unknown, readContent: (body: Body) => ReadContent)
       model: typeof model === 'string' ? model : undefined,
       stream: stream === true,
       includeUsage: isRecord(stream_options) && stream_options.include_usage === true,
+      lacksLogprobs: logprobs != null && logprobs !== false,
     },
   }
 }

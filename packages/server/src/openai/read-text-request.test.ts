@@ -28,7 +28,6 @@ test.each([
   ['echo', true],
   ['suffix', ' the end'],
   ['best_of', 3],
-  ['logprobs', 0],
 ])('%s: %j is refused by name', (name, value) => {
   const read = readTextRequest({ prompt: 'Hi', [name]: value })
   expect(read).toMatchObject({ ok: false, failure: { details: expect.stringMatching(`^\`${name}\` `) } })

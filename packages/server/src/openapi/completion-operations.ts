@@ -29,8 +29,9 @@ const completion = ({ operationId, summary, body, whole, chunk, schemas }: Diale
   operationId,
   summary,
   description:
-    'With `"stream": true` the answer comes in chunks, and the last is `[DONE]`. The head waits for the first text, so ' +
-    'that an error before it has its status; a later one is a chunk with `error`.',
+    'With `"stream": true` the answer comes in chunks, and the last is `[DONE]`. The head waits for the first text, but ' +
+    'not for more than 15 s, so that an error before it has its status; a later one is a chunk with `error`, and the ' +
+    'connection is closed behind it.',
   tag: 'OpenAI',
   body: { content: { 'application/json': body } },
   answers: {

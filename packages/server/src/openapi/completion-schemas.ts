@@ -86,18 +86,18 @@ const empty = v.nullish(v.union([v.literal(''), v.pipe(v.array(v.unknown()), v.l
 export const HarmlessOptionsSchema = v.object({
   n: one,
   best_of: one,
-  logprobs: no,
-  top_logprobs: v.nullish(v.literal(0)),
   echo: no,
   suffix: empty,
   functions: empty,
   function_call: nothing,
   modalities: v.nullish(v.array(v.literal('text'))),
   audio: nothing,
+  memory: empty,
+  images: empty,
 })
 
 const common = {
-  model: EventSchema.entries.model,
+  model: v.nullish(v.union([v.literal(''), EventSchema.entries.model.wrapped])),
   stream: v.nullish(v.boolean()),
   stream_options: v.nullish(v.object({ include_usage: v.nullish(v.boolean()) })),
   ...ParametersSchema.pipe[1].entries,

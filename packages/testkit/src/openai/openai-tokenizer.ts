@@ -25,9 +25,11 @@ export function tokenizerReply(
 
 const numbered = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
-/** The prompt as the simulated model sees it: messages stay the JSON they came as. */
-const writePrompt = ({ prompt, messages }: JsonRecord): string =>
-  typeof prompt === 'string' ? prompt : JSON.stringify(messages ?? '')
+/** The prompt as the simulated model sees it: messages and tools stay the JSON they came as. */
+const writePrompt = ({ prompt, messages, tools }: JsonRecord): string =>
+  typeof prompt === 'string'
+    ? prompt
+    : JSON.stringify(messages ?? '') + (tools === undefined ? '' : JSON.stringify(tools))
 
 /** By the simulator's count. */
 export const promptTokensOf = (body: JsonRecord): number => countTokens(writePrompt(body))

@@ -1,3 +1,5 @@
+import { parseJson } from '@ai-ticket/core'
+
 /** The last moment that a JavaScript `Date` holds, in the year 275760; later ones cannot be shown. */
 export const LATEST_TIME = 8_640_000_000_000_000
 
@@ -32,7 +34,7 @@ export const objectsOf = (value: unknown): Record<string, unknown>[] =>
 export function readJson(stored: unknown): unknown {
   if (stored == null) return undefined
   try {
-    return JSON.parse(String(stored))
+    return parseJson(String(stored))
   } catch {
     return undefined
   }

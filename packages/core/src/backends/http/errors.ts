@@ -1,5 +1,6 @@
 import { BackendError } from '../../contract/backend.ts'
 import { LONGEST_RETRY_AFTER_MS } from '../../contract/failure.ts'
+import { OTHER_NAMES, SAMPLER_NAMES } from '../../contract/prompt.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 import { MESSAGE_LENGTH, type Reason, reasonInWords } from './server-words.ts'
 
@@ -186,26 +187,10 @@ export function reasonOf({ type, code, message, param }: ErrorDetail, status = 2
 
 /** Ours, by the names that servers know them by. */
 const OPTIONS: ReadonlySet<string> = new Set([
-  ...[
-    'frequency_penalty',
-    'logit_bias',
-    'logprobs',
-    'max_completion_tokens',
-    'max_tokens',
-    'messages',
-    'min_p',
-    'n',
-  ],
-  ...[
-    'presence_penalty',
-    'prompt',
-    'repetition_penalty',
-    'response_format',
-    'seed',
-    'stop',
-    'stream_options',
-  ],
-  ...['temperature', 'tool_choice', 'tools', 'top_k', 'top_p'],
+  ...['frequency_penalty', 'logit_bias', 'logprobs', 'max_completion_tokens', 'max_tokens', 'messages'],
+  ...['min_p', 'n', 'presence_penalty', 'prompt', 'repetition_penalty', 'response_format', 'seed', 'stop'],
+  ...['stream_options', 'temperature', 'tool_choice', 'tools', 'top_k', 'top_p', 'min_tokens'],
+  ...['parallel_tool_calls', 'chat_template_kwargs', ...SAMPLER_NAMES, ...Object.keys(OTHER_NAMES)],
 ])
 
 /** The option that a server does not take: its `param`, or a name between back-ticks or quotes. */

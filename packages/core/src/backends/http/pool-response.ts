@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
+import { parseJson } from '../../contract/json-value.ts'
 
 /** A reply larger than this is no answer of a language model; it would only fill our memory. */
 export const MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -62,7 +63,7 @@ export class PoolResponse implements Response {
   }
 
   async json(): Promise<unknown> {
-    return this.#decoded ? JSON.parse(await readText(this.#decoded)) : this.#reply.body.json()
+    return parseJson(await this.text())
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {

@@ -100,6 +100,8 @@ export interface RawAnswer {
   readonly reasoning?: string | undefined
   readonly toolCalls?: readonly WireToolCall[] | undefined
   readonly model?: string | undefined
+  /** A block of thoughts in the text never ended. */
+  readonly endedInThoughts?: boolean
 }
 
 /** What one event of a stream adds. */
@@ -117,6 +119,7 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
     ...(usage && { usage }),
     ...(tool_calls?.length && { tool_calls }),
     ...(reasoning && { reasoning }),
+    ...(answer.endedInThoughts && { ended_in_thoughts: true }),
     ...(model && { model }),
   }
 }
@@ -124,10 +127,10 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
 /** The answer with the thoughts at the beginning of its text in their place, unless its caller reads it as it came. */
 export function asAsked<Answer extends RawAnswer>(answer: Answer, { continues }: GenerationRequest): Answer {
   if (continues) return answer
-  const { text, reasoning } = splitThoughts(answer.text)
+  const { reasoning, ...split } = splitThoughts(answer.text)
   return reasoning === undefined
     ? answer
-    : { ...answer, text, reasoning: (answer.reasoning ?? '') + reasoning }
+    : { ...answer, ...split, reasoning: (answer.reasoning ?? '') + reasoning }
 }
 
 export interface Collector {
@@ -171,6 +174,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       usage: last.usage,
       model: last.model,
       ...(reasoning && { reasoning }),
+      ...(thoughts?.isThinking() && { endedInThoughts: true }),
       ...(toolCalls.length > 0 && { toolCalls }),
     }),
   }
@@ -185,6 +189,8 @@ interface Piece {
 interface ThoughtSplitter {
   /** True: nothing but text will come any more, and it needs no splitting. */
   isText(): boolean
+  /** True: a block of thoughts has begun and not ended. */
+  isThinking(): boolean
   /** What of the text so far can be handed on. */
   push(text: string): Piece
   /** What was held back, once nothing more comes. */
@@ -235,6 +241,7 @@ function createThoughtSplitter(): ThoughtSplitter {
   }
   return {
     isText: () => state === 'text',
+    isThinking: () => state === 'opened' || state === 'thinking',
     push,
     rest() {
       const rest = take(held.length)
@@ -254,11 +261,12 @@ function heldBack(thoughts: string): number {
 const NOTHING: Piece = { text: '' }
 
 /** The thoughts at the beginning of a whole text, and the text without them. */
-function splitThoughts(text: string): Piece {
+function splitThoughts(text: string): Piece & { endedInThoughts?: boolean } {
   // Most answers have none: then this is all it costs.
   if (!/^[\s\uFEFF]*<think>/.test(text)) return { text }
   const splitter = createThoughtSplitter()
   const first = splitter.push(text)
   const rest = splitter.rest()
-  return { text: first.text + rest.text, reasoning: (first.reasoning ?? '') + (rest.reasoning ?? '') }
+  const reasoning = (first.reasoning ?? '') + (rest.reasoning ?? '')
+  return { text: first.text + rest.text, reasoning, endedInThoughts: splitter.isThinking() }
 }

@@ -1,4 +1,5 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'
 import type { CallGuard, Step } from './open-call.ts'
 import type { Chunk, Collector } from './read-completion.ts'
@@ -150,7 +151,7 @@ export function readPart(
   if (data.trim() === '') return PASSED
   let value: unknown
   try {
-    value = JSON.parse(data)
+    value = parseJson(data)
   } catch {
     return name !== 'message' || KEEP_ALIVE.test(data) ? PASSED : new Unread(notJson(place, data), true)
   }

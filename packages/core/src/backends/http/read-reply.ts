@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { at, type ErrorPlace, errorDetail, MOST_WORDS, PLAIN, reasonOf } from './errors.ts'
 
 /** A reply whose body has come to its end. */
@@ -14,7 +15,7 @@ export async function readWhole(response: Response): Promise<WholeReply> {
 
 export function parseReply(place: ErrorPlace, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw notJson(place, text)
   }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { BackendError, type GenerationRequest } from '../../contract/backend.ts'
+import { mostToolTokens } from '../../contract/prompt.ts'
 import type { HttpClient } from '../http/client.ts'
 import { connectionError, statusError } from '../http/errors.ts'
 import { notAnAnswer, parseReply } from '../http/read-reply.ts'
@@ -18,14 +19,16 @@ export interface CountOptions {
 /**
  * Tokens of the prompt as the chat endpoint would see it. Newer versions put their own tags around the messages and
  * count the result; older ones know only a text, so that the tags are ours: the same ones KoboldCPP uses by default.
- * Tools are not counted. Never waits behind a generation.
+ * Tools are estimated: a server that is asked to count them while it generates dies of it (1.115.1). Never waits behind a
+ * generation.
  */
 export async function countTokens(request: GenerationRequest, options: CountOptions): Promise<number> {
+  const tools = mostToolTokens(request.parameters.tools, request.turns)
   const messages = request.turns.map(({ role, content }) => ({ role, content }))
   const rendered = await count({ messages }, options)
-  if (rendered.prompt) return rendered.value
+  if (rendered.prompt) return rendered.value + tools
   const text = await count({ prompt: renderTurns(request.turns, options.template) }, options)
-  return text.value
+  return text.value + tools
 }
 
 async function count(

@@ -1,5 +1,5 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
-import type { Parameters } from '../../contract/prompt.ts'
+import { type Parameters, SAMPLER_NAMES } from '../../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 
@@ -68,10 +68,14 @@ const seedToSend = (seed: number | undefined) => (seed === 0 ? 2 ** 31 - 1 : see
 function samplers(parameters: GenerationRequest['parameters']): RequestBody {
   const { temperature, top_p, top_k, min_p, repetition_penalty } = parameters
   const { presence_penalty, frequency_penalty, logit_bias } = parameters
+  const own: RequestBody = {}
+  for (const name of SAMPLER_NAMES) own[name] = parameters[name]
   return defined({
+    ...own,
     temperature,
     top_p,
-    top_k,
+    // Its word for off.
+    top_k: top_k === -1 ? 0 : top_k,
     min_p,
     rep_pen: repetition_penalty,
     presence_penalty,
@@ -113,7 +117,7 @@ function grammarField({ grammar, response_format }: Parameters, { schemaGrammar 
  * A JSON object, as GBNF. KoboldCPP turns `response_format: json_object` into a grammar for an *array* (1.115.1) or
  * ignores it (1.76), while a grammar of the client is obeyed by both on every text endpoint.
  */
-const JSON_OBJECT_GRAMMAR = String.raw`root ::= object
+export const JSON_OBJECT_GRAMMAR = String.raw`root ::= object
 value ::= object | array | string | number | ("true" | "false" | "null") ws
 object ::= "{" ws (string ":" ws value ("," ws string ":" ws value)*)? "}" ws
 array ::= "[" ws (value ("," ws value)*)? "]" ws

@@ -1,13 +1,16 @@
 import * as v from 'valibot'
 import { type Clock, withTimeout } from '../../contract/clock.ts'
+import { isAnyObject } from '../../contract/json-value.ts'
 import type { HttpClient } from '../http/client.ts'
+import { JSON_OBJECT_GRAMMAR } from './request-body.ts'
+import { schemaToGbnf } from './schema-to-gbnf.ts'
 import { versionReply } from './wire.ts'
 
-/** JSON Schemas as grammars, made by the server and kept. */
+/** JSON Schemas as grammars, made by the server or for it, and kept. */
 export interface SchemaGrammars {
   /** The grammar of a schema that was asked for before. */
-  kept(schema: object): string | undefined
-  /** Undefined: an older server, a schema that it cannot turn, or no answer in time. */
+  kept(schema: Record<string, unknown>): string | undefined
+  /** Undefined: a schema that cannot be turned, or no answer in time. */
   find(schema: Record<string, unknown>, signal: AbortSignal): Promise<string | undefined>
 }
 
@@ -35,15 +38,16 @@ export function createSchemaGrammars({ client, clock }: SchemaGrammarOptions): S
       versionReply,
     )
     // An older server answers an unknown path with 503 while it is busy, so it is not asked.
-    if (version?.version && !knowsSchemas(version.version)) return undefined
+    if (version?.version && !knowsSchemas(version.version)) return schemaToGbnf(schema)
     const body = JSON.stringify({ schema })
     const call = client.send({ method: 'POST', path: '/api/extra/json_to_grammar', body, signal })
     return (await read(call, grammarReply))?.result || undefined
   }
 
   return {
-    kept: (schema) => grammars.get(schema)?.grammar,
+    kept: (schema) => (isAnyObject(schema) ? JSON_OBJECT_GRAMMAR : grammars.get(schema)?.grammar),
     async find(schema, signal) {
+      if (isAnyObject(schema)) return JSON_OBJECT_GRAMMAR
       const known = grammars.get(schema)
       if (known && known.until > clock.now()) return known.grammar
       try {

@@ -1,4 +1,5 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { stoppedError } from '../http/errors.ts'
 import { contentTypeOf, responseChunks } from '../http/pool-response.ts'
 import { asAsked, type Collector, collectAnswer } from '../http/read-completion.ts'
@@ -60,7 +61,7 @@ export async function wholeAnswer(run: Run): Promise<GenerationEnd> {
       await drainResponse(run, await call.response, collected)
       return collected.answer().text
     }
-    const answer = endpoint.readReply(JSON.parse(whole.text))
+    const answer = endpoint.readReply(parseJson(whole.text))
     return answer && asAsked(answer, request).text
   })
   // A rest that cannot be read is no text; why the call was given up is what counts.

@@ -1,5 +1,6 @@
 import type * as v from 'valibot'
 import type { GenerationRequest } from '../../contract/backend.ts'
+import { mostToolTokens } from '../../contract/prompt.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import { defined, type RequestBody, toMessage, writeBody } from '../http/request-body.ts'
 import { renderTurns } from '../http/transcript.ts'
@@ -43,9 +44,11 @@ export async function countTokens(
     schema: templateReply,
   })
   const content = written?.prompt ?? renderTurns(turns, context.template)
+  const tools = written?.prompt ? 0 : mostToolTokens(request.parameters.tools, turns)
   // As its chat endpoint does: the first token, and tags as tags.
   const body = { content, add_special: true, parse_special: true }
-  return (await ask(context, { path: '/tokenize', body, signal, schema: tokenizeReply }))?.tokens?.length
+  const found = await ask(context, { path: '/tokenize', body, signal, schema: tokenizeReply })
+  return found?.tokens ? found.tokens.length + tools : undefined
 }
 
 interface Question<Schema> {

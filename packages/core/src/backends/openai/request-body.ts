@@ -1,5 +1,6 @@
 import type { GenerationRequest } from '../../contract/backend.ts'
-import { type Turn, turnText } from '../../contract/prompt.ts'
+import { isAnyObject } from '../../contract/json-value.ts'
+import { SAMPLER_NAMES, type Turn, turnText } from '../../contract/prompt.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 
@@ -12,11 +13,14 @@ export interface BodyOptions {
 
 /** The body for `/v1/chat/completions`. */
 export function chatBody(request: GenerationRequest, options: BodyOptions): RequestBody {
-  const { tools, tool_choice, stop } = request.parameters
+  const { tools, tool_choice, stop, parallel_tool_calls, chat_template_kwargs } = request.parameters
+  const { reasoning_effort } = request.parameters
   return {
     ...commonFields(request, options),
     messages: request.turns.map(toMessage),
-    ...defined({ tools, tool_choice, stop }),
+    ...defined({ tools, tool_choice, stop, reasoning_effort, chat_template_kwargs }),
+    // Without tools OpenAI refuses it.
+    ...(tools?.length ? defined({ parallel_tool_calls }) : {}),
     ...answerFormat(request),
   }
 }
@@ -34,17 +38,20 @@ export function textBody(request: GenerationRequest, options: BodyOptions): Requ
   }
 }
 
-function commonFields({ model: wanted, parameters }: GenerationRequest, options: BodyOptions): RequestBody {
+function commonFields(
+  { model: wanted, parameters, isOpenEnded }: GenerationRequest,
+  options: BodyOptions,
+): RequestBody {
   const { temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty } = parameters
   const { frequency_penalty, logit_bias, seed, max_tokens } = parameters
   const { dialect, stream, model } = options
   return {
-    [dialect.lengthOption]: max_tokens,
+    ...(!isOpenEnded && { [dialect.lengthOption]: max_tokens }),
     ...defined({
       model: model ?? wanted,
       temperature,
       top_p,
-      top_k,
+      top_k: isOff(top_k) ? (dialect.topKOff ?? top_k) : top_k,
       min_p,
       // vLLM's name and llama.cpp's; each ignores the other.
       repetition_penalty,
@@ -53,10 +60,26 @@ function commonFields({ model: wanted, parameters }: GenerationRequest, options:
       frequency_penalty,
       logit_bias,
       seed,
+      ...samplers(parameters),
     }),
     stream,
     ...(stream && dialect.streamUsage && { stream_options: { include_usage: true } }),
   }
+}
+
+/** Only what the caller has set, so that services which refuse unknown options are sent none. */
+function samplers(parameters: GenerationRequest['parameters']): RequestBody {
+  const { min_tokens, rep_pen_range, typical, nsigma, ban_eos_token } = parameters
+  const own: RequestBody = {
+    min_tokens,
+    // llama.cpp's names beside KoboldCPP's.
+    repeat_last_n: rep_pen_range,
+    typical_p: typical,
+    top_n_sigma: nsigma,
+    ignore_eos: ban_eos_token,
+  }
+  for (const name of SAMPLER_NAMES) if (name !== 'reasoning_effort') own[name] = parameters[name]
+  return own
 }
 
 /** A grammar excludes a schema: llama.cpp refuses both at once. */
@@ -64,6 +87,8 @@ function answerFormat({ parameters, schema }: GenerationRequest): RequestBody {
   const { grammar, response_format } = parameters
   if (grammar !== undefined) return { grammar }
   if (response_format && response_format.type !== 'json_object') return { response_format }
+  // More servers know this than know schemas.
+  if (schema && isAnyObject(schema)) return { response_format: { type: 'json_object' } }
   if (schema) return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } } }
   return defined({ response_format })
 }
@@ -74,7 +99,11 @@ export interface Dialect {
   readonly streamUsage: boolean
   /** OpenAI's reasoning models refuse `max_tokens` and name the other one. */
   readonly lengthOption: 'max_tokens' | 'max_completion_tokens'
+  /** How it says that `top_k` is off, where it refuses the other way; absent: as the caller says it. */
+  readonly topKOff?: 0 | -1
 }
+
+const isOff = (topK: number | undefined) => topK === 0 || topK === -1
 
 export const fullDialect: Dialect = { streamUsage: true, lengthOption: 'max_tokens' }
 
@@ -88,7 +117,16 @@ export function learnDialect(spoken: Dialect, status: number, text: string): Par
   if (spoken.lengthOption === 'max_tokens' && /max_completion_tokens/.test(text)) {
     return { lengthOption: 'max_completion_tokens' }
   }
+  const topKOff = wantedTopK(text)
+  if (topKOff !== undefined && spoken.topKOff !== topKOff) return { topKOff }
   return undefined
+}
+
+/** Older vLLM and SGLang take -1 only ("top_k must be -1 (disable), or at least 1"), llama-cpp-python only 0. */
+function wantedTopK(text: string): 0 | -1 | undefined {
+  if (!/top_k/.test(text)) return undefined
+  if (/top_k must be -1/.test(text)) return -1
+  return /top_k must be 0|greater than or equal to 0|non-?negative/.test(text) ? 0 : undefined
 }
 
 /**

@@ -90,5 +90,5 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
 
 const durabilityOf = (directory: string, file: string): string =>
   directory === ':memory:'
-    ? 'in memory only: nothing survives the end of the process'
+    ? 'memory only: nothing survives the end of the process'
     : `${file}: survives a killed process and a power cut, not the loss of the disk`
