@@ -8,7 +8,6 @@ import { startServer } from './run-program.ts'
 interface Answer {
   readonly status: number | undefined
   readonly body: unknown
-  readonly at: number
 }
 
 /** Over a connection that is kept alive. Rejects when it is reset. */
@@ -22,7 +21,7 @@ function postEvent(url: string, agent: Agent): Promise<Answer> {
     call.on('error', reject)
     call.on('response', async (response) => {
       const body = await json(response)
-      resolve({ status: response.statusCode, body, at: performance.now() })
+      resolve({ status: response.statusCode, body })
     })
     call.end('{"content":"Hello","parameters":{"max_tokens":10}}')
   })

@@ -2,25 +2,31 @@ import {
   type Backend,
   BackendError,
   type Endpoint,
+  type GenerationEnd,
   type GenerationEvent,
   type GenerationOptions,
   type GenerationRequest,
 } from '../../contract/backend.ts'
 import { type Clock, sleep } from '../../contract/clock.ts'
+import { parseJson } from '../../contract/json-value.ts'
 import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted, at } from '../http/errors.ts'
 import { createIdleTimer, guardCall, type IdleTimer, openCall } from '../http/open-call.ts'
+import { contentTypeOf } from '../http/pool-response.ts'
+import { asAsked, collectAnswer } from '../http/read-completion.ts'
+import { endIn } from '../http/read-parts.ts'
+import { inOneChunk, isStreamText, isStreamType, readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
-import { type KoboldEndpoint, koboldEndpoints } from './endpoints.ts'
+import { type KoboldEndpoint, koboldEndpoints, readReply } from './endpoints.ts'
 import type { KoboldContext, Run } from './kobold-call.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
 import { probe } from './probe.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel, type PerfAnswer, type SideAnswer, type SideChannel } from './side-channel.ts'
-import { stopGeneration, stopLeft } from './stop-generation.ts'
-import { streamAnswer, wholeAnswer } from './stream-answer.ts'
+import { giveUp, stopGeneration, stopLeft } from './stop-generation.ts'
+import { answerInParts, drainResponse, streamAnswer } from './stream-answer.ts'
 
 /**
  * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
@@ -128,6 +134,37 @@ async function* generate(
     context.running.delete(request.key)
     guard.release()
   }
+}
+
+/**
+ * The end of a generation of which nothing else counts. KoboldCPP answers in one piece then; what stands between may
+ * stream to everybody, and is read, too.
+ */
+async function wholeAnswer(run: Run): Promise<GenerationEnd> {
+  const { call, guard, endpoint, request } = run
+  const reply = call.response.then((response) =>
+    response.ok && isStreamType(contentTypeOf(response)) ? undefined : readWhole(response),
+  )
+  const step = await guard.wait(reply)
+  if (step.as === 'value') {
+    if (!step.value) return endIn(streamAnswer(run))
+    const { response, text } = step.value
+    return response.ok && isStreamText(text)
+      ? endIn(answerInParts(run, response, inOneChunk(text)))
+      : readReply(run, step.value)
+  }
+  const collected = collectAnswer(request)
+  // An aborted call still hands over the text it had.
+  const rest = reply.then(async (whole) => {
+    if (!whole) {
+      await drainResponse(run, await call.response, collected)
+      return collected.answer().text
+    }
+    const answer = endpoint.readReply(parseJson(whole.text))
+    return answer && asAsked(answer, request).text
+  })
+  // A rest that cannot be read is no text; why the call was given up is what counts.
+  throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
 }
 
 /** `lost`: the server is idle and will never answer. `dead`: it answers nothing at all. */

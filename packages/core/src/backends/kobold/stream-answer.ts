@@ -1,17 +1,9 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
-import { parseJson } from '../../contract/json-value.ts'
 import { stoppedError } from '../http/errors.ts'
 import { contentTypeOf, responseChunks } from '../http/pool-response.ts'
-import { asAsked, type Collector, collectAnswer } from '../http/read-completion.ts'
-import { cutError, endIn, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
-import {
-  inOneChunk,
-  isStreamText,
-  isStreamType,
-  readEventStream,
-  readWhole,
-  type ServerEvent,
-} from '../http/read-reply.ts'
+import { type Collector, collectAnswer } from '../http/read-completion.ts'
+import { cutError, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
+import { readEventStream, readWhole, type ServerEvent } from '../http/read-reply.ts'
 import { finishAnswer, readReply } from './endpoints.ts'
 import type { Run } from './kobold-call.ts'
 import { breakOff, giveUp, stop } from './stop-generation.ts'
@@ -37,37 +29,6 @@ export async function* streamAnswer(run: Run): AsyncGenerator<GenerationEvent> {
   else yield* answerAtOnce(run, response)
 }
 
-/**
- * The end of a generation of which nothing else counts. KoboldCPP answers in one piece then; what stands between may
- * stream to everybody, and is read, too.
- */
-export async function wholeAnswer(run: Run): Promise<GenerationEnd> {
-  const { call, guard, endpoint, request } = run
-  const reply = call.response.then((response) =>
-    response.ok && isStreamType(contentTypeOf(response)) ? undefined : readWhole(response),
-  )
-  const step = await guard.wait(reply)
-  if (step.as === 'value') {
-    if (!step.value) return endIn(streamAnswer(run))
-    const { response, text } = step.value
-    return response.ok && isStreamText(text)
-      ? endIn(answerInParts(run, response, inOneChunk(text)))
-      : readReply(run, step.value)
-  }
-  const collected = collectAnswer(request)
-  // An aborted call still hands over the text it had.
-  const rest = reply.then(async (whole) => {
-    if (!whole) {
-      await drainResponse(run, await call.response, collected)
-      return collected.answer().text
-    }
-    const answer = endpoint.readReply(parseJson(whole.text))
-    return answer && asAsked(answer, request).text
-  })
-  // A rest that cannot be read is no text; why the call was given up is what counts.
-  throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })
-}
-
 /** Errors come in one piece. */
 async function* answerAtOnce(run: Run, response: Response): AsyncGenerator<GenerationEvent> {
   const reply = readWhole(response)
@@ -82,7 +43,7 @@ function* inOnePiece(end: GenerationEnd): Generator<GenerationEvent> {
   yield end
 }
 
-async function* answerInParts(
+export async function* answerInParts(
   run: Run,
   response: Response,
   chunks: AsyncIterable<Uint8Array>,
@@ -125,7 +86,7 @@ async function* answerInParts(
   }
 }
 
-async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
+export async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
   const chunks = responseChunks(response)
   if (!chunks) return
   const events = readEventStream(chunks, contentTypeOf(response))
