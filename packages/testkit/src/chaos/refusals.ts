@@ -268,7 +268,22 @@ function refusalBody(choice: Choice, said: Said): { text: string; type: string }
     const detail = { msg: said.text, type: said.type }
     return { text: JSON.stringify({ detail }), type: 'application/json' }
   }
-  const form = choice.way('body', ['object', 'object', 'text', 'html', 'kobold', 'list', 'flat'])
+  const form = choice.way('body', [
+    'object',
+    'object',
+    'text',
+    'html',
+    'kobold',
+    'list',
+    'flat',
+    'stream',
+    'nested',
+  ])
+  // Gateways that had promised a stream, and those that pack what another server said into their own words.
+  if (form === 'stream') {
+    return { text: `data: ${JSON.stringify(errorObject(choice, said))}\n\n`, type: 'text/event-stream' }
+  }
+  if (form === 'nested') return { text: JSON.stringify(nested(choice, said)), type: 'application/json' }
   if (form === 'text') return { text: said.text, type: 'text/plain; charset=utf-8' }
   if (form === 'html') return { text: `<html><body><h1>${said.text}</h1></body></html>`, type: 'text/html' }
   if (form === 'kobold') {
@@ -287,6 +302,19 @@ function refusalBody(choice: Choice, said: Said): { text: string; type: string }
     return { text: JSON.stringify({ message: said.text, type: said.type }), type: 'application/json' }
   }
   return { text: JSON.stringify(errorObject(choice, said)), type: 'application/json' }
+}
+
+function nested(choice: Choice, { text, type, status }: Said): object {
+  const error = { message: text, type, code: status }
+  return choice.pick([
+    { detail: { error } },
+    { error: { error } },
+    { detail: { error: text } },
+    { error: { message: JSON.stringify({ error }), type: 'upstream_error', code: status } },
+    { errors: [{ message: text }] },
+    { message: error },
+    { error: { code: status, details: [{ msg: text }] } },
+  ])
 }
 
 /** The truth of an exchange that holds no answer at all. */

@@ -307,6 +307,7 @@ function planHead(style: PlanContext): Head {
     'text/plain',
     'text/html; charset=utf-8',
     'application/octet-stream',
+    'Text/Event-Stream',
     '',
   ])
   return {
@@ -466,7 +467,7 @@ function finishOf({ meaning, target, ending }: Style, usage: Answered['usage']):
 
 /** Who asked for one piece waits for its end, unless the type says that there will be none. */
 const isExpected = ({ target }: Style, type: string | undefined): boolean =>
-  target.streams || (type?.includes('event-stream') ?? false)
+  target.streams || (type?.toLowerCase().includes('event-stream') ?? false)
 
 function wholeTruth(
   style: Style,
@@ -522,7 +523,7 @@ function cutStream(
   }
   const type = head.headers['content-type']
   if (verdict === 'answer' && !isClean && !isExpected(style, type)) verdict = 'either'
-  const isUnclear = at < 16 && !type?.includes('event-stream')
+  const isUnclear = at < 16 && !type?.toLowerCase().includes('event-stream')
   const codes = [
     'api_stream_interrupted',
     // Too little to know what it is.

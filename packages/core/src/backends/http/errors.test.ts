@@ -39,6 +39,29 @@ test.each([
   expect(error.message).not.toContain('secret')
 })
 
+const words = 'The input (9000 tokens) is longer than the context length of 4096 tokens.'
+
+test.each([
+  { detail: { error: { message: words, type: 'BadRequestError', code: 400 } } },
+  { error: { error: { message: words } } },
+  { detail: { error: words } },
+  { error: { message: JSON.stringify({ error: { message: words } }), type: 'upstream_error' } },
+  { errors: [{ message: words }] },
+  { message: { message: words } },
+  { error: { code: 400, details: [{ msg: words }] } },
+  { statusCode: 400, error: 'Bad Request', message: words },
+  [{ message: words }],
+])('the words of an error that is packed into another are found: %j', (body) => {
+  expect(fromStatus(400, JSON.stringify(body))).toMatchObject({ reason: 'context_length' })
+  expect(fromStatus(500, `data: ${JSON.stringify(body)}\n\n`)).toMatchObject({ reason: 'context_length' })
+})
+
+test('what was sent is not read for words, though a server repeats it', () => {
+  const detail = [{ loc: ['body'], msg: 'Field required', input: { messages: words } }]
+  expect(fromStatus(422, JSON.stringify({ detail })).reason).toBeUndefined()
+  expect(fromStatus(422, JSON.stringify({ error: { message: 'no', body: words } })).reason).toBeUndefined()
+})
+
 test('Retry-After is read beside the reason', () => {
   expect(fromStatus(429, '', { 'retry-after': '7' })).toMatchObject({ reason: 'busy', retryAfterMs: 7000 })
 })

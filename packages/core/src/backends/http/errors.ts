@@ -208,6 +208,7 @@ function optionIn(
 /**
  * `{detail: {type}}` at KoboldCPP, `{error: {type, code, message}}` at OpenAI and most others, the same fields without
  * a wrapper at older vLLM, `{error: "…"}` or a bare text at some, and a list of `{loc, msg}` where pydantic checks.
+ * Servers that had promised a stream write the same as its one event.
  */
 function readDetail(text: string): ErrorDetail {
   if (!/^\s*[[{]/.test(text)) return { message: text }
@@ -218,15 +219,39 @@ function readDetail(text: string): ErrorDetail {
   }
 }
 
-export function errorDetail(reply: { [name: string]: unknown }): ErrorDetail {
-  const inner = Array.isArray(reply) ? reply : (reply.error ?? reply.detail)
-  if (typeof inner === 'string') return { message: inner }
-  if (Array.isArray(inner)) return { message: inner.map((one) => one?.msg ?? one?.message ?? '').join(' ') }
-  const { msg, ...rest } = (typeof inner === 'object' && inner !== null ? inner : reply) as Record<
-    string,
-    unknown
-  >
-  return { message: msg, ...rest }
+/** Gateways pack the error of another server into one of their own: names come from the innermost that has words. */
+export function errorDetail(reply: { readonly [name: string]: unknown }): ErrorDetail {
+  let inner = reply
+  for (let depth = 0; depth < DEEPEST; depth++) {
+    const next = [inner.error, inner.detail, inner.message].find(isRecord)
+    if (!next) break
+    inner = next
+  }
+  const { type, code, param } = inner
+  return { type, code, param, message: wordsIn(reply) }
+}
+
+const DEEPEST = 4
+
+const isRecord = (value: unknown): value is { readonly [name: string]: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Where the words of an error stand, the best first. Other fields may hold the prompt. */
+const WORD_FIELDS = ['message', 'msg', 'error', 'detail', 'details', 'errors'] as const
+
+function wordsIn(value: unknown, depth = 0): string {
+  if (typeof value === 'string') return value
+  if (depth > DEEPEST) return ''
+  if (Array.isArray(value)) {
+    const all = value.slice(0, 10).map((one) => wordsIn(one, depth + 1))
+    return all.filter((words) => words !== '').join(' ')
+  }
+  if (!isRecord(value)) return ''
+  for (const field of WORD_FIELDS) {
+    const words = wordsIn(value[field], depth + 1)
+    if (words !== '') return words
+  }
+  return ''
 }
 
 export const at = ({ backend, endpoint }: ErrorPlace): string => `Backend ${backend} (${endpoint})`

@@ -178,10 +178,10 @@ function kindOf(start: string, contentType: string | null): 'stream' | 'body' | 
 
 /** A server that died before its first event has not answered; a reply that says it is JSON has, wrongly. */
 const isNothing = (text: string, contentType: string | null): boolean =>
-  isStreamType(contentType) || (text.trim() === '' && !contentType?.includes('json'))
+  isStreamType(contentType) || (text.trim() === '' && !/json/i.test(contentType ?? ''))
 
 export const isStreamType = (contentType: string | null): boolean =>
-  contentType?.includes('event-stream') ?? false
+  contentType !== null && /event-stream/i.test(contentType)
 
 /** Whether a whole text is an event stream: some servers stream to everybody. */
 export const isStreamText = (text: string): boolean => kindOf(text, null) === 'stream'
