@@ -17,8 +17,11 @@ export default defineConfig({
     // A real server does one thing at a time, and two files of tests ask it.
     // biome-ignore lint/suspicious/noUndeclaredEnvVars: turbo does not run the tests
     fileParallelism: process.env.KOBOLDCPP_TEST_URL === undefined,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    globalSetup: ['packages/workspace/own-temporary-folder.ts'],
+    // Guards against what hangs, no measure of speed: a busy machine takes many times as long.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     unstubEnvs: true,
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
   },

@@ -151,7 +151,7 @@ test('Ctrl-C ends ask with 130 and stops the backend', async () => {
   child.kill('SIGINT')
   const [code] = await once(child, 'close')
   expect(code).toBe(130)
-  await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 1000 })
+  await simulator.waitFor(({ generating }) => !generating)
 })
 
 test('a reader that leaves, as head does, stops the backend too', async () => {
@@ -164,7 +164,7 @@ test('a reader that leaves, as head does, stops the backend too', async () => {
   child.stdout.destroy()
   const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
   expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
-  await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 1000 })
+  await simulator.waitFor(({ generating }) => !generating)
   expect(simulator.aborts).not.toEqual([])
 })
 

@@ -130,8 +130,8 @@ test(`${BYTES} times bytes that are hardly HTTP are answered or refused`, async 
 })
 
 test('nothing is left of them', async () => {
-  await expect.poll(() => server.connections(), { timeout: 5_000 }).toBe(0)
+  await expect.poll(() => server.connections()).toBe(0)
   const inFlight = () => server.dispatcher.report().backends.map(({ in_flight }) => in_flight)
-  await expect.poll(inFlight, { timeout: 10_000 }).toEqual([0])
+  await expect.poll(inFlight).toEqual([0])
   expect(server.dispatcher.report().line.waiting).toBe(0)
 })

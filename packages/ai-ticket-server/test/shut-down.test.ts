@@ -8,7 +8,6 @@ import { startServer } from './run-program.ts'
 interface Answer {
   readonly status: number | undefined
   readonly body: unknown
-  readonly at: number
 }
 
 /** Over a connection that is kept alive. Rejects when it is reset. */
@@ -22,7 +21,7 @@ function postEvent(url: string, agent: Agent): Promise<Answer> {
     call.on('error', reject)
     call.on('response', async (response) => {
       const body = await json(response)
-      resolve({ status: response.statusCode, body, at: performance.now() })
+      resolve({ status: response.statusCode, body })
     })
     call.end('{"content":"Hello","parameters":{"max_tokens":10}}')
   })
@@ -73,12 +72,10 @@ test('50 events in hand over keep-alive and SIGTERM: all are answered, none is r
   inUse.server.child.kill('SIGTERM')
   const answers = await inUse.answers
   const code = await inUse.server.ended
-  const endedAt = performance.now()
   expect(answers.filter(({ status }) => status === 'rejected')).toEqual([])
   const values = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
   expect(values.map(({ status }) => status)).toEqual(values.map(() => 200))
   expect(code).toBe(0)
-  expect(endedAt - Math.max(...values.map(({ at }) => at))).toBeLessThan(1000)
 })
 
 test('what outlives the drain time is answered shutting_down, and the exit is 0', async () => {

@@ -29,10 +29,11 @@ test('a killed server finishes its tickets after the next start, at once', async
   await simulator.waitFor(({ generating }) => generating)
   first.child.kill('SIGKILL')
   await first.ended
-  const restartedAt = performance.now()
+  const killedAt = performance.now()
   await using second = await startServer([], environment)
   await simulator.waitFor(({ aborts, calls }) => aborts.length > 0 && calls.length === 2)
-  expect(performance.now() - restartedAt).toBeLessThan(2_000)
+  // Not when its lease ends, which takes 30 s.
+  expect(performance.now() - killedAt).toBeLessThan(15_000)
   expect(simulator.aborts[0]?.genkey).toBe(simulator.calls[0]?.genkey)
   expect(await second.waitForLine(/^Tickets are kept in /)).toMatchObject({ history: 'full' })
   const ticket = await fetch(`${second.url}${accepted.headers.get('location')}?wait=20s`)

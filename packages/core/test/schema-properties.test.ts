@@ -86,7 +86,8 @@ test.each([
   ['fences', '```\n'.repeat(100_000)],
   ['thoughts', '<think>'.repeat(100_000)],
 ])('an endless answer of %s is read in time', async (_what, text) => {
-  const startedAt = performance.now()
+  const startedAt = process.cpuUsage()
   expect(await check({ type: 'object', required: ['x'] }, text)).toMatchObject({ ok: false })
-  expect(performance.now() - startedAt).toBeLessThan(3_000)
+  // Of the processor, whatever else the machine does.
+  expect(process.cpuUsage(startedAt).user / 1_000).toBeLessThan(3_000)
 })

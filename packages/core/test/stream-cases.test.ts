@@ -68,6 +68,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['a number', 'data: 7\n\n'],
     ['an unknown event', 'event: metadata\ndata: {"region":"eu"}\n\n'],
     ['an unknown object', sse({ conversation: 'c1' })],
+    ['an event of its own kind with details', 'event: progress\ndata: {"detail":"reading the prompt"}\n\n'],
     ['a comment', ': OPENROUTER PROCESSING\n\n'],
     ['an empty error beside text', part({ content: '' }, null, { error: null })],
     ['an id and a time to come back', 'id: 7\nretry: 3000\n\n'],
@@ -200,6 +201,46 @@ describe.each(BACKENDS)('%s', (kind) => {
   })
 
   test.each([
+    ['text/event-stream', events],
+    ['text/event-stream; charset=utf-8', `: hello\n\n${events}`],
+    ['application/json', events],
+    ['', `\uFEFF${events}`],
+  ])(
+    'a caller who wants one piece gets the answer of a server that streams to everybody (%s)',
+    async (type, body) => {
+      await using desk = await rawDesk(kind, bodied(body, type))
+      expect(await desk.ask()).toMatchObject({ completion: 'Hello you.', finish_reason: 'stop' })
+      expect(desk.calls()).toBe(1)
+    },
+  )
+
+  test('such a stream that has an error or breaks off is no answer', async () => {
+    const half = part({ content: 'Hello ' })
+    await using refusing = await rawDesk(kind, streamed(half, sse({ error: tooLong })))
+    expect(await refusing.ask()).toMatchObject({ error: 'context_length_exceeded', partial: 'Hello ' })
+    await using dying = await rawDesk(kind, streamed(half))
+    expect(await dying.ask()).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello ' })
+  })
+
+  test('such a stream is whole at its end mark, though the connection stays open', async () => {
+    await using desk = await rawDesk(kind, (socket) => {
+      socket.write(streamed(events))
+    })
+    expect(await desk.ask()).toMatchObject({ completion: 'Hello you.' })
+  })
+
+  test('null in place of a stream is a generation that failed, whatever its type says', async () => {
+    const { outcome, calls } = await streamOf(bodied('null', 'text/event-stream'))
+    expect(outcome).toMatchObject({ error: 'api_response_structure_error' })
+    expect(calls).toBe(1)
+  })
+
+  test('a stream that dies after the role has broken off, whatever stood before', async () => {
+    const { outcome } = await streamOf(streamed(sse({ id: 'x' }), part({ role: 'assistant', content: null })))
+    expect(outcome).toMatchObject({ error: 'api_stream_interrupted' })
+  })
+
+  test.each([
     ['text/html', '<!doctype html><html><body>Sign in</body></html>'],
     ['text/event-stream', '<html>Sign in</html>'],
     ['text/plain', 'It works!'],
@@ -224,6 +265,23 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(text).toBe('Hello world.')
   })
 
+  test.each([
+    ['reasoning', { reasoning_content: 'Hm' }],
+    ['parts of thoughts', { content: [{ type: 'thinking', thinking: 'Hm' }] }],
+  ])('a reason beside every piece of text, and beside no thoughts, ends nothing (%s)', async (_, thought) => {
+    const first = [part(thought), part({ content: 'Hello ' }, 'stop'), 1300]
+    const { outcome } = await streamOf(paced(...first, part({ content: 'world.' }, 'stop'), END))
+    expect(outcome).toMatchObject({ completion: 'Hello world.', reasoning: 'Hm', finish_reason: 'stop' })
+  })
+
+  test('a reason alone after thoughts is the end', async () => {
+    const open: Reply = (socket) => {
+      socket.write(streamed(part({ reasoning_content: 'Hm' }), part({}, 'length')))
+    }
+    const { outcome } = await streamOf(open)
+    expect(outcome).toMatchObject({ completion: '', reasoning: 'Hm' })
+  })
+
   test('text that comes after a finish reason takes it back', async () => {
     const pieces = [
       part({ content: 'a ' }),
@@ -234,6 +292,14 @@ describe.each(BACKENDS)('%s', (kind) => {
     ]
     const { outcome } = await streamOf(paced(...pieces, part({ content: 'd' }, 'stop'), END))
     expect(outcome).toMatchObject({ completion: 'a b c d' })
+  })
+
+  test('a reason that stands alone after one that was none is right where the stream stays open', async () => {
+    const open: Reply = (socket) => {
+      socket.write(streamed(part({ content: 'Hello ' }, 'stop'), part({ content: 'you.' }), part({}, 'stop')))
+    }
+    const { outcome } = await streamOf(open, { tokenTimeoutMs: 1000 })
+    expect(outcome).toMatchObject({ completion: 'Hello you.', finish_reason: 'stop' })
   })
 
   test('an answer of one event is whole where its stream ends without an end mark', async () => {

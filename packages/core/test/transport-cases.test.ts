@@ -119,6 +119,27 @@ describe.each(BACKENDS)('%s', (kind) => {
     })
   })
 
+  test.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ] as const)(
+    'what had come of a compressed stream counts where the connection breaks (%s)',
+    async (encoding, compress) => {
+      const body = compress(events)
+      const cut = (bytes: Buffer) =>
+        Buffer.concat([
+          Buffer.from(
+            `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: ${encoding}\r\ncontent-length: ${body.length + 9}\r\n\r\n`,
+          ),
+          bytes,
+        ])
+      const whole = await streamOf(cut(body))
+      expect(whole.outcome).toMatchObject({ completion: 'Hello you.' })
+    },
+  )
+
   test('a body that is damaged says so', async () => {
     const damaged = gzipSync(whole.repeat(20))
     damaged.fill(0xff, 20, 40)

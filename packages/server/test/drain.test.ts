@@ -36,9 +36,8 @@ test('50 events in flight over keep-alive: all are answered, then close ends at 
   await expect.poll(() => desk.server.server.listening).toBe(false)
   open()
   const all = await Promise.all(answers)
-  const answeredAt = performance.now()
+  // Not when the connections have been idle for 72 s, which is longer than this test may take.
   await closed
-  expect(performance.now() - answeredAt).toBeLessThan(1_000)
   expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
   expect(new Set(all.map(({ connection }) => connection))).toEqual(new Set(['close']))
   agent.destroy()
@@ -50,9 +49,8 @@ test('close does not wait for clients that keep an idle connection', async () =>
   const agent = new Agent({ keepAlive: true })
   const desk = await openServer({ dispatcher })
   await post(desk.url, agent)
-  const startedAt = performance.now()
+  // It would wait for 72 s, which is longer than this test may take.
   await desk.server.close()
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
   agent.destroy()
 })
 

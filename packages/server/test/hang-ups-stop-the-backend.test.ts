@@ -23,9 +23,8 @@ async function hangUp(
   if (!call) throw new Error('the simulator has no call')
   await simulator.waitFor(() => call.state === 'running' && call.tokensGenerated >= how.afterTokens)
   socket.destroy()
-  const leftAt = performance.now()
   await simulator.waitFor(({ generating }) => !generating)
-  return { call, stoppedAfterMs: performance.now() - leftAt }
+  return call
 }
 
 async function openDesk(simulated: typeof READING | typeof WRITING) {
@@ -51,12 +50,11 @@ test.each([
   ['a stream, while the prompt is read', READING, STREAM, 0],
   ['a stream, between tokens', WRITING, STREAM, 3],
 ])(
-  'hanging up on %s stops the backend within a second, by its key',
+  'hanging up on %s stops the backend by its key, long before its end',
   async (_name, simulated, headers, afterTokens) => {
     await using desk = await openDesk(simulated)
-    const { call, stoppedAfterMs } = await hangUp(desk.port, desk.simulator, { headers, afterTokens })
+    const call = await hangUp(desk.port, desk.simulator, { headers, afterTokens })
     const generated = call.tokensGenerated
-    expect(stoppedAfterMs).toBeLessThan(1_000)
     expect(call.state).toBe('aborted')
     expect(desk.simulator.aborts.map(({ genkey }) => genkey)).toContain(call.genkey)
     // The slot is free, and what was stopped has generated nothing more.
@@ -112,12 +110,12 @@ test.skipIf(!realUrl).each([
   }
   await using dispatcher = createDispatcher({ backends: [createKoboldBackend({ url })] })
   await using server = await openServer({ dispatcher })
-  await expect.poll(isIdle, { timeout: 10_000 }).toBe(true)
+  await expect.poll(isIdle).toBe(true)
   const socket = await openSocket(server.port)
   socket.on('error', () => {}).resume()
   const event = { content: 'Tell me a very long story about a lamb.', parameters: { max_tokens: 400 } }
   socket.write(postEvent(event, headers))
-  await expect.poll(isIdle, { timeout: 10_000, interval: 20 }).toBe(false)
+  await expect.poll(isIdle, { interval: 20 }).toBe(false)
   socket.destroy()
   await expect.poll(isIdle, { timeout: 1_000, interval: 20 }).toBe(true)
 })

@@ -1,3 +1,16 @@
+export { type ChaosFetch, createChaosFetch } from './chaos/chaos-fetch.ts'
+export type {
+  ChaosPlan,
+  ChaosReply,
+  ChaosStep,
+  ChaosTarget,
+  ChaosToolCall,
+  ChaosTruth,
+  ChaosUsage,
+} from './chaos/chaos-plan.ts'
+export { type ChaosServer, startChaosServer } from './chaos/chaos-server.ts'
+export { type ChaosSeen, describeChaos, judgeChaos } from './chaos/judge.ts'
+export { type ChaosOptions, planChaos } from './chaos/plan-chaos.ts'
 export { createScaledClock } from './clock/scaled-clock.ts'
 export { createVirtualClock, type VirtualClock, type VirtualClockOptions } from './clock/virtual-clock.ts'
 export {

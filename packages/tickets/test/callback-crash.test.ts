@@ -41,5 +41,5 @@ it.concurrent.each(POINTS.filter(([, , needsLong]) => isLong || !needsLong))(
       Array(times).fill(id.replace('tkt_', 'msg_')),
     )
   },
-  30_000,
+  120_000,
 )

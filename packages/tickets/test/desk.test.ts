@@ -146,7 +146,7 @@ it('starts a ticket at its time, not before', async () => {
   const { id } = await at.accept({}, { notBefore })
   const ticket = await at.until(id, isFinished)
   expect(ticket.startedAt).toBeGreaterThanOrEqual(notBefore)
-  expect(ticket.startedAt).toBeLessThan(notBefore + 1_000)
+  expect(ticket.startedAt).toBeLessThan(notBefore + 10_000)
 })
 
 it('gives running tickets back when it closes', async () => {

@@ -74,7 +74,6 @@ async function play(
 }
 
 test('keeps every slot busy from the first line to the last', async () => {
-  const started = performance.now()
   const { end, written, clock } = await play(400, () => ANSWERED)
   expect(end).toEqual({ type: 'done' })
   expect(written.map(([line]) => line).toSorted((a, b) => a - b)).toEqual(
@@ -82,7 +81,6 @@ test('keeps every slot busy from the first line to the last', async () => {
   )
   // 400 lines of a second each on two slots: 200 s is all of both of them.
   expect(200_000 / clock.now()).toBeGreaterThan(0.98)
-  expect(performance.now() - started).toBeLessThan(60_000)
 })
 
 test('a server that is away for half an hour costs time, no failures, and one call at a time', async () => {

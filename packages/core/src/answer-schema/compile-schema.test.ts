@@ -190,9 +190,10 @@ test.each<[string, JsonSchema, unknown, string]>([
   ],
   ['a format on a long text', { format: 'email' }, `${'a.'.repeat(400_000)}@`, 'format'],
 ])('%s ends in time', async (_what, schema, value, rule) => {
-  const startedAt = performance.now()
+  const startedAt = process.cpuUsage()
   expect(await rulesOf(schema, value)).toContain(rule)
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  // Of the processor, whatever else the machine does.
+  expect(process.cpuUsage(startedAt).user / 1_000).toBeLessThan(5_000)
 })
 
 test('one answer that was too much does not count against the next', async () => {

@@ -70,7 +70,8 @@ test('a number is no key', () => {
 
 test('a number of a million digits is read in time', () => {
   const json = `[1${'0'.repeat(500_000)}1${'0'.repeat(500_000)}]`
-  const startedAt = performance.now()
+  const startedAt = process.cpuUsage()
   expect(JSON.stringify(parseJson(json))).toBe(json)
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  // Of the processor, whatever else the machine does.
+  expect(process.cpuUsage(startedAt).user / 1_000).toBeLessThan(5_000)
 })

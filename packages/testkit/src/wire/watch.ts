@@ -1,5 +1,5 @@
 export interface WaitOptions {
-  /** Gives up, with an error, after this time. Default 10,000. */
+  /** Gives up, with an error, after this time. Default 30,000. */
   readonly timeoutMs?: number
 }
 
@@ -11,7 +11,7 @@ export function createWatch() {
       if (checks.size === 0) return
       for (const check of [...checks]) check()
     },
-    until(holds: () => boolean, what: string, { timeoutMs = 10_000 }: WaitOptions = {}): Promise<void> {
+    until(holds: () => boolean, what: string, { timeoutMs = 30_000 }: WaitOptions = {}): Promise<void> {
       return new Promise((resolve, reject) => {
         const check = () => {
           if (!holds()) return

@@ -82,15 +82,20 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
   while (!first.done && first.value.length === 0) first = await pieces.next()
   if (first.done) return
   const { value } = first
+  let broken: { readonly reason: unknown } | undefined
+  // Where the connection breaks, what had come is unpacked first: it may be all of an answer.
   const whole = (async function* () {
     yield value
-    yield* { [Symbol.asyncIterator]: () => pieces }
+    try {
+      yield* { [Symbol.asyncIterator]: () => pieces }
+    } catch (reason) {
+      broken = { reason }
+    }
   })()
   const decoder = DECODERS[name]?.open(value[0] ?? 0)
-  if (!decoder) return yield* whole
   try {
     // Its errors come out of the decoder that is read.
-    yield* pipeline(whole, decoder, () => {})
+    yield* decoder ? pipeline(whole, decoder, () => {}) : whole
   } catch (error) {
     if (!(error instanceof Error && 'errno' in error && 'code' in error && CORRUPT.test(`${error.code}`)))
       throw error
@@ -99,6 +104,7 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
       { cause: error },
     )
   }
+  if (broken) throw broken.reason
 }
 
 /** Codes of zlib, brotli and zstd. */

@@ -26,6 +26,7 @@ test.each([
   ['DONE with a blank line', ['data: a\n\ndata: [DONE]\n\n'], ['a', '[DONE]']],
   ['DONE without a line end', ['data: a\n\ndata: [DONE]'], ['a', '[DONE]']],
   ['DONE in two reads without a line end', ['data: a\n\ndata: [D', 'ONE]'], ['a', '[DONE]']],
+  ['DONE after carriage returns, without a line end', ['data: a\r\rdata: [DONE]'], ['a', '[DONE]']],
   ['nothing at all', [], []],
 ])('%s', async (_, parts, expected) => {
   expect(await collect(...parts)).toEqual(expected)
@@ -35,6 +36,22 @@ test('a letter of several bytes may be cut between reads', async () => {
   const bytes = Buffer.from('data: Zoë 😀\n\n')
   expect(await collect(...[...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(['Zoë 😀'])
 })
+
+test.each(['\n\n', '\r\n\r\n', '\r\r'])(
+  'DONE without a line end is delivered before the connection breaks (%j)',
+  async (end) => {
+    async function* broken() {
+      yield Buffer.from(`data: a${end}data: [DONE]`)
+      throw new Error('broken')
+    }
+    const seen: string[] = []
+    const reading = (async () => {
+      for await (const { data } of readEventStream(broken())) seen.push(data)
+    })()
+    await expect(reading).rejects.toThrow('broken')
+    expect(seen).toEqual(['a', '[DONE]'])
+  },
+)
 
 test('DONE without a line end is delivered before the connection closes', async () => {
   async function* open() {

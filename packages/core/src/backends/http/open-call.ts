@@ -136,6 +136,7 @@ export function guardCall(options: GuardOptions): CallGuard {
     },
     goOn() {
       finishing?.stop()
+      finishing = undefined
     },
     release() {
       signal.removeEventListener('abort', onAbort)

@@ -35,6 +35,10 @@ export class PoolResponse implements Response {
     if (encoding !== undefined) this.#decoded = decode(reply, [encoding].flat().join(','))
   }
 
+  get contentType(): string | null {
+    return [this.#reply.headers['content-type'] ?? []].flat()[0] ?? null
+  }
+
   get headers(): Headers {
     this.#headers ??= toHeaders(this.#reply.headers)
     return this.#headers
@@ -88,6 +92,11 @@ export class PoolResponse implements Response {
 /** The bytes of any response, the cheapest way. */
 export function responseChunks(response: Response): AsyncIterable<Uint8Array> | null {
   return response instanceof PoolResponse ? response.chunks : response.body
+}
+
+/** What any response says that it is; a pooled one makes no headers for it. */
+export function contentTypeOf(response: Response): string | null {
+  return response instanceof PoolResponse ? response.contentType : response.headers.get('content-type')
 }
 
 /** Made at the first read: nearly no reply needs it. */

@@ -1,4 +1,4 @@
-import { BackendError, type GenerationEvent } from '../../contract/backend.ts'
+import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
 import { parseJson } from '../../contract/json-value.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'
 import type { CallGuard, Step } from './open-call.ts'
@@ -55,6 +55,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
   const { events, guard, collected, endMark, doubtMs, read } = options
   let finish = NOT_FINISHED
   let strange: BackendError | undefined
+  let hasBegun = false
   for (;;) {
     const next = events.next()
     const step = await guard.wait(next)
@@ -64,7 +65,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
     }
     if (step.value.done) {
       if (finish.reason !== 'none') break
-      return { as: 'cut', error: finish.hasContent ? undefined : strange }
+      return { as: 'cut', error: hasBegun ? undefined : strange }
     }
     const event = step.value.value
     if (event.event === BODY) return { as: 'body', text: event.data }
@@ -76,6 +77,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
       continue
     }
     guard.touch()
+    hasBegun = true
     finish = judgeFinish(finish, chunk)
     const { text, reasoning } = collected.add(chunk)
     if (text || reasoning) {
@@ -100,24 +102,30 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
 
 /**
  * Whether the answer is at its end. `believed`: nothing but the end mark can follow. `doubted`: it stood beside the
- * first text, as in streams of servers that write a reason into every event. `refuted`: text came after it.
+ * first text, as in streams of servers that write a reason beside every text, or came after such a one. `refuted`: text
+ * came after it.
  */
 interface Finish {
   readonly reason: 'none' | 'believed' | 'doubted' | 'refuted'
-  /** Text, reasoning or a call of a tool has come. */
-  readonly hasContent: boolean
+  /** What has come so far: thoughts alone, or text or a call of a tool. */
+  readonly came: 'nothing' | 'thoughts' | 'text'
 }
 
-const NOT_FINISHED: Finish = { reason: 'none', hasContent: false }
-const UNDER_WAY: Finish = { reason: 'none', hasContent: true }
+const NOT_FINISHED: Finish = { reason: 'none', came: 'nothing' }
 
 /** What one more event says of the end. Pure. */
 function judgeFinish(before: Finish, { text, reasoning, toolCalls, rawFinishReason }: Chunk): Finish {
-  const isContent = text !== '' || Boolean(reasoning) || Boolean(toolCalls?.length)
-  if (before.reason !== 'none') return isContent ? { reason: 'refuted', hasContent: true } : before
-  if (rawFinishReason === null) return isContent ? UNDER_WAY : before
-  const hasContent = before.hasContent || isContent
-  return { reason: before.hasContent ? 'believed' : 'doubted', hasContent }
+  const isText = text !== '' || Boolean(toolCalls?.length)
+  const isContent = isText || Boolean(reasoning)
+  if (before.reason !== 'none') {
+    if (isContent) return { reason: 'refuted', came: 'text' }
+    // It stands alone this time.
+    return before.reason === 'refuted' && rawFinishReason !== null ? { ...before, reason: 'doubted' } : before
+  }
+  const came = isText ? 'text' : reasoning && before.came === 'nothing' ? 'thoughts' : before.came
+  if (rawFinishReason === null) return came === before.came ? before : { reason: 'none', came }
+  const isFirst = before.came === 'nothing' || (isText && before.came === 'thoughts')
+  return { reason: isFirst ? 'doubted' : 'believed', came }
 }
 
 /** Whether a stream that was not read to its end holds a whole answer all the same. */
@@ -139,7 +147,7 @@ export function readPart(
   read: (data: unknown) => Chunk | undefined,
 ): Chunk | Unread {
   const name = typeof event === 'string' ? event.toLowerCase() : 'message'
-  if (name === 'error') throw reportedError(place, parseError(data))
+  if (name.endsWith('error')) throw reportedError(place, parseError(data))
   if (data.trim() === '') return PASSED
   let value: unknown
   try {
@@ -147,7 +155,7 @@ export function readPart(
   } catch {
     return name !== 'message' || KEEP_ALIVE.test(data) ? PASSED : new Unread(notJson(place, data), true)
   }
-  if (isErrorFrame(value)) throw reportedError(place, value)
+  if (isErrorFrame(value, name !== 'message')) throw reportedError(place, value)
   const chunk = read(value)
   if (chunk && (chunk.usage || holdsAnswer(value))) return chunk
   if (name !== 'message' || isNotice(value)) return PASSED
@@ -173,6 +181,14 @@ const holdsAnswer = (value: unknown): boolean =>
 /** `{"type":"ping"}` and the like. */
 const isNotice = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !holdsAnswer(value) && 'type' in value
+
+/** The end of a stream whose deltas nobody wants. */
+export async function endIn(events: AsyncIterable<GenerationEvent>): Promise<GenerationEnd> {
+  let end: GenerationEnd | undefined
+  for await (const event of events) if (event.type === 'end') end = event
+  if (!end) throw new Error('A stream of an answer ends with its end, or throws.')
+  return end
+}
 
 /** The error of a stream that ended without a finish reason. */
 export const cutError = (place: ErrorPlace): BackendError =>

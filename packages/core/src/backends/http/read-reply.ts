@@ -53,11 +53,12 @@ export function reportedError(place: ErrorPlace, value: unknown): BackendError {
 
 /**
  * `{error: …}` nearly everywhere; older vLLM says `{object: "error", …}`, KoboldCPP and servers made with FastAPI
- * `{detail: …}`.
+ * `{detail: …}`. An event with a name of its own says by that what it is: details in it are no error.
  */
-export function isErrorFrame(value: unknown): boolean {
+export function isErrorFrame(value: unknown, isNamed = false): boolean {
   if (typeof value !== 'object' || value === null) return false
   if ('error' in value && saysSomething(value.error)) return true
+  if (isNamed) return false
   if ('object' in value && value.object === 'error') return true
   return 'detail' in value && saysSomething(value.detail) && !('choices' in value || 'token' in value)
 }
@@ -79,7 +80,7 @@ export const BODY = Symbol('body')
 const MAX_LINE = 1024 * 1024
 
 /** KoboldCPP 1.76 ends its streams with this and no line end, so that a parser alone would never deliver it. */
-const UNFINISHED_DONE = /(?:^|\n)data: ?\[DONE\]$/
+const UNFINISHED_DONE = /(?:^|[\r\n])data: ?\[DONE\]$/
 
 /** A line of an event stream is longer than a megabyte. */
 export class EventTooLongError extends Error {
@@ -115,6 +116,11 @@ export async function* readEventStream(
   const rest = decoder.decode()
   if (kind === 'stream') yield* stream.end(rest)
   else if (kind === 'body' || !isNothing(start + rest, contentType)) yield { event: BODY, data: start + rest }
+}
+
+/** A text that has come already, for readers of streams. */
+export async function* inOneChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text)
 }
 
 /** Text in, events out. */
@@ -164,16 +170,21 @@ function kindOf(start: string, contentType: string | null): 'stream' | 'body' | 
   const first = start.search(/[^\s\uFEFF]/)
   const text = first < 0 ? '' : start.slice(first, first + 8)
   if (FIELDS.some((field) => text.startsWith(field))) return 'stream'
-  if (FIELDS.some((field) => field.startsWith(text))) return undefined
+  if ([...FIELDS, 'null'].some((known) => known.length > text.length && known.startsWith(text)))
+    return undefined
   // A server that streams may begin with a field that we do not know, but not with JSON or a web page.
-  return isStreamType(contentType) && !/^[{["<]/.test(text) ? 'stream' : 'body'
+  return isStreamType(contentType) && !/^(?:[{["<\d-]|null)/.test(text) ? 'stream' : 'body'
 }
 
 /** A server that died before its first event has not answered; a reply that says it is JSON has, wrongly. */
 const isNothing = (text: string, contentType: string | null): boolean =>
   isStreamType(contentType) || (text.trim() === '' && !contentType?.includes('json'))
 
-const isStreamType = (contentType: string | null) => contentType?.includes('event-stream') ?? false
+export const isStreamType = (contentType: string | null): boolean =>
+  contentType?.includes('event-stream') ?? false
+
+/** Whether a whole text is an event stream: some servers stream to everybody. */
+export const isStreamText = (text: string): boolean => kindOf(text, null) === 'stream'
 
 /** How an error begins that is written into a stream without `data:`: llama.cpp's own field, or bare JSON. */
 const BARE_ERRORS = ['error:', '{"error"']

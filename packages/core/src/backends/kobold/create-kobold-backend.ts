@@ -2,6 +2,7 @@ import {
   type Backend,
   BackendError,
   type Endpoint,
+  type GenerationEnd,
   type GenerationEvent,
   type GenerationOptions,
   type GenerationRequest,
@@ -12,8 +13,10 @@ import { serverOf } from '../http/check-options.ts'
 import { createClient } from '../http/client.ts'
 import { aborted, at } from '../http/errors.ts'
 import { createIdleTimer, guardCall, type IdleTimer, openCall } from '../http/open-call.ts'
-import { asAsked } from '../http/read-completion.ts'
-import { readWhole } from '../http/read-reply.ts'
+import { contentTypeOf } from '../http/pool-response.ts'
+import { asAsked, collectAnswer } from '../http/read-completion.ts'
+import { endIn } from '../http/read-parts.ts'
+import { inOneChunk, isStreamText, isStreamType, readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints, readReply } from './endpoints.ts'
@@ -23,7 +26,7 @@ import { probe } from './probe.ts'
 import { createSchemaGrammars } from './schema-grammars.ts'
 import { createSideChannel, type PerfAnswer, type SideAnswer, type SideChannel } from './side-channel.ts'
 import { giveUp, stopGeneration, stopLeft } from './stop-generation.ts'
-import { streamAnswer } from './stream-answer.ts'
+import { answerInParts, drainResponse, streamAnswer } from './stream-answer.ts'
 
 /**
  * A KoboldCPP server (1.76 and newer) as a backend, with the endpoints `chat`, `text` and `native`.
@@ -133,14 +136,32 @@ async function* generate(
   }
 }
 
-async function wholeAnswer(run: Run): Promise<GenerationEvent> {
-  const reply = run.call.response.then(readWhole)
-  const step = await run.guard.wait(reply)
-  if (step.as === 'value') return readReply(run, step.value)
+/**
+ * The end of a generation of which nothing else counts. KoboldCPP answers in one piece then; what stands between may
+ * stream to everybody, and is read, too.
+ */
+async function wholeAnswer(run: Run): Promise<GenerationEnd> {
+  const { call, guard, endpoint, request } = run
+  const reply = call.response.then((response) =>
+    response.ok && isStreamType(contentTypeOf(response)) ? undefined : readWhole(response),
+  )
+  const step = await guard.wait(reply)
+  if (step.as === 'value') {
+    if (!step.value) return endIn(streamAnswer(run))
+    const { response, text } = step.value
+    return response.ok && isStreamText(text)
+      ? endIn(answerInParts(run, response, inOneChunk(text)))
+      : readReply(run, step.value)
+  }
+  const collected = collectAnswer(request)
   // An aborted call still hands over the text it had.
-  const rest = reply.then(({ text }) => {
-    const answer = run.endpoint.readReply(parseJson(text))
-    return answer && asAsked(answer, run.request).text
+  const rest = reply.then(async (whole) => {
+    if (!whole) {
+      await drainResponse(run, await call.response, collected)
+      return collected.answer().text
+    }
+    const answer = endpoint.readReply(parseJson(whole.text))
+    return answer && asAsked(answer, request).text
   })
   // A rest that cannot be read is no text; why the call was given up is what counts.
   throw await giveUp(run, step, { rest, partial: async () => rest.catch(() => undefined) })

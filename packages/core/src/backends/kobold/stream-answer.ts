@@ -1,6 +1,6 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
 import { stoppedError } from '../http/errors.ts'
-import { responseChunks } from '../http/pool-response.ts'
+import { contentTypeOf, responseChunks } from '../http/pool-response.ts'
 import { type Collector, collectAnswer } from '../http/read-completion.ts'
 import { cutError, readPart, readParts, streamError, Unread } from '../http/read-parts.ts'
 import { readEventStream, readWhole, type ServerEvent } from '../http/read-reply.ts'
@@ -43,13 +43,13 @@ function* inOnePiece(end: GenerationEnd): Generator<GenerationEvent> {
   yield end
 }
 
-async function* answerInParts(
+export async function* answerInParts(
   run: Run,
   response: Response,
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<GenerationEvent> {
   const { guard, call, place, endpoint, context, request } = run
-  const events = readEventStream(chunks, response.headers.get('content-type'))
+  const events = readEventStream(chunks, contentTypeOf(response))
   const collected = collectAnswer(request)
   const partial = () => collected.answer().text
   const received = () => collected.answer().text.length
@@ -86,10 +86,10 @@ async function* answerInParts(
   }
 }
 
-async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
+export async function drainResponse(run: Run, response: Response, collected: Collector): Promise<void> {
   const chunks = responseChunks(response)
   if (!chunks) return
-  const events = readEventStream(chunks, response.headers.get('content-type'))
+  const events = readEventStream(chunks, contentTypeOf(response))
   await drain(run, events.next(), events, collected)
 }
 

@@ -18,9 +18,8 @@ import { createModelNames } from './model-names.ts'
 import { type OpenAIContext, type Run, waitFor } from './openai-call.ts'
 import { type OpenAIBackendOptions, resolveOpenAIOptions } from './openai-options.ts'
 import { lookForModels, probe } from './probe.ts'
-import { wholeAnswer } from './read-answer.ts'
 import { fullDialect, joinTurns, learnDialect } from './request-body.ts'
-import { streamAnswer } from './stream-answer.ts'
+import { streamAnswer, wholeAnswer } from './stream-answer.ts'
 
 /**
  * Any OpenAI-compatible server as a backend: llama.cpp, vLLM, Ollama, LM Studio or a hosted service, with the

@@ -3,8 +3,8 @@ import type { Usage } from '../../contract/outcome.ts'
 import { at, type ErrorPlace } from '../http/errors.ts'
 import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import { asAsked, type RawAnswer, toEnd } from '../http/read-completion.ts'
-import { isErrorFrame, notAnAnswer, parseReply, readWhole } from '../http/read-reply.ts'
-import { type Run, waitFor } from './openai-call.ts'
+import { isErrorFrame, notAnAnswer, parseReply } from '../http/read-reply.ts'
+import type { Run } from './openai-call.ts'
 
 export interface AnswerContext {
   readonly place: ErrorPlace
@@ -27,13 +27,7 @@ function realUsage({ text, usage }: RawAnswer): Usage | undefined {
   return usage && text !== '' && usage.completion_tokens === 0 ? undefined : usage
 }
 
-/** The end of a generation from a plain reply with a good status. */
-export async function wholeAnswer(run: Run, response: Response): Promise<GenerationEnd> {
-  const { text } = await waitFor(run, readWhole(response))
-  return readReply(run, text)
-}
-
-/** The end of a generation from the text of such a reply. */
+/** The end of a generation from the text of a plain reply with a good status. */
 export function readReply(run: Run, text: string): GenerationEnd {
   const reply = parseReply(run.place, text)
   const answer = isErrorFrame(reply) ? undefined : run.endpoint.readReply(reply)

@@ -1,18 +1,26 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
 import { stoppedError } from '../http/errors.ts'
-import { responseChunks } from '../http/pool-response.ts'
+import { contentTypeOf, responseChunks } from '../http/pool-response.ts'
 import { collectAnswer } from '../http/read-completion.ts'
-import { cutError, readPart, readParts, streamError } from '../http/read-parts.ts'
-import { readEventStream } from '../http/read-reply.ts'
-import type { Run } from './openai-call.ts'
-import { interruptError } from './openai-call.ts'
-import { finishAnswer, readReply, wholeAnswer } from './read-answer.ts'
+import { cutError, endIn, readPart, readParts, streamError } from '../http/read-parts.ts'
+import { inOneChunk, isStreamText, isStreamType, readEventStream, readWhole } from '../http/read-reply.ts'
+import { interruptError, type Run, waitFor } from './openai-call.ts'
+import { finishAnswer, readReply } from './read-answer.ts'
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run, response: Response): AsyncGenerator<GenerationEvent> {
   const chunks = responseChunks(response)
-  if (chunks) yield* answerInParts(run, chunks, response.headers.get('content-type'))
+  if (chunks) yield* answerInParts(run, chunks, contentTypeOf(response))
   else yield* answerAtOnce(await wholeAnswer(run, response))
+}
+
+/** The end of a generation of which nothing else counts. Some servers stream to everybody: that is read, too. */
+export async function wholeAnswer(run: Run, response: Response): Promise<GenerationEnd> {
+  const contentType = contentTypeOf(response)
+  const chunks = isStreamType(contentType) ? responseChunks(response) : null
+  if (chunks) return endIn(answerInParts(run, chunks, contentType))
+  const { text } = await waitFor(run, readWhole(response))
+  return isStreamText(text) ? endIn(answerInParts(run, inOneChunk(text), contentType)) : readReply(run, text)
 }
 
 /** A server that does not stream answers in one piece. */
