@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/schemas.ts'],
+  entry: { index: 'src/index.ts', schemas: 'src/schemas.ts', 'node-version': 'src/contract/node-version.ts' },
   format: ['esm'],
   target: 'node22',
   sourcemap: true,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { CLI, cleanEnvironment, runProgram } from './run-program.ts'
+import { CLI, cleanEnvironment, runProgram, SERVER } from './run-program.ts'
 
 /** Nothing listens there. */
 const NOBODY = 'http://127.0.0.1:9'
@@ -244,3 +244,19 @@ test.each([[['help', 'ask']], [['ask', '--help']], [['ask', 'x', '--max-tokens',
     expect(stdout).toContain('EXIT CODES')
   },
 )
+
+test.each([
+  ['ai-ticket ask', CLI, ['ask', 'Hi']],
+  ['ai-ticket --help', CLI, ['--help']],
+  ['ai-ticket-server', SERVER, []],
+])('%s on an old Node says which one it needs, and nothing else', async (_name, program, args) => {
+  const old =
+    'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })'
+  const environment = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(old)}"` }
+  const ended = await runProgram(program, args, { environment })
+  expect(ended).toEqual({
+    code: 78,
+    stdout: '',
+    stderr: expect.stringMatching(/^AI Ticket needs Node 22\.19 or newer; this is 20\.20\.2\. [^\n]*\n$/),
+  })
+})

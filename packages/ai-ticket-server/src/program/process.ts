@@ -1,3 +1,4 @@
+import { nodeProblem } from '@ai-ticket/core/node-version'
 import { UsageError } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
 
@@ -8,6 +9,12 @@ import { EXIT } from './exit-codes.ts'
 export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefined>): void {
   // `… | head` closes the pipe; without a listener Node would end the program with a stack trace.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  const problem = nodeProblem()
+  if (problem !== undefined) {
+    process.stderr.write(`${problem}\n`)
+    exitWhenWritten(EXIT.badConfiguration)
+    return
+  }
   main(process.argv.slice(2)).then(
     (code) => code !== undefined && exitWhenWritten(code),
     (error: unknown) => {

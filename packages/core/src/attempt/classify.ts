@@ -59,6 +59,7 @@ export const foundByDesk = (failure: Failure): CallFailure => ({
 })
 
 function codeOf(error: BackendError): FailureCode {
+  if (error.reason === 'runtime') return 'configuration_error'
   // An error in a reply with status 200 says its reason as one with its own status does.
   const hasReason = error.kind === 'wrong_shape' && error.reason !== undefined
   return error.kind === 'status' || hasReason ? codeOfStatus(error) : CODE_OF_KIND[error.kind]

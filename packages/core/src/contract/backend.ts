@@ -185,6 +185,8 @@ export interface BackendErrorOptions {
     | 'option'
     /** It does not speak TLS, or its certificate cannot be verified. */
     | 'tls'
+    /** This program cannot ask anybody: its Node is too old. */
+    | 'runtime'
   /**
    * How the server is known to have stopped. Default `not_sent` for `connect`, `invalid_request` and `unsendable`, else
    * `ended`.

@@ -1,4 +1,6 @@
 import type { Options } from 'ky'
+import { BackendError } from '../../contract/backend.ts'
+import { nodeProblem } from '../../contract/node-version.ts'
 import type { Delivery, HangUp, Transport } from './pool-fetch.ts'
 
 export interface ClientOptions {
@@ -57,6 +59,8 @@ export function createClient(options: ClientOptions): HttpClient {
 /** One ky for one backend. It repeats nothing and limits no time: both are decided above it. */
 async function openClient(given: ClientOptions): Promise<HttpClient> {
   const { baseUrl, apiKey, connectTimeoutMs, fetch } = given
+  const problem = nodeProblem()
+  if (problem !== undefined) throw new BackendError('unsendable', problem, { reason: 'runtime' })
   const [{ default: ky }, { createPoolFetch }] = await Promise.all([import('ky'), import('./pool-fetch.ts')])
   const pool = fetch ? undefined : createPoolFetch({ origin: new URL(baseUrl).origin, connectTimeoutMs })
   const transport = fetch ? overFetch(fetch) : pool?.fetch

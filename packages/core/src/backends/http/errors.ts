@@ -136,6 +136,7 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
 export const PLAIN: Readonly<Record<Reason, string>> = {
   option: ': it does not take an option of the request',
   tls: '',
+  runtime: '',
   bad_input: ': it cannot read the request, which will not get better by itself',
   template:
     ': its chat template refuses the roles of the conversation; use another template or join the turns',
