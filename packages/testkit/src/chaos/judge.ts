@@ -16,11 +16,12 @@ export interface ChaosSeen {
  * Whether what a caller saw is what the plan says: the exact text, or a failure that is one. Empty: it is. A sentence
  * for each thing that is wrong.
  */
-export function judgeChaos({ truth, streams }: ChaosPlan, seen: ChaosSeen): string[] {
+export function judgeChaos({ truth, streams, first }: ChaosPlan, seen: ChaosSeen): string[] {
   const { outcome, calls } = seen
   if (!outcome) return ['It hangs: there is no outcome in time.']
   const handedOn = streams && (seen.text !== '' || seen.reasoning !== '')
-  const mostCalls = 'error' in outcome && handedOn ? 1 : truth.mostCalls
+  // What has been handed on cannot be taken back: nothing is repeated after it.
+  const mostCalls = 'error' in outcome && handedOn ? (first ? 2 : 1) : truth.mostCalls
   const beside = { seen, streams }
   const wrong =
     'error' in outcome ? judgeFailure(truth, outcome, beside) : judgeAnswer(truth, outcome, beside)

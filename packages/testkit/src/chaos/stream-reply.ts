@@ -107,7 +107,8 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   const events = pieces.map((piece, index): Event => {
     const isLast = index === pieces.length - 1
     const isAlone = contents === 0
-    if (piece.hasContent) contents += 1
+    // Thoughts may come without a reason, and each text with one.
+    if (piece.hasContent && !isThought(piece)) contents += 1
     const isInEvery = ending === 'every' && (!isOfText || !isThought(piece))
     const hasReason = isInEvery || (ending === 'beside' && isLast) || index === early
     // After a reason that came too early the text goes on before anybody takes it for the end.
@@ -149,7 +150,8 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   return { events: [...events, ...reasons, ...tail], usage: readUsage(style, { place, isLate }) }
 }
 
-const isThought = ({ fields }: Piece): boolean => 'reasoning' in fields || 'reasoning_content' in fields
+const isThought = ({ fields }: Piece): boolean =>
+  'reasoning' in fields || 'reasoning_content' in fields || JSON.stringify(fields).includes('"thinking"')
 
 /** Counts that the old KoboldCPP invents are none. */
 function readUsage(style: Style, { place, isLate }: { place: string; isLate: boolean }) {
@@ -454,6 +456,10 @@ function planEnd(
   const end = choice.happens(0.6) ? 'close' : choice.pick(['reset', 'short', 'open'] as const)
   // Without anything that ends it, it is waited for as long as a token may take.
   const isQuick = isMarked && isExpected(style, type)
+  // A real reset takes away what was not read, and undici reports it as the end of a reply without a length: where
+  // reasons stand beside text, nobody can tell then that some is missing.
+  const isBlurred = style.ending === 'every' || style.ending === 'early'
+  if (end === 'reset' && !pauses && isBlurred) return 'close'
   return end === 'open' && !pauses && !isQuick ? 'close' : end
 }
 
