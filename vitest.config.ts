@@ -15,6 +15,7 @@ export default defineConfig({
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: availableParallelism() + 1,
     // A real server does one thing at a time, and two files of tests ask it.
+    // biome-ignore lint/suspicious/noUndeclaredEnvVars: turbo does not run the tests
     fileParallelism: process.env.KOBOLDCPP_TEST_URL === undefined,
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -62,6 +62,7 @@ describe('thoughts hold no answer', () => {
 
   test('a text is read without them', async () => {
     expect(await check('It may be Paris.</think>\nBern', text)).toBe('Bern')
+    expect(await check('A <think> opens it.', text)).toBe('A <think> opens it.')
   })
 })
 
@@ -207,6 +208,7 @@ describe('backslashes', () => {
       String.raw`D:\Data\temp\readme.txt`,
     ],
     ['a path between words', String.raw`{"p":"see C:\Users\new now"}`, String.raw`see C:\Users\new now`],
+    ['a path with what looks like an escape', String.raw`{"p":"C:\x86\x41"}`, String.raw`C:\x86\x41`],
     ['a pattern', String.raw`{"p":"^\d+\w$"}`, String.raw`^\d+\w$`],
     ['a group', String.raw`{"p":"(a)\1"}`, String.raw`(a)\1`],
     ['a formula', String.raw`{"p":"\alpha + \Omega"}`, String.raw`\alpha + \Omega`],
@@ -234,6 +236,8 @@ describe('backslashes', () => {
     ['a pattern or Markdown', String.raw`{"p":"\d\."}`],
     ['a boundary or a backspace', String.raw`{"p":"\bword\b \d"}`],
     ['before a blank', String.raw`{"p":"a\ b"}`],
+    ['an escape of other languages', String.raw`{"p":"\x41"}`],
+    ['a longer one', String.raw`{"p":"\u{1f600}"}`],
     ['in single quotes', String.raw`{'p':'C:\Users\x'}`],
   ])('where both can be meant, the model is asked again: %s', async (_, answer) => {
     expect(await check(answer, P)).toBe('json')

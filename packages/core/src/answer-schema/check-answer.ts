@@ -34,7 +34,7 @@ export async function checkAnswer(end: GenerationEnd, rules: AnswerRules): Promi
   const isOnlyThoughts = text === '' && (end.ended_in_thoughts || (endedForLength && Boolean(reasoning)))
   if (isOnlyThoughts || found.isThoughts) return { ...cutOff(STILL_THINKING), isThinking: true }
   // Digits may have been to follow.
-  if (endedForLength && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
+  if (finish_reason === 'length' && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
   const checked = await checkFound(found, rules, endedForLength)
   if (checked.ok || checked.isCutOff || !rules.takesText) return checked
   const value = found.text.replace(/^(["'`])([\s\S]*)\1$/, '$2')

@@ -44,13 +44,16 @@ interface OpenEnd {
  */
 export function findJson(answer: string): FoundJson {
   const asIs = answer.replace(/^\uFEFF/, '').trim()
-  const isWhole = parse(asIs) !== undefined
-  const { text, isThoughts } = isWhole ? { text: asIs, isThoughts: false } : withoutThoughts(asIs)
+  const text = parse(asIs) ? asIs : behindThoughts(asIs)
   const whole = readWhole(text)
-  if (whole.length > 0) return { text, isThoughts: false, whole, places: [], open: undefined }
-  const { spans, openAt } = bracketSpans(text)
-  const places = choosePlaces([...fencedSpans(text), ...spans], text)
-  return { text, isThoughts, whole, places, open: openEnd(text, places, openAt) }
+  const none = { text, isThoughts: false, whole, places: [], open: undefined }
+  if (whole.length > 0) return none
+  const thoughtsAt = openThoughts(text)
+  if (thoughtsAt === 0) return { ...none, isThoughts: true }
+  const said = text.slice(0, thoughtsAt)
+  const { spans, openAt } = bracketSpans(said)
+  const places = choosePlaces([...fencedSpans(said), ...spans], said)
+  return { ...none, places, open: openEnd(said, places, openAt) }
 }
 
 function readWhole(text: string): Candidate[] {
@@ -81,27 +84,21 @@ const THOUGHTS_START = /<(?:think(?:ing)?|thoughts?|reasoning)>|\[THINK\]/i
 
 /**
  * Some models think aloud inside the text, and templates write the tag that opens it into the prompt: all before the
- * last tag that ends thoughts is no answer, nor is what follows a tag that opens thoughts. A tag inside JSON is content.
+ * last tag that ends thoughts is no answer. A tag inside JSON is content.
  */
-function withoutThoughts(text: string): { text: string; isThoughts: boolean } {
+function behindThoughts(text: string): string {
   const ends = [...text.matchAll(THOUGHTS_END)]
   const { spans } = ends.length > 0 ? bracketSpans(text) : { spans: [] }
-  let answer = text
   for (let last = ends.pop(); last; last = ends.pop()) {
     const { index } = last
     const around = spans.findLast((span) => span.start <= index)
     if (around && index < around.end && parse(text.slice(around.start, around.end))) continue
-    answer = text.slice(index + last[0].length)
-    break
+    return text.slice(index + last[0].length).trim()
   }
-  answer = answer.trim()
-  if (parse(answer)) return { text: answer, isThoughts: false }
-  const start = openThoughts(answer)
-  if (start === undefined) return { text: answer, isThoughts: false }
-  const before = answer.slice(0, start).trim()
-  return { text: before, isThoughts: before === '' }
+  return text
 }
 
+/** Where thoughts begin that never end: what follows is no answer either. */
 function openThoughts(text: string): number | undefined {
   const start = text.search(THOUGHTS_START)
   if (start < 0) return undefined

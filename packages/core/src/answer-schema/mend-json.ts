@@ -84,6 +84,8 @@ function escapeBackslashes(text: string): string | undefined {
     return others.includes('\\') ? undefined : text.replace(PATH, (path) => path.replaceAll('\\', '\\\\'))
   }
   if (!others.includes('\\')) return text
+  // Other languages know `\x41` and `\u{1f600}`.
+  if (/\\(?:x[\da-f]{2}|u\{)/i.test(others)) return undefined
   const kinds = kindsIn(others)
   if (kinds.has('stray_mark')) return undefined
   // A backspace and a form feed are nothing that a model means.
