@@ -59,6 +59,12 @@ test("llama.cpp's form with a schema is that schema", async () => {
   expect(await wrong.dispatcher.onEvent(event)).toMatchObject({ error: 'output_schema_mismatch' })
 })
 
+test('with an empty schema it is still an object', async () => {
+  await using desk = await open(['["Ulm"]', '{"city": "Ulm"}'])
+  const outcome = await desk.dispatcher.onEvent(eventWith({ type: 'json_object', schema: {} }))
+  expect(outcome).toMatchObject({ data: { city: 'Ulm' } })
+})
+
 test('an endpoint for texts answers it as well, and is checked', async () => {
   await using desk = await open(['{"city": "Ulm"}'])
   desk.simulator.script([{ status: 404 }], '/v1/chat/completions')

@@ -173,7 +173,9 @@ function askedSchema(event: TicketEvent, prompt: Prompt): JsonSchema | null | un
 /** llama.cpp and other servers take a schema beside the type, too, of which `json_object` needs none. */
 function ofResponseFormat({ response_format }: Parameters): JsonSchema | null | undefined {
   const { type, json_schema, schema } = response_format ?? {}
-  if (type === 'json_object') return isPlainObject(schema) ? schema : ANY_OBJECT
+  if (type === 'json_object') {
+    return isPlainObject(schema) && Object.keys(schema).length > 0 ? schema : ANY_OBJECT
+  }
   if (type !== 'json_schema') return undefined
   const found = isPlainObject(json_schema) ? json_schema.schema : schema
   return isPlainObject(found) ? found : null
