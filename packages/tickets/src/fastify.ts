@@ -2,7 +2,7 @@ import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/c
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
-import type { TicketDesk } from './desk/ticket-desk.ts'
+import { storeProblem, type TicketDesk } from './desk/ticket-desk.ts'
 import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
 import type { TicketContext } from './http/ticket-context.ts'
 import { createTicketAccess } from './http/ticket-context.ts'
@@ -80,6 +80,9 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
     },
     { prefix },
   )
+  if (instance.hasDecorator('healthChecks')) {
+    instance.healthChecks.ticketStore = async () => (await storeProblem(options))?.message
+  }
   if (instance.hasDecorator('openapi')) {
     instance.openapi.extend('POST /event', async (operation) =>
       (await import('./openapi/ticket-operations.ts')).eventWithTickets(operation),

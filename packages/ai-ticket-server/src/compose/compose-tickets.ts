@@ -10,6 +10,7 @@ import {
   createHistory,
   createSqliteStore,
   createTicketDesk,
+  storeProblem,
   type TicketDesk,
   type TicketStore,
 } from '@ai-ticket/tickets'
@@ -44,10 +45,12 @@ export async function composeTickets(
   { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics | undefined },
 ): Promise<TicketParts> {
   const store = await openStore(config, logger)
+  let running: TicketDesk | undefined
   metrics?.showTickets({
     stats: () => store.stats(),
     nextDueAt: () => store.nextDueAt(),
     pendingCallbacks: () => store.callbacks.pending(),
+    problem: () => storeProblem({ store, desk: running }),
   })
   const callbacks = composeCallbacks(config, { store, logger, observer: metrics?.callbackObserver })
   const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
@@ -56,6 +59,7 @@ export async function composeTickets(
     onOutcome: history.onOutcome,
     serve(server, dispatcher) {
       const desk = createTicketDesk({ store, dispatcher, logger, ...sharing(config) })
+      running = desk
       server.register(ticketRoutes, {
         store,
         desk,

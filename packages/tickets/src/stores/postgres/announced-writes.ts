@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { deliveriesOf } from '../../ticket/delivery.ts'
+import { createWriteWatch, type WriteWatch } from '../../ticket/store-unavailable.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
 import { createHub, type Hub } from '../../ticket/ticket-changes.ts'
 import { insertDeliveries } from './callbacks.ts'
 import type { Database, Queryable } from './database.ts'
-import { isConflict } from './postgres-problem.ts'
+import { isConflict, postgresProblem } from './postgres-problem.ts'
 
 /** Transactions that tell what they have changed, here and on other servers, once it is durable. */
 export interface AnnouncedWrites {
@@ -15,6 +16,7 @@ export interface AnnouncedWrites {
   readonly hub: Hub
   /** Hears of tickets whose callback has become due by a change made here. */
   readonly due: Hub
+  readonly watch: WriteWatch
   close(): Promise<void>
 }
 
@@ -36,6 +38,7 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
   const { database, channel, onStep, isOpen } = options
   const hub = createHub()
   const due = createHub()
+  const watch = createWriteWatch()
   // Tells our own messages from those of other servers: ours have been told already.
   const sender = randomUUID()
 
@@ -67,17 +70,19 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
             onStep('commit')
             return result
           })
+          watch.succeeded()
           onStep('committed')
           hub.tell(changed.map(({ id }) => id))
           due.tell(deliveriesOf(changed).map(({ ticketId }) => ticketId))
           return value
         } catch (error) {
-          if (tried === TRIES || !isConflict(error)) throw error
+          if (tried === TRIES || !isConflict(error)) throw watch.failed(postgresProblem(error))
         }
       }
     },
     hub,
     due,
+    watch,
     close: () => listening.close(),
   }
 }

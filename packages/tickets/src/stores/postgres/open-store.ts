@@ -83,7 +83,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
   }
 
   const writes = await openAnnouncedWrites({ database, channel, onStep, isOpen: () => !isClosed })
-  const { write, hub, due } = writes
+  const { write, hub, due, watch } = writes
   const context: StoreContext = { ...parts, writes, call }
   const store: TicketStore = {
     durability,
@@ -91,6 +91,11 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     ...claims(context),
     ...endings(context),
     ...overviews(context),
+    problem: () =>
+      watch.problem({
+        look: () => call(() => database.query('SELECT version FROM versions')),
+        probe: () => call(() => write((at) => at.query(PROBE))),
+      }),
     subscribe: hub.subscribe,
     callbacks: createPostgresCallbacks({ database, now: time.now, due, call, write }),
     close() {
@@ -102,6 +107,9 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
   }
   return store
 }
+
+/** Changes nothing, and writes a row all the same. */
+const PROBE = 'UPDATE versions SET version = version'
 
 /** The methods that take tickets in. */
 function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
@@ -149,12 +157,12 @@ function claims(
           return claimed
         }),
       ),
-    adopt: ({ owner, leaseMs, limit }) =>
+    adopt: ({ owner, leaseMs, limit, held = [] }) =>
       call(async () => {
         await time.adjust(database)
         const now = time.now()
         return await transit(writes, {
-          lock: (at) => lockOrphans(at, { owner, now, limit }),
+          lock: (at) => lockOrphans(at, { owner, now, limit, held }),
           transition: (ticket) => adoptTicket(ticket, { owner, leaseMs, now }),
         })
       }),

@@ -95,16 +95,23 @@ export async function lockTickets(at: Queryable, ids: readonly string[]): Promis
   return (await at.query(sql, [ids.map(storableText)])).map(storedTicketOf)
 }
 
+interface OrphanSearch {
+  readonly owner: TicketOwner
+  readonly now: number
+  readonly limit: number
+  readonly held: readonly string[]
+}
+
 /** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */
 export async function lockOrphans(
   at: Queryable,
-  { owner, now, limit }: { owner: TicketOwner; now: number; limit: number },
+  { owner, now, limit, held }: OrphanSearch,
 ): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
     `SELECT * FROM tickets WHERE status = 'in_progress'
-      AND (lease_until <= $1 OR (worker = $2 AND session <> $3))
+      AND (lease_until <= $1 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
       ORDER BY rank, seq LIMIT $4 FOR UPDATE SKIP LOCKED`,
-    [now, storableText(owner.worker), storableText(owner.session), limit],
+    [now, storableText(owner.worker), storableText(owner.session), limit, held],
   )
   return rows.map(storedTicketOf)
 }

@@ -1,4 +1,5 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import { createWriteWatch } from '../../ticket/store-unavailable.ts'
 import type { TicketStore } from '../../ticket/ticket-store.ts'
 import { warnOfMended } from '../mend-statement.ts'
 import { prune } from '../prune-limits.ts'
@@ -45,7 +46,8 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const explain = (error: unknown) => sqliteProblem(error, file)
   const table = createTicketTable(database)
   const callbackTable = createCallbackTable(database)
-  const commits = createGroupCommit({ database, explain, onStep })
+  const watch = createWriteWatch()
+  const commits = createGroupCommit({ database, explain, onStep, watch })
   const writes = createAnnouncedWrites({ commits, table, callbackTable })
   let isClosed = false
 
@@ -75,6 +77,11 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
         count: (limits) => read(() => table.countPrunable(limits)),
         removeSome: (limits) => commits.write(() => table.remove(limits)),
       }),
+    problem: () =>
+      watch.problem({
+        look: () => read(() => table.count('queued')),
+        probe: () => commits.write(() => database.exec(PROBE)),
+      }),
     subscribe: writes.hub.subscribe,
     callbacks: createSqliteCallbacks({ callbacks: callbackTable, tickets: table, commits, due, now, read }),
     async close() {
@@ -87,6 +94,9 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   }
   return store
 }
+
+/** Changes nothing, and writes a page all the same. */
+const PROBE = "UPDATE counts SET number = number WHERE status = 'queued'"
 
 const durabilityOf = (directory: string, file: string): string =>
   directory === ':memory:'

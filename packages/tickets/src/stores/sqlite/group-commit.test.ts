@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, it } from 'vitest'
+import { createWriteWatch } from '../../ticket/store-unavailable.ts'
 import { createGroupCommit } from './group-commit.ts'
 
 function open() {
@@ -10,6 +11,7 @@ function open() {
   const commits = createGroupCommit({
     database,
     explain: (error) => error,
+    watch: createWriteWatch(),
     onStep(step) {
       steps.push(step)
       // 2 is FULL, the default; 1 is NORMAL.

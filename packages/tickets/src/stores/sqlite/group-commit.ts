@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { StoreUnavailable, type WriteWatch } from '../../ticket/store-unavailable.ts'
 
 export interface GroupCommit {
   /** Runs the work in a transaction with whatever else is asked in this turn; resolves when it is on disk. */
@@ -14,6 +14,8 @@ export interface GroupCommitOptions {
   readonly database: DatabaseSync
   /** Turns what SQLite throws into what callers get. */
   readonly explain: (error: unknown) => unknown
+  /** Told how each commit ended. */
+  readonly watch: Pick<WriteWatch, 'succeeded' | 'failed'>
   /** Called before and after each commit; a test ends the process here. */
   readonly onStep: (step: 'commit' | 'committed') => void
 }
@@ -85,7 +87,7 @@ class SqliteGroupCommit implements GroupCommit {
 
   /** False: nothing of the group was written. A group of one has been told why. */
   #commit(group: readonly Job[]): boolean {
-    const { database, onStep, explain } = this.#options
+    const { database, onStep, explain, watch } = this.#options
     try {
       this.#beLazy(group.every((job) => job.isLazy))
       database.exec('BEGIN IMMEDIATE')
@@ -96,9 +98,10 @@ class SqliteGroupCommit implements GroupCommit {
     } catch (error) {
       this.#rollBack()
       const [only] = group
-      if (group.length === 1) only?.fail(explain(error))
+      if (group.length === 1) only?.fail(watch.failed(explain(error)))
       return false
     }
+    watch.succeeded()
     for (const job of group) job.settle()
     return true
   }

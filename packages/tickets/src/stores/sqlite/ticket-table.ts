@@ -139,6 +139,13 @@ function ticketStatements({ statement, all, tickets }: Statements) {
   }
 }
 
+interface OrphanSearch {
+  readonly owner: TicketOwner
+  readonly now: number
+  readonly limit: number
+  readonly held: readonly string[]
+}
+
 /** Tickets that need a worker, or whose time has come. */
 function queueStatements({ all, tickets }: Statements) {
   return {
@@ -149,13 +156,15 @@ function queueStatements({ all, tickets }: Statements) {
       const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
       return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(busyBackends), limit)
     },
-    orphans: ({ owner, now, limit }: { owner: TicketOwner; now: number; limit: number }) =>
+    orphans: ({ owner, now, limit, held }: OrphanSearch) =>
       tickets(
         `SELECT * FROM tickets WHERE status = 'in_progress'
-          AND (lease_until <= ? OR (worker = ? AND session <> ?)) ORDER BY rank, seq LIMIT ?`,
+          AND (lease_until <= ? OR (worker = ? AND session <> ?))
+          AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY rank, seq LIMIT ?`,
         now,
         owner.worker,
         owner.session,
+        JSON.stringify(held),
         limit,
       ),
     expired: (now: number) =>

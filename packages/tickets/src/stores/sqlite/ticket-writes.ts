@@ -75,9 +75,9 @@ export function claims({
         () => table.due({ now: now(), limit, busyBackends }),
         (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
       ),
-    adopt: ({ owner, leaseMs, limit }) =>
+    adopt: ({ owner, leaseMs, limit, held = [] }) =>
       transit(
-        () => table.orphans({ owner, now: now(), limit }),
+        () => table.orphans({ owner, now: now(), limit, held }),
         (ticket) => adoptTicket(ticket, { owner, leaseMs, now: now() }),
       ),
     heartbeat: (fences, leaseMs) =>
