@@ -9,7 +9,10 @@ import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
 
 export interface TicketDesk extends AsyncDisposable {
-  /** Takes over what an earlier process left, and begins to claim. Resolves when both have begun. */
+  /**
+   * Takes over what an earlier process left, and begins to claim. Resolves when both have begun. Rejects with
+   * `StoreUnavailable` where another process has the name of this worker.
+   */
   start(): Promise<void>
   /** Tickets that run here. */
   readonly running: number
@@ -105,8 +108,9 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async start(): Promise<void> {
-    const { clock, logger, leaseMs } = this.#options
+    const { clock, logger, leaseMs, store, owner } = this.#options
     const { signal } = this.#closing
+    await store.holdName(owner.worker)
     const recovering = this.#takeOver().catch((error: unknown) => {
       logger.error('Tickets of an earlier process could not be taken over yet.', { error })
     })

@@ -78,6 +78,9 @@ export function createTicketAccess(
   }
 }
 
+/** When a caller may come back to a store that is away. */
+export const STORE_RETRY_MS = 5_000
+
 /** For the error handler of the server, which answers `{ error, details }` with the status of the code. */
 export const problem = (code: FailureCode, details: string, more: Partial<Failure> = {}): RequestProblem =>
   new RequestProblem({ ...more, code, details })

@@ -1,9 +1,12 @@
 import { type Clock, type Logger, sleep } from '@ai-ticket/core'
 
-/** `locked`: another process has the store. `broken`: the file is no database, or damaged. */
-export type StoreProblem = 'locked' | 'full' | 'read_only' | 'broken' | 'unreachable' | 'closed'
+/**
+ * `locked`: another process has the store. `broken`: the file is no database, or damaged. `unknown`: it did not say whether it
+ * was written; with every other problem, nothing was.
+ */
+export type StoreProblem = 'locked' | 'full' | 'read_only' | 'broken' | 'unreachable' | 'unknown' | 'closed'
 
-/** The store could not do it, and nothing has changed. The message says what failed and what to do. */
+/** The store could not do it, and, unless the problem is `unknown`, nothing has changed. The message says what failed and what to do. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
   readonly code = 'store_unavailable'
@@ -24,7 +27,7 @@ export interface WriteWatch {
   problem(ask: StoreProbe): Promise<StoreUnavailable | undefined>
 }
 
-export interface StoreProbe {
+interface StoreProbe {
   look(): Promise<unknown>
   probe(): Promise<unknown>
 }

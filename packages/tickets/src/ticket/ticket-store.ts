@@ -14,6 +14,12 @@ export interface TicketStore extends AsyncDisposable {
   readonly durability: string
   /** The callbacks that announce the ends of tickets. */
   readonly callbacks: CallbackStore
+  /**
+   * Holds the name of a worker for this process, as long as the store is open: two processes of one name would take each other
+   * for their own dead self. Waits a while for another one that is ending. Rejects with `StoreUnavailable`, problem `locked`,
+   * where it keeps the name; `claim` and `adopt` do so, too, while the name is not held (any more).
+   */
+  holdName(worker: string): Promise<void>
   /** Takes a ticket in, once for each key. Concurrent calls share one commit where the store can do that. */
   accept(ticket: NewTicket): Promise<Accepted>
   /** Adds events that were answered already, for the history. */

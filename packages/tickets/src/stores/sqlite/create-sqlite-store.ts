@@ -64,6 +64,8 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const { due } = writes
   const store: TicketStore = {
     durability: durabilityOf(directory, file),
+    // The lock of the folder holds every name in it.
+    holdName: async () => {},
     ...arrivals(parts),
     ...claims(parts),
     ...endings(parts),
