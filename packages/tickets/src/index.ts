@@ -47,6 +47,7 @@ export type {
   ClaimStanding,
   LeaseRequest,
   PruneRequest,
+  TicketGlance,
   TicketPage,
   TicketQuery,
   TicketStats,

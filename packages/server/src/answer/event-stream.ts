@@ -7,8 +7,8 @@ import { type HttpReply, sendReply } from '../http/reply.ts'
 export interface OpenStream {
   /** Resolves when the reader can take more; false when it has gone. */
   write(frame: string): boolean | Promise<boolean>
-  /** Ends the reply, with a last frame where there is one. */
-  end(frame?: string): void
+  /** Ends the reply, with a last frame where there is one. Bytes are shared by many readers without a copy. */
+  end(frame?: string | Uint8Array): void
   /** Stops the pings. */
   release(): void
 }

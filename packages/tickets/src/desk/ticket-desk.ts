@@ -1,7 +1,6 @@
 import { type FreeSlots, sleep, type Timer } from '@ai-ticket/core'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { StoreUnavailable } from '../ticket/store-unavailable.ts'
-import type { Ticket } from '../ticket/ticket.ts'
 import { createHub } from '../ticket/ticket-changes.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
 import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
@@ -273,9 +272,8 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async #lookForCancel(run: ActiveRun): Promise<void> {
-    const ticket: Ticket | undefined = await this.#options.store.get(run.ticket.id).catch(() => undefined)
-    if (ticket?.state.status !== 'in_progress' || ticket.token !== run.fence.token) return
-    if (ticket.state.cancelRequestedAt !== undefined) stopRun(run, 'cancelled')
+    const now = await this.#options.store.peek(run.ticket.id).catch(() => undefined)
+    if (now?.isCancelling && now.token === run.fence.token) stopRun(run, 'cancelled')
   }
 
   async #shutDown(drainMs: number): Promise<void> {

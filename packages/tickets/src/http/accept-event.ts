@@ -6,7 +6,7 @@ import type { Idempotency, NewTicket } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
 import { addressOf, ticketBody } from './ticket-body.ts'
-import { problem, STORE_RETRY_MS, type TicketContext } from './ticket-context.ts'
+import { problem, type TicketContext } from './ticket-context.ts'
 
 export interface AcceptedEvent {
   readonly ticket: Ticket
@@ -45,7 +45,7 @@ export async function acceptEvent(
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
-      throw problem('store_unavailable', refusalOf(error), { retryAfterMs: STORE_RETRY_MS })
+      throw problem('store_unavailable', refusalOf(error))
     })
   switch (accepted.type) {
     case 'conflict':

@@ -7,7 +7,7 @@ import {
   type TicketState,
   type TicketStatus,
 } from '../ticket/ticket.ts'
-import { rankOf, type TicketStats } from '../ticket/ticket-store.ts'
+import { rankOf, type TicketGlance, type TicketStats } from '../ticket/ticket-store.ts'
 
 /** A row as a database gives it back. */
 type Row = Readonly<Record<string, unknown>>
@@ -36,6 +36,7 @@ export function createTicketColumns(texts: TextColumns) {
     lasting: (ticket: Ticket) => lastingColumns(ticket, texts),
     wantedBackend: (event: Ticket['event']) => wantedBackend(event, texts),
     ticketOf: (row: Row, own: OwnColumns) => ticketOf(row, own, texts),
+    glanceOf: (row: Row) => glanceOf(row, texts),
   }
 }
 
@@ -108,6 +109,20 @@ function endColumns({ state, event }: Ticket, texts: TextColumns) {
     error: outcome && 'error' in outcome ? outcome.error : null,
     backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
     model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
+  }
+}
+
+/** The columns of a `TicketGlance`. */
+export const GLANCE = 'status, token, runs, partial, cancel_requested_at'
+
+function glanceOf(row: Row, { read }: TextColumns): TicketGlance {
+  const status = TICKET_STATUSES.find((one) => one === row.status) ?? 'failed'
+  return {
+    status,
+    token: Number(row.token),
+    runs: Number(row.runs),
+    ...(row.partial === null ? {} : { partial: read(row.partial) }),
+    isCancelling: status === 'in_progress' && row.cancel_requested_at !== null,
   }
 }
 

@@ -41,6 +41,8 @@ export interface TicketStore extends AsyncDisposable {
   /** Ends waiting tickets whose `expiresAt` has passed; says how many. */
   expire(): Promise<number>
   get(id: string): Promise<Ticket | undefined>
+  /** The same without event and outcome, which may be large: for who looks often. */
+  peek(id: string): Promise<TicketGlance | undefined>
   /** Newest first. */
   list(query: TicketQuery): Promise<TicketPage>
   stats(): Promise<TicketStats>
@@ -113,6 +115,14 @@ export interface TicketQuery {
   readonly limit?: number
   /** Of the page before. Tickets accepted since do not shift the pages. */
   readonly cursor?: string
+}
+
+export interface TicketGlance {
+  readonly status: TicketStatus
+  readonly token: number
+  readonly runs: number
+  readonly partial?: string
+  readonly isCancelling: boolean
 }
 
 export interface TicketPage {

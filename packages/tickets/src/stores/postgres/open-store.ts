@@ -31,6 +31,7 @@ import {
   lockExpired,
   lockOrphans,
   lockTickets,
+  peekTicket,
   type RowChange,
   readNextDueAt,
   readPruneLimits,
@@ -276,9 +277,10 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
 function overviews({
   database,
   call,
-}: StoreContext): Pick<TicketStore, 'get' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+}: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
   return {
     get: (id) => call(() => findTicket(database, id)),
+    peek: (id) => call(() => peekTicket(database, id)),
     list: (query) => call(() => listTickets(database, query)),
     stats: () => call(() => readStats(database)),
     nextDueAt: () => call(() => readNextDueAt(database)),

@@ -37,7 +37,7 @@ const MARK = '\uE000'
 
 const columns = createTicketColumns({ write: storableText, read: textOf })
 
-export const { wantedBackend } = columns
+export const { wantedBackend, glanceOf } = columns
 
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Columns => ({

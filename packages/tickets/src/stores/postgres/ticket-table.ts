@@ -2,15 +2,16 @@ import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
-import type { PruneRequest } from '../../ticket/ticket-store.ts'
+import type { PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { knownKeyOf } from '../ticket-columns.ts'
+import { GLANCE, knownKeyOf } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
 import {
   COLUMN_TYPES,
   type Columns,
   changingColumns,
+  glanceOf,
   lastingColumns,
   storableText,
   ticketOf,
@@ -82,6 +83,10 @@ export async function updateTickets(at: Queryable, changes: readonly RowChange[]
 export async function findTicket(at: Queryable, id: string): Promise<Ticket | undefined> {
   const [row] = await at.query('SELECT * FROM tickets WHERE id = $1', [storableText(id)])
   return row && ticketOf(row)
+}
+
+export async function peekTicket(at: Queryable, id: string): Promise<TicketGlance | undefined> {
+  return (await at.query(`SELECT ${GLANCE} FROM tickets WHERE id = $1`, [storableText(id)])).map(glanceOf)[0]
 }
 
 export async function findTickets(at: Queryable, ids: readonly string[]): Promise<readonly Ticket[]> {

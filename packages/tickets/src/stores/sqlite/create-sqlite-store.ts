@@ -70,6 +70,7 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
     ...claims(parts),
     ...endings(parts),
     get: (id) => read(() => table.find(id)),
+    peek: (id) => read(() => table.peek(id)),
     list: (query) => read(() => table.list(query)),
     stats: () => read(() => table.stats()),
     nextDueAt: () => read(() => table.nextDueAt()),

@@ -20,6 +20,8 @@ export const lastingColumns = (ticket: Ticket): Values => ({
   event: ticket.event === null ? null : JSON.stringify(ticket.event),
 })
 
+export const { glanceOf } = columns
+
 export const ticketOf = (row: Row): Ticket =>
   columns.ticketOf(row, {
     event: readObject(row.event) ?? null,

@@ -2,12 +2,19 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import type { Ticket, TicketOwner, TicketStatus } from '../../ticket/ticket.ts'
-import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
+import type {
+  PruneRequest,
+  TicketGlance,
+  TicketPage,
+  TicketQuery,
+  TicketStats,
+} from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
+import { GLANCE, type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
 import { listTickets } from './list-query.ts'
 import {
   changingColumns,
+  glanceOf,
   lastingColumns,
   prepareToRead,
   type Row,
@@ -126,6 +133,8 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       statement(updateSql).run(...Object.values(columns), ticket.id)
     },
     find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
+    peek: (id: string): TicketGlance | undefined =>
+      all(`SELECT ${GLANCE} FROM tickets WHERE id = ?`, id).map(glanceOf)[0],
     findByKey({ scope, key }: Idempotency): KnownKey | undefined {
       const sql = 'SELECT * FROM tickets WHERE idempotency_scope = ? AND idempotency_key = ?'
       const [row] = all(sql, scope, key)
