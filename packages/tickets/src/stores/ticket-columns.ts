@@ -83,7 +83,12 @@ const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
 /** A retry stands behind those who became due before it; an interrupted ticket keeps its place. */
 function waitingColumns({ state, createdAt, priority }: Ticket) {
   const notBefore = state.status === 'queued' ? storableTime(state.notBefore) : 0
-  return { not_before: notBefore, rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority) }
+  const pausedAt = state.status === 'queued' ? timeOrNull(state.pausedAt) : null
+  return {
+    not_before: notBefore,
+    paused_at: pausedAt,
+    rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority),
+  }
 }
 
 function claimColumns(state: TicketState, texts: TextColumns) {
@@ -111,6 +116,14 @@ function endColumns({ state, event }: Ticket, texts: TextColumns) {
     model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
   }
 }
+
+/** The ticket that is due first. */
+export const NEXT_DUE =
+  "SELECT not_before, paused_at FROM tickets WHERE status = 'queued' ORDER BY not_before LIMIT 1"
+
+/** Of that row. A wait that begins in the future means that the clock was set back: it is over. */
+export const nextDueAt = ({ not_before, paused_at }: Row, now: number): number =>
+  Number(paused_at ?? 0) > now ? Math.min(now, Number(not_before)) : Number(not_before)
 
 /** The columns of a `TicketGlance`. */
 export const GLANCE = 'status, token, runs, partial, cancel_requested_at'
@@ -163,7 +176,14 @@ function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns, texts: 
 function stateOf(row: Row, outcome: Outcome | undefined, texts: TextColumns): TicketState {
   const { read } = texts
   const { status } = row
-  if (status === 'queued') return { status, notBefore: readTime(row.not_before) ?? 0 }
+  if (status === 'queued') {
+    const pausedAt = readTime(row.paused_at)
+    return {
+      status,
+      notBefore: readTime(row.not_before) ?? 0,
+      ...(pausedAt === undefined ? {} : { pausedAt }),
+    }
+  }
   if (status === 'in_progress') {
     const call = callOf(row, texts)
     const cancelRequestedAt = readTime(row.cancel_requested_at)

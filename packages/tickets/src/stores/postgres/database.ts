@@ -53,13 +53,14 @@ export interface DatabaseTime {
 }
 
 export function createDatabaseTime(): DatabaseTime {
-  let offsetMs = 0
+  // From our steady clock to theirs: leases must not end because somebody sets the clock of this machine.
+  let offsetMs = systemClock.wallTime() - systemClock.now()
   return {
-    now: () => Math.trunc(systemClock.wallTime() + offsetMs),
+    now: () => Math.trunc(systemClock.now() + offsetMs),
     async adjust(at) {
-      const asked = systemClock.wallTime()
+      const asked = systemClock.now()
       const [row] = await at.query('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now')
-      const answered = systemClock.wallTime()
+      const answered = systemClock.now()
       offsetMs = Number(row?.now) - (asked + answered) / 2
     },
   }

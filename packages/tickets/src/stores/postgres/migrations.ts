@@ -151,6 +151,12 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   // An empty text: an earlier release wrote the row, and its trace stands inside the event.
   "ALTER TABLE tickets ADD COLUMN trace text DEFAULT ''",
   'ALTER TABLE tickets ADD COLUMN wants_stream integer NOT NULL DEFAULT 0',
+  `
+  ALTER TABLE tickets ADD COLUMN paused_at bigint;
+  CREATE INDEX tickets_paused ON tickets (paused_at) WHERE status = 'queued' AND NOT has_job;
+  ALTER TABLE callbacks ADD COLUMN paused_at bigint;
+  CREATE INDEX callbacks_paused ON callbacks (paused_at) WHERE status = 'pending';
+  `,
 ]
 
 /**

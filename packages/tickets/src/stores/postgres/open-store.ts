@@ -231,7 +231,7 @@ function claims(
         await time.adjust(database)
         const now = time.now()
         return await transit(writes, {
-          lock: (at) => lockOrphans(at, { owner, now, limit, held }),
+          lock: (at) => lockOrphans(at, { owner, now, leaseMs, limit, held }),
           transition: (ticket) => adoptTicket(ticket, { owner, leaseMs, now }),
         })
       }),
@@ -276,6 +276,7 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
 /** The methods that read tickets, and remove those that are no longer kept. */
 function overviews({
   database,
+  time,
   call,
 }: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
   return {
@@ -283,7 +284,7 @@ function overviews({
     peek: (id) => call(() => peekTicket(database, id)),
     list: (query) => call(() => listTickets(database, query)),
     stats: () => call(() => readStats(database)),
-    nextDueAt: () => call(() => readNextDueAt(database)),
+    nextDueAt: () => call(() => readNextDueAt(database, time.now())),
     prune: (request) =>
       prune(request, {
         limits: (asked) => call(() => readPruneLimits(database, asked)),

@@ -15,6 +15,7 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   finished_at: 'bigint',
   expires_at: 'bigint',
   not_before: 'bigint',
+  paused_at: 'bigint',
   rank: 'bigint',
   token: 'integer',
   runs: 'integer',

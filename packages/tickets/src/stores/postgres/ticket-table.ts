@@ -1,10 +1,10 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
+import { latestLease, type Ticket, type TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { GLANCE, knownKeyOf } from '../ticket-columns.ts'
+import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
 import {
@@ -103,6 +103,7 @@ export async function lockTickets(at: Queryable, ids: readonly string[]): Promis
 interface OrphanSearch {
   readonly owner: TicketOwner
   readonly now: number
+  readonly leaseMs: number
   readonly limit: number
   readonly held: readonly string[]
 }
@@ -110,13 +111,13 @@ interface OrphanSearch {
 /** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */
 export async function lockOrphans(
   at: Queryable,
-  { owner, now, limit, held }: OrphanSearch,
+  { owner, limit, held, ...lease }: OrphanSearch,
 ): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
     `SELECT * FROM tickets WHERE status = 'in_progress'
-      AND (lease_until <= $1 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
+      AND (lease_until <= $1 OR lease_until > $6 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
       ORDER BY rank, seq LIMIT $4 FOR UPDATE SKIP LOCKED`,
-    [now, storableText(owner.worker), storableText(owner.session), limit, held],
+    [lease.now, storableText(owner.worker), storableText(owner.session), limit, held, latestLease(lease)],
   )
   return rows.map(storedTicketOf)
 }
@@ -132,8 +133,12 @@ export async function lockExpired(at: Queryable, now: number): Promise<readonly 
 /** Waiting tickets whose time has come and that no job stands for. */
 export async function lockWithoutJob(at: Queryable, now: number): Promise<readonly QueuedTicket[]> {
   const rows = await at.query(
-    `SELECT id, rank, wanted_backend FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
-      ORDER BY not_before LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    // Two indexes, so two arms: one whose wait begins in the future is due as well, for the clock was set back.
+    `SELECT id, rank, wanted_backend FROM tickets WHERE seq IN (
+        (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
+          ORDER BY not_before LIMIT 500)
+        UNION (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND paused_at > $1 LIMIT 500)
+      ) AND status = 'queued' AND NOT has_job FOR UPDATE SKIP LOCKED`,
     [now],
   )
   return rows.map((row) => ({
@@ -175,9 +180,9 @@ export async function forgetKeys(at: Queryable, ids: readonly string[]): Promise
   )
 }
 
-export async function readNextDueAt(at: Queryable): Promise<number | undefined> {
-  const [first] = await at.query("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
-  return first?.due == null ? undefined : Number(first.due)
+export async function readNextDueAt(at: Queryable, now: number): Promise<number | undefined> {
+  const [first] = await at.query(NEXT_DUE)
+  return first && nextDueAt(first, now)
 }
 
 export async function readPruneLimits(at: Queryable, request: PruneRequest): Promise<PruneLimits> {

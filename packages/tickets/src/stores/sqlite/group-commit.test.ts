@@ -10,6 +10,7 @@ function open() {
   const waits: boolean[] = []
   const commits = createGroupCommit({
     database,
+    check: () => {},
     explain: (error) => error,
     watch: createWriteWatch(),
     onStep(step) {

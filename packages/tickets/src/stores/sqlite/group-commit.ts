@@ -12,6 +12,8 @@ export interface GroupCommit {
 
 export interface GroupCommitOptions {
   readonly database: DatabaseSync
+  /** Throws where a commit would not last. */
+  readonly check: () => void
   /** Turns what SQLite throws into what callers get. */
   readonly explain: (error: unknown) => unknown
   /** Told how each commit ended. */
@@ -87,13 +89,16 @@ class SqliteGroupCommit implements GroupCommit {
 
   /** False: nothing of the group was written. A group of one has been told why. */
   #commit(group: readonly Job[]): boolean {
-    const { database, onStep, explain, watch } = this.#options
+    const { database, onStep, explain, watch, check } = this.#options
     try {
+      check()
       this.#beLazy(group.every((job) => job.isLazy))
       database.exec('BEGIN IMMEDIATE')
       for (const job of group) job.run()
       onStep('commit')
       database.exec('COMMIT')
+      // Nobody is told of a commit to a file that was removed meanwhile.
+      check()
       onStep('committed')
     } catch (error) {
       this.#rollBack()

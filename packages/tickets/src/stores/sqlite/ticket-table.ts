@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import type { Ticket, TicketOwner, TicketStatus } from '../../ticket/ticket.ts'
+import { latestLease, type Ticket, type TicketOwner, type TicketStatus } from '../../ticket/ticket.ts'
 import type {
   PruneRequest,
   TicketGlance,
@@ -10,7 +10,7 @@ import type {
   TicketStats,
 } from '../../ticket/ticket-store.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { GLANCE, type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
+import { GLANCE, type KnownKey, knownKeyOf, NEXT_DUE, nextDueAt, statsOf } from '../ticket-columns.ts'
 import { listTickets } from './list-query.ts'
 import {
   changingColumns,
@@ -48,6 +48,7 @@ const NEW_COLUMNS = [
 ] as const
 const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
+  'paused_at',
   'expires_at',
   'replay_of',
   'callback_url',
@@ -151,6 +152,7 @@ function ticketStatements({ statement, all, tickets }: Statements) {
 interface OrphanSearch {
   readonly owner: TicketOwner
   readonly now: number
+  readonly leaseMs: number
   readonly limit: number
   readonly held: readonly string[]
 }
@@ -159,18 +161,20 @@ interface OrphanSearch {
 function queueStatements({ all, tickets }: Statements) {
   return {
     due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
-      const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
-      const order = 'ORDER BY rank, seq LIMIT ?'
+      const due = "SELECT * FROM tickets WHERE status = 'queued' AND (not_before <= ?1 OR paused_at > ?1)"
+      const order = 'ORDER BY rank, seq LIMIT ?2'
       if (busyBackends.length === 0) return tickets(`${due} ${order}`, now, limit)
-      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
-      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(busyBackends), limit)
+      const allowed =
+        'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?3)))'
+      return tickets(`${due} ${allowed} ${order}`, now, limit, JSON.stringify(busyBackends))
     },
-    orphans: ({ owner, now, limit, held }: OrphanSearch) =>
+    orphans: ({ owner, limit, held, ...lease }: OrphanSearch) =>
       tickets(
         `SELECT * FROM tickets WHERE status = 'in_progress'
-          AND (lease_until <= ? OR (worker = ? AND session <> ?))
+          AND (lease_until <= ? OR lease_until > ? OR (worker = ? AND session <> ?))
           AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY rank, seq LIMIT ?`,
-        now,
+        lease.now,
+        latestLease(lease),
         owner.worker,
         owner.session,
         JSON.stringify(held),
@@ -178,9 +182,9 @@ function queueStatements({ all, tickets }: Statements) {
       ),
     expired: (now: number) =>
       tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
-    nextDueAt(): number | undefined {
-      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
-      return first?.due == null ? undefined : Number(first.due)
+    nextDueAt(now: number): number | undefined {
+      const [first] = all(NEXT_DUE)
+      return first && nextDueAt(first, now)
     },
   }
 }

@@ -77,7 +77,7 @@ export function claims({
       ),
     adopt: ({ owner, leaseMs, limit, held = [] }) =>
       transit(
-        () => table.orphans({ owner, now: now(), limit, held }),
+        () => table.orphans({ owner, now: now(), leaseMs, limit, held }),
         (ticket) => adoptTicket(ticket, { owner, leaseMs, now: now() }),
       ),
     heartbeat: (fences, leaseMs) =>
