@@ -56,7 +56,7 @@ async function openUnanswered() {
   }
 }
 
-describe('a commit that PGlite does not answer', () => {
+describe('a commit that PGlite does not answer', { timeout: 120_000 }, () => {
   it('was done: what was accepted is accepted, and what was claimed runs', async () => {
     const at = await openUnanswered()
     await using store = at.store

@@ -26,7 +26,7 @@ const STORES: readonly [name: string, open: () => Promise<TicketStore>][] = [
   ],
 ]
 
-describe.each(STORES)('outcomes on %s', (_name, open) => {
+describe.each(STORES)('outcomes on %s', { timeout: 120_000 }, (_name, open) => {
   it('are held while the disk is full, for many leases, and written when there is room', async () => {
     const full = fillable(await open())
     await using at = await openTicketDesk({
@@ -115,7 +115,7 @@ function fillable(store: TicketStore) {
   }
 }
 
-describe.each(STORES)('%s', (_name, open) => {
+describe.each(STORES)('%s', { timeout: 120_000 }, (_name, open) => {
   it('says what keeps it from being written, and looks again by itself', async () => {
     await using store = await open()
     expect(await store.problem()).toBeUndefined()

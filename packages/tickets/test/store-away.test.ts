@@ -20,7 +20,7 @@ const STORES: readonly [name: string, open: () => Promise<TicketStore>][] = [
 
 const SLOW = { answer: () => 'one two three '.repeat(10), tokensPerSecond: 40 }
 
-describe.each(STORES)('while %s is away', (_name, open) => {
+describe.each(STORES)('while %s is away', { timeout: 120_000 }, (_name, open) => {
   it('every address says so, and when to come back', async () => {
     const away = removable(await open())
     await using at = await openTicketServer({ store: away.store })

@@ -102,7 +102,7 @@ async function claim(store: TicketStore): Promise<string | number> {
 }
 
 function describeNames(name: string, prepare: () => Promise<OpenAnother>): void {
-  describe(`the name of a server on ${name}`, () => {
+  describe(`the name of a server on ${name}`, { timeout: 120_000 }, () => {
     it('belongs to one process: a second one waits, and then is refused', async () => {
       const open = await prepare()
       await using first = await open(0)

@@ -5,7 +5,7 @@ import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
 import type { TicketDesk } from '../desk/ticket-desk.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
-import type { TicketStore } from '../ticket/ticket-store.ts'
+import type { TicketGlance, TicketStore } from '../ticket/ticket-store.ts'
 
 /** The parts that all routes share. */
 export interface TicketContext {
@@ -26,12 +26,37 @@ export interface TicketContext {
   readonly prefix: string
 }
 
-/** A store for many readers: 2,000 who watch one large ticket cost one read a change, not 2,000. */
-export const sharedReads = (store: TicketStore): TicketStore => ({
-  ...store,
-  get: shareReads((id) => store.get(id)),
-  peek: shareReads((id) => store.peek(id)),
-})
+/** A store for many readers: 2,000 who watch one large ticket cost one read a change and one copy, not 2,000. */
+export function sharedReads(store: TicketStore): TicketStore {
+  /** Those that somebody holds: a reader who comes gets the same one while it has not changed. */
+  const held = new Map<string, WeakRef<Ticket>>()
+  const forgotten = new FinalizationRegistry<string>((id) => {
+    if (held.get(id)?.deref() === undefined) held.delete(id)
+  })
+  const peek = shareReads((id) => store.peek(id))
+  const get = shareReads(async (id) => {
+    const known = held.get(id)?.deref()
+    if (known !== undefined) {
+      const now = await store.peek(id)
+      if (now !== undefined && isAsKnown(known, now)) return known
+    }
+    const ticket = await store.get(id)
+    if (ticket === undefined) return undefined
+    held.set(id, new WeakRef(ticket))
+    forgotten.register(ticket, id)
+    return ticket
+  })
+  return { ...store, get, peek }
+}
+
+/** What else of a ticket changes, changes with one of these. */
+const isAsKnown = ({ state, token, runs, partial }: Ticket, now: TicketGlance): boolean =>
+  state.status === now.status &&
+  token === now.token &&
+  runs === now.runs &&
+  partial === now.partial &&
+  (state.status === 'in_progress' ? state.call?.key : undefined) === now.callKey &&
+  (state.status === 'in_progress' && state.cancelRequestedAt !== undefined) === now.isCancelling
 
 /** Who asks while a read is on its way gets the one after it: it may have begun before what they want to see. */
 function shareReads<Value>(read: (id: string) => Promise<Value>): (id: string) => Promise<Value> {

@@ -1,6 +1,7 @@
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
 import { objectsOf, readObject, readObjects, readTime, storableTime } from '../ticket/stored-value.ts'
 import {
+  type Progress,
   TICKET_STATUSES,
   type Ticket,
   type TicketCall,
@@ -36,6 +37,7 @@ export function createTicketColumns(texts: TextColumns) {
     lasting: (ticket: Ticket) => lastingColumns(ticket, texts),
     wantedBackend: (event: Ticket['event']) => wantedBackend(event, texts),
     ticketOf: (row: Row, own: OwnColumns) => ticketOf(row, own, texts),
+    progress: (progress: Progress) => progressColumns(progress, texts),
     glanceOf: (row: Row) => glanceOf(row, texts),
   }
 }
@@ -61,6 +63,19 @@ const changingColumns = (ticket: Ticket, texts: TextColumns) => ({
   ...waitingColumns(ticket),
   ...claimColumns(ticket.state, texts),
   ...endColumns(ticket, texts),
+})
+
+/** Only what there is news of. */
+const progressColumns = ({ call, partial }: Progress, texts: TextColumns) => ({
+  ...(call === undefined ? {} : callColumns(call, texts)),
+  ...(partial === undefined ? {} : { partial: texts.write(partial) }),
+})
+
+const callColumns = (call: TicketCall | undefined, texts: TextColumns) => ({
+  call_backend: textOrNull(call?.backend, texts),
+  call_endpoint: textOrNull(call?.endpoint, texts),
+  call_key: textOrNull(call?.key, texts),
+  call_started_at: timeOrNull(call?.startedAt),
 })
 
 const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
@@ -98,10 +113,7 @@ function claimColumns(state: TicketState, texts: TextColumns) {
     session: textOrNull(claim?.owner.session, texts),
     lease_until: timeOrNull(claim?.leaseUntil),
     cancel_requested_at: timeOrNull(claim?.cancelRequestedAt),
-    call_backend: textOrNull(claim?.call?.backend, texts),
-    call_endpoint: textOrNull(claim?.call?.endpoint, texts),
-    call_key: textOrNull(claim?.call?.key, texts),
-    call_started_at: timeOrNull(claim?.call?.startedAt),
+    ...callColumns(claim?.call, texts),
   }
 }
 
@@ -126,7 +138,7 @@ export const nextDueAt = ({ not_before, paused_at }: Row, now: number): number =
   Number(paused_at ?? 0) > now ? Math.min(now, Number(not_before)) : Number(not_before)
 
 /** The columns of a `TicketGlance`. */
-export const GLANCE = 'status, token, runs, partial, cancel_requested_at'
+export const GLANCE = 'status, token, runs, partial, call_key, cancel_requested_at'
 
 function glanceOf(row: Row, { read }: TextColumns): TicketGlance {
   const status = TICKET_STATUSES.find((one) => one === row.status) ?? 'failed'
@@ -135,6 +147,7 @@ function glanceOf(row: Row, { read }: TextColumns): TicketGlance {
     token: Number(row.token),
     runs: Number(row.runs),
     ...(row.partial === null ? {} : { partial: read(row.partial) }),
+    ...(status === 'in_progress' && row.call_key !== null ? { callKey: read(row.call_key) } : {}),
     isCancelling: status === 'in_progress' && row.cancel_requested_at !== null,
   }
 }

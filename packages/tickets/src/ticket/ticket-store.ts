@@ -122,6 +122,8 @@ export interface TicketGlance {
   readonly token: number
   readonly runs: number
   readonly partial?: string
+  /** Of the call that runs. */
+  readonly callKey?: string
   readonly isCancelling: boolean
 }
 

@@ -165,21 +165,6 @@ function isOrphan({ state }: Ticket, lease: Lease): boolean {
 export const latestLease = ({ now, leaseMs }: Pick<Lease, 'now' | 'leaseMs'>): number =>
   now + 10 * leaseMs + 3_600_000
 
-/** The holder is alive. */
-export function extendLease(ticket: Ticket, token: number, leaseUntil: number): Changed {
-  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
-  return { ...ticket, state: { ...ticket.state, leaseUntil } }
-}
-
-export function noteProgress(ticket: Ticket, token: number, { call, partial }: Progress): Changed {
-  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
-  return {
-    ...ticket,
-    ...(partial === undefined ? {} : { partial }),
-    state: { ...ticket.state, ...(call === undefined ? {} : { call }) },
-  }
-}
-
 /** The one recorded end. */
 export function settleTicket(ticket: Ticket, token: number, outcome: Outcome, now: number): Changed {
   return isHeld(ticket, token) ? finish(ticket, outcome, now) : undefined

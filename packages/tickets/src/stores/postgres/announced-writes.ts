@@ -19,7 +19,12 @@ export interface AnnouncedWrites {
   close(): Promise<void>
 }
 
-type Work<Value> = (at: Queryable, changed: (tickets: readonly Ticket[]) => void) => Promise<Value>
+/** `touched`: one that has changed and was not read; it has not ended. */
+type Work<Value> = (
+  at: Queryable,
+  changed: (tickets: readonly Ticket[]) => void,
+  touched: (id: string) => void,
+) => Promise<Value>
 
 export interface AnnouncedWritesOptions {
   readonly database: Database
@@ -52,10 +57,10 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
     async write(work) {
       for (let tried = 1; ; tried++) {
         try {
-          const { value, changed } = await transact(work, { database, channel, sender, onStep })
+          const { value, changed, ids } = await transact(work, { database, channel, sender, onStep })
           watch.succeeded()
           onStep('committed')
-          hub.tell(changed.map(({ id }) => id))
+          hub.tell(ids)
           due.tell(deliveriesOf(changed).map(({ ticketId }) => ticketId))
           return value
         } catch (error) {
@@ -78,29 +83,34 @@ interface TransactParts extends Pick<AnnouncedWritesOptions, 'database' | 'chann
 async function transact<Value>(
   work: Work<Value>,
   parts: TransactParts,
-): Promise<{ readonly value: Value; readonly changed: readonly Ticket[] }> {
+): Promise<{ readonly value: Value; readonly changed: readonly Ticket[]; readonly ids: readonly string[] }> {
   const { database, onStep } = parts
   const changed: Ticket[] = []
+  const touched: string[] = []
+  const idsOf = () => [...changed.map(({ id }) => id), ...touched]
   let transaction: string | undefined
   let done: { readonly value: Value } | undefined
   try {
     await database.transaction(async (at) => {
-      const value = await work(at, (tickets) => changed.push(...tickets))
+      const value = await work(
+        at,
+        (tickets) => changed.push(...tickets),
+        (id) => touched.push(id),
+      )
       // With the end of a ticket, the callback that announces it.
       await insertDeliveries(at, deliveriesOf(changed))
-      const ids = changed.map(({ id }) => id)
-      transaction = await notify(at, ids, parts)
+      transaction = await notify(at, idsOf(), parts)
       onStep('commit')
       done = { value }
     })
   } catch (error) {
     if (!(error instanceof CommitUnanswered)) throw error
-    const isWritten = await askAgain(database, { transaction, id: changed[0]?.id })
+    const isWritten = await askAgain(database, { transaction, id: idsOf()[0] })
     if (isWritten === undefined) throw notKnown(error)
     if (!isWritten) throw error.cause
   }
   if (done === undefined) throw new Error('A transaction ended without its work.')
-  return { value: done.value, changed }
+  return { value: done.value, changed, ids: idsOf() }
 }
 
 /** Gives back the number of the transaction, by which one can ask later what became of it; undefined: it has no news. */

@@ -7,7 +7,6 @@ import {
   cancelTicket,
   expireTicket,
   isFinished,
-  noteProgress,
   releaseTicket,
   settleTicket,
   type Ticket,
@@ -37,6 +36,7 @@ import {
   readPruneLimits,
   removeFinished,
   type StoredTicket,
+  saveProgress,
   updateTickets,
 } from './ticket-table.ts'
 
@@ -240,7 +240,14 @@ function claims(
         if (fences.length === 0) return []
         return await extendLeases(database, fences, storableTime(time.now() + leaseMs))
       }),
-    saveProgress: ({ id, token }, progress) => change(id, (ticket) => noteProgress(ticket, token, progress)),
+    saveProgress: (fence, progress) =>
+      call(() =>
+        writes.write(async (at, _changed, touched) => {
+          const isHeld = await saveProgress(at, fence, progress)
+          if (isHeld) touched(fence.id)
+          return isHeld
+        }),
+      ),
     settle: ({ id, token }, outcome) =>
       change(id, (ticket) => settleTicket(ticket, token, outcome, time.now()), finishJob),
     release: ({ id, token }, release) =>
@@ -263,12 +270,17 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
         const now = time.now()
         // Nothing to do is the usual case, and worth no transaction.
         const due = "SELECT 1 FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 1"
-        if ((await database.query(due, [now])).length === 0) return 0
-        const expired = await transit(writes, {
-          lock: (at) => lockExpired(at, now),
-          transition: (ticket) => expireTicket(ticket, now),
-        })
-        return expired.length
+        let expired = 0
+        while ((await database.query(due, [now])).length > 0) {
+          const some = await transit(writes, {
+            lock: (at) => lockExpired(at, now),
+            transition: (ticket) => expireTicket(ticket, now),
+          })
+          expired += some.length
+          // Those that another server ends at this moment are locked.
+          if (some.length === 0) break
+        }
+        return expired
       }),
   }
 }

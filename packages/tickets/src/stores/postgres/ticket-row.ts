@@ -1,6 +1,6 @@
 import type { Outcome } from '@ai-ticket/core'
 import { readJson, readObject } from '../../ticket/stored-value.ts'
-import type { Ticket } from '../../ticket/ticket.ts'
+import type { Progress, Ticket } from '../../ticket/ticket.ts'
 import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
@@ -45,6 +45,8 @@ export const changingColumns = (ticket: Ticket): Columns => ({
   ...columns.changing(ticket),
   ...outcomeColumns(ticket),
 })
+
+export const progressColumns = (progress: Progress): Columns => columns.progress(progress)
 
 /** The columns that stay as they were at the start. */
 export const lastingColumns = (ticket: Ticket): Columns => ({

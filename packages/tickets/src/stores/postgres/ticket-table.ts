@@ -1,18 +1,21 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import { latestLease, type Ticket, type TicketOwner } from '../../ticket/ticket.ts'
+import { type Fence, latestLease, type Progress, type Ticket, type TicketOwner } from '../../ticket/ticket.ts'
 import type { PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
+import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
+import { BYTES } from './list-query.ts'
 import {
   COLUMN_TYPES,
   type Columns,
   changingColumns,
   glanceOf,
   lastingColumns,
+  progressColumns,
   storableText,
   ticketOf,
 } from './ticket-row.ts'
@@ -114,20 +117,42 @@ export async function lockOrphans(
   { owner, limit, held, ...lease }: OrphanSearch,
 ): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
-    `SELECT * FROM tickets WHERE status = 'in_progress'
+    `SELECT id, ${BYTES} FROM tickets WHERE status = 'in_progress'
       AND (lease_until <= $1 OR lease_until > $6 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
       ORDER BY rank, seq LIMIT $4 FOR UPDATE SKIP LOCKED`,
     [lease.now, storableText(owner.worker), storableText(owner.session), limit, held, latestLease(lease)],
   )
-  return rows.map(storedTicketOf)
+  return await lockTickets(at, idsWithin(rows))
 }
 
 export async function lockExpired(at: Queryable, now: number): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
-    `SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    `SELECT id, ${BYTES} FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
     [now],
   )
-  return rows.map(storedTicketOf)
+  return await lockTickets(at, idsWithin(rows))
+}
+
+/** Those that fit into one read; the others are for the next one. */
+const idsWithin = (rows: readonly Row[]): readonly string[] =>
+  withinBytes(rows.map(({ id, bytes }) => ({ id, bytes }))).map(({ id }) => String(id))
+
+/** False: the claim is lost. What may be large is neither read nor written. */
+export async function saveProgress(
+  at: Queryable,
+  { id, token }: Fence,
+  progress: Progress,
+): Promise<boolean> {
+  const columns = Object.entries(progressColumns(progress))
+  const sets = [
+    'token = token',
+    ...columns.map(([name], index) => `${name} = coalesce($${index + 3}, ${name})`),
+  ]
+  const rows = await at.query(
+    `UPDATE tickets SET ${sets.join(', ')} WHERE id = $1 AND token = $2 AND status = 'in_progress' RETURNING 1`,
+    [storableText(id), token, ...columns.map(([, value]) => value)],
+  )
+  return rows.length > 0
 }
 
 /** Waiting tickets whose time has come and that no job stands for. */
@@ -160,7 +185,7 @@ export async function noteAttempt(at: Queryable, id: string, attempt: number): P
 export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
   if (keys.length === 0) return []
   const rows = await at.query(
-    `SELECT tickets.* FROM tickets JOIN unnest($1::text[], $2::text[]) AS given (scope, key)
+    `SELECT tickets.* FROM tickets JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS given (scope, key)) AS given
       ON idempotency_scope = given.scope AND idempotency_key = given.key`,
     [keys.map(({ scope }) => storableText(scope)), keys.map(({ key }) => storableText(key))],
   )

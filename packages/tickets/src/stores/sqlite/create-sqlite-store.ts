@@ -75,10 +75,10 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
   const { due } = writes
   let isClosed = false
 
-  async function read<Value>(work: () => Value): Promise<Value> {
+  async function read<Value>(work: () => Value | Promise<Value>): Promise<Value> {
     if (isClosed) throw storeClosed()
     try {
-      return work()
+      return await work()
     } catch (error) {
       throw explain(error)
     }
