@@ -47,6 +47,18 @@ if (POSTGRES_URL === undefined) {
     const ticket = await fetch(`${runs.url}${accepted.headers.get('location')}?wait=20s`)
     expect(await ticket.json()).toMatchObject({ status: 'completed', event: { content: 'Hello' } })
   })
+
+  test('a second server of one name waits, and then does not start and says why', {
+    timeout: 90_000,
+  }, async () => {
+    await using database = createDatabase(POSTGRES_URL)
+    const environment = { DATABASE_URL: database.url, AI_TICKET_WORKER: 'same' }
+    await using _first = await startServer([], environment)
+    const { code, stdout, stderr } = await runProgram(SERVER, ['--port', '0'], { environment })
+    expect(code).toBe(73)
+    expect(stderr).toMatch(/has the name "same".*AI_TICKET_WORKER/)
+    expect(stdout).toContain('waiting for it to end')
+  })
 }
 
 /** A database of its own, for the program names its schemas by itself. */

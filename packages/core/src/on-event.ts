@@ -1,9 +1,14 @@
-import { type AttemptContext, type Attempted, attempt } from './attempt/attempt.ts'
-import { respondWithAnswer, respondWithFailure } from './attempt/respond.ts'
+import { type Answer, type AttemptContext, type Attempted, attempt } from './attempt/attempt.ts'
 import type { EventOptions } from './contract/dispatcher.ts'
 import { type Failure, failure } from './contract/failure.ts'
 import type { ResolvedOptions } from './contract/options.ts'
-import type { Outcome } from './contract/outcome.ts'
+import type {
+  AttemptRecord,
+  DataOutcome,
+  FailureOutcome,
+  Outcome,
+  SuccessOutcome,
+} from './contract/outcome.ts'
 import { mostToolTokens, type Prompt } from './contract/prompt.ts'
 import { type Asked, hasSchema, openAnswerSchema, readAsked, readEventId } from './event/event.ts'
 import {
@@ -11,6 +16,7 @@ import {
   createId,
   type EventHead,
   type Run,
+  type RunFailure,
   type Sink,
   type Work,
   writes,
@@ -167,5 +173,52 @@ function describe(outcome: Outcome, waitedMs: number) {
     ...(last?.first_token_ms !== undefined && { first_token_ms: last.first_token_ms }),
     attempts: outcome.attempts.length,
     ...usage,
+  }
+}
+
+/** What both kinds of outcome share. */
+interface Story {
+  readonly id: string
+  readonly durationMs: number
+  readonly attempts: AttemptRecord[]
+  readonly metadata?: Record<string, unknown> | undefined
+}
+
+function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome | DataOutcome<unknown> {
+  const { end, backend, endpoint, isTruncated, dropped, continues, matched } = answer
+  const text = matched?.text ?? end.text
+  return {
+    completion: continues && !matched ? text : text.trim(),
+    id: story.id,
+    model: end.model ?? null,
+    backend,
+    endpoint,
+    finish_reason: end.finish_reason,
+    usage: end.usage ?? null,
+    duration_ms: story.durationMs,
+    attempts: story.attempts,
+    ...(end.reasoning ? { reasoning: end.reasoning } : {}),
+    ...(end.tool_calls && end.tool_calls.length > 0 ? { tool_calls: end.tool_calls } : {}),
+    ...(matched ? { data: matched.data, schema: matched.certificate } : {}),
+    ...(isTruncated ? { prompt_truncated: true as const } : {}),
+    ...(dropped.length > 0 ? { dropped_turns: [...dropped] } : {}),
+    ...(story.metadata ? { metadata: story.metadata } : {}),
+  }
+}
+
+function respondWithFailure(
+  story: Story,
+  { code, details, retryAfterMs, partial, schema }: RunFailure,
+): FailureOutcome {
+  return {
+    error: code,
+    details,
+    id: story.id,
+    duration_ms: story.durationMs,
+    attempts: story.attempts,
+    ...(partial ? { partial } : {}),
+    ...(schema ? { schema } : {}),
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
+    ...(story.metadata ? { metadata: story.metadata } : {}),
   }
 }

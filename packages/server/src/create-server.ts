@@ -25,7 +25,7 @@ import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } 
 import { addBackendsRoute } from './routes/backends.ts'
 import { addCompletionsRoutes } from './routes/completions.ts'
 import { eventRoutes } from './routes/event.ts'
-import { addHealthRoutes } from './routes/health.ts'
+import { addHealthRoutes, type HealthChecks } from './routes/health.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
 import { addModelRoutes } from './routes/models.ts'
 import { addOpenApiRoute } from './routes/openapi.ts'
@@ -100,6 +100,8 @@ declare module 'fastify' {
     keyNameOf(request: FastifyRequest): string | undefined
     /** Whether the key that a request shows has this scope, or `admin`; true where no keys are wanted. For plugins. */
     hasScope(request: FastifyRequest, scope: Scope): boolean
+    /** What `GET /health` looks at beside the backends; plugins put their checks here. */
+    healthChecks: HealthChecks
   }
 }
 
@@ -146,11 +148,13 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   const { dispatcher, logger, version, metrics, ready, bodyLimitBytes, pingIntervalMs, clock } = options
   const { drain, keyNameOf, maySeeDetail } = guards
   const registry = installOpenApi(server)
+  const checks: HealthChecks = {}
+  server.decorate('healthChecks', checks)
   const isReady = () => !drain.active && ready()
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   addBackendsRoute(server, dispatcher)
   if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
-  addHealthRoutes(server, { dispatcher, logger, version, isReady, maySeeDetail })
+  addHealthRoutes(server, { dispatcher, logger, version, isReady, checks, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
   addCompletionsRoutes(server, answerOptions)

@@ -58,6 +58,22 @@ test('a store that fails is seen as that, beside all other metrics', async () =>
   expect(shown.join('\n')).not.toMatch(/ai_ticket_tickets\{.*\} [1-9]/)
 })
 
+test('a store that can be read and takes no writes is not available; its numbers are shown', async () => {
+  const metrics = await open()
+  let problem: Error | undefined = new Error('The disk is full.')
+  metrics.showTickets({
+    stats: async () => ({ byStatus }),
+    nextDueAt: async () => undefined,
+    pendingCallbacks: async () => 0,
+    problem: async () => problem,
+  })
+  const refused = await samples(metrics)
+  problem = undefined
+  expect(refused).toContain('ai_ticket_store_available 0')
+  expect(refused).toContain('ai_ticket_tickets{status="queued"} 3')
+  expect(await samples(metrics)).toContain('ai_ticket_store_available 1')
+})
+
 test('attempts to deliver callbacks are counted by result', async () => {
   const metrics = await open()
   metrics.callbackObserver.attemptEnded({ result: 'failed', durationMs: 120 })

@@ -2,10 +2,10 @@ import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/c
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
-import type { TicketDesk } from './desk/ticket-desk.ts'
+import { storeProblem, type TicketDesk } from './desk/ticket-desk.ts'
 import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
 import type { TicketContext } from './http/ticket-context.ts'
-import { createTicketAccess } from './http/ticket-context.ts'
+import { createTicketAccess, explainStore, sharedReads } from './http/ticket-context.ts'
 import { addTicketRoutes } from './http/ticket-routes.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
@@ -53,7 +53,7 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
   const callerOf = options.callerOf ?? keyNameOf(instance)
   const { prefix = '', bodyLimitBytes = 16 * 1_024 * 1_024 } = options
   const context: TicketContext = {
-    store: options.store,
+    store: sharedReads(options.store),
     desk: options.desk,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
@@ -71,15 +71,25 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
   })
   instance.addHook('preHandler', (request, reply, next) => {
     if (!request.routeOptions.config?.takesEvents || !mayBeDiverted(request)) return next()
-    divertEvent(context, request, reply).then((isDiverted) => isDiverted || next(), next)
+    divertEvent(context, request, reply).then(
+      (isDiverted) => isDiverted || next(),
+      (error) => next(explainStore(error) as Error),
+    )
   })
   instance.register(
     (scope, _options, added) => {
+      // Thrown again, it goes to the handler of the server.
+      scope.setErrorHandler((error) => {
+        throw explainStore(error)
+      })
       addTicketRoutes(scope, context, bodyLimitBytes)
       added()
     },
     { prefix },
   )
+  if (instance.hasDecorator('healthChecks')) {
+    instance.healthChecks.ticketStore = async () => (await storeProblem(options))?.message
+  }
   if (instance.hasDecorator('openapi')) {
     instance.openapi.extend('POST /event', async (operation) =>
       (await import('./openapi/ticket-operations.ts')).eventWithTickets(operation),

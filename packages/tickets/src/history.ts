@@ -46,6 +46,11 @@ const WRITE_INTERVAL_MS = 250
 const ROWS_AT_ONCE = 100
 const PRUNE_INTERVAL_MS = 600_000
 const DAY_MS = 86_400_000
+/**
+ * A clock that is further than this beyond the newest ticket, or that has jumped so far, may be wrong: nothing is removed by age
+ * before the server has run with it for as long again.
+ */
+const DOUBTED_MS = DAY_MS
 
 /**
  * Records events that are answered without a ticket, in the background: an event neither waits for its record nor fails
@@ -66,6 +71,12 @@ class StoreHistory implements History {
   #dropped = 0
   #timer: Timer | undefined
   #pruning: Timer
+  /** When the newest ticket was accepted, before this process wrote one. */
+  readonly #newestAt: Promise<number | undefined>
+  /** On the steady clock: by age nothing is removed before. */
+  #trustedFrom = Number.NEGATIVE_INFINITY
+  /** Of wall time and steady clock: it changes when somebody sets the clock. */
+  #offsetMs: number
   #writing: Promise<void> = Promise.resolve()
   #isClosed = false
 
@@ -83,6 +94,14 @@ class StoreHistory implements History {
     this.#retention = { keepMs, keepFailedMs, ...(keep === undefined ? {} : { keep }) }
     this.#logger = logger
     this.#clock = clock
+    this.#offsetMs = clock.wallTime() - clock.now()
+    this.#newestAt = store.list({ limit: 1 }).then(
+      ({ tickets }) => tickets[0]?.createdAt,
+      () => undefined,
+    )
+    void this.#newestAt.then((newestAt) => {
+      if (newestAt !== undefined) this.#doubt(clock.wallTime() - newestAt)
+    })
     // Not at the start, which has better things to do.
     this.#pruning = clock.setTimer(() => void this.#prune(), 10_000)
   }
@@ -140,12 +159,27 @@ class StoreHistory implements History {
     }
   }
 
+  /** `aheadMs`: how far the clock has gone beyond what is known to have been. */
+  #doubt(aheadMs: number): void {
+    if (aheadMs < DOUBTED_MS) return
+    this.#trustedFrom = this.#clock.now() + DOUBTED_MS
+    this.#logger.warn(
+      'The clock is far beyond the newest ticket, or was set forward: for a day, nothing is removed because of its age. If it is right, POST /tickets/prune removes at once.',
+      { ahead_hours: Math.round(aheadMs / 3_600_000) },
+    )
+  }
+
   async #prune(): Promise<void> {
+    await this.#newestAt
     const now = Math.trunc(this.#clock.wallTime())
+    const offsetMs = this.#clock.wallTime() - this.#clock.now()
+    this.#doubt(offsetMs - this.#offsetMs)
+    this.#offsetMs = offsetMs
     const { keepMs, keepFailedMs, keep } = this.#retention
+    const isTrusted = this.#clock.now() >= this.#trustedFrom
     const request: PruneRequest = {
-      finishedBefore: now - keepMs,
-      deadLettersBefore: Math.max(0, now - keepFailedMs),
+      finishedBefore: isTrusted ? now - keepMs : 0,
+      deadLettersBefore: isTrusted ? Math.max(0, now - keepFailedMs) : 0,
       ...(keep === undefined ? {} : { keep }),
     }
     try {

@@ -12,7 +12,7 @@ export type {
 } from './callbacks/callback-sender-options.ts'
 export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
 export type { TicketDeskOptions } from './desk/desk-options.ts'
-export { createTicketDesk, type TicketDesk } from './desk/ticket-desk.ts'
+export { createTicketDesk, storeProblem, type TicketDesk } from './desk/ticket-desk.ts'
 export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'
 export { createSqliteStore, type SqliteStoreOptions } from './stores/sqlite/create-sqlite-store.ts'
 export type {
@@ -42,10 +42,12 @@ export type {
 } from './ticket/ticket.ts'
 export type {
   Accepted,
+  AdoptRequest,
   ClaimRequest,
   ClaimStanding,
   LeaseRequest,
   PruneRequest,
+  TicketGlance,
   TicketPage,
   TicketQuery,
   TicketStats,

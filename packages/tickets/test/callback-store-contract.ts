@@ -18,7 +18,12 @@ export function describeCallbackStore(
   const RETRY = { status: 'pending', retryInMs: 5_000 } as const
 
   async function openStore() {
-    const clock = createVirtualClock({ startAt: START })
+    const virtual = createVirtualClock({ startAt: START })
+    let shiftMs = 0
+    const clock = { ...virtual, wallTime: () => virtual.wallTime() + shiftMs }
+    const setClock = (byMs: number) => {
+      shiftMs += byMs
+    }
     const store = await open({ clock })
     const accept = async (given: Partial<NewTicket> = {}) => {
       const accepted = await store.accept(newTicket({ callbackUrl: URL, ...given }))
@@ -43,7 +48,7 @@ export function describeCallbackStore(
       return claimed.delivery
     }
     const dispose = () => store.close()
-    return { store, clock, accept, hold, end, deliveryOf, claimOne, [Symbol.asyncDispose]: dispose }
+    return { store, clock, setClock, accept, hold, end, deliveryOf, claimOne, [Symbol.asyncDispose]: dispose }
   }
 
   describe(`${name} as a store of callbacks`, () => {
@@ -61,6 +66,7 @@ export function describeCallbackStore(
         url: URL,
         status: 'pending',
         dueAt: START + 1_000,
+        pausedAt: START + 1_000,
         token: 0,
         tries: 0,
         attempts: [],
@@ -138,6 +144,22 @@ export function describeCallbackStore(
       expect(await ids(1, ['busy.example.com:8443'])).toEqual([first.id])
       expect(await ids(5, ['busy.example.com:8443'])).toEqual([second.id])
       expect(await ids(5, [])).toEqual([busy.id])
+    })
+
+    it('sends what was due, or paused, before the clock was set back', async () => {
+      await using at = await openStore()
+      const { id } = await at.end()
+      at.setClock(-5 * 3_600_000)
+      expect(await at.store.callbacks.nextDueInMs()).toBeLessThanOrEqual(0)
+      const { token } = await at.claimOne()
+      const attempt = { at: START, durationMs: 1, error: 'timeout' as const }
+      await at.store.callbacks.record({ ticketId: id, token }, attempt, {
+        status: 'pending',
+        retryInMs: 5_000,
+      })
+      expect(await at.store.callbacks.nextDueInMs()).toBe(5_000)
+      at.setClock(-3_600_000)
+      await at.claimOne()
     })
 
     it('keeps every attempt, and sends again when it is time', async () => {

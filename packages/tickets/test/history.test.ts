@@ -1,10 +1,17 @@
-import { createDispatcher, createKoboldBackend, type Dispatcher, type EventOptions } from '@ai-ticket/core'
+import {
+  createDispatcher,
+  createKoboldBackend,
+  type Dispatcher,
+  type EventOptions,
+  silentLogger,
+} from '@ai-ticket/core'
 import { createVirtualClock, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
 import {
   createHistory,
   createSqliteStore,
   createTicketDesk,
+  type HistoryEntry,
   type HistoryMode,
   type PruneRequest,
   type TicketStore,
@@ -12,6 +19,7 @@ import {
 import { isFinished } from '../src/ticket/ticket.ts'
 import { newTicket } from './new-ticket.ts'
 import { untilTicket } from './open-ticket-desk.ts'
+import { ANSWER } from './ticket-store-contract.ts'
 
 const DAY_MS = 86_400_000
 
@@ -109,6 +117,55 @@ it('removes by age and number, and dead letters by an age of their own', async (
     { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: now - 30 * DAY_MS },
     { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: 0, keep: 9 },
   ])
+})
+
+it('removes nothing by age while the clock is far beyond the newest ticket, and says so once', async () => {
+  const clock = createVirtualClock({ startAt: 140 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  await store.record([recordedAt(100 * DAY_MS)])
+  const warnings: string[] = []
+  const logger = { ...silentLogger, warn: (message: string) => warnings.push(message) }
+  await using _history = createHistory({ store, clock, logger })
+  // What this process accepts has the wrong time, too: it is no proof.
+  await store.record([recordedAt(140 * DAY_MS)])
+  await clock.advance(DAY_MS - 60_000)
+  expect((await store.list({})).tickets).toHaveLength(2)
+  expect(warnings).toEqual([expect.stringMatching(/The clock is far beyond the newest ticket/)])
+  await clock.advance(700_000)
+  expect((await store.list({})).tickets).toHaveLength(1)
+})
+
+it('removes beyond the number to keep whatever the clock says', async () => {
+  const clock = createVirtualClock({ startAt: 140 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  await store.record([1, 2, 3].map((day) => recordedAt((100 + day) * DAY_MS)))
+  await using _history = createHistory({ store, clock, keep: 2 })
+  await clock.advance(10_000)
+  expect((await store.list({})).tickets).toHaveLength(2)
+})
+
+it('removes nothing by age for a day after the clock was set forward while it ran', async () => {
+  const clock = createVirtualClock({ startAt: 100 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  let shiftMs = 0
+  const set = { ...clock, wallTime: () => clock.wallTime() + shiftMs }
+  await store.record([recordedAt(100 * DAY_MS)])
+  await using _history = createHistory({ store, clock: set })
+  await clock.advance(700_000)
+  shiftMs = 40 * DAY_MS
+  await clock.advance(DAY_MS - 700_000)
+  expect((await store.list({})).tickets).toHaveLength(1)
+  await clock.advance(1_400_000)
+  expect((await store.list({})).tickets).toHaveLength(0)
+})
+
+const recordedAt = (time: number): HistoryEntry => ({
+  event: { content: 'Hi' },
+  eventId: 'e1',
+  caller: '',
+  createdAt: time,
+  finishedAt: time,
+  outcome: ANSWER,
 })
 
 it('never fails an event with the store', async () => {

@@ -2,10 +2,16 @@ import { PGlite } from '@electric-sql/pglite'
 import { fromPglite } from 'pg-boss'
 import type { SqliteStoreOptions, TicketStore } from '../src/index.ts'
 import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
+import type { Database } from '../src/stores/postgres/database.ts'
 import { pgliteDatabase } from './pglite-database.ts'
 import { newSchema } from './real-postgres.ts'
 
-export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & { readonly schema?: string }
+export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & {
+  readonly schema?: string
+  readonly nameWaitMs?: number
+  /** In the place of the plain one. */
+  readonly database?: Database
+}
 
 /** A store on a PGlite that is there, in a schema of its own. */
 export const pgliteStore = (
@@ -13,9 +19,9 @@ export const pgliteStore = (
   { schema = newSchema(), ...options }: PgliteStoreOptions = {},
 ): Promise<TicketStore> =>
   createStoreOn({
+    database: pgliteDatabase(pglite, schema),
     ...options,
     schema,
-    database: pgliteDatabase(pglite, schema),
     boss: { backend: 'pglite', db: fromPglite(pglite) },
     onError: (error) => {
       throw error

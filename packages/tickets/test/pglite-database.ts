@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite'
-import type { Database, Queryable, Row } from '../src/stores/postgres/database.ts'
+import type { Database, NameLock, Queryable, Row } from '../src/stores/postgres/database.ts'
 
 /** A PostgreSQL in the process behind the port of the real one. It has one connection, so the schema is set each time. */
 export function pgliteDatabase(pglite: PGlite, schema: string): Database {
@@ -21,6 +21,25 @@ export function pgliteDatabase(pglite: PGlite, schema: string): Database {
       const end = await pglite.listen(channel, onMessage)
       return { close: () => end() }
     },
+    lockName: async (name) => lockOn(pglite, name),
     close: async () => {},
   }
+}
+
+/** Its one connection would get every lock again and again. */
+const taken = new WeakMap<PGlite, Map<string, object>>()
+
+function lockOn(pglite: PGlite, name: string): NameLock {
+  const names = taken.get(pglite) ?? new Map<string, object>()
+  taken.set(pglite, names)
+  const lock = {
+    get standing() {
+      if (!names.has(name)) names.set(name, lock)
+      return names.get(name) === lock ? ('held' as const) : ('taken' as const)
+    },
+    async close() {
+      if (names.get(name) === lock) names.delete(name)
+    },
+  }
+  return lock
 }

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TicketStore } from '../src/index.ts'
 import { createPostgresStore } from '../src/postgres.ts'
 import { newTicket } from './new-ticket.ts'
+import { openRoad } from './postgres-road.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { ANSWER } from './ticket-store-contract.ts'
 
@@ -121,42 +120,4 @@ async function accept(store: TicketStore): Promise<string> {
   const accepted = await store.accept(newTicket())
   if (!('ticket' in accepted)) throw new Error(`not accepted: ${accepted.type}`)
   return accepted.ticket.id
-}
-
-/** A way to PostgreSQL that a test can cut. */
-async function openRoad(target: string) {
-  const { hostname, port } = new URL(target)
-  const sockets = new Set<Socket>()
-  const server = createServer((near) => {
-    const far = dial(Number(port) || 5432, hostname)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from)
-      from.on('error', () => {})
-      from.on('close', () => to.destroy())
-      from.pipe(to)
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address() as AddressInfo
-  const url = new URL(target)
-  url.host = `127.0.0.1:${address.port}`
-  const close = async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  }
-  return {
-    url: url.href,
-    close,
-    async open() {
-      server.listen(address.port, '127.0.0.1')
-      await once(server, 'listening')
-    },
-    [Symbol.asyncDispose]: close,
-  }
 }

@@ -37,7 +37,13 @@ export function describeTicketStore(
   const LEASE = { owner: OWNER, leaseMs: 30_000 }
 
   async function openStore(capacity?: number) {
-    const clock = createVirtualClock({ startAt: START })
+    const virtual = createVirtualClock({ startAt: START })
+    let shiftMs = 0
+    const clock = { ...virtual, wallTime: () => virtual.wallTime() + shiftMs }
+    /** Somebody sets the clock; time goes on as it did. */
+    const setClock = (byMs: number) => {
+      shiftMs += byMs
+    }
     const store = await open({ clock, ...(capacity === undefined ? {} : { capacity }) })
     const accept = async (given: Partial<NewTicket> = {}) => {
       const accepted = await store.accept(newTicket(given))
@@ -49,7 +55,7 @@ export function describeTicketStore(
       if (ticket === undefined) throw new Error('nothing was claimed')
       return ticket
     }
-    return { store, clock, accept, claimOne, [Symbol.asyncDispose]: () => store.close() }
+    return { store, clock, setClock, accept, claimOne, [Symbol.asyncDispose]: () => store.close() }
   }
 
   describe(`${name} as a ticket store`, () => {
@@ -86,6 +92,39 @@ export function describeTicketStore(
       expect(JSON.stringify((await at.store.get(id))?.event)).toBe(json)
       const claimed = await at.claimOne()
       expect(JSON.stringify(claimed.event)).toBe(json)
+    })
+
+    it('lets nobody wait longer because the clock was set back', async () => {
+      await using at = await openStore()
+      const waiting = await at.accept({ eventId: 'waiting' })
+      const retried = await at.accept({ eventId: 'retried' })
+      for (const one of [await at.claimOne(), await at.claimOne()]) {
+        const notBefore = one.id === retried.id ? START + 60_000 : undefined
+        const release =
+          notBefore === undefined
+            ? { reason: 'interrupted' as const }
+            : { reason: 'retry' as const, notBefore }
+        expect(await at.store.release(one, release)).toBe(true)
+      }
+      const unseen = await at.accept({ eventId: 'unseen' })
+      const asked = await at.accept({ eventId: 'asked', notBefore: START + 10_000 })
+      at.setClock(-5 * 3_600_000)
+      expect(await at.store.nextDueAt()).toBeLessThanOrEqual(at.clock.wallTime())
+      const claimed = await at.store.claim({ ...LEASE, limit: 9 })
+      expect(claimed.map(({ id }) => id).toSorted()).toEqual([waiting.id, retried.id, unseen.id].toSorted())
+      expect(await at.store.get(asked.id)).toMatchObject({ state: { status: 'queued' } })
+      at.setClock(5 * 3_600_000 + 10_000)
+      expect(await at.store.claim({ ...LEASE, limit: 9 })).toMatchObject([{ id: asked.id }])
+    })
+
+    it('takes over from the dead although the clock was set back', async () => {
+      await using at = await openStore()
+      const { id } = await at.accept()
+      await at.claimOne()
+      at.setClock(-5 * 3_600_000)
+      const other = { owner: { worker: 'w2', session: 's2' }, leaseMs: 30_000, limit: 9 }
+      expect(await at.store.adopt(other)).toMatchObject([{ id }])
+      expect(await at.store.adopt({ ...other, owner: OWNER })).toEqual([])
     })
 
     it('gives the same ticket for the same key and request, and refuses another request', async () => {

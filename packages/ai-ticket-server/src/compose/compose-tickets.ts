@@ -10,6 +10,7 @@ import {
   createHistory,
   createSqliteStore,
   createTicketDesk,
+  storeProblem,
   type TicketDesk,
   type TicketStore,
 } from '@ai-ticket/tickets'
@@ -44,10 +45,12 @@ export async function composeTickets(
   { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics | undefined },
 ): Promise<TicketParts> {
   const store = await openStore(config, logger)
+  let running: TicketDesk | undefined
   metrics?.showTickets({
     stats: () => store.stats(),
     nextDueAt: () => store.nextDueAt(),
     pendingCallbacks: () => store.callbacks.pending(),
+    problem: () => storeProblem({ store, desk: running }),
   })
   const callbacks = composeCallbacks(config, { store, logger, observer: metrics?.callbackObserver })
   const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
@@ -56,6 +59,7 @@ export async function composeTickets(
     onOutcome: history.onOutcome,
     serve(server, dispatcher) {
       const desk = createTicketDesk({ store, dispatcher, logger, ...sharing(config) })
+      running = desk
       server.register(ticketRoutes, {
         store,
         desk,
@@ -82,17 +86,28 @@ function retention({ keepDays, keepFailedDays, keepTickets }: Config) {
   }
 }
 
-async function openStore({ databaseUrl, dataDir }: Config, logger: Logger): Promise<TicketStore> {
+async function openStore(config: Config, logger: Logger): Promise<TicketStore> {
+  const { databaseUrl, dataDir } = config
   if (databaseUrl === '') return createSqliteStore({ directory: dataDir, logger })
   // Loaded where it is used: the embedded store starts quicker without it.
   const { createPostgresStore } = await import('@ai-ticket/tickets/postgres')
-  return await createPostgresStore({ connectionString: databaseUrl, logger })
+  const store = await createPostgresStore({ connectionString: databaseUrl, logger })
+  try {
+    // Before anybody is answered: a second server of one name must not even begin.
+    await store.holdName(nameOf(config))
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
+const nameOf = ({ worker, port }: Config): string => worker || `${hostname()}:${port}`
+
 /** Servers on one PostgreSQL need names: a server that restarts gets the claims of its name back at once. */
-function sharing({ databaseUrl, worker, port }: Config) {
-  if (databaseUrl === '') return {}
-  return { worker: worker || `${hostname()}:${port}`, leaseMs: SHARED_LEASE_MS }
+function sharing(config: Config) {
+  if (config.databaseUrl === '') return {}
+  return { worker: nameOf(config), leaseMs: SHARED_LEASE_MS }
 }
 
 interface CallbackParts {

@@ -1,7 +1,8 @@
+import type { GenerationEnd } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import type { AttemptRecord } from '../contract/outcome.ts'
+import type { AttemptRecord, SchemaCertificate } from '../contract/outcome.ts'
 import type { CallFailure, Run, RunFailure, Work } from '../event/run.ts'
 import type { CallSample } from '../scheduler/backend-slots.ts'
 import { canCarry } from '../scheduler/candidates.ts'
@@ -13,10 +14,29 @@ import { wasTruncated } from './fit-context.ts'
 import { certify, NO_REPAIRS, type Repairs, repairsAfter, reported } from './match-answer.ts'
 import { backoffMs, nextStep, type SameBackendStep, type Situation, staysAtBackend } from './next-step.ts'
 import { firstPlace, placeAfter } from './place.ts'
-import type { Answer } from './respond.ts'
 
 export interface AttemptContext extends ResolvedOptions {
   readonly scheduler: Scheduler
+}
+
+/** A whole answer, and where it came from. */
+export interface Answer {
+  readonly end: GenerationEnd
+  readonly backend: string
+  readonly endpoint: string
+  readonly isTruncated: boolean
+  readonly dropped: readonly number[]
+  /** It goes on with a text of the caller's: its white space belongs to it. */
+  readonly continues: boolean
+  /** Of an event with a schema. */
+  readonly matched?: Matched | undefined
+}
+
+interface Matched {
+  readonly data: unknown
+  /** The JSON of the answer. */
+  readonly text: string
+  readonly certificate: SchemaCertificate
 }
 
 /** How an event ended, and what it took. */

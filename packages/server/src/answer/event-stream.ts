@@ -7,8 +7,8 @@ import { breakReply, type HttpReply, sendReply, startBreak } from '../http/reply
 export interface OpenStream {
   /** Resolves when the reader can take more; false when it has gone. */
   write(frame: string): boolean | Promise<boolean>
-  /** Ends the reply, with a last frame where there is one. */
-  end(frame?: string): void
+  /** Ends the reply, with a last frame where there is one. Bytes are shared by many readers without a copy. */
+  end(frame?: string | Uint8Array): void
   /** Sends a last frame, and closes the connection in the middle of the reply: it must not pass for a whole one. */
   breakOff(frame: string): void
   /** Stops the pings. */

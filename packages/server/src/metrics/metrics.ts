@@ -40,4 +40,6 @@ export interface TicketFigures {
   nextDueAt(): Promise<number | undefined>
   /** How many callbacks are still to be delivered. */
   pendingCallbacks(): Promise<number>
+  /** What keeps it from working, although it can be read; undefined: nothing. Default: nothing. */
+  problem?(): Promise<unknown>
 }

@@ -9,7 +9,7 @@ export function showTickets(
   const registers = [registry]
   const available = new Gauge({
     name: 'ai_ticket_store_available',
-    help: '1 while the ticket store answers, else 0',
+    help: '1 while the ticket store answers and takes what is written, else 0',
     registers,
   })
   const tickets = new Gauge({
@@ -30,15 +30,16 @@ export function showTickets(
   })
   return async () => {
     try {
-      const [{ byStatus }, dueAt, callbacks] = await Promise.all([
+      const [{ byStatus }, dueAt, callbacks, problem] = await Promise.all([
         source.stats(),
         source.nextDueAt(),
         source.pendingCallbacks(),
+        source.problem?.(),
       ])
       for (const status of STATUSES) tickets.set({ status }, byStatus[status])
       overdue.set(dueAt === undefined ? 0 : Math.max(0, wallTime() - dueAt) / 1_000)
       pending.set(callbacks)
-      available.set(1)
+      available.set(problem === undefined ? 1 : 0)
     } catch {
       available.set(0)
       for (const gauge of [tickets, overdue, pending]) gauge.reset()

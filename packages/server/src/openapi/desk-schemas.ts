@@ -40,10 +40,22 @@ const LineReportSchema = v.object({
 export const DeskReportSchema = v.object({ backends: v.array(BackendReportSchema), line: LineReportSchema })
 
 export const HealthSchema = v.object({
-  status: v.pipe(v.picklist(['healthy', 'degraded']), v.description('`degraded`: no backend answers.')),
+  status: v.pipe(
+    v.picklist(['healthy', 'degraded']),
+    v.description('`degraded`: no backend answers, or the ticket store does not work.'),
+  ),
   version: v.exactOptional(v.string()),
   backends: v.exactOptional(v.array(BackendHealthSchema)),
   waiting: v.exactOptional(v.pipe(count, v.description('Events that wait for a slot.'))),
+  ticket_store: v.exactOptional(
+    v.pipe(
+      v.object({
+        status: v.picklist(['available', 'unavailable']),
+        details: v.exactOptional(v.pipe(v.string(), v.description('What is wrong, and what to do.'))),
+      }),
+      v.description('Of a server with tickets.'),
+    ),
+  ),
 })
 
 export const DESK_SCHEMAS = {

@@ -28,6 +28,22 @@ test('/health is 200 when no backend answers, and when nobody can say', async ()
   expect((await second.inject('/health')).json()).toEqual({ status: 'degraded' })
 })
 
+test('/health says when the ticket store does not work, and that it does', async () => {
+  await using server = createServer({ dispatcher, apiKeys: ['key'] })
+  let problem: string | undefined = 'The disk is full.'
+  server.healthChecks.ticketStore = async () => problem
+  const headers = { 'x-api-key': 'key' }
+  const full = await server.inject({ url: '/health', headers })
+  expect((await server.inject('/health')).json()).toEqual({ status: 'degraded' })
+  problem = undefined
+  const works = await server.inject({ url: '/health', headers })
+  expect(full.json()).toMatchObject({
+    status: 'degraded',
+    ticket_store: { status: 'unavailable', details: 'The disk is full.' },
+  })
+  expect(works.json()).toMatchObject({ status: 'healthy', ticket_store: { status: 'available' } })
+})
+
 test('/health keeps its detail from strangers', async () => {
   await using keyed = createServer({ dispatcher, apiKeys: ['key'] })
   await using open = createServer({ dispatcher })

@@ -1,4 +1,4 @@
-import type { Dispatcher, Health, Logger } from '@ai-ticket/core'
+import { type Dispatcher, type Health, type Logger, sleep, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { replyToFailure, sendReply } from '../http/reply.ts'
 
@@ -7,18 +7,29 @@ interface HealthRoutesOptions {
   readonly logger: Logger
   readonly version: string | undefined
   readonly isReady: () => boolean
+  /** What else has to work; asked each time. */
+  readonly checks: HealthChecks
   /** Whether this caller may see which backends there are. */
   readonly maySeeDetail: (request: FastifyRequest) => boolean
 }
 
+/** Checks that plugins add, one for each part. */
+export interface HealthChecks {
+  /** Resolves with what is wrong with the ticket store, in words for an operator; undefined: nothing. */
+  ticketStore?: () => Promise<string | undefined>
+}
+
 /**
- * - `GET /health`: for people and monitors; always 200, `healthy` or `degraded` (no backend answers), with detail.
+ * - `GET /health`: for people and monitors; always 200, `healthy` or `degraded` (no backend answers, or the ticket
+ *   store does not work), with detail.
  * - `GET /livez`: the process answers. Asks nobody else.
  * - `GET /readyz`: new events are taken; 503 while the server drains. Does not depend on a backend.
  */
 export function addHealthRoutes(server: FastifyInstance, options: HealthRoutesOptions): void {
   server.get('/health', { config: openapi('getHealth') }, async (request, reply) => {
-    const { status, ...detail } = await lookAtBackends(options)
+    const [backends, store] = await Promise.all([lookAtBackends(options), lookAtStore(options.checks)])
+    const { status: answering, ...detail } = { ...backends, ...store }
+    const status = store.ticket_store?.status === 'unavailable' ? 'degraded' : answering
     reply.header('cache-control', 'no-store')
     if (!options.maySeeDetail(request)) return { status }
     return { status, ...(options.version === undefined ? {} : { version: options.version }), ...detail }
@@ -35,6 +46,27 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthRoutesOp
 const openapi = (name: 'getHealth' | 'getLivez' | 'getReadyz') => ({
   openapi: async () => (await import('../openapi/operations.ts'))[name],
 })
+
+/** A store that does not answer at once is no healthier than one that says no. */
+const STORE_ANSWERS_WITHIN_MS = 2_000
+
+interface StoreHealth {
+  readonly ticket_store?: { readonly status: 'available' | 'unavailable'; readonly details?: string }
+}
+
+async function lookAtStore({ ticketStore }: HealthChecks): Promise<StoreHealth> {
+  if (ticketStore === undefined) return {}
+  const late = new AbortController()
+  const silence = sleep(systemClock, STORE_ANSWERS_WITHIN_MS, late.signal).then(
+    () => 'The ticket store does not answer.',
+    () => undefined,
+  )
+  const details = await Promise.race([ticketStore().catch(() => 'The ticket store failed.'), silence])
+  late.abort()
+  return {
+    ticket_store: details === undefined ? { status: 'available' } : { status: 'unavailable', details },
+  }
+}
 
 const NOT_READY = { code: 'shutting_down', details: 'The server takes no new events.' } as const
 

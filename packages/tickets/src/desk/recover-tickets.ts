@@ -8,13 +8,18 @@ const LEASE_MS = 40_000
 
 /**
  * Takes over the tickets of dead processes: stops each generation on its server, because the GPU may still be working
- * on it, and then gives the ticket back to the queue. Resolves when all are back.
+ * on it, and then gives the ticket back to the queue. Resolves when all are back. `held`: tickets that this process holds,
+ * which are not dead even if the store refused for so long that their leases are over.
  */
-export async function recoverTickets(options: ResolvedDeskOptions, signal: AbortSignal): Promise<number> {
+export async function recoverTickets(
+  options: ResolvedDeskOptions,
+  { signal, held }: { readonly signal: AbortSignal; readonly held: () => readonly string[] },
+): Promise<number> {
   const { store, owner, leaseMs } = options
   let recovered = 0
   for (;;) {
-    const orphans = await store.adopt({ owner, leaseMs: Math.max(leaseMs, LEASE_MS), limit: 100 })
+    const lease = { owner, leaseMs: Math.max(leaseMs, LEASE_MS) }
+    const orphans = await store.adopt({ ...lease, limit: 100, held: held() })
     if (orphans.length === 0) return recovered
     recovered += orphans.length
     await Promise.all(orphans.map((ticket) => recover(ticket, options, signal)))

@@ -1,5 +1,5 @@
 import type { AnnouncedCall, EventOptions, Outcome } from '@ai-ticket/core'
-import { keepTrying } from '../ticket/store-unavailable.ts'
+import { keepTrying, StoreUnavailable } from '../ticket/store-unavailable.ts'
 import { expiredOutcome, type Fence, hasText, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
 import { endOfRun } from './end-of-run.ts'
@@ -17,6 +17,8 @@ export interface ActiveRun {
   readonly control: AbortController
   /** Why it was stopped; undefined: it was not. `lost`: another worker has the ticket, nothing may be recorded. */
   stopped: 'cancelled' | 'lost' | 'closing' | undefined
+  /** Why the store did not take its outcome when it was last tried. */
+  refused: StoreUnavailable | undefined
 }
 
 export const beginRun = (ticket: Ticket, since: number): ActiveRun => ({
@@ -27,6 +29,7 @@ export const beginRun = (ticket: Ticket, since: number): ActiveRun => ({
   since,
   control: new AbortController(),
   stopped: undefined,
+  refused: undefined,
 })
 
 export function stopRun(run: ActiveRun, why: NonNullable<ActiveRun['stopped']>): void {
@@ -68,12 +71,33 @@ export async function runTicket(
     retryDelaysMs,
     isCancelled: run.stopped === 'cancelled',
   })
-  const write = () =>
-    end.type === 'settle' ? store.settle(fence, end.outcome) : store.release(fence, end.release)
-  const written = await keepTrying(write, { clock, logger, signal: events.giveUp })
+  const write = async () => {
+    try {
+      return await (end.type === 'settle'
+        ? store.settle(fence, end.outcome)
+        : store.release(fence, end.release))
+    } catch (error) {
+      if (error instanceof StoreUnavailable) run.refused = error
+      throw error
+    }
+  }
+  const until = { clock, logger, signal: events.giveUp }
+  const written = await keepTrying(write, until)
+    .catch(() => keepTrying(() => store.settle(fence, unrecordable(ticket)), until))
+    .catch(() => false)
   if (written !== true)
     logger.warn('ticket outcome not recorded', { ticket_id: ticket.id, event_id: ticket.eventId })
 }
+
+/** The store works, and still refuses what was to be written: its ticket must not run again and again. */
+const unrecordable = ({ eventId }: Ticket): Outcome => ({
+  error: 'internal_error',
+  details:
+    'The outcome of this ticket could not be written to the ticket store. Replay the ticket to run it again.',
+  id: eventId,
+  duration_ms: 0,
+  attempts: [],
+})
 
 async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunEvents): Promise<Outcome> {
   const { ticket } = run

@@ -1,16 +1,24 @@
 import { type FreeSlots, sleep, type Timer } from '@ai-ticket/core'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
-import type { Ticket } from '../ticket/ticket.ts'
+import type { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import { createHub } from '../ticket/ticket-changes.ts'
+import type { TicketStore } from '../ticket/ticket-store.ts'
 import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
 import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
 
 export interface TicketDesk extends AsyncDisposable {
-  /** Takes over what an earlier process left, and begins to claim. Resolves when both have begun. */
+  /**
+   * Takes over what an earlier process left, and begins to claim. Resolves when both have begun. Rejects with
+   * `StoreUnavailable` where another process has the name of this worker.
+   */
   start(): Promise<void>
   /** Tickets that run here. */
   readonly running: number
+  /** Outcomes that wait to be written: held here, whatever the store does, until it takes them. */
+  readonly unrecorded: number
+  /** Why the store refused one of them; undefined: it refuses none. */
+  readonly refused: StoreUnavailable | undefined
   /** The text so far of a ticket that runs here; empty while its run is not streamed. */
   textOf(id: string): { readonly run: number; readonly text: string } | undefined
   /** Calls back whenever this ticket has changed. Gives back what ends it. */
@@ -71,6 +79,8 @@ class LocalTicketDesk implements TicketDesk {
   readonly #options: ResolvedDeskOptions
   readonly #loop: ClaimLoop
   readonly #runs = new Map<string, ActiveRun>()
+  /** Runs that have ended and whose outcome is not written yet: their leases are ours all the same. */
+  readonly #unrecorded = new Set<ActiveRun>()
   readonly #changes = createHub()
   readonly #texts = new TextReaders()
   readonly #closing = new AbortController()
@@ -78,6 +88,8 @@ class LocalTicketDesk implements TicketDesk {
   readonly #givingUp = new AbortController()
   readonly #unsubscribe: () => void
   #probedAt = Number.NEGATIVE_INFINITY
+  /** Tickets of other servers are not taken over before, on the monotonic clock. */
+  #adoptFrom = Number.NEGATIVE_INFINITY
   #heartbeat: Timer | undefined
   #recovering: Promise<void> | undefined
   #ended: Promise<void> | undefined
@@ -95,9 +107,10 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async start(): Promise<void> {
-    const { clock, logger, leaseMs } = this.#options
+    const { clock, logger, leaseMs, store, owner } = this.#options
     const { signal } = this.#closing
-    const recovering = recoverTickets(this.#options, signal).catch((error: unknown) => {
+    await store.holdName(owner.worker)
+    const recovering = this.#takeOver().catch((error: unknown) => {
       logger.error('Tickets of an earlier process could not be taken over yet.', { error })
     })
     await Promise.race([recovering, sleep(clock, RECOVERY_HEAD_START_MS, signal).catch(() => {})])
@@ -108,6 +121,14 @@ class LocalTicketDesk implements TicketDesk {
 
   get running(): number {
     return this.#runs.size
+  }
+
+  get unrecorded(): number {
+    return this.#unrecorded.size
+  }
+
+  get refused(): StoreUnavailable | undefined {
+    return [...this.#unrecorded].find(({ refused }) => refused)?.refused
   }
 
   textOf(id: string) {
@@ -146,7 +167,8 @@ class LocalTicketDesk implements TicketDesk {
 
   #room(): ClaimRoom {
     const { dispatcher, clock } = this.#options
-    return claimRoom(dispatcher.freeSlots(), { runs: [...this.#runs.values()], now: clock.now() })
+    const runs = [...this.#runs.values()]
+    return claimRoom(dispatcher.freeSlots(), { runs, unrecorded: this.#unrecorded.size, now: clock.now() })
   }
 
   async #pauseMs(): Promise<number> {
@@ -182,19 +204,27 @@ class LocalTicketDesk implements TicketDesk {
         onSlot: () => void this.#loop.ask(),
         onAnswered: () => {
           this.#runs.delete(id)
+          this.#unrecorded.add(run)
           void this.#loop.ask()
         },
         giveUp: this.#givingUp.signal,
-      }),
+      }).finally(() => this.#unrecorded.delete(run)),
     )
+  }
+
+  /** All that is not to be given to anybody else. */
+  #held(): readonly ActiveRun[] {
+    return [...this.#runs.values(), ...this.#unrecorded]
   }
 
   /** Extends leases, and sees cancellations that came by another process. */
   async #beat(): Promise<void> {
     const { store, clock, logger, leaseMs } = this.#options
-    const runs = [...this.#runs.values()]
+    const runs = this.#held()
     const fences = runs.map(({ fence }) => fence)
     try {
+      const problem = await store.problem()
+      if (problem) throw problem
       const standings = fences.length === 0 ? [] : await store.heartbeat(fences, leaseMs)
       runs.forEach((run, index) => {
         if (standings[index] === 'cancelling') stopRun(run, 'cancelled')
@@ -202,6 +232,7 @@ class LocalTicketDesk implements TicketDesk {
       })
       this.#recover()
     } catch (error) {
+      this.#waitForOthers()
       logger.error('The ticket store failed; leases were not extended.', { error })
     }
     if (!this.#givingUp.signal.aborted) this.#heartbeat = clock.setTimer(() => void this.#beat(), leaseMs / 3)
@@ -209,17 +240,28 @@ class LocalTicketDesk implements TicketDesk {
 
   /** Beside the heartbeat: a generation that takes long to stop must not cost what runs here its leases. */
   #recover(): void {
-    if (!this.#loop.isOpen) return
-    this.#recovering ??= recoverTickets(this.#options, this.#closing.signal)
+    if (!this.#loop.isOpen || this.#options.clock.now() < this.#adoptFrom) return
+    this.#recovering ??= this.#takeOver()
       .then((recovered) => {
         if (recovered > 0) void this.#loop.ask()
       })
       .catch((error: unknown) => {
+        this.#waitForOthers()
         this.#options.logger.error('The ticket store failed; tickets of dead processes wait.', { error })
       })
       .finally(() => {
         this.#recovering = undefined
       })
+  }
+
+  #takeOver(): Promise<number> {
+    const { signal } = this.#closing
+    return recoverTickets(this.#options, { signal, held: () => this.#held().map(({ ticket }) => ticket.id) })
+  }
+
+  /** While the store failed, nobody could extend a lease: other servers get the time to do so before they count as dead. */
+  #waitForOthers(): void {
+    this.#adoptFrom = this.#options.clock.now() + this.#options.leaseMs
   }
 
   #changed(id: string): void {
@@ -230,9 +272,8 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async #lookForCancel(run: ActiveRun): Promise<void> {
-    const ticket: Ticket | undefined = await this.#options.store.get(run.ticket.id).catch(() => undefined)
-    if (ticket?.state.status !== 'in_progress' || ticket.token !== run.fence.token) return
-    if (ticket.state.cancelRequestedAt !== undefined) stopRun(run, 'cancelled')
+    const now = await this.#options.store.peek(run.ticket.id).catch(() => undefined)
+    if (now?.isCancelling && now.token === run.fence.token) stopRun(run, 'cancelled')
   }
 
   async #shutDown(drainMs: number): Promise<void> {
@@ -246,6 +287,20 @@ class LocalTicketDesk implements TicketDesk {
     this.#heartbeat?.cancel()
     this.#unsubscribe()
   }
+}
+
+/**
+ * What keeps the store from working; undefined: nothing. A store whose disk has room for small writes only is full, too: as
+ * long as outcomes wait that it refused, it does not work.
+ */
+export async function storeProblem({
+  store,
+  desk,
+}: {
+  readonly store: Pick<TicketStore, 'problem'>
+  readonly desk?: Pick<TicketDesk, 'refused'> | undefined
+}): Promise<StoreUnavailable | undefined> {
+  return (await store.problem()) ?? desk?.refused
 }
 
 /** A ticket that waits this long in the dispatcher's line holds no slot: others are claimed beside it. */
@@ -265,13 +320,18 @@ interface ClaimRoom {
  */
 function claimRoom(
   slots: readonly FreeSlots[],
-  { runs, now }: { readonly runs: readonly ActiveRun[]; readonly now: number },
+  {
+    runs,
+    unrecorded,
+    now,
+  }: { readonly runs: readonly ActiveRun[]; readonly unrecorded: number; readonly now: number },
 ): ClaimRoom {
   const free = slots.reduce((sum, { free }) => sum + free, 0)
   const all = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
   const starting = runs.filter(({ hasSlot, since }) => !hasSlot && now - since < PARKED_AFTER_MS).length
   return {
-    limit: Math.min(free - starting, 2 * all - runs.length),
+    // What the store does not take is held here, so there must not be ever more of it.
+    limit: Math.min(free - starting, 2 * all - runs.length - unrecorded),
     busyBackends: slots.filter(({ free }) => free <= 0).map(({ backend }) => backend),
   }
 }

@@ -45,10 +45,7 @@ export async function acceptEvent(
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
-      throw problem(
-        'store_unavailable',
-        'The ticket store cannot be written. Nothing was accepted; try again.',
-      )
+      throw problem('store_unavailable', refusalOf(error))
     })
   switch (accepted.type) {
     case 'conflict':
@@ -70,6 +67,11 @@ export async function acceptEvent(
       return { ticket: accepted.ticket, isKnown: accepted.type === 'existing' }
   }
 }
+
+const refusalOf = ({ problem: kind }: StoreUnavailable): string =>
+  kind === 'unknown'
+    ? 'The ticket store did not say whether it has taken the ticket. Send the same request again: with an `Idempotency-Key` (or as a CloudEvent) it is taken once, whichever it was; without one, look into GET /tickets?event_id=… first.'
+    : 'The ticket store cannot be written. Nothing was accepted; try again.'
 
 /** The headers that a run needs; other propagators may have added more. */
 function traceOf({ traceparent, tracestate }: NonNullable<NewTicket['trace']>): NewTicket['trace'] {

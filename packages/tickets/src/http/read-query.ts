@@ -16,6 +16,9 @@ const TEXTS = {
   cursor: 'cursor',
 } as const satisfies Record<string, keyof TicketQuery>
 
+/** A search takes as long as the pattern is, for each character that it looks at. */
+const LONGEST_TEXT = 256
+
 const METADATA = /^metadata\.(.+)$/
 
 /** The query of `GET /tickets`. Throws a `RequestProblem` that names what it does not know. */
@@ -27,6 +30,8 @@ export function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery
       throw problem('invalid_input_format', `\`${name}\` is given more than once.`)
     const key = METADATA.exec(name)?.[1]
     if (key !== undefined) metadata[key] = value
+    else if (name === 'text' && value.length > LONGEST_TEXT)
+      throw problem('invalid_input_format', `\`text\` must have at most ${LONGEST_TEXT} characters.`)
     else if (Object.hasOwn(TEXTS, name)) query[TEXTS[name as keyof typeof TEXTS]] = value
     else Object.assign(query, readField(name, value))
   }

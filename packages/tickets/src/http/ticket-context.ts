@@ -3,11 +3,13 @@ import { RequestProblem, type Scope } from '@ai-ticket/server'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
 import type { TicketDesk } from '../desk/ticket-desk.ts'
+import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
-import type { TicketStore } from '../ticket/ticket-store.ts'
+import type { TicketGlance, TicketStore } from '../ticket/ticket-store.ts'
 
 /** The parts that all routes share. */
 export interface TicketContext {
+  /** What it says of one ticket is asked for once, however many ask at the same time. */
   readonly store: TicketStore
   readonly desk: TicketDesk | undefined
   readonly logger: Logger
@@ -24,6 +26,61 @@ export interface TicketContext {
   readonly prefix: string
 }
 
+/** A store for many readers: 2,000 who watch one large ticket cost one read a change and one copy, not 2,000. */
+export function sharedReads(store: TicketStore): TicketStore {
+  /** Those that somebody holds: a reader who comes gets the same one while it has not changed. */
+  const held = new Map<string, WeakRef<Ticket>>()
+  const forgotten = new FinalizationRegistry<string>((id) => {
+    if (held.get(id)?.deref() === undefined) held.delete(id)
+  })
+  const peek = shareReads((id) => store.peek(id))
+  const get = shareReads(async (id) => {
+    const known = held.get(id)?.deref()
+    if (known !== undefined) {
+      const now = await store.peek(id)
+      if (now !== undefined && isAsKnown(known, now)) return known
+    }
+    const ticket = await store.get(id)
+    if (ticket === undefined) return undefined
+    held.set(id, new WeakRef(ticket))
+    forgotten.register(ticket, id)
+    return ticket
+  })
+  return { ...store, get, peek }
+}
+
+/** What else of a ticket changes, changes with one of these. */
+const isAsKnown = ({ state, token, runs, partial }: Ticket, now: TicketGlance): boolean =>
+  state.status === now.status &&
+  token === now.token &&
+  runs === now.runs &&
+  partial === now.partial &&
+  (state.status === 'in_progress' ? state.call?.key : undefined) === now.callKey &&
+  (state.status === 'in_progress' && state.cancelRequestedAt !== undefined) === now.isCancelling
+
+/** Who asks while a read is on its way gets the one after it: it may have begun before what they want to see. */
+function shareReads<Value>(read: (id: string) => Promise<Value>): (id: string) => Promise<Value> {
+  const next = new Map<string, Promise<Value>>()
+  const running = new Map<string, Promise<unknown>>()
+  return (id) => {
+    const known = next.get(id)
+    if (known) return known
+    const started = Promise.all([running.get(id), new Promise((resolve) => setImmediate(resolve))])
+    const reading = started.then(() => {
+      next.delete(id)
+      const value = read(id)
+      const ended = value.then(forget, forget)
+      function forget() {
+        if (running.get(id) === ended) running.delete(id)
+      }
+      running.set(id, ended)
+      return value
+    })
+    next.set(id, reading)
+    return reading
+  }
+}
+
 /** Calls back whenever the ticket has changed. */
 export function watchTicket(
   { desk, store }: Pick<TicketContext, 'desk' | 'store'>,
@@ -38,11 +95,11 @@ export function watchText({ desk, store }: TicketContext, id: string, listener: 
   return desk ? desk.watchText(id, listener) : watchTicket({ desk, store }, id, listener)
 }
 
-/** The text so far: of this process where the ticket runs here, else the stored one. */
-export function textOf({ desk }: TicketContext, ticket: Ticket): string {
-  const live = desk?.textOf(ticket.id)
-  return live?.run === ticket.runs ? live.text : (ticket.partial ?? '')
-}
+/** The text so far: of this process where the ticket runs here (`live`), else the stored one. */
+export const textOf = (
+  live: ReturnType<TicketDesk['textOf']>,
+  { runs, partial = '' }: { readonly runs: number; readonly partial?: string },
+): string => (live?.run === runs ? live.text : partial)
 
 /** Aborts when the caller has hung up or the server closes. */
 export function waitSignal({ closing }: TicketContext, reply: FastifyReply): AbortSignal {
@@ -89,6 +146,15 @@ const FOREIGN = problem(
 
 export const unknownTicket = (): RequestProblem =>
   problem('not_found', 'There is no such ticket. It may have been removed when its time to be kept was over.')
+
+/** What a store that is away becomes for a caller; every other error stays as it is. */
+export function explainStore(error: unknown): unknown {
+  if (!(error instanceof StoreUnavailable)) return error
+  return problem(
+    'store_unavailable',
+    'The ticket store is away. Accepted tickets are there when it is back; try again.',
+  )
+}
 
 /** The description of a route is loaded when it is asked for. */
 export const describedAs = (

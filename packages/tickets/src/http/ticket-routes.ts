@@ -6,7 +6,7 @@ import { acceptEvent, replyAccepted } from './accept-event.ts'
 import { addCallbackRoutes } from './callback-routes.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
 import { readPrune, readQuery, readWait } from './read-query.ts'
-import { deliveriesFor, ticketBody } from './ticket-body.ts'
+import { deliveriesFor, type TicketBodyOptions, ticketBody } from './ticket-body.ts'
 import {
   describedAs,
   problem,
@@ -147,30 +147,51 @@ function addSingleRoutes(instance: FastifyInstance, context: TicketContext, find
       const before = await find(request)
       access.checkCancel(request, before)
       if (isFinished(before) && before.state.status !== 'cancelled') {
-        throw problem('conflict', `The ticket is ${before.state.status}; there is nothing left to cancel.`)
+        throw endedAlready(before)
       }
       const ticket = (await store.cancel(before.id)) ?? before
       const signal = waitSignal(context, reply)
       const ended = await waitForEnd(context, ticket, { waitMs: CANCEL_WAIT_MS, signal })
+      // It came to its own end first, between the look and the cancellation or while its backend was being stopped.
+      if (isFinished(ended) && ended.state.status !== 'cancelled') throw endedAlready(ended)
       reply.code(isFinished(ended) ? 200 : 202)
       return show(context, reply, ended)
     },
   )
 }
 
+const endedAlready = ({ state }: Ticket) =>
+  problem('conflict', `The ticket is ${state.status}; there is nothing left to cancel.`)
+
 async function show(context: TicketContext, reply: FastifyReply, ticket: Ticket): Promise<FastifyReply> {
   const { store, prefix } = context
   const delivery = (await deliveriesFor(store, [ticket])).get(ticket.id)
   reply.header('cache-control', 'no-store')
-  if (!isFinished(ticket)) reply.header('retry-after', '2')
+  if (isFinished(ticket)) {
+    const body = finishedBody(ticket, { prefix, event: true, delivery })
+    return reply.type('application/json; charset=utf-8').send(body)
+  }
+  reply.header('retry-after', '2')
   return reply.send(
     ticketBody(ticket, {
       prefix,
       event: true,
-      text: isFinished(ticket) ? '' : textOf(context, ticket),
+      text: textOf(context.desk?.textOf(ticket.id), ticket),
       delivery,
     }),
   )
+}
+
+/** Many who wait for one large ticket get the same ticket, and its words once. */
+const finishedBodies = new WeakMap<Ticket, Buffer>()
+
+function finishedBody(ticket: Ticket, options: TicketBodyOptions): Buffer {
+  const known = finishedBodies.get(ticket)
+  if (known) return known
+  const made = Buffer.from(JSON.stringify(ticketBody(ticket, options)))
+  // That of its callback may be another one the next time.
+  if (ticket.callbackUrl === undefined) finishedBodies.set(ticket, made)
+  return made
 }
 
 /** The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own. */

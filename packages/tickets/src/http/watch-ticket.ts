@@ -1,8 +1,19 @@
-import { openEventStream, replyToOutcome } from '@ai-ticket/server'
+import type { Clock, Failure, FailureOutcome } from '@ai-ticket/core'
+import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/server'
 import { wantsEventStream } from '@ai-ticket/server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { TicketDesk } from '../desk/ticket-desk.ts'
+import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import { hasText, isFinished, type Ticket } from '../ticket/ticket.ts'
-import { type TicketContext, textOf, waitSignal, watchText, watchTicket } from './ticket-context.ts'
+import type { TicketGlance } from '../ticket/ticket-store.ts'
+import {
+  type TicketContext,
+  textOf,
+  unknownTicket,
+  waitSignal,
+  watchText,
+  watchTicket,
+} from './ticket-context.ts'
 
 export const wantsStream = ({ headers }: FastifyRequest): boolean => wantsEventStream(headers.accept)
 
@@ -26,37 +37,22 @@ export async function streamTicket(
   },
 ): Promise<FastifyReply> {
   const { reply } = exchange
-  let seen = readSequence(exchange.lastEventId)
+  const seen = readSequence(exchange.lastEventId)
   // Tells a browser not to reconnect: it has the whole stream.
   if (isFinished(given) && seen % RUN === END) return reply.code(204).send()
   const signal = waitSignal(context, reply)
   const stream = openEventStream(reply, context)
-  const bell = createBell()
-  const stop = watchText(context, given.id, bell.ring)
+  const bell = createBell(context.clock)
+  const textNow = () => context.desk?.textOf(given.id)
+  let live = textNow()
+  const stop = watchText(context, given.id, () => {
+    // Kept here, for the desk forgets it with the end of the run.
+    live = textNow() ?? live
+    bell.ring()
+  })
   signal.addEventListener('abort', bell.ring, { once: true })
-  let status = ''
   try {
-    while (!signal.aborted) {
-      const ticket = (await context.store.get(given.id)) ?? given
-      const run = ticket.runs * RUN
-      if (seen < run) seen = run
-      if (`${ticket.state.status} ${ticket.runs}` !== status) {
-        status = `${ticket.state.status} ${ticket.runs}`
-        void stream.write(frame(seen, 'status', { status: ticket.state.status, run: ticket.runs }))
-      }
-      if (isFinished(ticket)) {
-        stream.end(lastFrame(run + END, ticket))
-        break
-      }
-      const text = hasText(ticket) ? textOf(context, ticket).slice(seen - run) : ''
-      if (text !== '') {
-        seen += text.length
-        await stream.write(frame(seen, 'delta', { text }))
-      }
-      await bell.rung()
-    }
-  } catch (error) {
-    context.logger.error('ticket stream failed', { ticket_id: given.id, error })
+    await follow(context, given, { stream, signal, bell, seen, live: () => live })
   } finally {
     stop()
     stream.release()
@@ -65,7 +61,89 @@ export async function streamTicket(
   return reply
 }
 
-function lastFrame(sequence: number, { state }: Ticket): string {
+interface Following {
+  readonly stream: OpenStream
+  readonly signal: AbortSignal
+  readonly bell: Bell
+  /** The sequence number that the reader has. */
+  readonly seen: number
+  readonly live: () => ReturnType<TicketDesk['textOf']>
+}
+
+/** Sends what changes until the ticket has ended or the signal is aborted. */
+async function follow(context: TicketContext, given: Ticket, following: Following): Promise<void> {
+  const { stream, signal, bell, live } = following
+  const { store, logger } = context
+  let { seen } = following
+  let told = ''
+  const tellStatus = ({ status, runs }: TicketGlance) => {
+    if (`${status} ${runs}` === told) return
+    told = `${status} ${runs}`
+    void stream.write(frame(seen, 'status', { status, run: runs }))
+  }
+  try {
+    for (; !signal.aborted; await bell.rung()) {
+      const now = await whileAway(() => store.peek(given.id))
+      if (now === AWAY) continue
+      if (now === undefined) throw unknownTicket()
+      const run = now.runs * RUN
+      if (seen < run) seen = run
+      const text = hasText(given) ? textOf(live(), now).slice(seen - run) : ''
+      // The last words of a run come before the news of its end, the first ones behind that of its start.
+      if (!isOver(now)) tellStatus(now)
+      if (text !== '') {
+        seen += text.length
+        await stream.write(frame(seen, 'delta', { text }))
+      }
+      if (!isOver(now)) continue
+      tellStatus(now)
+      const ended = await whileAway(() => store.get(given.id))
+      if (ended && ended !== AWAY && isFinished(ended)) return stream.end(lastFrame(run + END, ended))
+    }
+  } catch (error) {
+    logger.error('ticket stream failed', { ticket_id: given.id, error })
+    stream.end(frame(seen, 'error', brokenStream(given, error)))
+  }
+}
+
+const isOver = ({ status }: TicketGlance): boolean => status !== 'queued' && status !== 'in_progress'
+
+const AWAY = Symbol('The store is away.')
+
+/** A store that is away comes back, and who waits for a ticket goes on waiting; only a bug ends that. */
+async function whileAway<Value>(read: () => Promise<Value>): Promise<Value | typeof AWAY> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return AWAY
+    throw error
+  }
+}
+
+/** The last event of a stream that cannot go on: it must not look like one that was cut by the network. */
+function brokenStream({ eventId }: Ticket, error: unknown): FailureOutcome & { readonly status: number } {
+  const { code, details } = error instanceof RequestProblem ? error.failure : BUG
+  const outcome = { error: code, details, id: eventId, duration_ms: 0, attempts: [] }
+  return { ...outcome, status: replyToOutcome(outcome).status }
+}
+
+const BUG: Failure = {
+  code: 'internal_error',
+  details: 'The stream of this ticket broke because of a bug. Ask for the ticket again.',
+}
+
+/** A large outcome is put into words once, however many read it. */
+const lastFrames = new WeakMap<Ticket, Buffer>()
+
+function lastFrame(sequence: number, ticket: Ticket): Buffer {
+  const known = lastFrames.get(ticket)
+  if (known) return known
+  const made = Buffer.from(outcomeFrame(sequence, ticket))
+  lastFrames.set(ticket, made)
+  return made
+}
+
+function outcomeFrame(sequence: number, { state }: Ticket): string {
   if (!('outcome' in state)) return ''
   const { outcome } = state
   if ('completion' in outcome) return frame(sequence, 'done', outcome)
@@ -80,40 +158,59 @@ function readSequence(value: unknown): number {
   return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0
 }
 
-/** Several rings before the next wait are one ring. */
-function createBell() {
+/** A change can be announced while nobody can hear it, as when the connection to the store is lost: so one looks by oneself, too. */
+const LOOK_AGAIN_MS = 5_000
+
+/** Several rings before the next wait are one ring; it rings by itself after a while. */
+type Bell = ReturnType<typeof createBell>
+
+function createBell(clock: Clock) {
   let next = Promise.withResolvers<void>()
   return {
     ring: () => next.resolve(),
     async rung() {
+      const timer = clock.setTimer(next.resolve, LOOK_AGAIN_MS)
       await next.promise
+      timer.cancel()
       next = Promise.withResolvers<void>()
     },
   }
 }
 
-/** Resolves with the ticket when it is finished, when the time is up, or when the caller has gone. */
+/**
+ * Resolves with the ticket when it is finished, when the time is up, or when the caller has gone. A store that is away ends
+ * nothing: what is known of the ticket is given back when the time is up.
+ */
 export async function waitForEnd(
   context: TicketContext,
   ticket: Ticket,
   { waitMs, signal }: { readonly waitMs: number | undefined; readonly signal: AbortSignal },
 ): Promise<Ticket> {
   if (isFinished(ticket)) return ticket
-  const ended = Promise.withResolvers<void>()
-  const look = async () => {
-    const now = await context.store.get(ticket.id).catch(() => undefined)
-    if (now === undefined || isFinished(now)) ended.resolve()
+  const { store, clock } = context
+  const bell = createBell(clock)
+  let isUp = signal.aborted
+  const end = () => {
+    isUp = true
+    bell.ring()
   }
-  const stop = watchTicket(context, ticket.id, () => void look())
-  const onAbort = () => ended.resolve()
-  signal.addEventListener('abort', onAbort, { once: true })
-  const timer = waitMs === undefined ? undefined : context.clock.setTimer(ended.resolve, waitMs)
-  if (signal.aborted) ended.resolve()
-  // It may have ended before anybody watched.
-  void look()
-  await ended.promise
-  stop()
-  timer?.cancel()
-  signal.removeEventListener('abort', onAbort)
-  return (await context.store.get(ticket.id)) ?? ticket
+  const stop = watchTicket(context, ticket.id, bell.ring)
+  signal.addEventListener('abort', end, { once: true })
+  const timer = waitMs === undefined ? undefined : clock.setTimer(end, waitMs)
+  try {
+    for (;;) {
+      const now = await whileAway(() => store.peek(ticket.id))
+      if (now === undefined) return ticket
+      const hasEnded = now !== AWAY && isOver(now)
+      if (hasEnded || isUp) {
+        const whole = await whileAway(() => store.get(ticket.id))
+        if (whole !== AWAY || isUp) return (whole !== AWAY && whole) || ticket
+      }
+      await bell.rung()
+    }
+  } finally {
+    stop()
+    timer?.cancel()
+    signal.removeEventListener('abort', end)
+  }
 }

@@ -79,7 +79,7 @@ export const getTickets: Operation = {
   tag,
   parameters: [...TICKET_FILTERS, metadataFilter],
   answers: { 200: json('A page.', TicketListSchema) },
-  failures: ['invalid_input_format'],
+  failures: ['invalid_input_format', 'store_unavailable'],
   schemas,
 }
 
@@ -101,7 +101,7 @@ export const postPrune: Operation = {
       content: { 'application/json': { schema: PruneResultSchema } },
     },
   },
-  failures: [],
+  failures: ['store_unavailable'],
   schemas,
 }
 
@@ -110,7 +110,7 @@ export const getTicketStats: Operation = {
   summary: 'Count tickets by status',
   tag,
   answers: { 200: json('The counts.', TicketStatsSchema) },
-  failures: [],
+  failures: ['store_unavailable'],
   schemas,
 }
 
@@ -136,7 +136,7 @@ export const getTicket: Operation = {
     },
     204: { description: 'The reader of a stream has seen its end.' },
   },
-  failures: ['invalid_input_format', 'not_found'],
+  failures: ['invalid_input_format', 'not_found', 'store_unavailable'],
   schemas,
 }
 
@@ -149,7 +149,7 @@ export const deleteTicket: Operation = {
     200: json('It is cancelled.', TicketSchema),
     202: json('It is being cancelled: the backend has not stopped yet.', TicketSchema),
   },
-  failures: ['not_found', 'conflict'],
+  failures: ['not_found', 'conflict', 'store_unavailable'],
   schemas,
 }
 
@@ -171,7 +171,7 @@ export const getCallbacks: Operation = {
   tag,
   parameters: [ticketId],
   answers: { 200: json('Each callback with its attempts.', CallbackListSchema) },
-  failures: ['not_found'],
+  failures: ['not_found', 'store_unavailable'],
   schemas,
 }
 
@@ -186,7 +186,7 @@ export const postResend: Operation = {
       content: { 'application/json': { schema: CallbackSchema } },
     },
   },
-  failures: ['not_found', 'conflict', 'callback_not_allowed'],
+  failures: ['not_found', 'conflict', 'callback_not_allowed', 'store_unavailable'],
   schemas,
 }
 

@@ -29,3 +29,12 @@ export function createDeliveryChanges(
     },
   }
 }
+
+/** By the first pending delivery and the last one whose wait began: in the future, the clock was set back, and it is due. */
+export function nextDueInMs(
+  next: Readonly<Record<string, unknown>> | undefined,
+  now: number,
+): number | undefined {
+  if (next?.due == null) return undefined
+  return Number(next.paused ?? 0) > now ? 0 : Number(next.due) - now
+}

@@ -1,13 +1,14 @@
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
 import { objectsOf, readObject, readObjects, readTime, storableTime } from '../ticket/stored-value.ts'
 import {
+  type Progress,
   TICKET_STATUSES,
   type Ticket,
   type TicketCall,
   type TicketState,
   type TicketStatus,
 } from '../ticket/ticket.ts'
-import { rankOf, type TicketStats } from '../ticket/ticket-store.ts'
+import { rankOf, type TicketGlance, type TicketStats } from '../ticket/ticket-store.ts'
 
 /** A row as a database gives it back. */
 type Row = Readonly<Record<string, unknown>>
@@ -36,6 +37,8 @@ export function createTicketColumns(texts: TextColumns) {
     lasting: (ticket: Ticket) => lastingColumns(ticket, texts),
     wantedBackend: (event: Ticket['event']) => wantedBackend(event, texts),
     ticketOf: (row: Row, own: OwnColumns) => ticketOf(row, own, texts),
+    progress: (progress: Progress) => progressColumns(progress, texts),
+    glanceOf: (row: Row) => glanceOf(row, texts),
   }
 }
 
@@ -62,6 +65,19 @@ const changingColumns = (ticket: Ticket, texts: TextColumns) => ({
   ...endColumns(ticket, texts),
 })
 
+/** Only what there is news of. */
+const progressColumns = ({ call, partial }: Progress, texts: TextColumns) => ({
+  ...(call === undefined ? {} : callColumns(call, texts)),
+  ...(partial === undefined ? {} : { partial: texts.write(partial) }),
+})
+
+const callColumns = (call: TicketCall | undefined, texts: TextColumns) => ({
+  call_backend: textOrNull(call?.backend, texts),
+  call_endpoint: textOrNull(call?.endpoint, texts),
+  call_key: textOrNull(call?.key, texts),
+  call_started_at: timeOrNull(call?.startedAt),
+})
+
 const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
   event_id: texts.write(ticket.eventId),
   kind: ticket.kind,
@@ -82,7 +98,12 @@ const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
 /** A retry stands behind those who became due before it; an interrupted ticket keeps its place. */
 function waitingColumns({ state, createdAt, priority }: Ticket) {
   const notBefore = state.status === 'queued' ? storableTime(state.notBefore) : 0
-  return { not_before: notBefore, rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority) }
+  const pausedAt = state.status === 'queued' ? timeOrNull(state.pausedAt) : null
+  return {
+    not_before: notBefore,
+    paused_at: pausedAt,
+    rank: rankOf(Math.max(storableTime(createdAt), notBefore), priority),
+  }
 }
 
 function claimColumns(state: TicketState, texts: TextColumns) {
@@ -92,10 +113,7 @@ function claimColumns(state: TicketState, texts: TextColumns) {
     session: textOrNull(claim?.owner.session, texts),
     lease_until: timeOrNull(claim?.leaseUntil),
     cancel_requested_at: timeOrNull(claim?.cancelRequestedAt),
-    call_backend: textOrNull(claim?.call?.backend, texts),
-    call_endpoint: textOrNull(claim?.call?.endpoint, texts),
-    call_key: textOrNull(claim?.call?.key, texts),
-    call_started_at: timeOrNull(claim?.call?.startedAt),
+    ...callColumns(claim?.call, texts),
   }
 }
 
@@ -108,6 +126,29 @@ function endColumns({ state, event }: Ticket, texts: TextColumns) {
     error: outcome && 'error' in outcome ? outcome.error : null,
     backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
     model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
+  }
+}
+
+/** The ticket that is due first. */
+export const NEXT_DUE =
+  "SELECT not_before, paused_at FROM tickets WHERE status = 'queued' ORDER BY not_before LIMIT 1"
+
+/** Of that row. A wait that begins in the future means that the clock was set back: it is over. */
+export const nextDueAt = ({ not_before, paused_at }: Row, now: number): number =>
+  Number(paused_at ?? 0) > now ? Math.min(now, Number(not_before)) : Number(not_before)
+
+/** The columns of a `TicketGlance`. */
+export const GLANCE = 'status, token, runs, partial, call_key, cancel_requested_at'
+
+function glanceOf(row: Row, { read }: TextColumns): TicketGlance {
+  const status = TICKET_STATUSES.find((one) => one === row.status) ?? 'failed'
+  return {
+    status,
+    token: Number(row.token),
+    runs: Number(row.runs),
+    ...(row.partial === null ? {} : { partial: read(row.partial) }),
+    ...(status === 'in_progress' && row.call_key !== null ? { callKey: read(row.call_key) } : {}),
+    isCancelling: status === 'in_progress' && row.cancel_requested_at !== null,
   }
 }
 
@@ -148,7 +189,14 @@ function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns, texts: 
 function stateOf(row: Row, outcome: Outcome | undefined, texts: TextColumns): TicketState {
   const { read } = texts
   const { status } = row
-  if (status === 'queued') return { status, notBefore: readTime(row.not_before) ?? 0 }
+  if (status === 'queued') {
+    const pausedAt = readTime(row.paused_at)
+    return {
+      status,
+      notBefore: readTime(row.not_before) ?? 0,
+      ...(pausedAt === undefined ? {} : { pausedAt }),
+    }
+  }
   if (status === 'in_progress') {
     const call = callOf(row, texts)
     const cancelRequestedAt = readTime(row.cancel_requested_at)

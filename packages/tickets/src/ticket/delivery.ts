@@ -35,6 +35,7 @@ export const deliveryOf = (row: Readonly<Record<string, unknown>>, url: string):
   url,
   status: row.status === 'pending' || row.status === 'delivered' ? row.status : 'dead',
   dueAt: readTime(row.due_at) ?? 0,
+  pausedAt: readTime(row.paused_at) ?? 0,
   token: Number(row.token),
   tries: Number(row.tries),
   attempts: readObjects(row.attempts).map((attempt) => ({
@@ -51,6 +52,8 @@ export interface Delivery {
   readonly status: DeliveryStatus
   /** Milliseconds since 1970: when it is sent next; while it is being sent, when it counts as abandoned. */
   readonly dueAt: number
+  /** When that wait began: one that begins in the future means that the clock was set back, and it is due. */
+  readonly pausedAt: number
   /** Grows with every claim; a sender with an older one has lost the delivery. */
   readonly token: number
   /** Attempts since the ticket ended, or since it was last asked to be sent again. */
@@ -78,6 +81,7 @@ function openDelivery({ id, callbackUrl, state }: Ticket): Delivery | undefined 
     url: callbackUrl,
     status: 'pending',
     dueAt: state.finishedAt,
+    pausedAt: state.finishedAt,
     token: 0,
     tries: 0,
     attempts: [],
@@ -107,7 +111,7 @@ export function recordAttempt(
   const attempts = [...delivery.attempts, attempt].slice(-ATTEMPTS_KEPT)
   if (!isHeldDelivery(delivery, token)) return { ...delivery, attempts }
   const dueAt = verdict.status === 'pending' ? now + verdict.retryInMs : delivery.dueAt
-  return { ...delivery, attempts, status: verdict.status, dueAt, tries: delivery.tries + 1 }
+  return { ...delivery, attempts, status: verdict.status, dueAt, pausedAt: now, tries: delivery.tries + 1 }
 }
 
 /** Again, now, with a whole round of attempts; an attempt under way no longer decides anything. */
@@ -115,6 +119,7 @@ export const resendDelivery = (delivery: Delivery, now: number): Delivery => ({
   ...delivery,
   status: 'pending',
   dueAt: now,
+  pausedAt: now,
   token: delivery.token + 1,
   tries: 0,
 })

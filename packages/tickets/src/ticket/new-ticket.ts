@@ -56,7 +56,11 @@ export function openTicket(given: NewTicket, id: string, now: number): Ticket {
     ...(replayOf === undefined ? {} : { replayOf }),
     ...(callbackUrl === undefined ? {} : { callbackUrl }),
     ...(given.wantsStream ? { wantsStream: true as const } : {}),
-    state: { status: 'queued', notBefore: storableTime(notBefore) },
+    state: {
+      status: 'queued',
+      notBefore: storableTime(notBefore),
+      ...(given.notBefore === undefined ? { pausedAt: now } : {}),
+    },
   }
 }
 

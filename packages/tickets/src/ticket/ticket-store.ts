@@ -1,6 +1,7 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { CallbackStore } from './callback-store.ts'
 import type { HistoryEntry, NewTicket } from './new-ticket.ts'
+import type { StoreUnavailable } from './store-unavailable.ts'
 import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from './ticket.ts'
 
 /**
@@ -13,6 +14,12 @@ export interface TicketStore extends AsyncDisposable {
   readonly durability: string
   /** The callbacks that announce the ends of tickets. */
   readonly callbacks: CallbackStore
+  /**
+   * Holds the name of a worker for this process, as long as the store is open: two processes of one name would take each other
+   * for their own dead self. Waits a while for another one that is ending. Rejects with `StoreUnavailable`, problem `locked`,
+   * where it keeps the name; `claim` and `adopt` do so, too, while the name is not held (any more).
+   */
+  holdName(worker: string): Promise<void>
   /** Takes a ticket in, once for each key. Concurrent calls share one commit where the store can do that. */
   accept(ticket: NewTicket): Promise<Accepted>
   /** Adds events that were answered already, for the history. */
@@ -20,7 +27,7 @@ export interface TicketStore extends AsyncDisposable {
   /** Gives waiting tickets that are due to a worker, the highest rank first. */
   claim(request: ClaimRequest): Promise<readonly Ticket[]>
   /** Takes over the tickets of dead processes; their leases are the caller's from here on. */
-  adopt(request: LeaseRequest & { readonly limit: number }): Promise<readonly Ticket[]>
+  adopt(request: AdoptRequest): Promise<readonly Ticket[]>
   /** Says of each claim whether it still stands, and makes it last `leaseMs` from now. */
   heartbeat(fences: readonly Fence[], leaseMs: number): Promise<readonly ClaimStanding[]>
   /** False: the claim is lost; stop the run, its ticket belongs to another. */
@@ -34,6 +41,8 @@ export interface TicketStore extends AsyncDisposable {
   /** Ends waiting tickets whose `expiresAt` has passed; says how many. */
   expire(): Promise<number>
   get(id: string): Promise<Ticket | undefined>
+  /** The same without event and outcome, which may be large: for who looks often. */
+  peek(id: string): Promise<TicketGlance | undefined>
   /** Newest first. */
   list(query: TicketQuery): Promise<TicketPage>
   stats(): Promise<TicketStats>
@@ -41,6 +50,11 @@ export interface TicketStore extends AsyncDisposable {
   nextDueAt(): Promise<number | undefined>
   /** Removes finished tickets; says how many. Those that wait or run are never removed. */
   prune(request: PruneRequest): Promise<number>
+  /**
+   * What keeps the store from taking writes at this moment; undefined: nothing. Where the last write failed, a small one is
+   * tried, so that the answer is true also when nobody else writes.
+   */
+  problem(): Promise<StoreUnavailable | undefined>
   /** Calls back with the id of every ticket that changed, also one changed by another process where the store can tell. */
   subscribe(listener: (id: string) => unknown): () => void
   /** Closes files and connections. May be called twice. What was accepted stays. */
@@ -59,6 +73,12 @@ export type Accepted =
 export interface LeaseRequest {
   readonly owner: TicketOwner
   readonly leaseMs: number
+}
+
+export interface AdoptRequest extends LeaseRequest {
+  readonly limit: number
+  /** Ids of tickets that the caller still holds, whatever their leases say: they are no orphans. Default: none. */
+  readonly held?: readonly string[]
 }
 
 export interface ClaimRequest extends LeaseRequest {
@@ -95,6 +115,16 @@ export interface TicketQuery {
   readonly limit?: number
   /** Of the page before. Tickets accepted since do not shift the pages. */
   readonly cursor?: string
+}
+
+export interface TicketGlance {
+  readonly status: TicketStatus
+  readonly token: number
+  readonly runs: number
+  readonly partial?: string
+  /** Of the call that runs. */
+  readonly callKey?: string
+  readonly isCancelling: boolean
 }
 
 export interface TicketPage {

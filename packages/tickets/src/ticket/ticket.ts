@@ -29,7 +29,12 @@ export interface TicketCall {
 
 /** All times are milliseconds since 1970. */
 export type TicketState =
-  | { readonly status: 'queued'; readonly notBefore: number }
+  | {
+      readonly status: 'queued'
+      readonly notBefore: number
+      /** When the wait began that the desk chose; absent: somebody asked for `notBefore`, and means that hour. */
+      readonly pausedAt?: number
+    }
   | {
       readonly status: 'in_progress'
       readonly owner: TicketOwner
@@ -121,9 +126,16 @@ export const isFinished = ({ state }: Ticket): boolean => 'finishedAt' in state
 const isHeld = (ticket: Ticket, token: number): boolean =>
   ticket.state.status === 'in_progress' && ticket.token === token
 
+/**
+ * Its time has come. A wait that begins in the future means that the clock was set back: what nobody asked to wait for an
+ * hour does not wait until the clock is there again.
+ */
+const isDue = (state: TicketState & { readonly status: 'queued' }, now: number): boolean =>
+  state.notBefore <= now || (state.pausedAt !== undefined && state.pausedAt > now)
+
 /** A worker takes a ticket that waits. */
 export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
-  if (ticket.state.status !== 'queued' || ticket.state.notBefore > now) return undefined
+  if (ticket.state.status !== 'queued' || !isDue(ticket.state, now)) return undefined
   return {
     ...without(ticket, 'partial'),
     startedAt: ticket.startedAt ?? now,
@@ -138,30 +150,20 @@ export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Cha
  * lease is over. The call and the partial text are still there, the old holder can change nothing any more.
  */
 export function adoptTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
-  if (!isOrphan(ticket, owner, now) || ticket.state.status !== 'in_progress') return undefined
+  if (!isOrphan(ticket, { owner, now, leaseMs }) || ticket.state.status !== 'in_progress') return undefined
   return { ...ticket, token: ticket.token + 1, state: { ...ticket.state, owner, leaseUntil: now + leaseMs } }
 }
 
-function isOrphan({ state }: Ticket, { worker, session }: TicketOwner, now: number): boolean {
+function isOrphan({ state }: Ticket, lease: Lease): boolean {
   if (state.status !== 'in_progress') return false
+  const { worker, session } = lease.owner
   if (state.owner.worker === worker && state.owner.session !== session) return true
-  return state.leaseUntil <= now
+  return state.leaseUntil <= lease.now || state.leaseUntil > latestLease(lease)
 }
 
-/** The holder is alive. */
-export function extendLease(ticket: Ticket, token: number, leaseUntil: number): Changed {
-  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
-  return { ...ticket, state: { ...ticket.state, leaseUntil } }
-}
-
-export function noteProgress(ticket: Ticket, token: number, { call, partial }: Progress): Changed {
-  if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
-  return {
-    ...ticket,
-    ...(partial === undefined ? {} : { partial }),
-    state: { ...ticket.state, ...(call === undefined ? {} : { call }) },
-  }
-}
+/** No lease lasts longer: one that does was given before the clock was set back. */
+export const latestLease = ({ now, leaseMs }: Pick<Lease, 'now' | 'leaseMs'>): number =>
+  now + 10 * leaseMs + 3_600_000
 
 /** The one recorded end. */
 export function settleTicket(ticket: Ticket, token: number, outcome: Outcome, now: number): Changed {
@@ -183,7 +185,7 @@ export function releaseTicket(ticket: Ticket, token: number, release: Release, n
     attempts: [...ticket.attempts, ...(release.attempts ?? []), ...lost],
     ...(partial === undefined ? {} : { partial }),
     ...(release.lastFailure === undefined ? {} : { lastFailure: release.lastFailure }),
-    state: { status: 'queued', notBefore: storableTime(notBefore) },
+    state: { status: 'queued', notBefore: storableTime(notBefore), pausedAt: now },
   }
   return cancelRequestedAt === undefined ? released : finish(released, cancelled(released), now)
 }

@@ -1,5 +1,7 @@
 import * as v from 'valibot'
-import type { ToolCall } from '../../contract/outcome.ts'
+import { BackendError } from '../../contract/backend.ts'
+import type { FinishReason, ToolCall } from '../../contract/outcome.ts'
+import { at, type ErrorPlace } from './errors.ts'
 
 // Only the fields we read are named; anything else may come and go. A side field of the wrong type is passed over,
 // a main one (text, choices) makes the reply one of the wrong shape.
@@ -134,7 +136,7 @@ function isOpen({ function: called }: WireToolCall): boolean {
 }
 
 /** Whether the last call breaks off within its arguments. */
-export const isCutOff = (calls: readonly WireToolCall[] | undefined): boolean => {
+const isCutOff = (calls: readonly WireToolCall[] | undefined): boolean => {
   const given = calls?.at(-1)?.function?.arguments
   return typeof given === 'string' && given.trim() !== '' && isOpen({ function: { arguments: given } })
 }
@@ -143,3 +145,71 @@ type Arguments = NonNullable<WireToolCall['function']>['arguments']
 
 const joinArguments = (before: Arguments, more: Arguments): Arguments =>
   typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)
+
+/** What of an answer tells how it ended. */
+interface Ended {
+  readonly text: string
+  readonly rawFinishReason: string | null
+  readonly toolCalls?: readonly WireToolCall[] | undefined
+}
+
+/** What a server's own word for the end of an answer means. */
+type Ending = FinishReason | 'stopped' | 'failed'
+
+/** The words of most servers, so that most answers need no look at how a word is made. */
+const WORDS: Readonly<Record<string, Ending>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+  abort: 'stopped',
+  error: 'failed',
+}
+
+/** Somebody ended it before it was whole: vLLM's `abort`, DeepSeek's `insufficient_system_resource`, and their kind. */
+const STOPPED =
+  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_limit|insufficient/i
+const FAILED = /error|fail|exception/i
+/** A limit of tokens: of the request (`max_tokens` of some gateways) or of the context. */
+const LENGTH = /length|max_?(?:output_?|new_?)?tokens|token_limit|context/i
+const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation/i
+
+/** An unknown word is a `stop`, as is none where the stream ended in good order. */
+function readFinishReason(raw: string | null): Ending {
+  if (raw === null) return 'stop'
+  const known = WORDS[raw]
+  if (known) return known
+  if (STOPPED.test(raw)) return 'stopped'
+  if (FAILED.test(raw)) return 'failed'
+  if (FILTER.test(raw)) return 'content_filter'
+  return LENGTH.test(raw) ? 'length' : 'stop'
+}
+
+/** Throws where an answer says itself that it is none: the generation failed, or somebody stopped it. */
+export function refuseUnfinished({ rawFinishReason, text }: Ended, place: ErrorPlace): void {
+  const ending = readFinishReason(rawFinishReason)
+  const partial = text === '' ? {} : { partial: text }
+  if (ending === 'stopped') {
+    const message = `${at(place)} reports that the generation was stopped before it was whole (${named(rawFinishReason)}).`
+    throw new BackendError('interrupted', message, partial)
+  }
+  if (ending === 'failed') {
+    throw new BackendError('wrong_shape', `${at(place)} reports that the generation failed.`, partial)
+  }
+}
+
+/** A reason is a word of the server; what is longer may be anything. */
+const named = (reason: string | null): string =>
+  reason !== null && /^[\w -]{1,40}$/.test(reason) ? `finish reason ${reason}` : 'by its finish reason'
+
+/**
+ * The finish reason in the contract's words, as the server gave it. Calls of tools are their own reason, unless they
+ * were cut off or withheld.
+ */
+export function endOf({ rawFinishReason, toolCalls }: Ended): FinishReason {
+  const ending = readFinishReason(rawFinishReason)
+  if (ending === 'content_filter') return ending
+  if (toolCalls?.length) return ending === 'length' && isCutOff(toolCalls) ? 'length' : 'tool_calls'
+  return ending === 'length' ? 'length' : 'stop'
+}

@@ -7,8 +7,8 @@ import {
 } from '../../contract/backend.ts'
 import type { Clock } from '../../contract/clock.ts'
 import type { Usage } from '../../contract/outcome.ts'
+import { endOf, refuseUnfinished } from '../http/completion-wire.ts'
 import { at, type ErrorPlace, statusError } from '../http/errors.ts'
-import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import {
   asAsked,
   type Chunk,

@@ -1,7 +1,7 @@
 import { BackendError, type GenerationEnd, type GenerationRequest } from '../../contract/backend.ts'
 import type { Usage } from '../../contract/outcome.ts'
+import { endOf, refuseUnfinished } from '../http/completion-wire.ts'
 import { at, type ErrorPlace } from '../http/errors.ts'
-import { endOf, refuseUnfinished } from '../http/finish-reason.ts'
 import { asAsked, type RawAnswer, toEnd } from '../http/read-completion.ts'
 import { isErrorFrame, notAnAnswer, parseReply } from '../http/read-reply.ts'
 import type { Run } from './openai-call.ts'

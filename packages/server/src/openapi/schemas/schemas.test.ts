@@ -28,7 +28,13 @@ test('what is described is what the types say', () => {
   expectTypeOf<v.InferOutput<typeof DeskReportSchema>>().toEqualTypeOf<DeskReport>()
   // Who has no key sees the status alone.
   expectTypeOf<v.InferOutput<typeof HealthSchema>>().toEqualTypeOf<
-    Json<Pick<Health, 'status'> & Partial<Omit<Health, 'status'>> & { version?: string }>
+    Json<
+      Pick<Health, 'status'> &
+        Partial<Omit<Health, 'status'>> & {
+          version?: string
+          ticket_store?: { status: 'available' | 'unavailable'; details?: string }
+        }
+    >
   >()
   expectTypeOf<v.InferOutput<typeof ModelListSchema>>().toEqualTypeOf<Json<ModelList>>()
   expectTypeOf<v.InferOutput<typeof OpenAiUsageSchema>>().toEqualTypeOf<OpenAiUsage>()

@@ -2,7 +2,7 @@ import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.t
 import { type Delivery, deliveryOf, hostOf } from '../../ticket/delivery.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
-import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
+import { type ChangeDelivery, createDeliveryChanges, nextDueInMs } from '../change-delivery.ts'
 import type { Database, Queryable, Row } from './database.ts'
 import { restoredText, storableText } from './ticket-row.ts'
 import { findTickets } from './ticket-table.ts'
@@ -13,9 +13,9 @@ import { findTickets } from './ticket-table.ts'
 export async function insertDeliveries(at: Queryable, deliveries: readonly Delivery[]): Promise<void> {
   if (deliveries.length === 0) return
   await at.query(
-    `INSERT INTO callbacks (ticket_id, url, host, status, due_at, token, tries, attempts)
+    `INSERT INTO callbacks (ticket_id, url, host, status, due_at, token, tries, attempts, paused_at)
       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[],
-        $7::integer[], $8::text[])`,
+        $7::integer[], $8::text[], $9::bigint[])`,
     [
       deliveries.map(({ ticketId }) => ticketId),
       deliveries.map(({ url }) => storableText(url)),
@@ -25,6 +25,7 @@ export async function insertDeliveries(at: Queryable, deliveries: readonly Deliv
       deliveries.map(({ token }) => token),
       deliveries.map(({ tries }) => tries),
       deliveries.map(({ attempts }) => JSON.stringify(attempts)),
+      deliveries.map(({ pausedAt }) => storableTime(pausedAt)),
     ],
   )
 }
@@ -36,10 +37,11 @@ async function lockDelivery(at: Queryable, ticketId: string): Promise<Delivery |
 }
 
 async function updateDelivery(at: Queryable, delivery: Delivery): Promise<void> {
-  const { ticketId, status, dueAt, token, tries, attempts } = delivery
+  const { ticketId, status, dueAt, pausedAt, token, tries, attempts } = delivery
   await at.query(
-    `UPDATE callbacks SET status = $2, due_at = $3, token = $4, tries = $5, attempts = $6 WHERE ticket_id = $1`,
-    [ticketId, status, storableTime(dueAt), token, tries, JSON.stringify(attempts)],
+    `UPDATE callbacks SET status = $2, due_at = $3, token = $4, tries = $5, attempts = $6, paused_at = $7
+      WHERE ticket_id = $1`,
+    [ticketId, status, storableTime(dueAt), token, tries, JSON.stringify(attempts), storableTime(pausedAt)],
   )
 }
 
@@ -50,9 +52,9 @@ async function claimDeliveries(
 ): Promise<readonly Delivery[]> {
   const rows = await at.query(
     `WITH due AS MATERIALIZED (
-        SELECT ticket_id FROM callbacks WHERE status = 'pending' AND due_at <= $1 AND NOT host = ANY($2)
+        SELECT ticket_id FROM callbacks WHERE status = 'pending' AND (due_at <= $1 OR paused_at > $1) AND NOT host = ANY($2)
           ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-      UPDATE callbacks SET token = token + 1, due_at = $4 FROM due
+      UPDATE callbacks SET token = token + 1, due_at = $4, paused_at = $1 FROM due
         WHERE callbacks.ticket_id = due.ticket_id RETURNING callbacks.*`,
     [now, [...busyHosts], limit, storableTime(now + leaseMs)],
   )
@@ -65,9 +67,12 @@ async function findDeliveries(at: Queryable, ids: readonly string[]): Promise<re
   return (await at.query(sql, [ids.map(storableText)])).map(readRow)
 }
 
-async function readNextDelivery(at: Queryable): Promise<number | undefined> {
-  const [first] = await at.query("SELECT min(due_at) AS due FROM callbacks WHERE status = 'pending'")
-  return first?.due == null ? undefined : Number(first.due)
+async function readNextDueInMs(at: Queryable, now: number): Promise<number | undefined> {
+  const [next] = await at.query(
+    `SELECT (SELECT min(due_at) FROM callbacks WHERE status = 'pending') AS due,
+      (SELECT max(paused_at) FROM callbacks WHERE status = 'pending') AS paused`,
+  )
+  return nextDueInMs(next, now)
 }
 
 async function countPending(at: Queryable): Promise<number> {
@@ -103,8 +108,8 @@ export function createPostgresCallbacks(parts: PostgresCallbackParts): CallbackS
     claim: (request) =>
       call(async () => {
         // Nothing to do is the usual case, and worth no transaction.
-        const dueAt = await readNextDelivery(database)
-        if (dueAt === undefined || dueAt > now()) return []
+        const dueInMs = await readNextDueInMs(database, now())
+        if (dueInMs === undefined || dueInMs > 0) return []
         const claimed = await write((at) => claimDeliveries(at, { ...request, now: now() }))
         const tickets = await findTickets(
           database,
@@ -121,11 +126,7 @@ export function createPostgresCallbacks(parts: PostgresCallbackParts): CallbackS
         const found = await findDeliveries(database, ticketIds)
         return new Map(found.map((delivery) => [delivery.ticketId, delivery]))
       }),
-    nextDueInMs: () =>
-      call(async () => {
-        const dueAt = await readNextDelivery(database)
-        return dueAt === undefined ? undefined : dueAt - now()
-      }),
+    nextDueInMs: () => call(() => readNextDueInMs(database, now())),
     pending: () => call(() => countPending(database)),
     subscribe: due.subscribe,
   }

@@ -15,7 +15,7 @@ export interface PostgresStoreOptions {
   readonly connectionString: string
   /** Lower case letters, digits and `_`. pg-boss lives beside it in `<schema>_queue`. Default `ai_ticket`. */
   readonly schema?: string
-  /** Connections for tickets; one more listens, two more are pg-boss's own. Default 8. */
+  /** Connections for tickets; one more listens, one holds the name, two are pg-boss's own. Default 8. */
   readonly connections?: number
   /** How many tickets may wait; servers that accept at the same moment may exceed it slightly. Default 100,000. */
   readonly capacity?: number
@@ -23,6 +23,11 @@ export interface PostgresStoreOptions {
   readonly logger?: Logger
   /** Default: the clock of the database, so that servers whose clocks disagree agree on leases. */
   readonly clock?: Clock
+  /**
+   * Milliseconds to wait for another process that has the name of this one's worker: one that ends, in a rolling update.
+   * Default 30,000.
+   */
+  readonly nameWaitMs?: number
   /** Called at each step of a write, before (`commit`) and after (`committed`) it is durable: a test dies here. */
   readonly onStep?: (step: 'commit' | 'committed') => void
 }
@@ -33,9 +38,9 @@ export interface PostgresStoreOptions {
  * process and a power cut, with a standby or backups the loss of a disk as well.
  *
  * Makes its schemas and brings them to the newest version. Rejects with `StoreUnavailable` where PostgreSQL cannot be
- * reached or refuses; so does each later call while it is away, and the next one after it is back succeeds. A call whose
- * connection broke during the commit rejects too, although it may have been written: give an idempotency key where a second
- * ticket would do harm.
+ * reached or refuses; so does each later call while it is away, and the next one after it is back succeeds. After a connection
+ * that broke during the commit PostgreSQL is asked what became of it; where it does not say within 5 s, the problem is
+ * `unknown`: give an idempotency key where a second ticket would do harm.
  */
 export async function createPostgresStore(options: PostgresStoreOptions): Promise<TicketStore> {
   const { connectionString, schema = 'ai_ticket', connections = 8, logger = silentLogger } = options
@@ -63,7 +68,7 @@ export async function createStoreOn(
   },
 ): Promise<TicketStore> {
   const { schema, database, clock, capacity = 100_000, onStep = () => {}, durability } = options
-  const { logger = silentLogger } = options
+  const { logger = silentLogger, nameWaitMs = 30_000 } = options
   const boss = createBoss(options)
   const time = clock ? timeOf(clock) : createDatabaseTime()
   const close = async () => {
@@ -87,6 +92,8 @@ export async function createStoreOn(
       durability,
       queue: createJobQueue(boss),
       channel: schema,
+      logger,
+      nameWaitMs,
       close,
     })
   } catch (error) {

@@ -68,6 +68,8 @@ export function createJobQueue(boss: PgBoss): JobQueue {
     async take(transaction, { limit, ignoreGroups }) {
       const jobs = await boss.fetch<{ ticket: string }>(QUEUE, {
         batchSize: limit,
+        // When a ticket is due its row says. pg-boss would leave all jobs alone for hours after a clock was set back.
+        ignoreStartAfter: true,
         ...(ignoreGroups.length > 0 ? { ignoreGroups: [...ignoreGroups] } : {}),
         ...joining(transaction),
       })

@@ -1,17 +1,17 @@
 import type { TicketPage, TicketQuery } from '../../ticket/ticket-store.ts'
 import {
+  type Candidate,
   COLUMN_OF_FILTER,
   FILTERS,
   type Filter,
   LOOKED,
-  likePattern,
   lookedThrough,
   pageSize,
   rarestOf,
   readCursor,
+  readPage,
   textInJson,
   valuesOf,
-  writeCursor,
 } from '../list-page.ts'
 import type { Queryable, Row } from './database.ts'
 import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'
@@ -19,24 +19,42 @@ import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'
 /** The order of the indexes, so that a page is read from one of them whatever is asked for, a range of time too. */
 const ORDER = 'ORDER BY created_at DESC, seq DESC'
 
+/** How large a row is; PostgreSQL knows it without reading its texts. */
+export const BYTES = `(coalesce(octet_length(event), 0) + coalesce(octet_length(content), 0)
+  + coalesce(octet_length(outcome), 0) + coalesce(octet_length(answer), 0) + coalesce(octet_length(partial), 0)
+  + octet_length(attempts))::bigint AS bytes`
+
 /** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
 export async function listTickets(at: Queryable, query: TicketQuery): Promise<TicketPage> {
   const limit = pageSize(query)
   const looked = lookedThrough(query)
   const driver = await rarest(at, query)
-  const rows = await ask(at, (given) => {
-    const walked = walk({ driver, query, rows: looked }, given)
-    // OFFSET 0: the walk stays one, whatever the planner thinks of the rest.
-    return `SELECT tickets.* FROM (${walked} OFFSET 0) AS looked JOIN tickets USING (seq)
-      WHERE ${otherConditions(query, driver, given)}
-      ORDER BY looked.created_at DESC, looked.seq DESC LIMIT ${given(limit + 1)}`
+  const { text } = query
+  const seqs = (rows: readonly Candidate[]) => rows.map(({ seq }) => String(seq))
+  const { rows, ...more } = await readPage<Row>(limit, {
+    candidates: async () =>
+      (await ask(at, (given) => {
+        const walked = walk({ driver, query, rows: looked }, given)
+        // OFFSET 0: the walk stays one, whatever the planner thinks of the rest.
+        return `SELECT tickets.seq, tickets.created_at, ${BYTES}
+          FROM (${walked} OFFSET 0) AS looked JOIN tickets USING (seq)
+          WHERE ${otherConditions(query, driver, given)}
+          ORDER BY looked.created_at DESC, looked.seq DESC LIMIT ${given(text === undefined ? limit + 1 : looked)}`
+      })) as never,
+    ...(text !== undefined && {
+      search: async (among) => {
+        const found = await ask(
+          at,
+          (given) =>
+            `SELECT seq FROM tickets WHERE seq = ANY(${given(seqs(among))}) AND ${textCondition(text, given)}`,
+        )
+        return new Set(found.map(({ seq }) => String(seq)))
+      },
+    }),
+    read: (shown) => ask(at, (given) => `SELECT * FROM tickets WHERE seq = ANY(${given(seqs(shown))})`),
+    last: () => lastLooked(at, { driver, query, rows: looked }),
   })
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : await lastLooked(at, { driver, query, rows: looked })
-  return {
-    tickets: shown.map(ticketOf),
-    ...(last === undefined ? {} : { nextCursor: writeCursor(last) }),
-  }
+  return { tickets: rows.map(ticketOf), ...more }
 }
 
 interface Walk {
@@ -133,21 +151,22 @@ function otherConditions(query: TicketQuery, driver: Driver, given: Given): stri
     const values = storableValues(query, filter)
     return values.length === 0 ? [] : [`tickets.${COLUMN_OF_FILTER[filter]} = ANY(${given(values)})`]
   })
-  const { metadata, text } = query
+  const { metadata } = query
   return [
     'true',
     ...columns,
     ...(metadata === undefined ? [] : [`tickets.metadata @> ${given(storableMetadata(metadata))}::jsonb`]),
-    ...(text === undefined ? [] : [textCondition(text, given)]),
   ].join(' AND ')
 }
 
 const storableValues = (query: TicketQuery, filter: Filter): readonly string[] =>
   valuesOf(query, filter).map(storableText)
 
+/** Not ILIKE, whose time grows with the length of the pattern for each character. */
 function textCondition(text: string, given: Given): string {
-  const like = given(likePattern(storableText(text)))
-  const likeInJson = given(likePattern(storableText(textInJson(text))))
-  const content = `CASE WHEN content_is_json THEN content ILIKE ${likeInJson} ELSE content ILIKE ${like} END`
-  return `(${content} OR answer ILIKE ${like} OR partial ILIKE ${like})`
+  const wanted = given(storableText(text))
+  const inJson = given(storableText(textInJson(text)))
+  const holds = (column: string, one: string) => `position(lower(${one}) IN lower(${column})) > 0`
+  const content = `CASE WHEN content_is_json THEN ${holds('content', inJson)} ELSE ${holds('content', wanted)} END`
+  return `(${content} OR ${holds('answer', wanted)} OR ${holds('partial', wanted)})`
 }

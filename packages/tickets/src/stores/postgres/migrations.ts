@@ -151,6 +151,12 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   // An empty text: an earlier release wrote the row, and its trace stands inside the event.
   "ALTER TABLE tickets ADD COLUMN trace text DEFAULT ''",
   'ALTER TABLE tickets ADD COLUMN wants_stream integer NOT NULL DEFAULT 0',
+  `
+  ALTER TABLE tickets ADD COLUMN paused_at bigint;
+  CREATE INDEX tickets_paused ON tickets (paused_at) WHERE status = 'queued' AND NOT has_job;
+  ALTER TABLE callbacks ADD COLUMN paused_at bigint;
+  CREATE INDEX callbacks_paused ON callbacks (paused_at) WHERE status = 'pending';
+  `,
 ]
 
 /**
@@ -158,26 +164,31 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
  * the others wait. Refuses a schema of a later release.
  */
 export async function migrate(database: Database, schema: string, to = MIGRATIONS.length): Promise<void> {
-  await database.transaction(async (transaction) => {
-    await transaction.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`ai_ticket ${schema}`])
-    const version = await versionOf(transaction, schema)
-    if (version > MIGRATIONS.length) {
-      throw new StoreUnavailable(
-        'broken',
-        `The schema "${schema}" was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
+  await database.transaction(
+    async (transaction) => {
+      await transaction.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+        `ai_ticket ${schema}`,
+      ])
+      const version = await versionOf(transaction, schema)
+      if (version > MIGRATIONS.length) {
+        throw new StoreUnavailable(
+          'broken',
+          `The schema "${schema}" was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
+        )
+      }
+      await transaction.query(
+        `SELECT set_config('search_path', $1, true), set_config('statement_timeout', '0', true)`,
+        [schema],
       )
-    }
-    await transaction.query(
-      `SELECT set_config('search_path', $1, true), set_config('statement_timeout', '0', true)`,
-      [schema],
-    )
-    for (const migration of MIGRATIONS.slice(version, to)) {
-      for (const statement of statementsOf(migration)) await transaction.query(statement)
-    }
-    if (version < to) {
-      await transaction.query('UPDATE versions SET version = $1', [to])
-    }
-  })
+      for (const migration of MIGRATIONS.slice(version, to)) {
+        for (const statement of statementsOf(migration)) await transaction.query(statement)
+      }
+      if (version < to) {
+        await transaction.query('UPDATE versions SET version = $1', [to])
+      }
+    },
+    { isLong: true },
+  )
 }
 
 async function versionOf(transaction: Queryable, schema: string): Promise<number> {

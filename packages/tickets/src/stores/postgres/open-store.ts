@@ -1,3 +1,4 @@
+import { type Logger, sleep, systemClock } from '@ai-ticket/core'
 import { createTicketId, type NewTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
@@ -6,7 +7,6 @@ import {
   cancelTicket,
   expireTicket,
   isFinished,
-  noteProgress,
   releaseTicket,
   settleTicket,
   type Ticket,
@@ -18,7 +18,7 @@ import { acceptTickets } from './accept-tickets.ts'
 import { type AnnouncedWrites, openAnnouncedWrites } from './announced-writes.ts'
 import { createPostgresCallbacks } from './callbacks.ts'
 import { claimTickets, extendLeases } from './claim-tickets.ts'
-import type { Database, DatabaseTime, Queryable } from './database.ts'
+import type { Database, DatabaseTime, NameLock, Queryable } from './database.ts'
 import type { JobQueue } from './job-queue.ts'
 import { createRoom, groupCalls } from './limit-calls.ts'
 import { listTickets } from './list-query.ts'
@@ -30,11 +30,13 @@ import {
   lockExpired,
   lockOrphans,
   lockTickets,
+  peekTicket,
   type RowChange,
   readNextDueAt,
   readPruneLimits,
   removeFinished,
   type StoredTicket,
+  saveProgress,
   updateTickets,
 } from './ticket-table.ts'
 
@@ -48,10 +50,14 @@ export interface StoreParts {
   /** Called at each step of a write, before (`commit`) and after (`committed`) it is durable: a test dies here. */
   readonly onStep: (step: 'commit' | 'committed') => void
   readonly close: () => Promise<void>
+  readonly logger: Logger
+  /** Milliseconds to wait for a process that has the name of ours. */
+  readonly nameWaitMs: number
 }
 
 /** The parts that all methods of the store share. */
 interface StoreContext extends StoreParts {
+  readonly names: HeldNames
   readonly writes: AnnouncedWrites
   /** Every call goes through here: none after the end, each with an error that says what to do. */
   call<Value>(work: () => Promise<Value>): Promise<Value>
@@ -79,18 +85,26 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
   async function shutDown(): Promise<void> {
     await Promise.allSettled(busy)
     await writes.close()
+    await names.close()
     await parts.close()
   }
 
   const writes = await openAnnouncedWrites({ database, channel, onStep, isOpen: () => !isClosed })
-  const { write, hub, due } = writes
-  const context: StoreContext = { ...parts, writes, call }
+  const { write, hub, due, watch } = writes
+  const names = createHeldNames(parts)
+  const context: StoreContext = { ...parts, writes, names, call }
   const store: TicketStore = {
     durability,
+    holdName: (worker) => call(() => names.hold(worker)),
     ...arrivals(context),
     ...claims(context),
     ...endings(context),
     ...overviews(context),
+    problem: () =>
+      watch.problem({
+        look: () => call(() => database.query('SELECT version FROM versions')),
+        probe: () => call(() => write((at) => at.query(PROBE))),
+      }),
     subscribe: hub.subscribe,
     callbacks: createPostgresCallbacks({ database, now: time.now, due, call, write }),
     close() {
@@ -102,6 +116,67 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
   }
   return store
 }
+
+/** Changes nothing, and writes a row all the same. */
+const PROBE = 'UPDATE versions SET version = version'
+
+interface HeldNames {
+  hold(worker: string): Promise<void>
+  /** Throws `StoreUnavailable` unless every name that was asked for is held. */
+  check(): void
+  close(): Promise<void>
+}
+
+function createHeldNames(
+  parts: Pick<StoreParts, 'database' | 'channel' | 'logger' | 'nameWaitMs'>,
+): HeldNames {
+  const { database, channel, logger, nameWaitMs } = parts
+  const locks = new Map<string, NameLock>()
+
+  async function hold(worker: string): Promise<void> {
+    if (locks.has(worker)) return
+    const lock = await database.lockName(`ai_ticket ${channel} worker ${worker}`)
+    locks.set(worker, lock)
+    for (let waitedMs = 0; lock.standing === 'taken'; waitedMs += NAME_POLL_MS) {
+      if (waitedMs === 0) {
+        logger.warn('Another server has the name of this one; waiting for it to end.', {
+          worker,
+          wait_ms: nameWaitMs,
+        })
+      }
+      if (waitedMs >= nameWaitMs) {
+        locks.delete(worker)
+        await lock.close()
+        throw nameTaken(worker)
+      }
+      await sleep(systemClock, NAME_POLL_MS)
+    }
+  }
+
+  return {
+    hold,
+    check() {
+      for (const [worker, { standing }] of locks) {
+        if (standing === 'taken') throw nameTaken(worker)
+        if (standing === 'away') throw new StoreUnavailable('unreachable', NAME_AWAY)
+      }
+    },
+    async close() {
+      await Promise.all([...locks.values()].map((lock) => lock.close()))
+    },
+  }
+}
+
+const NAME_POLL_MS = 100
+
+const NAME_AWAY =
+  'The connection to PostgreSQL that holds the name of this server was lost. It is retried automatically; no ticket is claimed until then.'
+
+const nameTaken = (worker: string) =>
+  new StoreUnavailable(
+    'locked',
+    `Another server on this PostgreSQL has the name "${worker}". Stop it, or give each server a name of its own (AI_TICKET_WORKER).`,
+  )
 
 /** The methods that take tickets in. */
 function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
@@ -137,24 +212,26 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
 function claims(
   context: StoreContext,
 ): Pick<TicketStore, 'claim' | 'adopt' | 'heartbeat' | 'saveProgress' | 'settle' | 'release'> {
-  const { database, queue, time, writes, call } = context
+  const { database, queue, time, writes, names, call } = context
   const change = createChange(context)
   return {
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
       call(() =>
         writes.write(async (at, changed) => {
+          names.check()
           const lease = { owner, leaseMs, now: time.now() }
           const claimed = await claimTickets(at, { queue, lease, limit, busyBackends })
           changed(claimed)
           return claimed
         }),
       ),
-    adopt: ({ owner, leaseMs, limit }) =>
+    adopt: ({ owner, leaseMs, limit, held = [] }) =>
       call(async () => {
+        names.check()
         await time.adjust(database)
         const now = time.now()
         return await transit(writes, {
-          lock: (at) => lockOrphans(at, { owner, now, limit }),
+          lock: (at) => lockOrphans(at, { owner, now, leaseMs, limit, held }),
           transition: (ticket) => adoptTicket(ticket, { owner, leaseMs, now }),
         })
       }),
@@ -163,7 +240,14 @@ function claims(
         if (fences.length === 0) return []
         return await extendLeases(database, fences, storableTime(time.now() + leaseMs))
       }),
-    saveProgress: ({ id, token }, progress) => change(id, (ticket) => noteProgress(ticket, token, progress)),
+    saveProgress: (fence, progress) =>
+      call(() =>
+        writes.write(async (at, _changed, touched) => {
+          const isHeld = await saveProgress(at, fence, progress)
+          if (isHeld) touched(fence.id)
+          return isHeld
+        }),
+      ),
     settle: ({ id, token }, outcome) =>
       change(id, (ticket) => settleTicket(ticket, token, outcome, time.now()), finishJob),
     release: ({ id, token }, release) =>
@@ -186,12 +270,17 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
         const now = time.now()
         // Nothing to do is the usual case, and worth no transaction.
         const due = "SELECT 1 FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 1"
-        if ((await database.query(due, [now])).length === 0) return 0
-        const expired = await transit(writes, {
-          lock: (at) => lockExpired(at, now),
-          transition: (ticket) => expireTicket(ticket, now),
-        })
-        return expired.length
+        let expired = 0
+        while ((await database.query(due, [now])).length > 0) {
+          const some = await transit(writes, {
+            lock: (at) => lockExpired(at, now),
+            transition: (ticket) => expireTicket(ticket, now),
+          })
+          expired += some.length
+          // Those that another server ends at this moment are locked.
+          if (some.length === 0) break
+        }
+        return expired
       }),
   }
 }
@@ -199,13 +288,15 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
 /** The methods that read tickets, and remove those that are no longer kept. */
 function overviews({
   database,
+  time,
   call,
-}: StoreContext): Pick<TicketStore, 'get' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+}: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
   return {
     get: (id) => call(() => findTicket(database, id)),
+    peek: (id) => call(() => peekTicket(database, id)),
     list: (query) => call(() => listTickets(database, query)),
     stats: () => call(() => readStats(database)),
-    nextDueAt: () => call(() => readNextDueAt(database)),
+    nextDueAt: () => call(() => readNextDueAt(database, time.now())),
     prune: (request) =>
       prune(request, {
         limits: (asked) => call(() => readPruneLimits(database, asked)),

@@ -1,6 +1,6 @@
 import type { Outcome } from '@ai-ticket/core'
 import { readJson, readObject } from '../../ticket/stored-value.ts'
-import type { Ticket } from '../../ticket/ticket.ts'
+import type { Progress, Ticket } from '../../ticket/ticket.ts'
 import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
@@ -15,6 +15,7 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   finished_at: 'bigint',
   expires_at: 'bigint',
   not_before: 'bigint',
+  paused_at: 'bigint',
   rank: 'bigint',
   token: 'integer',
   runs: 'integer',
@@ -37,13 +38,15 @@ const MARK = '\uE000'
 
 const columns = createTicketColumns({ write: storableText, read: textOf })
 
-export const { wantedBackend } = columns
+export const { wantedBackend, glanceOf } = columns
 
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Columns => ({
   ...columns.changing(ticket),
   ...outcomeColumns(ticket),
 })
+
+export const progressColumns = (progress: Progress): Columns => columns.progress(progress)
 
 /** The columns that stay as they were at the start. */
 export const lastingColumns = (ticket: Ticket): Columns => ({

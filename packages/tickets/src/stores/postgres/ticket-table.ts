@@ -1,17 +1,21 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import type { Ticket, TicketOwner } from '../../ticket/ticket.ts'
-import type { PruneRequest } from '../../ticket/ticket-store.ts'
+import { type Fence, latestLease, type Progress, type Ticket, type TicketOwner } from '../../ticket/ticket.ts'
+import type { PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
+import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { knownKeyOf } from '../ticket-columns.ts'
+import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { jobIdOf, type QueuedTicket } from './job-queue.ts'
+import { BYTES } from './list-query.ts'
 import {
   COLUMN_TYPES,
   type Columns,
   changingColumns,
+  glanceOf,
   lastingColumns,
+  progressColumns,
   storableText,
   ticketOf,
 } from './ticket-row.ts'
@@ -84,6 +88,10 @@ export async function findTicket(at: Queryable, id: string): Promise<Ticket | un
   return row && ticketOf(row)
 }
 
+export async function peekTicket(at: Queryable, id: string): Promise<TicketGlance | undefined> {
+  return (await at.query(`SELECT ${GLANCE} FROM tickets WHERE id = $1`, [storableText(id)])).map(glanceOf)[0]
+}
+
 export async function findTickets(at: Queryable, ids: readonly string[]): Promise<readonly Ticket[]> {
   if (ids.length === 0) return []
   return (await at.query('SELECT * FROM tickets WHERE id = ANY($1)', [ids])).map(ticketOf)
@@ -95,33 +103,67 @@ export async function lockTickets(at: Queryable, ids: readonly string[]): Promis
   return (await at.query(sql, [ids.map(storableText)])).map(storedTicketOf)
 }
 
+interface OrphanSearch {
+  readonly owner: TicketOwner
+  readonly now: number
+  readonly leaseMs: number
+  readonly limit: number
+  readonly held: readonly string[]
+}
+
 /** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */
 export async function lockOrphans(
   at: Queryable,
-  { owner, now, limit }: { owner: TicketOwner; now: number; limit: number },
+  { owner, limit, held, ...lease }: OrphanSearch,
 ): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
-    `SELECT * FROM tickets WHERE status = 'in_progress'
-      AND (lease_until <= $1 OR (worker = $2 AND session <> $3))
+    `SELECT id, ${BYTES} FROM tickets WHERE status = 'in_progress'
+      AND (lease_until <= $1 OR lease_until > $6 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
       ORDER BY rank, seq LIMIT $4 FOR UPDATE SKIP LOCKED`,
-    [now, storableText(owner.worker), storableText(owner.session), limit],
+    [lease.now, storableText(owner.worker), storableText(owner.session), limit, held, latestLease(lease)],
   )
-  return rows.map(storedTicketOf)
+  return await lockTickets(at, idsWithin(rows))
 }
 
 export async function lockExpired(at: Queryable, now: number): Promise<readonly StoredTicket[]> {
   const rows = await at.query(
-    `SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    `SELECT id, ${BYTES} FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
     [now],
   )
-  return rows.map(storedTicketOf)
+  return await lockTickets(at, idsWithin(rows))
+}
+
+/** Those that fit into one read; the others are for the next one. */
+const idsWithin = (rows: readonly Row[]): readonly string[] =>
+  withinBytes(rows.map(({ id, bytes }) => ({ id, bytes }))).map(({ id }) => String(id))
+
+/** False: the claim is lost. What may be large is neither read nor written. */
+export async function saveProgress(
+  at: Queryable,
+  { id, token }: Fence,
+  progress: Progress,
+): Promise<boolean> {
+  const columns = Object.entries(progressColumns(progress))
+  const sets = [
+    'token = token',
+    ...columns.map(([name], index) => `${name} = coalesce($${index + 3}, ${name})`),
+  ]
+  const rows = await at.query(
+    `UPDATE tickets SET ${sets.join(', ')} WHERE id = $1 AND token = $2 AND status = 'in_progress' RETURNING 1`,
+    [storableText(id), token, ...columns.map(([, value]) => value)],
+  )
+  return rows.length > 0
 }
 
 /** Waiting tickets whose time has come and that no job stands for. */
 export async function lockWithoutJob(at: Queryable, now: number): Promise<readonly QueuedTicket[]> {
   const rows = await at.query(
-    `SELECT id, rank, wanted_backend FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
-      ORDER BY not_before LIMIT 500 FOR UPDATE SKIP LOCKED`,
+    // Two indexes, so two arms: one whose wait begins in the future is due as well, for the clock was set back.
+    `SELECT id, rank, wanted_backend FROM tickets WHERE seq IN (
+        (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
+          ORDER BY not_before LIMIT 500)
+        UNION (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND paused_at > $1 LIMIT 500)
+      ) AND status = 'queued' AND NOT has_job FOR UPDATE SKIP LOCKED`,
     [now],
   )
   return rows.map((row) => ({
@@ -143,7 +185,7 @@ export async function noteAttempt(at: Queryable, id: string, attempt: number): P
 export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
   if (keys.length === 0) return []
   const rows = await at.query(
-    `SELECT tickets.* FROM tickets JOIN unnest($1::text[], $2::text[]) AS given (scope, key)
+    `SELECT tickets.* FROM tickets JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS given (scope, key)) AS given
       ON idempotency_scope = given.scope AND idempotency_key = given.key`,
     [keys.map(({ scope }) => storableText(scope)), keys.map(({ key }) => storableText(key))],
   )
@@ -163,9 +205,9 @@ export async function forgetKeys(at: Queryable, ids: readonly string[]): Promise
   )
 }
 
-export async function readNextDueAt(at: Queryable): Promise<number | undefined> {
-  const [first] = await at.query("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
-  return first?.due == null ? undefined : Number(first.due)
+export async function readNextDueAt(at: Queryable, now: number): Promise<number | undefined> {
+  const [first] = await at.query(NEXT_DUE)
+  return first && nextDueAt(first, now)
 }
 
 export async function readPruneLimits(at: Queryable, request: PruneRequest): Promise<PruneLimits> {

@@ -7,7 +7,7 @@ import type { TicketTable } from './ticket-table.ts'
 
 /** Commits that announce what they have changed, once it is on disk. */
 export interface AnnouncedWrites {
-  write<Value>(work: (changed: (ticket: Ticket) => void) => Value): Promise<Value>
+  write<Value>(work: Work<Value>): Promise<Value>
   /** Writes what a transition makes of each ticket; gives back those to which it applies. */
   transit(tickets: () => readonly Ticket[], transition: Transition): Promise<readonly Ticket[]>
   /** The same for one ticket; false where it does not apply. */
@@ -17,6 +17,9 @@ export interface AnnouncedWrites {
   /** Hears of tickets whose callback has become due. */
   readonly due: Hub
 }
+
+/** `touched`: one that has changed and was not read; it has not ended. */
+type Work<Value> = (changed: (ticket: Ticket) => void, touched: (id: string) => void) => Value
 
 type Transition = (ticket: Ticket) => Ticket | undefined
 
@@ -32,17 +35,23 @@ export function createAnnouncedWrites({
   const hub = createHub()
   const due = createHub()
 
-  async function write<Value>(work: (changed: (ticket: Ticket) => void) => Value): Promise<Value> {
+  async function write<Value>(work: Work<Value>): Promise<Value> {
     let tickets: Ticket[] = []
+    let ids: string[] = []
     const value = await commits.write(() => {
       // The group may run again without its faulty member.
       tickets = []
-      const result = work((ticket) => tickets.push(ticket))
+      ids = []
+      const changed = (ticket: Ticket) => {
+        tickets.push(ticket)
+        ids.push(ticket.id)
+      }
+      const result = work(changed, (id) => ids.push(id))
       // With the end of a ticket, the callback that announces it.
       for (const delivery of deliveriesOf(tickets)) callbackTable.insert(delivery)
       return result
     })
-    hub.tell(tickets.map(({ id }) => id))
+    hub.tell(ids)
     due.tell(deliveriesOf(tickets).map(({ ticketId }) => ticketId))
     return value
   }

@@ -3,7 +3,7 @@ import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.t
 import { type Delivery, deliveryOf, hostOf } from '../../ticket/delivery.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import type { Hub } from '../../ticket/ticket-changes.ts'
-import { type ChangeDelivery, createDeliveryChanges } from '../change-delivery.ts'
+import { type ChangeDelivery, createDeliveryChanges, nextDueInMs } from '../change-delivery.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { Row } from './ticket-row.ts'
 import { prepareToRead } from './ticket-row.ts'
@@ -30,13 +30,13 @@ export function createCallbackTable(database: DatabaseSync) {
     /** A ticket ends once: a second delivery for it would be a bug, and fails. */
     insert(delivery: Delivery): void {
       statement(
-        `INSERT INTO callbacks (ticket_id, url, host, status, due_at, token, tries, attempts)
-          VALUES (:ticket_id, :url, :host, :status, :due_at, :token, :tries, :attempts)`,
+        `INSERT INTO callbacks (ticket_id, url, host, status, due_at, paused_at, token, tries, attempts)
+          VALUES (:ticket_id, :url, :host, :status, :due_at, :paused_at, :token, :tries, :attempts)`,
       ).run({ ...columnsOf(delivery), url: delivery.url, host: hostOf(delivery.url) })
     },
     update(delivery: Delivery): void {
       statement(
-        `UPDATE callbacks SET status = :status, due_at = :due_at, token = :token, tries = :tries,
+        `UPDATE callbacks SET status = :status, due_at = :due_at, paused_at = :paused_at, token = :token, tries = :tries,
           attempts = :attempts WHERE ticket_id = :ticket_id`,
       ).run(columnsOf(delivery))
     },
@@ -47,27 +47,33 @@ export function createCallbackTable(database: DatabaseSync) {
       ),
     claim: ({ limit, leaseMs, busyHosts = [], now }: DeliveryClaim & { readonly now: number }): Delivery[] =>
       all(
-        `UPDATE callbacks SET token = token + 1, due_at = ? WHERE ticket_id IN (
-          SELECT ticket_id FROM callbacks WHERE status = 'pending' AND due_at <= ?
+        `UPDATE callbacks SET token = token + 1, due_at = ?, paused_at = ? WHERE ticket_id IN (
+          SELECT ticket_id FROM callbacks WHERE status = 'pending' AND (due_at <= ? OR paused_at > ?)
             AND host NOT IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?) RETURNING *`,
         storableTime(now + leaseMs),
+        now,
+        now,
         now,
         JSON.stringify(busyHosts),
         limit,
       ),
-    nextDueAt(): number | undefined {
-      const due = statement("SELECT min(due_at) AS due FROM callbacks WHERE status = 'pending'").get()?.due
-      return due == null ? undefined : Number(due)
+    nextDueInMs(now: number): number | undefined {
+      const next = statement(
+        `SELECT (SELECT min(due_at) FROM callbacks WHERE status = 'pending') AS due,
+          (SELECT max(paused_at) FROM callbacks WHERE status = 'pending') AS paused`,
+      ).get()
+      return nextDueInMs(next, now)
     },
     pending: (): number =>
       Number(statement("SELECT count(*) AS number FROM callbacks WHERE status = 'pending'").get()?.number),
   }
 }
 
-const columnsOf = ({ ticketId, status, dueAt, token, tries, attempts }: Delivery) => ({
+const columnsOf = ({ ticketId, status, dueAt, pausedAt, token, tries, attempts }: Delivery) => ({
   ticket_id: ticketId,
   status,
   due_at: storableTime(dueAt),
+  paused_at: storableTime(pausedAt),
   token,
   tries,
   attempts: JSON.stringify(attempts),
@@ -99,8 +105,8 @@ export function createSqliteCallbacks(parts: SqliteCallbackParts): CallbackStore
   return {
     async claim(request) {
       // Nothing to do is the usual case, and worth no commit.
-      const dueAt = await read(() => callbacks.nextDueAt())
-      if (dueAt === undefined || dueAt > now()) return []
+      const dueInMs = await read(() => callbacks.nextDueInMs(now()))
+      if (dueInMs === undefined || dueInMs > 0) return []
       return await commits.write(() =>
         callbacks.claim({ ...request, now: now() }).flatMap((delivery) => {
           const ticket = tickets.find(delivery.ticketId)
@@ -111,11 +117,7 @@ export function createSqliteCallbacks(parts: SqliteCallbackParts): CallbackStore
     ...createDeliveryChanges(change, { due, now }),
     find: (ticketIds) =>
       read(() => new Map(callbacks.find(ticketIds).map((delivery) => [delivery.ticketId, delivery]))),
-    nextDueInMs: () =>
-      read(() => {
-        const dueAt = callbacks.nextDueAt()
-        return dueAt === undefined ? undefined : dueAt - now()
-      }),
+    nextDueInMs: () => read(() => callbacks.nextDueInMs(now())),
     pending: () => read(() => callbacks.pending()),
     subscribe: due.subscribe,
   }

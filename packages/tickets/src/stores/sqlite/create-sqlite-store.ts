@@ -1,11 +1,12 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import { createWriteWatch, type WriteWatch } from '../../ticket/store-unavailable.ts'
 import type { TicketStore } from '../../ticket/ticket-store.ts'
 import { warnOfMended } from '../mend-statement.ts'
 import { prune } from '../prune-limits.ts'
 import { createAnnouncedWrites } from './announced-writes.ts'
 import { createCallbackTable, createSqliteCallbacks } from './callbacks.ts'
-import { createGroupCommit, storeClosed } from './group-commit.ts'
-import { openDatabase } from './open-database.ts'
+import { createGroupCommit, type GroupCommit, storeClosed } from './group-commit.ts'
+import { type OpenDatabase, openDatabase } from './open-database.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 import { createTicketTable } from './ticket-table.ts'
 import { arrivals, claims, endings, type TicketWriteParts } from './ticket-writes.ts'
@@ -41,40 +42,64 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
     now: now(),
     onMended: (ids) => warnOfMended(logger, ids),
   })
-  const { database, file } = opened
+  const { database, file, check } = opened
   const explain = (error: unknown) => sqliteProblem(error, file)
+  const watch = createWriteWatch()
+  const commits = createGroupCommit({ database, check, explain, onStep, watch })
+  return storeOn({
+    opened,
+    commits,
+    watch,
+    explain,
+    now,
+    capacity,
+    durability: durabilityOf(directory, file),
+  })
+}
+
+interface OpenParts {
+  readonly opened: OpenDatabase
+  readonly commits: GroupCommit
+  readonly watch: WriteWatch
+  readonly explain: (error: unknown) => unknown
+  readonly now: () => number
+  readonly capacity: number
+  readonly durability: string
+}
+
+function storeOn({ opened, commits, watch, explain, now, capacity, durability }: OpenParts): TicketStore {
+  const { database } = opened
   const table = createTicketTable(database)
   const callbackTable = createCallbackTable(database)
-  const commits = createGroupCommit({ database, explain, onStep })
   const writes = createAnnouncedWrites({ commits, table, callbackTable })
+  const { due } = writes
   let isClosed = false
 
-  async function read<Value>(work: () => Value): Promise<Value> {
+  async function read<Value>(work: () => Value | Promise<Value>): Promise<Value> {
     if (isClosed) throw storeClosed()
     try {
-      return work()
+      return await work()
     } catch (error) {
       throw explain(error)
     }
   }
 
+  const look = () =>
+    read(() => {
+      opened.check()
+      return table.count('queued')
+    })
+  const probe = () => commits.write(() => database.exec(PROBE))
   const parts: TicketWriteParts = { table, commits, writes, read, now, capacity }
-  const { due } = writes
   const store: TicketStore = {
-    durability: durabilityOf(directory, file),
+    durability,
+    // The lock of the folder holds every name in it.
+    holdName: async () => {},
     ...arrivals(parts),
     ...claims(parts),
     ...endings(parts),
-    get: (id) => read(() => table.find(id)),
-    list: (query) => read(() => table.list(query)),
-    stats: () => read(() => table.stats()),
-    nextDueAt: () => read(() => table.nextDueAt()),
-    prune: (request) =>
-      prune(request, {
-        limits: (asked) => read(() => table.pruneLimits(asked)),
-        count: (limits) => read(() => table.countPrunable(limits)),
-        removeSome: (limits) => commits.write(() => table.remove(limits)),
-      }),
+    ...overviews(parts),
+    problem: () => watch.problem({ look, probe }),
     subscribe: writes.hub.subscribe,
     callbacks: createSqliteCallbacks({ callbacks: callbackTable, tickets: table, commits, due, now, read }),
     async close() {
@@ -87,6 +112,29 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   }
   return store
 }
+
+/** The methods that read tickets, and remove those that are no longer kept. */
+const overviews = ({
+  table,
+  commits,
+  read,
+  now,
+}: TicketWriteParts): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> => ({
+  get: (id) => read(() => table.find(id)),
+  peek: (id) => read(() => table.peek(id)),
+  list: (query) => read(() => table.list(query)),
+  stats: () => read(() => table.stats()),
+  nextDueAt: () => read(() => table.nextDueAt(now())),
+  prune: (request) =>
+    prune(request, {
+      limits: (asked) => read(() => table.pruneLimits(asked)),
+      count: (limits) => read(() => table.countPrunable(limits)),
+      removeSome: (limits) => commits.write(() => table.remove(limits)),
+    }),
+})
+
+/** Changes nothing, and writes a page all the same. */
+const PROBE = "UPDATE counts SET number = number WHERE status = 'queued'"
 
 const durabilityOf = (directory: string, file: string): string =>
   directory === ':memory:'

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, it } from 'vitest'
+import { createWriteWatch } from '../../ticket/store-unavailable.ts'
 import { createGroupCommit } from './group-commit.ts'
 
 function open() {
@@ -9,7 +10,9 @@ function open() {
   const waits: boolean[] = []
   const commits = createGroupCommit({
     database,
+    check: () => {},
     explain: (error) => error,
+    watch: createWriteWatch(),
     onStep(step) {
       steps.push(step)
       // 2 is FULL, the default; 1 is NORMAL.

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
+import { StoreUnavailable, type WriteWatch } from '../../ticket/store-unavailable.ts'
 
 export interface GroupCommit {
   /** Runs the work in a transaction with whatever else is asked in this turn; resolves when it is on disk. */
@@ -12,8 +12,12 @@ export interface GroupCommit {
 
 export interface GroupCommitOptions {
   readonly database: DatabaseSync
+  /** Throws where a commit would not last. */
+  readonly check: () => void
   /** Turns what SQLite throws into what callers get. */
   readonly explain: (error: unknown) => unknown
+  /** Told how each commit ended. */
+  readonly watch: Pick<WriteWatch, 'succeeded' | 'failed'>
   /** Called before and after each commit; a test ends the process here. */
   readonly onStep: (step: 'commit' | 'committed') => void
 }
@@ -85,20 +89,24 @@ class SqliteGroupCommit implements GroupCommit {
 
   /** False: nothing of the group was written. A group of one has been told why. */
   #commit(group: readonly Job[]): boolean {
-    const { database, onStep, explain } = this.#options
+    const { database, onStep, explain, watch, check } = this.#options
     try {
+      check()
       this.#beLazy(group.every((job) => job.isLazy))
       database.exec('BEGIN IMMEDIATE')
       for (const job of group) job.run()
       onStep('commit')
       database.exec('COMMIT')
+      // Nobody is told of a commit to a file that was removed meanwhile.
+      check()
       onStep('committed')
     } catch (error) {
       this.#rollBack()
       const [only] = group
-      if (group.length === 1) only?.fail(explain(error))
+      if (group.length === 1) only?.fail(watch.failed(explain(error)))
       return false
     }
+    watch.succeeded()
     for (const job of group) job.settle()
     return true
   }

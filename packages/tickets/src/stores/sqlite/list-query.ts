@@ -1,18 +1,18 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { TicketQuery } from '../../ticket/ticket-store.ts'
 import {
+  type Candidate,
   COLUMN_OF_FILTER,
   FILTERS,
   type Filter,
   LOOKED,
-  likePattern,
   lookedThrough,
   pageSize,
   rarestOf,
   readCursor,
+  readPage,
   textInJson,
   valuesOf,
-  writeCursor,
 } from '../list-page.ts'
 
 interface Statement {
@@ -23,23 +23,36 @@ interface Statement {
 /** Asks the database; gives back the rows. */
 export type Ask<Row> = (statement: Statement) => readonly Row[]
 
-export interface ListedPage<Row> {
-  readonly rows: readonly Row[]
-  readonly nextCursor?: string
-}
-
 type Fields = Readonly<Record<string, unknown>>
 
 /** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
-export function listTickets<Row extends Fields>(query: TicketQuery, ask: Ask<Row>): ListedPage<Row> {
+export function listTickets<Row extends Fields>(
+  query: TicketQuery,
+  ask: Ask<Row>,
+): ReturnType<typeof readPage<Row>> {
   const limit = pageSize(query)
   const range = rangeOf(query)
   const driver = rarest(drivers(query), range, ask)
   const walked = walk({ driver, range, rows: lookedThrough(query) })
-  const rows = ask(page(walked, otherConditions(query, driver), limit + 1))
-  const shown = rows.slice(0, limit)
-  const last = rows.length > limit ? shown.at(-1) : ask(lastOf(walked))[0]
-  return { rows: shown, ...(last === undefined ? {} : { nextCursor: writeCursor(last) }) }
+  const search = searchOf(query)
+  const asked = ({ seq }: Candidate) => String(seq)
+  const among = (rows: readonly Candidate[]) => `[${rows.map(asked).join()}]`
+  return readPage<Row>(limit, {
+    candidates: async () =>
+      ask(candidatesOf(walked, otherConditions(query, driver), search ? walked.rows : limit + 1)) as never,
+    ...(search && {
+      search: async (rows) => {
+        const sql = `SELECT seq FROM tickets WHERE seq IN (SELECT value FROM json_each(?)) AND ${search.sql}`
+        return new Set(ask({ sql, values: [among(rows), ...search.values] }).map(({ seq }) => String(seq)))
+      },
+    }),
+    read: async (rows) =>
+      ask({
+        sql: 'SELECT * FROM tickets WHERE seq IN (SELECT value FROM json_each(?))',
+        values: [among(rows)],
+      }),
+    last: async () => ask(lastOf(walked))[0],
+  })
 }
 
 function rarest<Row extends Fields>(all: readonly Driver[], range: Condition, ask: Ask<Row>): Driver {
@@ -76,11 +89,15 @@ function walk({ driver, range, rows }: { driver: Driver; range: Condition; rows:
   }
 }
 
-/** One row more than is shown tells whether there is a next page. In the order of the walk, for it is the outer loop. */
-function page({ sql, values }: Walk, rest: Condition, rows: number): Statement {
+/** How large a row is: read from its head, not from its texts. */
+export const BYTES = `(coalesce(octet_length(event), 0) + coalesce(octet_length(outcome), 0)
+  + coalesce(octet_length(partial), 0) + octet_length(attempts)) AS bytes`
+
+/** In the order of the walk, for it is the outer loop. */
+function candidatesOf({ sql, values }: Walk, rest: Condition, rows: number): Statement {
   return {
-    sql: `SELECT tickets.* FROM (${sql}) AS looked CROSS JOIN tickets ON tickets.seq = looked.seq
-      WHERE ${rest.sql} LIMIT ?`,
+    sql: `SELECT tickets.seq, tickets.created_at, ${BYTES} FROM (${sql}) AS looked
+      CROSS JOIN tickets ON tickets.seq = looked.seq WHERE ${rest.sql} LIMIT ?`,
     values: [...values, ...rest.values, rows],
   }
 }
@@ -157,19 +174,27 @@ function drivers(query: TicketQuery): readonly Driver[] {
   return [...columns, ...metadata]
 }
 
-/** The filters that the driver does not apply. */
-function otherConditions(query: TicketQuery, driver: Driver): Condition {
-  const conditions: Condition[] = [
+const allOf = (conditions: readonly Condition[]): Condition => ({
+  sql: ['1', ...conditions.map(({ sql }) => sql)].join(' AND '),
+  values: conditions.flatMap(({ values }) => values),
+})
+
+/** The filters that the driver does not apply, and that need no text of a ticket. */
+const otherConditions = (query: TicketQuery, driver: Driver): Condition =>
+  allOf([
     ...FILTERS.filter((filter) => filter !== driver.name).flatMap((filter) => columnCondition(query, filter)),
-    ...Object.entries(query.metadata ?? {}).flatMap(([name, value]) =>
-      metadataCondition(name, value, driver),
-    ),
-    ...(query.text === undefined ? [] : [textCondition(query.text)]),
+    ...Object.entries(query.metadata ?? {})
+      .filter(([name]) => driver.name !== metadataName(name))
+      .map(([name, value]) => metadataCondition(name, value)),
+  ])
+
+/** The filters for which whole events and answers have to be read; undefined: there are none. */
+function searchOf({ text, metadata = {} }: TicketQuery): Condition | undefined {
+  const conditions = [
+    ...Object.entries(metadata).flatMap(([name, value]) => longMetadataCondition(name, value)),
+    ...(text === undefined ? [] : [textCondition(text)]),
   ]
-  return {
-    sql: ['1', ...conditions.map(({ sql }) => sql)].join(' AND '),
-    values: conditions.flatMap(({ values }) => values),
-  }
+  return conditions.length === 0 ? undefined : allOf(conditions)
 }
 
 /** SQLite ends the whole statement at a text that is no JSON. */
@@ -185,22 +210,22 @@ function columnCondition(query: TicketQuery, filter: Filter): readonly Condition
   return [{ sql: `tickets.${COLUMN_OF_FILTER[filter]} IN (${values.map(() => '?').join(', ')})`, values }]
 }
 
-function metadataCondition(name: string, value: string, driver: Driver): readonly Condition[] {
-  const indexed: Condition = {
-    sql: `EXISTS (SELECT 1 FROM ${METADATA_SOURCE} AS other
+const metadataCondition = (name: string, value: string): Condition => ({
+  sql: `EXISTS (SELECT 1 FROM ${METADATA_SOURCE} AS other
       WHERE ${METADATA} AND other.created_at = tickets.created_at AND other.seq = tickets.seq)`,
-    values: [name, value],
-  }
-  const whole: Condition = {
-    sql: `${fieldOf('tickets.event', '?')} = ?`,
-    values: [`$.metadata.${JSON.stringify(name)}`, value],
-  }
-  return [
-    ...(driver.name === metadataName(name) ? [] : [indexed]),
-    // Only the beginning of a long value is in the table.
-    ...(value.length < INDEXED_VALUE ? [] : [whole]),
-  ]
-}
+  values: [name, value],
+})
+
+/** Only the beginning of a long value is in the table. */
+const longMetadataCondition = (name: string, value: string): readonly Condition[] =>
+  value.length < INDEXED_VALUE
+    ? []
+    : [
+        {
+          sql: `${fieldOf('tickets.event', '?')} = ?`,
+          values: [`$.metadata.${JSON.stringify(name)}`, value],
+        },
+      ]
 
 const FIELDS = [
   fieldOf('tickets.event', "'$.content'"),
@@ -209,15 +234,11 @@ const FIELDS = [
   'tickets.partial',
 ]
 
+/** Not LIKE, whose time grows with the length of the pattern for each character. Any case, of ASCII. */
 function textCondition(text: string): Condition {
+  const inJson = textInJson(text)
   return {
-    sql: `(${FIELDS.map((field) => `${field} LIKE ? ESCAPE '\\'`).join(' OR ')})`,
-    values: patterns(text),
+    sql: `(${FIELDS.map((field) => `instr(lower(${field}), lower(?))`).join(' OR ')})`,
+    values: [text, inJson, text, text],
   }
-}
-
-/** For each field. */
-const patterns = (text: string): readonly string[] => {
-  const like = likePattern(text)
-  return [like, likePattern(textInJson(text)), like, like]
 }

@@ -149,6 +149,11 @@ const MIGRATIONS: readonly string[] = [
   // An empty text: an earlier release wrote the row, and its trace stands inside the event.
   "ALTER TABLE tickets ADD COLUMN trace TEXT DEFAULT '';",
   'ALTER TABLE tickets ADD COLUMN wants_stream INTEGER NOT NULL DEFAULT 0;',
+  `
+  ALTER TABLE tickets ADD COLUMN paused_at INTEGER;
+  ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
+  CREATE INDEX callbacks_paused ON callbacks (paused_at) WHERE status = 'pending';
+  `,
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */

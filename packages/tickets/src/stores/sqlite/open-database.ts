@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
@@ -10,6 +10,8 @@ import { prepareToRead } from './ticket-row.ts'
 export interface OpenDatabase {
   readonly database: DatabaseSync
   readonly file: string
+  /** Throws `StoreUnavailable` where the path does not lead to the open files any more: what is written would be lost. */
+  check(): void
   close(): void
 }
 
@@ -52,12 +54,18 @@ function keepPrivate(file: string): void {
 
 function openFile(file: string, { now, onMended }: Mending, unlock: () => void): OpenDatabase {
   let database: DatabaseSync | undefined
+  let check: () => void
   try {
     if (file !== ':memory:') keepPrivate(file)
     database = new DatabaseSync(file, { timeout: 2_000 })
     configure(database)
     migrate(database, file)
     onMended(mend(database, now))
+    // A write, so that the log is there to be known again.
+    database.exec(
+      `PRAGMA user_version = ${String(database.prepare('PRAGMA user_version').get()?.user_version)}`,
+    )
+    check = file === ':memory:' ? () => {} : watchFiles(file)
   } catch (error) {
     if (database?.isOpen) database.close()
     unlock()
@@ -67,10 +75,32 @@ function openFile(file: string, { now, onMended }: Mending, unlock: () => void):
   return {
     database: opened,
     file,
+    check,
     close() {
       if (opened.isOpen) opened.close()
       unlock()
     },
+  }
+}
+
+/** Beside the tickets: the log of what is not in their file yet, and the lock that keeps other processes out. */
+const filesOf = (file: string) => [file, `${file}-wal`, join(dirname(file), 'tickets.lock')]
+
+/** A path says nothing of the file that is open. Three looks cost some microseconds, before and after each commit. */
+function watchFiles(file: string): () => void {
+  const identify = (path: string) => {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return stats && `${stats.dev}:${stats.ino}`
+  }
+  const known = filesOf(file).map((path) => ({ path, identity: identify(path) }))
+  return () => {
+    for (const { path, identity } of known) {
+      if (identify(path) === identity) continue
+      throw new StoreUnavailable(
+        'broken',
+        `${path} was removed or replaced while the server ran. What is written now would be lost, so nothing is accepted: put it back, or start the server again.`,
+      )
+    }
   }
 }
 

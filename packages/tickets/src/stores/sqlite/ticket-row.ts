@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { readObject } from '../../ticket/stored-value.ts'
-import type { Ticket } from '../../ticket/ticket.ts'
+import type { Progress, Ticket } from '../../ticket/ticket.ts'
 import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
@@ -14,11 +14,15 @@ export const changingColumns = (ticket: Ticket): Values => ({
   outcome: 'outcome' in ticket.state ? JSON.stringify(ticket.state.outcome) : null,
 })
 
+export const progressColumns = (progress: Progress): Values => columns.progress(progress)
+
 /** The columns that stay as they were at the start. */
 export const lastingColumns = (ticket: Ticket): Values => ({
   ...columns.lasting(ticket),
   event: ticket.event === null ? null : JSON.stringify(ticket.event),
 })
+
+export const { glanceOf } = columns
 
 export const ticketOf = (row: Row): Ticket =>
   columns.ticketOf(row, {

@@ -1,15 +1,31 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import type { Ticket, TicketOwner, TicketStatus } from '../../ticket/ticket.ts'
-import type { PruneRequest, TicketPage, TicketQuery, TicketStats } from '../../ticket/ticket-store.ts'
+import {
+  type Fence,
+  latestLease,
+  type Progress,
+  type Ticket,
+  type TicketOwner,
+  type TicketStatus,
+} from '../../ticket/ticket.ts'
+import type {
+  PruneRequest,
+  TicketGlance,
+  TicketPage,
+  TicketQuery,
+  TicketStats,
+} from '../../ticket/ticket-store.ts'
+import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
-import { type KnownKey, knownKeyOf, statsOf } from '../ticket-columns.ts'
-import { listTickets } from './list-query.ts'
+import { GLANCE, type KnownKey, knownKeyOf, NEXT_DUE, nextDueAt, statsOf } from '../ticket-columns.ts'
+import { BYTES, listTickets } from './list-query.ts'
 import {
   changingColumns,
+  glanceOf,
   lastingColumns,
   prepareToRead,
+  progressColumns,
   type Row,
   ticketOf,
   type Values,
@@ -41,6 +57,7 @@ const NEW_COLUMNS = [
 ] as const
 const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
+  'paused_at',
   'expires_at',
   'replay_of',
   'callback_url',
@@ -125,7 +142,29 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       updateSql ??= updateOf(Object.keys(columns))
       statement(updateSql).run(...Object.values(columns), ticket.id)
     },
+    /** Undefined: the claim is lost. */
+    extendLease({ id, token }: Fence, leaseUntil: number): Row | undefined {
+      return all(
+        `UPDATE tickets SET lease_until = ? WHERE id = ? AND token = ? AND status = 'in_progress'
+          RETURNING cancel_requested_at`,
+        storableTime(leaseUntil),
+        id,
+        token,
+      )[0]
+    },
+    /** False: the claim is lost. What may be large is neither read nor written. */
+    saveProgress({ id, token }: Fence, progress: Progress): boolean {
+      const columns = progressColumns(progress)
+      const names = Object.keys(columns)
+      if (names.length === 0) names.push('token')
+      const sets = names.map((name) => `${name} = coalesce(?, ${name})`).join(', ')
+      const values = names.map((name) => columns[name] ?? null)
+      const sql = `UPDATE tickets SET ${sets} WHERE id = ? AND token = ? AND status = 'in_progress'`
+      return Number(statement(sql).run(...values, id, token).changes) > 0
+    },
     find: (id: string): Ticket | undefined => tickets('SELECT * FROM tickets WHERE id = ?', id)[0],
+    peek: (id: string): TicketGlance | undefined =>
+      all(`SELECT ${GLANCE} FROM tickets WHERE id = ?`, id).map(glanceOf)[0],
     findByKey({ scope, key }: Idempotency): KnownKey | undefined {
       const sql = 'SELECT * FROM tickets WHERE idempotency_scope = ? AND idempotency_key = ?'
       const [row] = all(sql, scope, key)
@@ -139,30 +178,53 @@ function ticketStatements({ statement, all, tickets }: Statements) {
   }
 }
 
+interface OrphanSearch {
+  readonly owner: TicketOwner
+  readonly now: number
+  readonly leaseMs: number
+  readonly limit: number
+  readonly held: readonly string[]
+}
+
 /** Tickets that need a worker, or whose time has come. */
 function queueStatements({ all, tickets }: Statements) {
+  /** Those of a search that fit into one read; the others are for the next one. */
+  const someOf = (where: string, limit: number, ...values: readonly SQLInputValue[]): Ticket[] => {
+    const found = withinBytes(
+      all(`SELECT seq, rank, ${BYTES} FROM tickets WHERE ${where} LIMIT ?`, ...values, limit),
+    )
+    if (found.length === 0) return []
+    const seqs = `[${found.map(({ seq }) => String(seq)).join()}]`
+    return tickets(
+      'SELECT * FROM tickets WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY rank, seq',
+      seqs,
+    )
+  }
   return {
     due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
-      const due = "SELECT * FROM tickets WHERE status = 'queued' AND not_before <= ?"
-      const order = 'ORDER BY rank, seq LIMIT ?'
-      if (busyBackends.length === 0) return tickets(`${due} ${order}`, now, limit)
+      const due = "status = 'queued' AND (not_before <= ? OR paused_at > ?)"
+      const order = 'ORDER BY rank, seq'
+      if (busyBackends.length === 0) return someOf(`${due} ${order}`, limit, now, now)
       const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
-      return tickets(`${due} ${allowed} ${order}`, now, JSON.stringify(busyBackends), limit)
+      return someOf(`${due} ${allowed} ${order}`, limit, now, now, JSON.stringify(busyBackends))
     },
-    orphans: ({ owner, now, limit }: { owner: TicketOwner; now: number; limit: number }) =>
-      tickets(
-        `SELECT * FROM tickets WHERE status = 'in_progress'
-          AND (lease_until <= ? OR (worker = ? AND session <> ?)) ORDER BY rank, seq LIMIT ?`,
-        now,
+    orphans: ({ owner, limit, held, ...lease }: OrphanSearch) =>
+      someOf(
+        `status = 'in_progress' AND (lease_until <= ? OR lease_until > ? OR (worker = ? AND session <> ?))
+          AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY rank, seq`,
+        limit,
+        lease.now,
+        latestLease(lease),
         owner.worker,
         owner.session,
-        limit,
+        JSON.stringify(held),
       ),
-    expired: (now: number) =>
-      tickets("SELECT * FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 500", now),
-    nextDueAt(): number | undefined {
-      const [first] = all("SELECT min(not_before) AS due FROM tickets WHERE status = 'queued'")
-      return first?.due == null ? undefined : Number(first.due)
+    hasExpired: (now: number): boolean =>
+      all("SELECT 1 FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 1", now).length > 0,
+    expired: (now: number) => someOf("status = 'queued' AND expires_at <= ?", 500, now),
+    nextDueAt(now: number): number | undefined {
+      const [first] = all(NEXT_DUE)
+      return first && nextDueAt(first, now)
     },
   }
 }
@@ -170,8 +232,8 @@ function queueStatements({ all, tickets }: Statements) {
 /** All tickets: lists, numbers, and those that are no longer kept. */
 function overviewStatements({ statement, all }: Statements) {
   return {
-    list(query: TicketQuery): TicketPage {
-      const { rows, ...more } = listTickets(query, ({ sql, values }) => all(sql, ...values))
+    async list(query: TicketQuery): Promise<TicketPage> {
+      const { rows, ...more } = await listTickets(query, ({ sql, values }) => all(sql, ...values))
       return { tickets: rows.map(ticketOf), ...more }
     },
     count: (status: TicketStatus): number =>
@@ -187,7 +249,12 @@ function overviewStatements({ statement, all }: Statements) {
       const [kept] = request.keep ? all(OLDEST_KEPT, request.keep - 1) : []
       return pruneLimits(request, kept && [Number(kept.finished_at), Number(kept.seq)])
     },
-    remove: (limits: PruneLimits): number => Number(statement(PRUNE).run(...limitValues(limits)).changes),
+    remove(limits: PruneLimits): number {
+      // The events are read once more, for their metadata is removed with them.
+      const some = withinBytes(all(DOOMED, ...limitValues(limits)))
+      if (some.length === 0) return 0
+      return Number(statement(REMOVE).run(`[${some.map(({ seq }) => String(seq)).join()}]`).changes)
+    },
     countPrunable: (limits: PruneLimits): number =>
       Number(all(COUNT_PRUNABLE, ...limitValues(limits))[0]?.number),
   }
@@ -212,8 +279,10 @@ const from = (index: string, condition: string, end: string) =>
 const doomed = (end: string) =>
   `${from('tickets_dead', DEAD_LETTERS, end)} UNION ALL ${from('tickets_by_end', NO_DEAD_LETTERS, end)}`
 
-/** Removes some of what lies before the limits; none left: it removes nothing. */
-const PRUNE = `DELETE FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)})`
+/** Some of what lies before the limits. */
+const DOOMED = `SELECT seq, ${BYTES} FROM tickets WHERE seq IN (${doomed(`LIMIT ${STEP}`)})`
+
+const REMOVE = 'DELETE FROM tickets WHERE seq IN (SELECT value FROM json_each(?))'
 
 const COUNT_PRUNABLE = `SELECT count(*) AS number FROM (${doomed('')})`
 

@@ -4,8 +4,6 @@ import {
   cancelTicket,
   claimTicket,
   expireTicket,
-  extendLease,
-  noteProgress,
   releaseTicket,
   settleTicket,
 } from '../../ticket/ticket.ts'
@@ -18,7 +16,7 @@ export interface TicketWriteParts {
   readonly table: TicketTable
   readonly commits: GroupCommit
   readonly writes: AnnouncedWrites
-  readonly read: <Value>(work: () => Value) => Promise<Value>
+  readonly read: <Value>(work: () => Value | Promise<Value>) => Promise<Value>
   readonly now: () => number
   readonly capacity: number
 }
@@ -75,22 +73,25 @@ export function claims({
         () => table.due({ now: now(), limit, busyBackends }),
         (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
       ),
-    adopt: ({ owner, leaseMs, limit }) =>
+    adopt: ({ owner, leaseMs, limit, held = [] }) =>
       transit(
-        () => table.orphans({ owner, now: now(), limit }),
+        () => table.orphans({ owner, now: now(), leaseMs, limit, held }),
         (ticket) => adoptTicket(ticket, { owner, leaseMs, now: now() }),
       ),
     heartbeat: (fences, leaseMs) =>
       commits.write(() =>
-        fences.map(({ id, token }): ClaimStanding => {
-          const before = table.find(id)
-          const after = before && extendLease(before, token, now() + leaseMs)
-          if (after?.state.status !== 'in_progress') return 'lost'
-          table.update(after)
-          return after.state.cancelRequestedAt === undefined ? 'held' : 'cancelling'
+        fences.map((fence): ClaimStanding => {
+          const held = table.extendLease(fence, now() + leaseMs)
+          if (held === undefined) return 'lost'
+          return held.cancel_requested_at === null ? 'held' : 'cancelling'
         }),
       ),
-    saveProgress: ({ id, token }, progress) => change(id, (ticket) => noteProgress(ticket, token, progress)),
+    saveProgress: (fence, progress) =>
+      writes.write((_changed, touched) => {
+        const isHeld = table.saveProgress(fence, progress)
+        if (isHeld) touched(fence.id)
+        return isHeld
+      }),
     settle: ({ id, token }, outcome) => change(id, (ticket) => settleTicket(ticket, token, outcome, now())),
     release: ({ id, token }, release) => change(id, (ticket) => releaseTicket(ticket, token, release, now())),
   }
@@ -109,13 +110,16 @@ export function endings({
       return await read(() => table.find(id))
     },
     async expire() {
+      let expired = 0
       // Nothing to do is the usual case, and worth no commit.
-      if ((await read(() => table.expired(now()))).length === 0) return 0
-      const expired = await writes.transit(
-        () => table.expired(now()),
-        (ticket) => expireTicket(ticket, now()),
-      )
-      return expired.length
+      while (await read(() => table.hasExpired(now()))) {
+        const some = await writes.transit(
+          () => table.expired(now()),
+          (ticket) => expireTicket(ticket, now()),
+        )
+        expired += some.length
+      }
+      return expired
     },
   }
 }

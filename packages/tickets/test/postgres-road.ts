@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
+
+/** Where the connection ends: before PostgreSQL has the COMMIT, behind it; or it stays, and no answer comes. */
+type Trap = 'before' | 'behind' | 'silent'
+
+/** A way to PostgreSQL that a test can cut. */
+export async function openRoad(target: string) {
+  const { hostname, port } = new URL(target)
+  const sockets = new Set<Socket>()
+  let trap: Trap | undefined
+  let isSilent = false
+  const server = createServer((near) => {
+    const far = dial(Number(port) || 5432, hostname)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+      from.on('data', (data) => {
+        if (from === near) meet(data)
+        // Nothing more passes once it is silent; nothing says so either.
+        if (!isSilent) to.write(data)
+      })
+    }
+    const meet = (data: Buffer) => {
+      if (trap === undefined || !data.includes('COMMIT')) return
+      const sprung = trap
+      trap = undefined
+      if (sprung === 'before') far.destroy()
+      else if (sprung === 'behind') {
+        // PostgreSQL gets it; its answer never arrives.
+        far.removeAllListeners('data').on('data', () => near.destroy())
+      } else far.removeAllListeners('data').resume()
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address() as AddressInfo
+  const url = new URL(target)
+  url.host = `127.0.0.1:${address.port}`
+  const close = async () => {
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
+  return {
+    url: url.href,
+    close,
+    /** What the next COMMIT meets. */
+    breakAtCommit(at: Trap) {
+      trap = at
+    },
+    /** From now on nothing passes, and nobody is told. */
+    fallSilent() {
+      isSilent = true
+    },
+    async open() {
+      server.listen(address.port, '127.0.0.1')
+      await once(server, 'listening')
+    },
+    [Symbol.asyncDispose]: close,
+  }
+}
