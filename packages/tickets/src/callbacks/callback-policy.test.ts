@@ -15,6 +15,9 @@ it.each([
   ['http://hooks.example.com/*', 'http://hooks.example.com/'],
   ['https://*.example.com/*', 'https://a.b.example.com/x'],
   ['https://*/hook', 'https://anything.example/hook'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/group%2Fproject/50%25'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/b/..%2fc'],
+  ['https://hooks.example.com/ü/*', 'https://hooks.example.com/%C3%BC/x'],
   ['https://bücher.example/*', 'https://xn--bcher-kva.example/'],
 ])('%s allows %s', (pattern, url) => {
   expect(errorOf(url, ['https://other.example/*', pattern])).toBeUndefined()
@@ -36,6 +39,14 @@ it.each([
   ['https://hooks.example.com/*', 'not an address'],
   ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/../b'],
   ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/%2e%2e/b'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/..%2fb'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/..%5Cb'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/x%5c..%5c..%5cb'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/%252e%252e/b'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/%252e%252e%252fb'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/%2525252525252e./b'],
+  ['https://hooks.example.com/a/*', 'https://hooks.example.com/a/..;x=1/b'],
+  ['https://hooks.example.com/a/*', String.raw`https://hooks.example.com/a/..\..\b`],
   ['https://hooks.example.com/a', 'https://hooks.example.com/a/b'],
   ['https://hooks.example.com/', 'https://hooks.example.com/a'],
   ['https://*.example.com/*', 'https://example.com/'],
@@ -75,7 +86,7 @@ const LITERALS = [
     '255.255.255.255',
   ],
   ...['[fd00::1]', '[fe80::1]', '[fec0::1]', '[ff02::1]', '[2002:7f00:1::]', '[64:ff9b::7f00:1]'],
-  ...['[2001::1]', '[64:ff9b:1::1]'],
+  ...['[2001::1]', '[64:ff9b:1::1]', '[::ffff:0:7f00:1]'],
 ]
 
 it.each(LITERALS)('blocks http://%s, whatever the list says', (host) => {

@@ -68,7 +68,7 @@ const NOT_PUBLIC: readonly string[] = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
   ...['192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4'],
   // `::/96` holds `::` and `::1`.
-  ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/32', '2002::/16'],
+  ...['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/32', '2002::/16'],
   ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
 ]
 
@@ -140,5 +140,32 @@ function isAllowedBy({ protocol, hostname, port, path }: AllowEntry, url: URL): 
     return false
   }
   if (path.type === 'any') return true
-  return path.type === 'exact' ? url.pathname === path.text : url.pathname.startsWith(path.text)
+  if (path.type === 'exact') return url.pathname === path.text
+  return (
+    url.pathname.startsWith(path.text) && asServersReadIt(url.pathname).startsWith(asServersReadIt(path.text))
+  )
+}
+
+/** Servers in front of others decode a path, some of them twice: `..%2f` and `%5c..` leave the folder there. */
+const MOST_DECODINGS = 4
+
+/** A path without any disguise. Empty: it cannot be told. */
+function asServersReadIt(pathname: string): string {
+  let path = pathname
+  for (let round = 0; round < MOST_DECODINGS; round++) {
+    const decoded = path.replace(/%[0-9a-f]{2}/gi, (code) =>
+      String.fromCharCode(Number.parseInt(code.slice(1), 16)),
+    )
+    if (decoded === path) break
+    path = decoded
+  }
+  if (/%(?:2e|2f|5c|25)/i.test(path)) return ''
+  const segments: string[] = []
+  for (const segment of path.replaceAll('\\', '/').split('/').slice(1)) {
+    // Some servers take what follows a semicolon for a parameter of the segment.
+    const name = segment.split(';', 1)[0]
+    if (name === '..') segments.pop()
+    else if (name !== '.') segments.push(segment)
+  }
+  return `/${segments.join('/')}`
 }
