@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { createKoboldBackend } from '@ai-ticket/core'
 import { createVirtualClock, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
@@ -47,6 +48,27 @@ test('a server that is still asleep gets no further generation', async () => {
   expect(failure).toMatchObject({ kind: 'dead', stopped: 'not_sent' })
   expect(kobold.seen).not.toContain('completions next')
 })
+
+test.each(['refused', 'broken'])(
+  'a server whose port is %s is gone, not asleep: the next call finds out by itself',
+  async (how) => {
+    const clock = createVirtualClock()
+    const simulator = await startKoboldSimulator({ faults: [{ fault: 'reset_mid_chunk', times: 1 }] })
+    const backend = createKoboldBackend({ url: simulator.url, clock })
+    const failing = failureOf(backend, { key: 'cut' })
+    await simulator.waitForCall()
+    await simulator.kill()
+    const { port } = new URL(simulator.url)
+    const breaking = createServer((socket) => socket.resetAndDestroy())
+    if (how === 'broken')
+      await new Promise<void>((resolve) => breaking.listen(Number(port), '127.0.0.1', resolve))
+    expect(['disconnected', 'connect']).toContain((await advanceUntil(clock, failing)).kind)
+    const next = await advanceUntil(clock, failureOf(backend, { key: 'next' }))
+    expect(how === 'refused' ? ['connect'] : ['connect', 'disconnected']).toContain(next.kind)
+    await backend.close()
+    breaking.close()
+  },
+)
 
 test('a server that wakes up is told to stop when somebody looks at it', async () => {
   const clock = createVirtualClock()

@@ -8,6 +8,8 @@ import { abortReply, perfReply } from './wire.ts'
 export type SideAnswer<Value> =
   | { readonly as: 'answered'; readonly value: Value }
   | { readonly as: 'refused' }
+  /** The connection broke: something is there, and it is not waiting to be woken. */
+  | { readonly as: 'broken' }
   | { readonly as: 'silent' }
 
 export type AbortAnswer =
@@ -45,14 +47,15 @@ export function createSideChannel(client: HttpClient, clock: Clock): SideChannel
     read: (reply: unknown) => Value,
     options: AskOptions,
   ): Promise<SideAnswer<Value>> => {
-    try {
-      return await withTimeout(clock, options, async (limited) => {
+    return withTimeout(clock, options, async (limited, isLate): Promise<SideAnswer<Value>> => {
+      try {
         const response = await client.send({ ...call, signal: limited })
         return { as: 'answered', value: read(parseJson(await response.text())) }
-      })
-    } catch (error) {
-      return { as: isRefused(error) ? 'refused' : 'silent' }
-    }
+      } catch (error) {
+        if (isRefused(error)) return { as: 'refused' }
+        return { as: isLate() || options.signal.aborted ? 'silent' : 'broken' }
+      }
+    })
   }
   return {
     abort: (key, options) =>

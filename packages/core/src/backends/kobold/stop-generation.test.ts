@@ -95,10 +95,10 @@ test('a server that goes on working is never given up', async () => {
   expect(aborts).toHaveLength(2401)
 })
 
-test('a refused connection means dead, at once', async () => {
+test('a refused connection means gone, at once', async () => {
   const { clock, result } = startStop({ abort: () => ({ as: 'refused' }), perf: () => ({ as: 'refused' }) })
   await clock.advance(0)
-  expect(result).toEqual({ stopped: 'dead', at: 0 })
+  expect(result).toEqual({ stopped: 'gone', at: 0 })
 })
 
 test('abort and perf unanswered for 15 s mean dead', async () => {
@@ -190,4 +190,13 @@ test.each([
   const { clock, aborts } = startStop({ abort: () => said('not_found'), perf }, true, { hidesKey })
   await clock.advance(10_000)
   expect(aborts.filter((abort) => abort.startsWith('any'))).toEqual([])
+})
+
+test('connections that break for 15 s mean gone: nothing there can be woken', async () => {
+  const broken = { as: 'broken' } as const
+  const { clock, result } = startStop({ abort: () => broken, perf: () => broken }, false)
+  await clock.advance(14_999)
+  expect(result).toEqual({})
+  await clock.advance(1)
+  expect(result).toEqual({ stopped: 'gone', at: 15_000 })
 })

@@ -1,12 +1,15 @@
-import { BackendError, type GenerationRequest } from '../../contract/backend.ts'
+import { BackendError, type BackendErrorOptions, type GenerationRequest } from '../../contract/backend.ts'
 import { type Clock, sleep } from '../../contract/clock.ts'
 import { aborted, at, connectionError, stoppedError } from '../http/errors.ts'
 import type { Step } from '../http/open-call.ts'
 import type { KoboldContext, Run } from './kobold-call.ts'
 import type { AbortAnswer, PerfAnswer, SideAnswer, SideChannel } from './side-channel.ts'
 
-/** How a generation is known to be over: its call ended, the server is idle, or the server is dead. */
-export type Stopped = 'ended' | 'idle' | 'dead'
+/**
+ * How a generation is known to be over: its call ended, the server is idle, or the server is dead. `gone`: its port is
+ * closed or breaks every connection, so its process has ended; a dead one may only have been stopped, and go on.
+ */
+export type Stopped = 'ended' | 'idle' | 'dead' | 'gone'
 
 export interface StopOptions {
   readonly clock: Clock
@@ -123,10 +126,10 @@ const ENOUGH_MISSING = 2
  */
 function judgeStop(state: StopState, look: StopLook, deadAfterMs: number): Stopped | StopState {
   const { abort, perf, now, open, received } = look
-  if (abort.as === 'refused' || perf.as === 'refused') return 'dead'
+  if (abort.as === 'refused' || perf.as === 'refused') return 'gone'
   const answered = abort.as === 'answered' || perf.as === 'answered'
   const answeredAt = answered ? now : state.answeredAt
-  if (now - answeredAt >= deadAfterMs) return 'dead'
+  if (now - answeredAt >= deadAfterMs) return abort.as === 'broken' || perf.as === 'broken' ? 'gone' : 'dead'
   const load = perf.as === 'answered' ? perf.value : undefined
   const idleSeen = load?.state === 'idle' ? state.idleSeen + 1 : 0
   if (idleSeen >= (open ? 2 : 1)) return 'idle'
@@ -199,9 +202,9 @@ export async function breakOff(
 export async function stop(
   { context, place, request, call }: Run,
   open?: Pick<GiveUpOptions, 'rest' | 'received'>,
-): Promise<Stopped> {
+): Promise<NonNullable<BackendErrorOptions['stopped']>> {
   const { clock, side, closed, abortIntervalMs, deadAfterMs, logger, left, running } = context
-  const stopped = await stopGeneration({
+  const how = await stopGeneration({
     clock,
     side,
     closed,
@@ -216,9 +219,9 @@ export async function stop(
     },
   })
   // A process that was only stopped goes on with it as soon as it is woken.
-  if (stopped === 'dead') left.add(request.key)
-  logger.debug('generation stopped', { ...place, genkey: request.key, stopped })
-  return stopped
+  if (how === 'dead') left.add(request.key)
+  logger.debug('generation stopped', { ...place, genkey: request.key, stopped: how })
+  return how === 'gone' ? 'dead' : how
 }
 
 /** Before a call with tools the server lets the model choose one, unless the caller names it. */
