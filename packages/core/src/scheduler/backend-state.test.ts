@@ -298,3 +298,11 @@ test('time alone ends a "no" once at most, and never brings one', () => {
     }),
   )
 })
+
+test('a server that said when to come back is not asked before, idle or not', () => {
+  const told = onBusy(initialStatus(), 0, 3_000, true)
+  const seen = onProbe(told, 1_000, { models: [], idle: true })
+  expect(admits(seen, 2_999)).toBe('no')
+  expect(admits(seen, 3_000)).toBe('yes')
+  expect(admits(onProbe(onBusy(initialStatus(), 0), 1_000, { models: [], idle: true }), 1_000)).toBe('yes')
+})

@@ -21,6 +21,8 @@ export interface BackendStatusOptions {
 interface Answering {
   readonly kind: 'answering'
   readonly refusedUntil: number
+  /** It said itself how long to stay away: a sight of it idle does not shorten that. */
+  readonly isTold?: boolean
   readonly occupiedUntil: number
 }
 
@@ -97,9 +99,14 @@ export function onUnusable(
 }
 
 /** The backend answered that it is busy: nobody is sent there until it is seen idle, or the hold is over. */
-export function onBusy(status: BackendStatus, now: number, retryAfterMs?: number): BackendStatus {
+export function onBusy(
+  status: BackendStatus,
+  now: number,
+  retryAfterMs?: number,
+  isTold = false,
+): BackendStatus {
   const refusedUntil = now + (retryAfterMs ?? status.options.busyHoldMs)
-  return { ...onAnswered(status, now), contact: { ...IDLE, refusedUntil } }
+  return { ...onAnswered(status, now), contact: { ...IDLE, refusedUntil, ...(isTold && { isTold }) } }
 }
 
 /**
@@ -139,7 +146,11 @@ export function onProbe(
 ): BackendStatus {
   const failedProbe = found instanceof BackendError
   const heard = failedProbe ? onCallFailed(status, now, found.kind) : onReported(status, now, found)
-  if (heard.contact.kind !== 'answering' || (!failedProbe && found.idle === true)) return heard
+  if (heard.contact.kind !== 'answering') return heard
+  const { contact } = status
+  if (contact.kind === 'answering' && contact.isTold && now < contact.refusedUntil)
+    return { ...heard, contact }
+  if (!failedProbe && found.idle === true) return heard
   const refusedUntil = status.contact.kind === 'answering' ? status.contact.refusedUntil : 0
   if (failedProbe || found.idle === undefined) return { ...heard, contact: { ...IDLE, refusedUntil } }
   const occupiedUntil = now + status.options.busyHoldMs

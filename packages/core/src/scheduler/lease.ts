@@ -150,7 +150,10 @@ function statusAfter(
   { now, jitter }: { readonly now: number; readonly jitter: number },
 ): BackendStatus {
   const { isBusy, kind, code, retryAfterMs } = failed
-  if (isBusy) return onBusy(status, now, (retryAfterMs ?? status.options.busyHoldMs) * jitter)
+  if (isBusy) {
+    const holdMs = (retryAfterMs ?? status.options.busyHoldMs) * jitter
+    return onBusy(status, now, holdMs, retryAfterMs !== undefined)
+  }
   // A bug of ours or of an adapter says nothing of the server.
   if (code === 'internal_error') return status
   const heard = kind ? onCallFailed(status, now, kind) : onAnswered(status, now)
