@@ -1,17 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { answered, BACKENDS, bodied, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
+import { answered, asking, BACKENDS, bodied, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
 
 // What stands in answers, streamed and whole, over sockets: the outcome is that of a caller.
 
 describe.each(BACKENDS)('%s', (kind) => {
-  const streamOf = async (...events: string[]) => {
-    await using desk = await rawDesk(kind, streamed(...events))
-    return await desk.stream()
-  }
-  const askFor = async (message: object, finishReason: unknown = 'stop', more: object = {}) => {
-    await using desk = await rawDesk(kind, answered(message, finishReason, more))
-    return await desk.ask()
-  }
+  const { streamOf, askFor } = asking(kind)
 
   const text = { type: 'text', text: 'Two hours.' }
 

@@ -1,6 +1,7 @@
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { openDesk } from './open-desk.ts'
 
 const IMAGE = {
   content: [
@@ -10,46 +11,33 @@ const IMAGE = {
 }
 
 /** A desk of one box for each entry; `true`: its model takes images. */
-async function openDesk(...boxes: readonly boolean[]) {
-  const simulators = await Promise.all(
-    boxes.map((vision) => startKoboldSimulator({ vision, tokensPerSecond: Number.POSITIVE_INFINITY })),
-  )
-  const backends = simulators.map(({ url }, index) => createKoboldBackend({ url, name: `box-${index}` }))
-  const dispatcher = createDispatcher({ backends })
-  return {
-    dispatcher,
-    simulators,
-    async [Symbol.asyncDispose]() {
-      await dispatcher.close()
-      await Promise.all(simulators.map((simulator) => simulator.close()))
-    },
-  }
-}
+const deskOf = (...boxes: readonly boolean[]) =>
+  openDesk(boxes.map((vision) => ({ vision, tokensPerSecond: Number.POSITIVE_INFINITY })))
 
 test('an image that nobody would look at is refused, and costs no generation', async () => {
-  await using desk = await openDesk(false)
+  await using desk = await deskOf(false)
   const outcome = await desk.dispatcher.onEvent(IMAGE)
   expect(outcome).toMatchObject({ error: 'invalid_input_format', attempts: [] })
-  expect(outcome).toHaveProperty('details', expect.stringMatching(/image.*box-0.*--mmproj/))
-  expect(desk.simulators[0]?.calls).toHaveLength(0)
+  expect(outcome).toHaveProperty('details', expect.stringMatching(/image.*b1.*--mmproj/))
+  expect(desk.simulators[0].calls).toHaveLength(0)
 })
 
 test('an image goes to the box that can see', async () => {
-  await using desk = await openDesk(false, true, false)
+  await using desk = await deskOf(false, true, false)
   for (let event = 0; event < 3; event++) {
-    expect(await desk.dispatcher.onEvent(IMAGE)).toMatchObject({ backend: 'box-1', endpoint: 'chat' })
+    expect(await desk.dispatcher.onEvent(IMAGE)).toMatchObject({ backend: 'b2', endpoint: 'chat' })
   }
 })
 
 test('a box that is named and cannot see is refused though another could', async () => {
-  await using desk = await openDesk(false, true)
-  const outcome = await desk.dispatcher.onEvent({ ...IMAGE, backend: 'box-0' })
+  await using desk = await deskOf(false, true)
+  const outcome = await desk.dispatcher.onEvent({ ...IMAGE, backend: 'b1' })
   expect(outcome).toMatchObject({ error: 'invalid_input_format' })
-  expect(outcome).toHaveProperty('details', expect.not.stringContaining('box-1'))
+  expect(outcome).toHaveProperty('details', expect.not.stringContaining('b2'))
 })
 
 test('text in parts goes to any box', async () => {
-  await using desk = await openDesk(false)
+  await using desk = await deskOf(false)
   const outcome = await desk.dispatcher.onEvent({ content: [{ type: 'text', text: 'Say hello.' }] })
   expect(outcome).toHaveProperty('completion')
 })

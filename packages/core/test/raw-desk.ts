@@ -97,3 +97,15 @@ export async function rawDesk(kind: BackendName, reply: Reply, options: { tokenT
     },
   }
 }
+
+/** What comes of one answer at a backend of this kind: of a stream of these events, or of a plain reply with this message. */
+export const asking = (kind: BackendName) => ({
+  async streamOf(...events: string[]) {
+    await using desk = await rawDesk(kind, streamed(...events))
+    return await desk.stream()
+  },
+  async askFor(message: object, finishReason: unknown = 'stop', more: object = {}) {
+    await using desk = await rawDesk(kind, answered(message, finishReason, more))
+    return await desk.ask()
+  },
+})

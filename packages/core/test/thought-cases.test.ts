@@ -1,17 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { answered, BACKENDS, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
+import { answered, asking, BACKENDS, END, part, rawDesk, sse, streamed } from './raw-desk.ts'
 
 // Thoughts in the text of an answer, over sockets: the outcome is that of a caller.
 
 describe.each(BACKENDS)('%s', (kind) => {
-  const streamOf = async (...events: string[]) => {
-    await using desk = await rawDesk(kind, streamed(...events))
-    return await desk.stream()
-  }
-  const askFor = async (message: object, finishReason: unknown = 'stop', more: object = {}) => {
-    await using desk = await rawDesk(kind, answered(message, finishReason, more))
-    return await desk.ask()
-  }
+  const { streamOf, askFor } = asking(kind)
 
   const think = '<think>\nThe user greets.\n</think>\n\nHello!'
 

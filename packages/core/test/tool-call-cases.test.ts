@@ -1,18 +1,11 @@
 import { parseJson } from '@ai-ticket/core'
 import { describe, expect, test } from 'vitest'
-import { answered, BACKENDS, END, part, rawDesk, streamed } from './raw-desk.ts'
+import { asking, BACKENDS, END, part } from './raw-desk.ts'
 
 // How servers write the calls of tools, over sockets: the outcome is that of a caller.
 
 describe.each(BACKENDS)('%s', (kind) => {
-  const streamOf = async (...events: string[]) => {
-    await using desk = await rawDesk(kind, streamed(...events))
-    return await desk.stream()
-  }
-  const askFor = async (message: object, finishReason: unknown = 'stop', more: object = {}) => {
-    await using desk = await rawDesk(kind, answered(message, finishReason, more))
-    return await desk.ask()
-  }
+  const { streamOf, askFor } = asking(kind)
 
   const look = { id: 'a', function: { name: 'look', arguments: '' } }
   const pieces = (...fields: object[]) => fields.map((one) => ({ function: { ...one } }))

@@ -2,29 +2,17 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { PGlite } from '@electric-sql/pglite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
 import { isFinished } from '../src/ticket/ticket.ts'
-import { pgliteStore } from './open-pglite-store.ts'
+import { emptyStores } from './open-pglite-store.ts'
 import { openTicketDesk } from './open-ticket-desk.ts'
 import { openTicketServer } from './open-ticket-server.ts'
 
 const LEASE_MS = 150
 
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
-
-const STORES: readonly [name: string, open: () => Promise<TicketStore>][] = [
-  ['SQLite', async () => createSqliteStore({ directory: ':memory:' })],
-  [
-    'PGlite',
-    async () => {
-      pglite ??= PGlite.create()
-      return pgliteStore(await pglite)
-    },
-  ],
-]
+const { stores: STORES, close } = emptyStores()
+afterAll(close)
 
 describe.each(STORES)('outcomes on %s', { timeout: 120_000 }, (_name, open) => {
   it('are held while the disk is full, for many leases, and written when there is room', async () => {

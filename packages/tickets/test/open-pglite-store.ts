@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { fromPglite } from 'pg-boss'
-import type { SqliteStoreOptions, TicketStore } from '../src/index.ts'
+import { createSqliteStore, type SqliteStoreOptions, type TicketStore } from '../src/index.ts'
 import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
 import type { Database } from '../src/stores/postgres/database.ts'
 import { pgliteDatabase } from './pglite-database.ts'
@@ -38,4 +38,20 @@ export async function openPgliteStore(directory: string, options: PgliteStoreOpt
     if (!pglite.closed) await pglite.close()
   }
   return { ...store, close, [Symbol.asyncDispose]: close }
+}
+
+/** An empty store of each kind, in memory. `close` ends what they share. */
+export function emptyStores() {
+  let pglite: Promise<PGlite> | undefined
+  const stores: readonly [name: string, open: () => Promise<TicketStore>][] = [
+    ['SQLite', async () => createSqliteStore({ directory: ':memory:' })],
+    [
+      'PGlite',
+      async () => {
+        pglite ??= PGlite.create()
+        return pgliteStore(await pglite)
+      },
+    ],
+  ]
+  return { stores, close: async () => (await pglite)?.close() }
 }

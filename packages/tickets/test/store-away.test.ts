@@ -1,22 +1,10 @@
-import { PGlite } from '@electric-sql/pglite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
-import { pgliteStore } from './open-pglite-store.ts'
+import { emptyStores } from './open-pglite-store.ts'
 import { openTicketServer, readEvents } from './open-ticket-server.ts'
 
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
-
-const STORES: readonly [name: string, open: () => Promise<TicketStore>][] = [
-  ['SQLite', async () => createSqliteStore({ directory: ':memory:' })],
-  [
-    'PGlite',
-    async () => {
-      pglite ??= PGlite.create()
-      return pgliteStore(await pglite)
-    },
-  ],
-]
+const { stores: STORES, close } = emptyStores()
+afterAll(close)
 
 const SLOW = { answer: () => 'one two three '.repeat(10), tokensPerSecond: 40 }
 

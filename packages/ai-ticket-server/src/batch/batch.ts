@@ -73,7 +73,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   return exitCodeOf(end, counts)
 }
 
-const STOPPING = 'Finishing the lines that were asked. A second signal ends the batch at once.'
+const STOPPING = 'Finishing the lines in progress. A second signal ends the batch at once.'
 
 function shown({ quiet, json }: BatchArgs): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr
@@ -133,9 +133,9 @@ interface ConductOptions extends Omit<BatchOptions<Asked>, 'next' | 'ask' | 'wri
 
 interface Conducted {
   readonly end: BatchEnd
-  /** Lines of the input that were looked at. */
+  /** Lines of the input read so far. */
   readonly lines: number
-  /** Those that were asked. */
+  /** Lines sent to a backend or a server. */
   readonly asked: number
 }
 

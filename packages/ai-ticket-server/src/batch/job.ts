@@ -81,7 +81,7 @@ interface OutputLock extends Disposable {
 }
 
 /**
- * Generations that were asked for and have not ended: after a kill they are stopped by these keys. A note survives the
+ * Generations in progress: after a kill, they are stopped by these keys. A note survives the
  * process, but not a power cut, which ends the GPU's work as well; nobody waits for the disk. Never throws: a full disk
  * costs a note, not an answer.
  */

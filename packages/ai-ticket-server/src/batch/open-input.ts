@@ -39,7 +39,7 @@ export async function openInput(path: string): Promise<BatchInput> {
   return { isFile: true, lines }
 }
 
-/** What can be read once: the lines that were looked at come again before the others. */
+/** A pipe can be read only once, so the lines already checked are handed on before the rest. */
 async function openPipe(name: string, source: AsyncIterable<Buffer>): Promise<BatchInput> {
   const rest = readLines(checkSignature(name, source))
   const first = await checkFirstLines(name, rest)

@@ -12,6 +12,7 @@ type SettingEntries = {
     : Settings[Name]['key']]: v.ExactOptionalSchema<Exclude<FileSchemaOf<Name>, false>, undefined>
 }
 
+// `fromEntries` loses which key has which schema; both come from the one list of settings.
 const settingEntries = Object.fromEntries(
   settingList.flatMap(([, { key, words, schema, fileSchema = schema }]) =>
     fileSchema === false ? [] : [[key, setting(fileSchema, `${words}.`)]],

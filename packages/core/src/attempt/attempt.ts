@@ -96,7 +96,7 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
     }
     if (call.type === 'answered') {
       lease.leave({ type: 'answered', sample: sampleOf(call, run.work) })
-      return success(await toAnswer(run, context, { visit, call, repairs }))
+      return success(toAnswer(run, context, { visit, call, repairs }))
     }
     const { failure: failed, text, isHandedOn } = call
     if (!failed.endpointMissing) verdict = failed
@@ -211,15 +211,15 @@ function situationOf(
   }
 }
 
-async function toAnswer(
+function toAnswer(
   { answerSchema, continues, logFields }: Run,
   { logger }: AttemptContext,
   { visit, call, repairs }: { visit: Visit; call: AnsweredCall; repairs: Repairs },
-): Promise<Answer> {
+): Answer {
   const { place, conversation } = visit
   const { end, matching } = call
   const { backend } = visit.lease
-  const isTruncated = await wasTruncated(conversation, end.usage?.prompt_tokens, () => contextOf(visit.lease))
+  const isTruncated = wasTruncated(conversation, end.usage?.prompt_tokens, cutContext(visit.lease))
   if (isTruncated) logger.warn('the backend cut the prompt', { ...logFields, backend: backend.name })
   // Refused with the schema and taken without: the same would happen to the next event.
   if (place.isRelaxed) answerSchema?.refusedBy.add(addressOf(backend, place.endpoint))
@@ -238,10 +238,9 @@ async function toAnswer(
   }
 }
 
-/** Of a server that cuts a prompt to exactly what its answer leaves of the context (fact 65 of KoboldCPP). */
-async function contextOf({ backend, contextLength }: Lease): Promise<number | undefined> {
-  return backend.server?.provider === 'koboldcpp' ? contextLength({ isCertain: false }) : undefined
-}
+/** The context of a server that cuts a prompt to exactly what its answer leaves of it (fact 65 of KoboldCPP). */
+const cutContext = ({ backend, knownContextLength }: Lease): number | undefined =>
+  backend.server?.provider === 'koboldcpp' ? knownContextLength() : undefined
 
 const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Work): CallSample => ({
   usage: end.usage,

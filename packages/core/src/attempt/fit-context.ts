@@ -43,12 +43,13 @@ const MAX_ROUNDS = 8
  * has to be asked: most prompts are short.
  */
 export function fitContext(fitting: Fitting): Result<Fit> | Promise<Result<Fit>> {
-  const { turns, maxTokens, defaultMaxTokens, unasked, tools, policy } = fitting
+  const { turns, maxTokens, defaultMaxTokens, unasked, tools } = fitting
   const wanted = maxTokens ?? unasked ?? defaultMaxTokens
   const bound = mostTokens(turns) + mostToolTokens(tools, turns)
   if (bound + wanted > LEAST_CONTEXT) {
-    if (unasked !== undefined) return fitUnderCeiling(fitting, { wanted, bound })
-    if (policy !== 'off') return fitByCount(fitting, { wanted, bound })
+    return unasked === undefined
+      ? fitByCount(fitting, { wanted, bound })
+      : fitUnderCeiling(fitting, { wanted, bound })
   }
   return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
 }
@@ -57,10 +58,11 @@ async function fitByCount(
   fitting: Fitting,
   { wanted, bound }: { wanted: number; bound: number },
 ): Promise<Result<Fit>> {
-  const { turns, maxTokens, defaultMaxTokens } = fitting
+  const { turns, maxTokens, defaultMaxTokens, policy } = fitting
   const asItIs = success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
   const known = await fitting.contextLength({ isCertain: false })
-  if (known === undefined || bound + wanted <= known) return asItIs
+  // With "off" too, the context has to be known: what the server cuts is told afterwards.
+  if (policy === 'off' || known === undefined || bound + wanted <= known) return asItIs
   const counted = await fitting.count(turns)
   if (counted === undefined) return asItIs
   // Another model may have been loaded behind the same port: no refusal rests on what was learned before.
@@ -219,25 +221,22 @@ const LARGEST_ANSWER_SHARE = 0.8
 
 /**
  * Whether the server read less than it was sent. Known where the prompt was counted before, where fewer tokens were read
- * than the prompt has half words, and where exactly the room beside the answer was filled: `context` is asked for that,
+ * than the prompt has half words, and where exactly the room beside the answer was filled: `context` is given for that,
  * of a server that cuts so. A server without real counts cannot be caught.
  */
-export async function wasTruncated(
+export function wasTruncated(
   fit: Fit,
   promptTokens: number | undefined,
-  context: () => Promise<number | undefined>,
-): Promise<boolean> {
+  context: number | undefined,
+): boolean {
   if (promptTokens === undefined) return false
   if (fit.promptTokens !== undefined) {
     return promptTokens < fit.promptTokens * (1 - SLACK_RATIO) - SLACK_TOKENS
   }
   const least = leastTokens(fit.turns)
   if (least !== undefined && promptTokens < least) return true
-  // What is shorter fits everywhere.
-  if (promptTokens + fit.maxTokens < LEAST_CONTEXT) return false
-  const length = await context()
-  if (length === undefined) return false
-  return promptTokens === length - Math.min(fit.maxTokens, Math.ceil(length * LARGEST_ANSWER_SHARE))
+  if (context === undefined) return false
+  return promptTokens === context - Math.min(fit.maxTokens, Math.ceil(context * LARGEST_ANSWER_SHARE))
 }
 
 /** Tags, role names and the like, for each turn. */

@@ -137,7 +137,7 @@ test('a backend that said "busy" is left alone for the hold, or until it is seen
 })
 
 test('a backend that cannot say whether it is idle is asked again after its Retry-After', () => {
-  const busy = onProbe(onBusy(initialStatus(), 0, 20_000), 1000, { models: [] })
+  const busy = onProbe(onBusy(initialStatus(), 0, { forMs: 20_000, isTold: false }), 1000, { models: [] })
   expect(admits(busy, 19_999)).toBe('no')
   expect(admits(busy, 20_000)).toBe('yes')
 })
@@ -300,7 +300,7 @@ test('time alone ends a "no" once at most, and never brings one', () => {
 })
 
 test('a server that said when to come back is not asked before, idle or not', () => {
-  const told = onBusy(initialStatus(), 0, 3_000, true)
+  const told = onBusy(initialStatus(), 0, { forMs: 3_000, isTold: true })
   const seen = onProbe(told, 1_000, { models: [], idle: true })
   expect(admits(seen, 2_999)).toBe('no')
   expect(admits(seen, 3_000)).toBe('yes')

@@ -17,12 +17,14 @@ export interface BackendStatusOptions {
   readonly busyHoldMs: number
 }
 
-/** `refusedUntil`: it said "busy" to us; `occupiedUntil`: it was seen at work. Both end by themselves. */
+/**
+ * `refusedUntil`: it said "busy" to us, and where `isTold`, for how long; `occupiedUntil`: it was seen at work. Both end by
+ * themselves.
+ */
 interface Answering {
   readonly kind: 'answering'
   readonly refusedUntil: number
-  /** It said itself how long to stay away: a sight of it idle does not shorten that. */
-  readonly isTold?: boolean
+  readonly isTold: boolean
   readonly occupiedUntil: number
 }
 
@@ -69,7 +71,7 @@ const DEFAULTS: BackendStatusOptions = {
 }
 
 const CLOSED: Breaker = { kind: 'closed', failures: 0 }
-const IDLE: Answering = { kind: 'answering', refusedUntil: 0, occupiedUntil: 0 }
+const IDLE: Answering = { kind: 'answering', refusedUntil: 0, isTold: false, occupiedUntil: 0 }
 
 export function initialStatus(options: Partial<BackendStatusOptions> = {}): BackendStatus {
   return {
@@ -98,15 +100,17 @@ export function onUnusable(
   return { ...status, unusable }
 }
 
-/** The backend answered that it is busy: nobody is sent there until it is seen idle, or the hold is over. */
-export function onBusy(
-  status: BackendStatus,
-  now: number,
-  retryAfterMs?: number,
-  isTold = false,
-): BackendStatus {
-  const refusedUntil = now + (retryAfterMs ?? status.options.busyHoldMs)
-  return { ...onAnswered(status, now), contact: { ...IDLE, refusedUntil, ...(isTold && { isTold }) } }
+/** How long a busy backend is left alone. */
+interface Hold {
+  readonly forMs: number
+  /** It said so itself: a sight of it idle does not shorten that. */
+  readonly isTold: boolean
+}
+
+/** The backend answered that it is busy: nobody is sent there until the hold is over, or, unless told, it is seen idle. */
+export function onBusy(status: BackendStatus, now: number, hold?: Hold): BackendStatus {
+  const { forMs, isTold } = hold ?? { forMs: status.options.busyHoldMs, isTold: false }
+  return { ...onAnswered(status, now), contact: { ...IDLE, refusedUntil: now + forMs, isTold } }
 }
 
 /**

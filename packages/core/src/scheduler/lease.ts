@@ -49,6 +49,8 @@ export interface Lease {
   alternatives(tried: ReadonlySet<string>): Alternatives
   /** Tokens that the backend holds; asks it where that is not known, or has to be certain. */
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
+  /** The same without asking. */
+  knownContextLength(): number | undefined
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
   modelFor(model: string): string | undefined
 }
@@ -88,6 +90,7 @@ export function openLease(
     },
     alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
     contextLength: (certainty) => slots.contextLength(certainty),
+    knownContextLength: () => slots.reported?.contextLength,
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
@@ -151,8 +154,8 @@ function statusAfter(
 ): BackendStatus {
   const { isBusy, kind, code, retryAfterMs } = failed
   if (isBusy) {
-    const holdMs = (retryAfterMs ?? status.options.busyHoldMs) * jitter
-    return onBusy(status, now, holdMs, retryAfterMs !== undefined)
+    const forMs = (retryAfterMs ?? status.options.busyHoldMs) * jitter
+    return onBusy(status, now, { forMs, isTold: retryAfterMs !== undefined })
   }
   // A bug of ours or of an adapter says nothing of the server.
   if (code === 'internal_error') return status

@@ -81,6 +81,9 @@ export interface AdoptRequest extends LeaseRequest {
   readonly held?: readonly string[]
 }
 
+/** The same for a store, with nothing left open. */
+export type OrphanSearch = Required<AdoptRequest> & { readonly now: number }
+
 export interface ClaimRequest extends LeaseRequest {
   readonly limit: number
   /** Tickets that ask for one of these backends by name are left waiting. Default: none. */

@@ -4,8 +4,7 @@ import { mostToolTokens } from '../../contract/prompt.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import { defined, type RequestBody, toMessage, writeBody } from '../http/request-body.ts'
 import { renderTurns } from '../http/transcript.ts'
-import type { OpenAIContext } from './openai-call.ts'
-import { joinTurns } from './request-body.ts'
+import { type OpenAIContext, turnsFor } from './openai-call.ts'
 import { templateReply, tokenizeReply } from './wire.ts'
 
 /**
@@ -20,7 +19,7 @@ export async function countTokens(
 ): Promise<number | undefined> {
   if (context.root.api !== '/v1') return undefined
   const model = context.models.toSend(request.model)
-  const turns = context.strictModels.has(model ?? '') ? joinTurns(request.turns) : request.turns
+  const turns = turnsFor(context, request)
   const messages = { messages: turns.map(toMessage), ...defined({ tools: request.parameters.tools }) }
   if (context.tokenizer !== 'content') {
     const found = await ask(context, {

@@ -15,7 +15,7 @@ import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
 import { type OpenAIEndpoint, openAIEndpoints } from './endpoints.ts'
 import { createModelNames } from './model-names.ts'
-import { type OpenAIContext, type Run, waitFor } from './openai-call.ts'
+import { type OpenAIContext, type Run, turnsFor, waitFor } from './openai-call.ts'
 import { type OpenAIBackendOptions, resolveOpenAIOptions } from './openai-options.ts'
 import { lookForModels, probe } from './probe.ts'
 import { fullDialect, joinTurns, learnDialect } from './request-body.ts'
@@ -106,7 +106,7 @@ function openRun(
   const { clock, client, dialect, root, template, tokenTimeoutMs } = context
   const place = { backend: context.name, endpoint: endpoint.name }
   const model = context.models.toSend(request.model)
-  const turns = context.strictModels.has(model ?? '') ? joinTurns(request.turns) : request.turns
+  const turns = turnsFor(context, request)
   const body = writeBody(place, endpoint.body({ ...request, turns }, { dialect, stream, template, model }))
   checkBodySize(place, body)
   const path = root.api + endpoint.path

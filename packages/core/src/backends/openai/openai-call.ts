@@ -1,5 +1,6 @@
 import { BackendError, type GenerationRequest } from '../../contract/backend.ts'
 import type { Clock } from '../../contract/clock.ts'
+import type { Turn } from '../../contract/prompt.ts'
 import type { HttpClient } from '../http/client.ts'
 import { aborted, at, connectionError, type ErrorPlace } from '../http/errors.ts'
 import type { CallGuard, Interrupt, OpenCall } from '../http/open-call.ts'
@@ -7,7 +8,7 @@ import type { TranscriptTemplate } from '../http/transcript.ts'
 import type { OpenAIEndpoint } from './endpoints.ts'
 import type { ModelNames } from './model-names.ts'
 import type { ApiRoot } from './openai-options.ts'
-import type { Dialect } from './request-body.ts'
+import { type Dialect, joinTurns } from './request-body.ts'
 
 /** What all generations of one backend share. */
 export interface OpenAIContext {
@@ -39,6 +40,12 @@ export interface Run {
   readonly dialect: Dialect
   readonly guard: CallGuard
 }
+
+/** The turns as the model's chat template takes them. */
+export const turnsFor = (
+  { models, strictModels }: Pick<OpenAIContext, 'models' | 'strictModels'>,
+  { model, turns }: GenerationRequest,
+): readonly Turn[] => (strictModels.has(models.toSend(model) ?? '') ? joinTurns(turns) : turns)
 
 /** One step of the call; throws the `BackendError` of whatever came instead. */
 export async function waitFor<Value>(run: Run, promise: Promise<Value>): Promise<Value> {

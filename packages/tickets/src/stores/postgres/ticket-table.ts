@@ -1,8 +1,8 @@
 import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import { type Fence, latestLease, type Progress, type Ticket, type TicketOwner } from '../../ticket/ticket.ts'
-import type { PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
+import { type Fence, latestLease, type Progress, type Ticket } from '../../ticket/ticket.ts'
+import type { OrphanSearch, PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
@@ -101,14 +101,6 @@ export async function findTickets(at: Queryable, ids: readonly string[]): Promis
 export async function lockTickets(at: Queryable, ids: readonly string[]): Promise<readonly StoredTicket[]> {
   const sql = 'SELECT * FROM tickets WHERE id = ANY($1) ORDER BY seq FOR UPDATE'
   return (await at.query(sql, [ids.map(storableText)])).map(storedTicketOf)
-}
-
-interface OrphanSearch {
-  readonly owner: TicketOwner
-  readonly now: number
-  readonly leaseMs: number
-  readonly limit: number
-  readonly held: readonly string[]
 }
 
 /** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */

@@ -6,10 +6,10 @@ import {
   latestLease,
   type Progress,
   type Ticket,
-  type TicketOwner,
   type TicketStatus,
 } from '../../ticket/ticket.ts'
 import type {
+  OrphanSearch,
   PruneRequest,
   TicketGlance,
   TicketPage,
@@ -176,14 +176,6 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       ).run(id)
     },
   }
-}
-
-interface OrphanSearch {
-  readonly owner: TicketOwner
-  readonly now: number
-  readonly leaseMs: number
-  readonly limit: number
-  readonly held: readonly string[]
 }
 
 /** Tickets that need a worker, or whose time has come. */
