@@ -147,6 +147,9 @@ const CONNECTION_LOST: ReadonlySet<BackendErrorKind> = new Set([
 /** Up to so much longer, so that two programs that share a server do not come back together. */
 const BUSY_JITTER = 0.2
 
+/** A longer pause may be a mistake of the server, or a trick: a sight of it idle ends that one. */
+const LONGEST_TOLD_MS = 60_000
+
 function statusAfter(
   status: BackendStatus,
   failed: CallFailure,
@@ -155,7 +158,10 @@ function statusAfter(
   const { isBusy, kind, code, retryAfterMs } = failed
   if (isBusy) {
     const forMs = (retryAfterMs ?? status.options.busyHoldMs) * jitter
-    return onBusy(status, now, { forMs, isTold: retryAfterMs !== undefined })
+    return onBusy(status, now, {
+      forMs,
+      isTold: (retryAfterMs ?? Number.POSITIVE_INFINITY) <= LONGEST_TOLD_MS,
+    })
   }
   // A bug of ours or of an adapter says nothing of the server.
   if (code === 'internal_error') return status
