@@ -18,24 +18,31 @@ export interface PoolFetch {
 }
 
 /** undici hands the options of a request to its interceptors as they are. */
-type RequestOptions = Dispatcher.RequestOptions & Pick<Delivery, 'onSent'>
+type RequestOptions = Dispatcher.RequestOptions & Watched
+
+interface Watched extends Pick<Delivery, 'onSent'> {
+  /** Its reply ended with a connection that was reset. */
+  onReset(): void
+}
 
 /**
  * A fetch for one server over undici's `Pool.request`: no hidden timeouts (Node's own fetch gives up after 300 s,
  * while a model may still read its prompt), no redirects, text bodies with a content-length.
  */
 export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolFetchOptions): PoolFetch {
+  const resets = createResetWatch()
   const pool = new Pool(origin, {
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: skipInformational(buildConnector({ timeout: connectTimeoutMs })),
+    connect: resets.over(skipInformational(buildConnector({ timeout: connectTimeoutMs }))),
     connections: connections ?? null,
     maxResponseSize: MAX_REPLY_BYTES,
   })
-  const dispatcher = pool.compose(announceStart)
+  const dispatcher = pool.compose(announce(resets))
   return {
     async fetch(request, { headers, body, signal, onSent }) {
       const { url } = request
+      let wasReset = false
       const options: RequestOptions = {
         path: url.slice(origin.length),
         method: request.method as Dispatcher.HttpMethod,
@@ -43,8 +50,11 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
         body: body ?? null,
         ...(signal && { signal }),
         ...(onSent && { onSent }),
+        onReset() {
+          wasReset = true
+        },
       }
-      return new PoolResponse(await dispatcher.request(options), url)
+      return new PoolResponse(await dispatcher.request(options), { url, wasReset: () => wasReset })
     },
     async close() {
       if (!pool.destroyed) await pool.destroy()
@@ -53,18 +63,58 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
 }
 
 /**
- * Tells when undici has a connection and starts to write, which `Pool.request` does not. A call that is hung up so needs
- * no signal of its own.
+ * Tells what `Pool.request` does not: when undici has a connection and starts to write, so that a call that is hung up
+ * needs no signal of its own, and that a reply ended with a reset.
  */
-const announceStart: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
-  const { onSent } = options as Pick<Delivery, 'onSent'>
-  if (!onSent) return dispatch(options, handler)
-  const start = handler.onRequestStart
-  handler.onRequestStart = function (controller, context) {
-    onSent((reason) => controller.abort(reason))
-    start?.call(this, controller, context)
+const announce =
+  (resets: ResetWatch): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) => {
+    const { onSent, onReset } = options as RequestOptions
+    if (onSent) {
+      const start = handler.onRequestStart
+      handler.onRequestStart = function (controller, context) {
+        onSent((reason) => controller.abort(reason))
+        start?.call(this, controller, context)
+      }
+    }
+    const end = handler.onResponseEnd
+    handler.onResponseEnd = function (controller, trailers) {
+      if (resets.isNow()) onReset()
+      end?.call(this, controller, trailers)
+    }
+    return dispatch(options, handler)
   }
-  return dispatch(options, handler)
+
+/**
+ * undici takes a reset for the end of a reply that says neither its length nor its pieces, because macOS resets after
+ * whole replies, too. Whoever reads it has to know: a stream may have broken off there.
+ */
+interface ResetWatch {
+  over(connect: Connector): Connector
+  /** True while undici hears of a reset. It ends the reply of that connection before its listener returns. */
+  isNow(): boolean
+}
+
+function createResetWatch(): ResetWatch {
+  let isNow = false
+  const onError = (error: Error) => {
+    if (!('code' in error && error.code === 'ECONNRESET')) return
+    isNow = true
+    queueMicrotask(() => {
+      isNow = false
+    })
+  }
+  return {
+    over: (connect) => (options, callback) =>
+      connect(options, (...result) => {
+        const [error, socket] = result
+        // Before undici listens to it.
+        if (!error) socket.on('error', onError)
+        callback(...result)
+      }),
+    isNow: () => isNow,
+  }
 }
 
 /**

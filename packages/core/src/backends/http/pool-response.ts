@@ -2,9 +2,16 @@ import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 import { parseJson } from '../../contract/json-value.ts'
+import type { EncodedBody } from './decode-body.ts'
 
 /** A reply larger than this is no answer of a language model; it would only fill our memory. */
 export const MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+export interface PoolResponseOptions {
+  readonly url: string
+  /** Asked at the end of the reply: whether its connection was reset, which undici takes for an end. */
+  wasReset(): boolean
+}
 
 /**
  * A `Response` over undici's reply that makes nothing it is not asked for: text is read straight from the socket,
@@ -20,19 +27,30 @@ export class PoolResponse implements Response {
   // ky recognises a response that is not the global one by this tag.
   readonly [Symbol.toStringTag] = 'Response'
   readonly #reply: Dispatcher.ResponseData
-  /** Bytes that were compressed without being asked for, as they were before. */
-  readonly #decoded: AsyncIterable<Uint8Array> | undefined
+  /** The bytes, where they are not read as they come. */
+  readonly #checked: AsyncIterable<Uint8Array> | undefined
   #headers: Headers | undefined
   #body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined
 
-  constructor(reply: Dispatcher.ResponseData, url: string) {
+  constructor(reply: Dispatcher.ResponseData, { url, wasReset }: PoolResponseOptions) {
     this.#reply = reply
     this.status = reply.statusCode
     this.statusText = reply.statusText
     this.ok = reply.statusCode >= 200 && reply.statusCode < 300
     this.url = url
-    const encoding = reply.headers['content-encoding']
-    if (encoding !== undefined) this.#decoded = decode(reply, [encoding].flat().join(','))
+    const {
+      'content-encoding': encoding,
+      'content-length': length,
+      'transfer-encoding': pieces,
+    } = reply.headers
+    const endsWithConnection = length === undefined && pieces === undefined
+    const body = endsWithConnection ? tellOfReset(reply.body, wasReset) : reply.body
+    this.#checked =
+      encoding !== undefined
+        ? decode(body, [encoding].flat().join(','))
+        : endsWithConnection
+          ? body
+          : undefined
   }
 
   get contentType(): string | null {
@@ -46,11 +64,11 @@ export class PoolResponse implements Response {
 
   /** The bytes as they come, without a web stream around them. */
   get chunks(): AsyncIterable<Uint8Array> {
-    return this.#decoded ?? this.#reply.body
+    return this.#checked ?? this.#reply.body
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    this.#body ??= Readable.toWeb(this.#decoded ? Readable.from(this.#decoded) : this.#reply.body)
+    this.#body ??= Readable.toWeb(this.#checked ? Readable.from(this.#checked) : this.#reply.body)
     return this.#body
   }
 
@@ -59,7 +77,7 @@ export class PoolResponse implements Response {
   }
 
   text(): Promise<string> {
-    return this.#decoded ? readText(this.#decoded) : this.#reply.body.text()
+    return this.#checked ? readText(this.#checked) : this.#reply.body.text()
   }
 
   async json(): Promise<unknown> {
@@ -67,8 +85,8 @@ export class PoolResponse implements Response {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (!this.#decoded) return this.#reply.body.arrayBuffer()
-    const { buffer } = Uint8Array.from(await readBytes(this.#decoded))
+    if (!this.#checked) return this.#reply.body.arrayBuffer()
+    const { buffer } = Uint8Array.from(await readBytes(this.#checked))
     return buffer
   }
 
@@ -100,9 +118,26 @@ export function contentTypeOf(response: Response): string | null {
 }
 
 /** Made at the first read: nearly no reply needs it. */
-async function* decode({ body }: Dispatcher.ResponseData, encoding: string): AsyncGenerator<Uint8Array> {
+async function* decode(body: EncodedBody, encoding: string): AsyncGenerator<Uint8Array> {
   const { decodeBody } = await import('./decode-body.ts')
   yield* decodeBody(body, { encoding, mostBytes: MAX_REPLY_BYTES })
+}
+
+/** A connection was reset behind what had come of a reply without a length. */
+class ResetError extends Error {
+  override readonly name = 'ResetError'
+  readonly code = 'ECONNRESET'
+}
+
+/** A body that ends with its connection. After what has come, a reset is an error. */
+function tellOfReset(body: Dispatcher.ResponseData['body'], wasReset: () => boolean): EncodedBody {
+  return {
+    dump: () => body.dump(),
+    async *[Symbol.asyncIterator]() {
+      yield* body
+      if (wasReset()) throw new ResetError('The connection was reset.')
+    },
+  }
 }
 
 async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -111,8 +146,26 @@ async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-const readText = async (pieces: AsyncIterable<Uint8Array>): Promise<string> =>
-  new TextDecoder().decode(await readBytes(pieces))
+async function readText(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for await (const piece of pieces) text += decoder.decode(piece, { stream: true })
+  } catch (error) {
+    if (!(error instanceof ResetError && isJson(text))) throw error
+  }
+  return text + decoder.decode()
+}
+
+/** Whether a text is whole JSON: then it does not matter that its connection broke behind it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function toHeaders(fields: Dispatcher.ResponseData['headers']): Headers {
   const headers = new Headers()
