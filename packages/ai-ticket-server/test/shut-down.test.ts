@@ -47,6 +47,7 @@ async function serverInUse(
   while (answered + (await inHand(server.url)) < count);
   return {
     server,
+    simulator,
     answers,
     async [Symbol.asyncDispose]() {
       agent.destroy()
@@ -92,15 +93,41 @@ test('what outlives the drain time is answered shutting_down, and the exit is 0'
   expect(await inUse.server.ended).toBe(0)
 })
 
+test('while it drains the port is open, probes hear 503 and new events shutting_down', async () => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  const { url, child } = inUse.server
+  child.kill('SIGTERM')
+  await inUse.server.waitForLine(/^SIGTERM: /)
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(503)
+  expect(await postEvent(url, new Agent())).toMatchObject({ status: 503, body: { error: 'shutting_down' } })
+  expect((await fetch(`${url}/livez`)).status).toBe(200)
+})
+
 test.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
-] as const)('a second signal (%s) ends at once with %i', async (signal, exitCode) => {
+] as const)('a second signal (%s) stops the backend, then ends with %i', async (signal, exitCode) => {
   await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
   inUse.server.child.kill('SIGTERM')
   await inUse.server.waitForLine(/^SIGTERM: /)
   inUse.server.child.kill(signal)
   expect(await inUse.server.ended).toBe(exitCode)
+  await inUse.simulator.waitFor(({ calls }) => calls[0]?.state === 'aborted')
+})
+
+test('a second signal does not wait for a backend that does not stop', async () => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  await inUse.simulator.setFaults([
+    { fault: 'hang_before_headers', endpoint: 'abort' },
+    { fault: 'hang_before_headers', endpoint: 'perf' },
+  ])
+  inUse.server.child.kill('SIGTERM')
+  await inUse.server.waitForLine(/^SIGTERM: /)
+  const from = performance.now()
+  inUse.server.child.kill('SIGTERM')
+  expect(await inUse.server.ended).toBe(143)
+  // Without the limit it would go on for 15 s, until the backend counts as dead.
+  expect(performance.now() - from).toBeLessThan(10_000)
 })
 
 test('a signal that comes while backends are still being asked ends the server without a word about them', async () => {
