@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { FAILURE_CODES } from '@ai-ticket/core'
-import { createMetrics } from '@ai-ticket/server'
+import { createMetrics } from '@ai-ticket/http-server'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 
@@ -49,7 +49,7 @@ const STATES = ['unknown', 'ready', 'busy', 'loading', 'down', 'stuck', 'closed'
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   code: ['completed', ...FAILURE_CODES],
   state: STATES,
-  quantile: ['0.5', '0.99', '1'],
+  percentile: ['50', '99', '100'],
   job: ['ai-ticket'],
   status: ['queued', 'in_progress', 'completed', 'failed', 'cancelled'],
   result: ['delivered', 'failed', 'dead'],
