@@ -2,7 +2,7 @@
 // It asks the KoboldCPP that KOBOLDCPP_API_URL names, or a simulator that it starts itself.
 import assert from 'node:assert/strict'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { eventRoutes, HTTP_STATUS } from '@ai-ticket/server'
+import { eventRoutes, HTTP_STATUS } from '@ai-ticket/http-server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { fastify } from 'fastify'
 

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { FAILURE_CODES } from '@ai-ticket/core'
-import { createMetrics } from '@ai-ticket/server'
+import { createMetrics } from '@ai-ticket/http-server'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 

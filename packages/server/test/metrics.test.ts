@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SuccessOutcome } from '@ai-ticket/core'
-import { createMetrics } from '@ai-ticket/server'
+import { createMetrics } from '@ai-ticket/http-server'
 import type { StartKoboldSimulatorOptions } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { type OpenDesk, openDesk } from './open-desk.ts'

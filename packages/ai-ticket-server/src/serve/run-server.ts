@@ -1,5 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { createMetrics, createServer, type Metrics } from '@ai-ticket/server'
+import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
 import { composeTickets, type TicketParts } from '../compose/compose-tickets.ts'

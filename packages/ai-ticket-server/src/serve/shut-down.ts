@@ -1,5 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import type { createServer } from '@ai-ticket/server'
+import type { createServer } from '@ai-ticket/http-server'
 import type { TicketDesk } from '@ai-ticket/tickets'
 import type { TicketParts } from '../compose/compose-tickets.ts'
 

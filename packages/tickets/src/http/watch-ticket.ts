@@ -1,6 +1,6 @@
 import type { Clock, Failure, FailureOutcome } from '@ai-ticket/core'
-import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/server'
-import { wantsEventStream } from '@ai-ticket/server/cloudevents'
+import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/http-server'
+import { wantsEventStream } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TicketDesk } from '../desk/ticket-desk.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
