@@ -1,4 +1,4 @@
-// `pnpm bench [--quick] [--only line|parts] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
+// `npm run bench [--quick] [--only line|parts] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
 // backend alone, a bare proxy, another gateway and, where its folder is given, an earlier checkout of itself. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'

@@ -39,6 +39,21 @@ export type {
   SchemaOptions,
   StreamEvent,
 } from './contract/dispatcher.ts'
+export type {
+  ContentInput,
+  ContentPartInput,
+  EventInput,
+  ImagePartInput,
+  JsonContent,
+  JsonSchemaInput,
+  MessageInput,
+  MessagesContent,
+  ParametersInput,
+  PromptContent,
+  RawEvent,
+  ToolChoiceInput,
+  ToolInput,
+} from './contract/event-input.ts'
 export {
   FAILURE_CODES,
   FAILURES,
@@ -72,6 +87,7 @@ export type {
   Usage,
 } from './contract/outcome.ts'
 export {
+  type ContextPolicy,
   type ImagePart,
   OTHER_NAMES,
   type Parameters,
