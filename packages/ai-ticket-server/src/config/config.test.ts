@@ -41,6 +41,7 @@ const template = {
 test('nothing given: the documented defaults', () => {
   const { config, origins, warnings } = accepted({})
   expect(config).toEqual({
+    server: '',
     host: '127.0.0.1',
     port: 5000,
     logLevel: 'info',

@@ -34,7 +34,7 @@ export const SOURCES = {
   backends: {
     words: 'KoboldCPP servers, comma separated',
     flag: '--kobold-url',
-    flagValue: 'url,…',
+    flagValue: 'urls',
     environment: 'KOBOLDCPP_API_URL',
     fallback: 'http://localhost:5001/api',
   },
@@ -59,6 +59,12 @@ const LogLevelSchema = v.pipe(
   v.check((level) => LOG_LEVELS.includes(level.toLowerCase()), LOG_LEVEL_EXPECTED),
 )
 
+const ADDRESS_EXPECTED = 'an address like http://127.0.0.1:5000'
+const AddressSchema = v.pipe(
+  v.string(ADDRESS_EXPECTED),
+  v.regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, ADDRESS_EXPECTED),
+)
+
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
 const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
 
@@ -79,6 +85,16 @@ const define = <
  * than a file should be: cut in two, it would have to be read in two places again.
  */
 export const SETTINGS = {
+  server: define({
+    key: 'server',
+    words: 'The AI Ticket server that the commands ask, instead of backends from here',
+    schema: AddressSchema,
+    flag: '--server',
+    flagValue: 'url',
+    environment: 'AI_TICKET_SERVER',
+    fallback: '',
+    fallbackWords: 'none',
+  }),
   host: define({
     key: 'host',
     words: 'Address to listen on',
