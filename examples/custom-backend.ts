@@ -221,7 +221,7 @@ const whole = await dispatcher.onEvent({ content: 'parrots can talk' })
 assert.ok('completion' in whole, JSON.stringify(whole))
 assert.equal(whole.completion, 'parrots can talk indeed')
 
-const system = { role: 'system', content: 'be brief' }
+const system = { role: 'system', content: 'be brief' } as const
 const both = await dispatcher.onEvent({ content: [system, { role: 'user', content: 'hello' }] })
 assert.ok('completion' in both && both.completion.startsWith('system: be brief\nuser: hello'))
 

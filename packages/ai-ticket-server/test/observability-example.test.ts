@@ -49,7 +49,7 @@ const STATES = ['unknown', 'ready', 'busy', 'loading', 'down', 'stuck', 'closed'
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   code: ['completed', ...FAILURE_CODES],
   state: STATES,
-  quantile: ['0.5', '0.99', '1'],
+  percentile: ['50', '99', '100'],
   job: ['ai-ticket'],
   status: ['queued', 'in_progress', 'completed', 'failed', 'cancelled'],
   result: ['delivered', 'failed', 'dead'],

@@ -76,7 +76,8 @@ test.each<LogLevel>(['info', 'debug'])(
     await using desk = await openDesk([FAST], { logger: log.logger })
     const event = { content: 'A secret prompt.', metadata: { note: 'secret note' } }
     const outcome = await desk.dispatcher.onEvent(event, { logFields: { api_key: 'secret key' } })
-    const refused = await desk.dispatcher.onEvent({ ...event, parameters: { max_tokens: 'secret count' } })
+    const wrong: unknown = { ...event, parameters: { max_tokens: 'secret count' } }
+    const refused = await desk.dispatcher.onEvent(wrong)
     if ('error' in outcome) throw new Error(outcome.error)
     expect(refused).toHaveProperty('error')
     expect(log.lines.length).toBeGreaterThan(1)

@@ -117,11 +117,12 @@ test('a failure is an error of its span, a change of mind is not', async () => {
 
 test('no span holds what was asked or answered', async () => {
   await using desk = await openDesk([FAST])
-  const outcome = await desk.dispatcher.onEvent({
+  const event: unknown = {
     content: { system: 'Keep mum.', prompt: 'A secret prompt.' },
     metadata: { customer: 'secret' },
     parameters: { stop: ['secret stop'] },
-  })
+  }
+  const outcome = await desk.dispatcher.onEvent(event)
   if ('error' in outcome) throw new Error(outcome.error)
   const shown = JSON.stringify(
     spans().map(({ name, attributes, events, status }) => ({ name, attributes, events, status })),

@@ -18,6 +18,8 @@ interface PerformOptions {
   readonly resolved: ResolvedConfig
   /** Aborted: no more lines are taken. */
   readonly signal: AbortSignal
+  /** Aborted: lines in progress are stopped at their backend. */
+  readonly leaving: AbortSignal
   readonly clock: Clock
   /** The command that continues this batch. */
   readonly resume: string
@@ -25,13 +27,13 @@ interface PerformOptions {
 
 /** A whole batch, from its files to the exit code. Throws a `BatchProblem`. */
 export async function performBatch(options: PerformOptions): Promise<number> {
-  const { settings, resolved, signal, clock, resume } = options
+  const { settings, resolved, signal, leaving, clock, resume } = options
   const input = await openInput(settings.input)
   await using job = await openJob(settings)
   const { force, concurrency, maxFailures, patienceMs } = settings
   const survey = input.isFile ? await surveyInput(input.lines(), { ...job, force }) : undefined
   const startedAt = clock.now()
-  await using asker = await openAsker(resolved, job.lock.calls)
+  await using asker = await openAsker({ resolved, calls: job.lock.calls, leaving })
   using progress = createProgress({
     ...shown(settings),
     clock,
@@ -79,7 +81,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   return exitCodeOf(end, counts)
 }
 
-const STOPPING = 'Finishing the lines in progress. A second signal ends the batch at once.'
+const STOPPING = 'Finishing the lines in progress. A second signal stops them.'
 
 function shown({ quiet, json }: BatchSettings): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr

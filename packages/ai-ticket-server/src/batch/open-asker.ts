@@ -20,14 +20,22 @@ interface Asker extends AsyncDisposable {
 /** Assumed of a server that does not tell this key how many it has. */
 const UNKNOWN_SLOTS = 2
 
+interface AskerOptions {
+  readonly resolved: ResolvedConfig
+  readonly calls: CallNotes
+  /** Aborted: what is generated is stopped at its backend. */
+  readonly leaving: AbortSignal
+}
+
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
-export async function openAsker(resolved: ResolvedConfig, calls: CallNotes): Promise<Asker> {
+export async function openAsker({ resolved, calls, leaving }: AskerOptions): Promise<Asker> {
   const server = await findServer(resolved)
   if (server !== undefined) return await openServer(resolved, server)
   const desk = await openDesk(resolved)
   // `openDesk` has printed what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
+  leaving.addEventListener('abort', () => void dispatcher.close())
   const stopping = stopLeftCalls(dispatcher, calls)
   return {
     ask: askHere(dispatcher, calls),

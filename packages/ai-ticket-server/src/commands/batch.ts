@@ -47,11 +47,19 @@ export const command: CommandModule = {
 const runBatch: Run<BatchFlags> = async ({ options, words, flags }) => {
   const settings = readBatchFlags(options, words, process.stdin.isTTY === true)
   const stopping = new AbortController()
+  const leaving = new AbortController()
+  const ended = Promise.withResolvers<void>()
   let signalled: EndSignal | undefined
-  endOnSignals((signal) => {
-    signalled = signal
-    stopping.abort()
-  })
+  endOnSignals(
+    (signal) => {
+      signalled = signal
+      stopping.abort()
+    },
+    () => {
+      leaving.abort()
+      return ended.promise
+    },
+  )
   // On Node 22, importing it earlier would warn at every command.
   hideSqliteWarning()
   const resolved = readConfig(flags)
@@ -59,13 +67,21 @@ const runBatch: Run<BatchFlags> = async ({ options, words, flags }) => {
   const { performBatch } = await import('../batch/batch.ts')
   try {
     const resume = resumeCommand(process.argv.slice(2))
-    const { signal } = stopping
-    const exitCode = await performBatch({ settings, resolved, signal, clock: systemClock, resume })
+    const exitCode = await performBatch({
+      settings,
+      resolved,
+      signal: stopping.signal,
+      leaving: leaving.signal,
+      clock: systemClock,
+      resume,
+    })
     return signalled === undefined ? exitCode : EXIT_OF_SIGNAL[signalled]
   } catch (error) {
     if (!(error instanceof BatchProblem)) throw error
     if (error.message !== '') process.stderr.write(`${error.message}\n`)
     return error.exitCode
+  } finally {
+    ended.resolve()
   }
 }
 

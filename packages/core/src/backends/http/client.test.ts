@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { createClient } from './client.ts'
+import { responseChunks } from './pool-response.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
@@ -26,7 +27,9 @@ async function serve(handler: Handler) {
 const echo: Handler = ({ method, url, headers }, response, body) =>
   response.end(JSON.stringify({ method, url, headers, body }))
 
-test.each(['pool', 'fetch'] as const)('sends method, path, headers and body (%s)', async (way) => {
+const ignored = () => {}
+
+test.each(['pool', 'fetch'] as const)('sends path, headers and body of a generation (%s)', async (way) => {
   await using server = await serve(echo)
   const client = createClient({
     baseUrl: `${server.url}/box`,
@@ -35,7 +38,7 @@ test.each(['pool', 'fetch'] as const)('sends method, path, headers and body (%s)
     ...(way === 'fetch' && { fetch }),
   })
   const headers = { traceparent: '00-1-2-01' }
-  const response = await client.send({ method: 'POST', path: '/v1/x', body: '"é"', headers })
+  const response = await client.generate({ path: '/v1/x', body: '"é"', headers, onSent: ignored })
   expect(response).toMatchObject({ ok: true, status: 200 })
   expect(await response.json()).toMatchObject({
     method: 'POST',
@@ -73,11 +76,8 @@ test.each(['pool', 'fetch'] as const)(
 test('a call of its own cannot replace the key', async () => {
   await using server = await serve(echo)
   const client = createClient({ baseUrl: server.url, apiKey: 'ours', connectTimeoutMs: 1000 })
-  const response = await client.send({
-    method: 'GET',
-    path: '/',
-    headers: { authorization: 'Bearer theirs' },
-  })
+  const headers = { authorization: 'Bearer theirs' }
+  const response = await client.generate({ path: '/', body: '', headers, onSent: ignored })
   expect(await response.json()).toMatchObject({ headers: { authorization: 'Bearer ours' } })
   await client.close()
 })
@@ -86,9 +86,10 @@ test('tells when the request is about to be written, and not before there is a c
   await using server = await serve(echo)
   const sent: string[] = []
   const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
-  await client.send({ method: 'GET', path: '/', onSent: () => sent.push('open port') }).then((r) => r.text())
+  const call = { path: '/', body: '{}' }
+  await client.generate({ ...call, onSent: () => sent.push('open port') }).then((r) => r.text())
   const away = createClient({ baseUrl: 'http://127.0.0.1:9', connectTimeoutMs: 1000 })
-  const refused = away.send({ method: 'GET', path: '/', onSent: () => sent.push('closed port') })
+  const refused = away.generate({ ...call, onSent: () => sent.push('closed port') })
   await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   expect(sent).toEqual(['open port'])
   await client.close()
@@ -102,12 +103,9 @@ test('an abort ends a call that waits for its head, and one that reads its body'
   const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
   const reason = new Error('enough')
   const first = new AbortController()
-  const head = client.send({
-    method: 'GET',
-    path: '/head',
-    signal: first.signal,
-    onSent: () => first.abort(reason),
-  })
+  const head = client.send({ method: 'GET', path: '/head', signal: first.signal })
+  await expect.poll(server.connections).toBe(1)
+  first.abort(reason)
   await expect(head).rejects.toBe(reason)
   const second = new AbortController()
   const response = await client.send({ method: 'GET', path: '/body', signal: second.signal })
@@ -133,6 +131,75 @@ test('a body can be read as text, bytes or a web stream, and its headers as Head
   await response.text()
   await client.close()
 })
+
+test('a body is read once', async () => {
+  await using server = await serve((_, response) => response.end('once'))
+  const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
+  const response = await client.send({ method: 'GET', path: '/' })
+  expect(response.bodyUsed).toBe(false)
+  await response.text()
+  expect(response.bodyUsed).toBe(true)
+  await expect(response.text()).rejects.toThrow('read once')
+  await client.close()
+})
+
+/** Far more than sockets and a client hold between them. */
+const LARGE = 'x'.repeat(32 * 1024 * 1024)
+
+test('a body that nobody reads waits at the server, and comes whole when it is read', async () => {
+  let isFlushed = false
+  await using server = await serve((_, response) => {
+    response.end(LARGE, () => {
+      isFlushed = true
+    })
+  })
+  const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
+  const generate = () => client.generate({ path: '/', body: '', onSent: ignored })
+  const response = await generate()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(isFlushed).toBe(false)
+  expect((await response.text()).length).toBe(LARGE.length)
+  let read = 0
+  for await (const piece of responseChunks(await generate()) ?? []) {
+    await new Promise((resolve) => setImmediate(resolve))
+    read += piece.length
+  }
+  expect(read).toBe(LARGE.length)
+  await client.close()
+})
+
+test('who leaves a body before its end closes the connection', async () => {
+  await using server = await serve((_, response) => response.write('first'))
+  const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
+  const response = await client.generate({ path: '/', body: '', onSent: ignored })
+  for await (const piece of responseChunks(response) ?? []) {
+    expect(Buffer.from(piece).toString()).toBe('first')
+    break
+  }
+  await expect.poll(server.connections).toBe(0)
+  await client.close()
+})
+
+test.each(['whole', 'in pieces'])(
+  'a body that breaks off is an error, never a shorter body (%s)',
+  async (way) => {
+    await using server = await serve((_, response) => {
+      response.write('first')
+      setTimeout(() => response.destroy(), 20)
+    })
+    const client = createClient({ baseUrl: server.url, connectTimeoutMs: 1000 })
+    const response = await client.generate({ path: '/', body: '', onSent: ignored })
+    const pieces: string[] = []
+    const read = async () => {
+      if (way === 'whole') return response.text()
+      for await (const piece of responseChunks(response) ?? []) pieces.push(Buffer.from(piece).toString())
+      return pieces.join('')
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'UND_ERR_SOCKET' })
+    expect(pieces).toEqual(way === 'whole' ? [] : ['first'])
+    await client.close()
+  },
+)
 
 test('closing twice is harmless', async () => {
   const client = createClient({ baseUrl: 'http://127.0.0.1:9', connectTimeoutMs: 1000 })

@@ -1,7 +1,7 @@
-import type { Options } from 'ky'
+import type { KyInstance, Options } from 'ky'
 import { BackendError } from '../../contract/backend.ts'
 import { nodeProblem } from '../../contract/node-version.ts'
-import type { Delivery, HangUp, Transport } from './pool-fetch.ts'
+import type { HangUp, PoolCall, Transport } from './pool-fetch.ts'
 
 export interface ClientOptions {
   /** Address under which the paths lie, without a slash at its end. */
@@ -18,15 +18,24 @@ export interface HttpCall {
   readonly path: string
   /** JSON text. */
   readonly body?: string
-  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
-  /** Called when the request is about to be written, with what closes its connection. */
-  readonly onSent?: (hangUp: HangUp) => void
 }
 
+export interface GenerationCall {
+  readonly path: string
+  /** JSON text. */
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called when the request is about to be written, with what closes its connection. */
+  readonly onSent: (hangUp: HangUp) => void
+}
+
+/** Resolves with any reply, whatever its status. Rejects with what undici or `fetch` threw. */
 export interface HttpClient {
-  /** Resolves with any reply, whatever its status. Rejects with what undici or `fetch` threw. */
+  /** A question beside the generations. */
   send(call: HttpCall): Promise<Response>
+  /** A generation: without ky, which costs as much as everything else in a call (docs/adr/0022). */
+  generate(call: GenerationCall): Promise<Response>
   /** Cuts what still runs. May be called twice. */
   close(): Promise<void>
 }
@@ -44,11 +53,13 @@ export function createClient(options: ClientOptions): HttpClient {
     if (isClosed) await client.close()
     return client
   }
+  const opened = () => {
+    opening ??= open()
+    return opening
+  }
   return {
-    async send(call) {
-      opening ??= open()
-      return (client ?? (await opening)).send(call)
-    },
+    send: async (call) => (client ?? (await opened())).send(call),
+    generate: (call) => (client ? client.generate(call) : opened().then((given) => given.generate(call))),
     async close() {
       isClosed = true
       await (await opening)?.close()
@@ -56,43 +67,61 @@ export function createClient(options: ClientOptions): HttpClient {
   }
 }
 
-/** One ky for one backend. It repeats nothing and limits no time: both are decided above it. */
-async function openClient(given: ClientOptions): Promise<HttpClient> {
-  const { baseUrl, apiKey, connectTimeoutMs, fetch } = given
+/** It repeats nothing and limits no time: both are decided above it. */
+async function openClient({ baseUrl, apiKey, connectTimeoutMs, fetch }: ClientOptions): Promise<HttpClient> {
   const problem = nodeProblem()
   if (problem !== undefined) throw new BackendError('unsendable', problem, { reason: 'runtime' })
-  const [{ default: ky }, { createPoolFetch }] = await Promise.all([import('ky'), import('./pool-fetch.ts')])
+  const { createPoolFetch } = await import('./pool-fetch.ts')
   const pool = fetch ? undefined : createPoolFetch({ origin: new URL(baseUrl).origin, connectTimeoutMs })
-  const transport = fetch ? overFetch(fetch) : pool?.fetch
-  const client = ky.create({
-    retry: 0,
-    timeout: false,
-    throwHttpErrors: false,
-    fetch: (request, init?: RequestInit & { delivery?: Delivery }) => {
-      if (!transport || !(request instanceof Request)) throw new TypeError('ky sent no Request.')
-      return transport(request, init?.delivery ?? { headers: {} })
-    },
-  })
+  const transport = pool?.fetch ?? overFetch(fetch ?? globalThis.fetch)
   const common = { ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) }
   const withBody = { ...common, 'content-type': 'application/json' }
+  let asking: Promise<KyInstance> | undefined
   return {
-    send({ method, path, headers, ...rest }) {
-      const own = rest.body === undefined ? common : withBody
-      const delivery: Delivery = { ...rest, headers: headers ? { ...sendable(headers), ...own } : own }
-      const options: Options & { delivery: Delivery } = { method, delivery }
-      return client(baseUrl + path, options)
+    async send({ method, path, ...delivery }) {
+      asking ??= openKy(transport)
+      const headers = delivery.body === undefined ? common : withBody
+      const options: Options & { delivery: Delivery } = { method, delivery: { ...delivery, headers } }
+      return (await asking)(baseUrl + path, options)
     },
+    generate: ({ path, body, headers, onSent }) =>
+      transport({
+        url: baseUrl + path,
+        method: 'POST',
+        headers: headers ? { ...sendable(headers), ...withBody } : withBody,
+        body,
+        onSent,
+      }),
     async close() {
       await pool?.close()
     },
   }
 }
 
+/**
+ * What travels beside ky's `Request`, as one option that ky hands on untouched. A body, headers and a signal inside a
+ * `Request` cost three times as much: a stream, two copies of the headers, a chain of signals.
+ */
+type Delivery = Omit<PoolCall, 'url' | 'method'>
+
+async function openKy(transport: Transport): Promise<KyInstance> {
+  const { default: ky } = await import('ky')
+  return ky.create({
+    retry: 0,
+    timeout: false,
+    throwHttpErrors: false,
+    fetch: (request, init?: RequestInit & { delivery?: Delivery }) => {
+      if (!(request instanceof Request) || !init?.delivery) throw new TypeError('ky sent no Request.')
+      const method = request.method === 'GET' ? 'GET' : 'POST'
+      return transport({ url: request.url, method, ...init.delivery })
+    },
+  })
+}
+
 /** A foreign fetch does not tell when it starts to write, so it counts as started. */
 const overFetch =
   (fetch: typeof globalThis.fetch): Transport =>
-  (request, { headers, body, signal, onSent }) => {
-    const { method, url } = request
+  ({ url, method, headers, body, signal, onSent }) => {
     const control = new AbortController()
     onSent?.((reason) => control.abort(reason))
     return fetch(url, {

@@ -4,8 +4,8 @@ import { EncodingError } from './errors.ts'
 
 /** A body whose bytes nobody may need. */
 export interface EncodedBody extends AsyncIterable<Uint8Array> {
-  /** Reads a little more and lets go of the connection. */
-  dump(): Promise<void>
+  /** Closes its connection. */
+  leave(): void
 }
 
 /**
@@ -19,7 +19,7 @@ export async function* decodeBody(
   const names = encoding.split(',').map((name) => name.trim().toLowerCase())
   const unknown = names.find((name) => !(name in DECODERS))
   if (unknown !== undefined) {
-    body.dump().catch(() => {})
+    body.leave()
     throw new EncodingError(
       `compressed its reply (${nameOf(unknown)}), which the desk cannot read: switch that compression off in the server or in the proxy before it.`,
     )

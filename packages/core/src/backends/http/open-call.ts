@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../contract/clock.ts'
-import type { HttpCall, HttpClient } from './client.ts'
+import type { GenerationCall, HttpClient } from './client.ts'
 import type { HangUp } from './pool-fetch.ts'
 
 export interface OpenCall {
@@ -21,7 +21,7 @@ const HUNG_UP = new Error('The call was closed.')
 /** After the last event of an answer its reply ends at once or not at all. */
 const END_MS = 200
 
-export function openCall(client: HttpClient, call: Omit<HttpCall, 'method' | 'signal' | 'onSent'>): OpenCall {
+export function openCall(client: HttpClient, call: Omit<GenerationCall, 'onSent'>): OpenCall {
   let hangUp: HangUp | undefined
   let isClosed = false
   let ending = false
@@ -35,7 +35,7 @@ export function openCall(client: HttpClient, call: Omit<HttpCall, 'method' | 'si
     hangUp?.(HUNG_UP)
   }
   return {
-    response: client.send({ ...call, method: 'POST', onSent }),
+    response: client.generate({ ...call, onSent }),
     sent: () => hangUp !== undefined,
     hangUp() {
       if (!ending) close()

@@ -6,6 +6,145 @@ import { parseJson } from '../../contract/json-value.ts'
 /** A reply larger than this is no answer of a language model; it would only fill our memory. */
 export const MAX_REPLY_BYTES = 64 * 1024 * 1024
 
+export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface PoolReply {
+  readonly statusCode: number
+  readonly statusText: string
+  readonly headers: ReplyHeaders
+  readonly body: PoolBody
+}
+
+/** So many bytes are held for a reader that is slow; then the server has to wait. */
+const MOST_HELD_BYTES = 64 * 1024
+
+/** What was left before its end: undici closes the connection. */
+const LEFT = new Error('The reply was not read to its end.')
+
+/** The body of a reply: read once, as a whole or piece by piece. */
+export class PoolBody implements AsyncIterable<Uint8Array> {
+  readonly #controller: Pick<Dispatcher.DispatchController, 'pause' | 'resume' | 'abort'>
+  #pieces: Buffer[] = []
+  #heldBytes = 0
+  #isRead = false
+  #isWhole = false
+  #isEnded = false
+  #error: Error | undefined
+  /** Wakes who waits: for the next piece, or, where the whole is wanted, for the end. */
+  #wake: (() => void) | undefined
+
+  constructor(controller: Pick<Dispatcher.DispatchController, 'pause' | 'resume' | 'abort'>) {
+    this.#controller = controller
+  }
+
+  get isRead(): boolean {
+    return this.#isRead
+  }
+
+  push(piece: Buffer): void {
+    this.#pieces.push(piece)
+    if (this.#isWhole) return
+    this.#heldBytes += piece.length
+    if (this.#heldBytes > MOST_HELD_BYTES) this.#controller.pause()
+    this.#wake?.()
+  }
+
+  end(error?: Error): void {
+    this.#isEnded = true
+    this.#error = error
+    this.#wake?.()
+  }
+
+  /** All bytes, once the reply has ended. Rejects if it broke off. */
+  whole(): Promise<Buffer> {
+    this.#take()
+    this.#isWhole = true
+    return new Promise((resolve, reject) => {
+      const settle = () => (this.#error ? reject(this.#error) : resolve(joined(this.#pieces)))
+      if (this.#isEnded) return settle()
+      this.#wake = settle
+      this.#controller.resume()
+    })
+  }
+
+  async text(): Promise<string> {
+    try {
+      return toText(await this.whole())
+    } catch (error) {
+      return jsonBefore(error, this.#pieces)
+    }
+  }
+
+  /** Who stops before the end closes the connection. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.#take()
+    try {
+      for (;;) {
+        const pieces = this.#pieces
+        this.#pieces = []
+        for (const piece of pieces) yield piece
+        if (this.#pieces.length > 0) continue
+        if (this.#error) throw this.#error
+        if (this.#isEnded) return
+        // Before the server may go on: what undici holds comes at once.
+        const more = new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+        this.#heldBytes = 0
+        this.#controller.resume()
+        await more
+      }
+    } finally {
+      this.leave()
+    }
+  }
+
+  /** Nobody will read it to its end. */
+  leave(): void {
+    if (!this.#isEnded) this.#controller.abort(LEFT)
+  }
+
+  #take(): void {
+    if (this.#isRead) throw new TypeError('The body of a reply is read once.')
+    this.#isRead = true
+  }
+}
+
+const joined = (pieces: Buffer[]): Buffer =>
+  pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
+
+function toText(bytes: Buffer): string {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+  return bytes.toString('utf8', hasMark ? 3 : 0)
+}
+
+/** A connection was reset behind what had come of a reply without a length. */
+export class ResetError extends Error {
+  override readonly name = 'ResetError'
+  readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('The connection was reset.')
+  }
+}
+
+/** The text that had come before an error, where it is whole JSON and nothing but the end of its connection was wrong. */
+function jsonBefore(error: unknown, pieces: readonly Uint8Array[]): string {
+  const text = error instanceof ResetError ? toText(Buffer.concat(pieces)) : ''
+  if (!isJson(text)) throw error
+  return text
+}
+
+/** Whether a text is whole JSON, whatever came behind it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * A `Response` over undici's reply that makes nothing it is not asked for: text is read straight from the socket,
  * headers and the web stream are built at first use.
@@ -19,13 +158,13 @@ export class PoolResponse implements Response {
   readonly type = 'default'
   // ky recognises a response that is not the global one by this tag.
   readonly [Symbol.toStringTag] = 'Response'
-  readonly #reply: Dispatcher.ResponseData
+  readonly #reply: PoolReply
   /** Bytes that were compressed without being asked for, as they were before. */
   readonly #decoded: AsyncIterable<Uint8Array> | undefined
   #headers: Headers | undefined
   #body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined
 
-  constructor(reply: Dispatcher.ResponseData, url: string) {
+  constructor(reply: PoolReply, url: string) {
     this.#reply = reply
     this.status = reply.statusCode
     this.statusText = reply.statusText
@@ -50,12 +189,12 @@ export class PoolResponse implements Response {
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    this.#body ??= Readable.toWeb(this.#decoded ? Readable.from(this.#decoded) : this.#reply.body)
+    this.#body ??= Readable.toWeb(Readable.from(this.chunks))
     return this.#body
   }
 
   get bodyUsed(): boolean {
-    return this.#reply.body.bodyUsed
+    return this.#reply.body.isRead
   }
 
   text(): Promise<string> {
@@ -67,8 +206,9 @@ export class PoolResponse implements Response {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (!this.#decoded) return this.#reply.body.arrayBuffer()
-    const { buffer } = Uint8Array.from(await readBytes(this.#decoded))
+    const { buffer } = Uint8Array.from(
+      await (this.#decoded ? readBytes(this.#decoded) : this.#reply.body.whole()),
+    )
     return buffer
   }
 
@@ -100,7 +240,7 @@ export function contentTypeOf(response: Response): string | null {
 }
 
 /** Made at the first read: nearly no reply needs it. */
-async function* decode({ body }: Dispatcher.ResponseData, encoding: string): AsyncGenerator<Uint8Array> {
+async function* decode({ body }: PoolReply, encoding: string): AsyncGenerator<Uint8Array> {
   const { decodeBody } = await import('./decode-body.ts')
   yield* decodeBody(body, { encoding, mostBytes: MAX_REPLY_BYTES })
 }
@@ -111,10 +251,17 @@ async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-const readText = async (pieces: AsyncIterable<Uint8Array>): Promise<string> =>
-  new TextDecoder().decode(await readBytes(pieces))
+async function readText(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const all: Uint8Array[] = []
+  try {
+    for await (const piece of pieces) all.push(piece)
+  } catch (error) {
+    return jsonBefore(error, all)
+  }
+  return toText(Buffer.concat(all))
+}
 
-function toHeaders(fields: Dispatcher.ResponseData['headers']): Headers {
+function toHeaders(fields: ReplyHeaders): Headers {
   const headers = new Headers()
   for (const [name, value] of Object.entries(fields)) {
     for (const one of Array.isArray(value) ? value : [value]) {
