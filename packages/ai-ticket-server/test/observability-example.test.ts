@@ -15,8 +15,10 @@ interface Alert {
 }
 
 interface Dashboard {
+  readonly templating: { readonly list: readonly unknown[] }
   readonly panels: readonly {
     readonly title: string
+    readonly datasource: unknown
     readonly targets: readonly { expr: string; legendFormat: string }[]
   }[]
 }
@@ -85,6 +87,15 @@ test('a counter is asked for by its rate', () => {
     const bare = expr.replace(/\b(rate|increase)\([^[]*\[[^\]]*\]\)/g, '')
     expect(bare, where).not.toMatch(/_total|_bucket/)
   }
+})
+
+test('the dashboard asks for the data source once, and each panel uses it', () => {
+  expect(dashboard.templating.list).toMatchObject([
+    { name: 'datasource', type: 'datasource', query: 'prometheus' },
+  ])
+  const used = dashboard.panels.map(({ datasource }) => datasource)
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Grafana's
+  expect(used).toEqual(used.map(() => ({ type: 'prometheus', uid: '${datasource}' })))
 })
 
 test('parentheses of each query are balanced', () => {

@@ -38,7 +38,16 @@ export const SOURCES = {
     environment: 'KOBOLDCPP_API_URL',
     fallback: 'http://localhost:5001/api',
   },
-  backendKeys: { words: 'Their keys: one for all, or one for each', environment: 'KOBOLDCPP_API_KEY' },
+  anyBackends: {
+    words: 'Servers of any kind, like openai=http://localhost:11434; a bare address is a KoboldCPP',
+    flag: '--backend',
+    flagValue: 'kind=url',
+    environment: 'AI_TICKET_BACKENDS',
+  },
+  backendKeys: {
+    words: 'Keys of KoboldCPP servers: one for all, or one for each',
+    environment: 'KOBOLDCPP_API_KEY',
+  },
   file: {
     words: 'Configuration file, JSON',
     flag: '--config',

@@ -111,10 +111,15 @@ function configFlag({ flag, flagValue, words, environment, ...source }: Source, 
   return new Option(`${flag} <${flagValue}>`, `${words} (${from})`)
 }
 
+/** A flag that may be given several times is read like a list with commas. */
+const collect = (text: string, before: string | undefined): string =>
+  before === undefined ? text : `${before},${text}`
+
 /** Flags of every command that reads the configuration; their texts are checked with it. */
 export const addConfigFlags = (command: Command): Command =>
   command
     .addOption(configFlag(SOURCES.backends))
+    .addOption(configFlag(SOURCES.anyBackends).argParser(collect))
     .addOption(configFlag(SETTINGS.logLevel))
     .addOption(configFlag(SOURCES.file))
 

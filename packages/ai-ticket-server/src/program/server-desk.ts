@@ -117,7 +117,7 @@ async function* framesOf(response: IncomingMessage): AsyncGenerator<EventSourceM
 const deltaOf = (data: string): string => String((parseJson(data) as { readonly text?: unknown }).text ?? '')
 
 const endOf = (outcome: Outcome): StreamEvent =>
-  'completion' in outcome ? { type: 'done', outcome } : { type: 'error', outcome }
+  outcome.error === undefined ? { type: 'done', outcome } : { type: 'error', outcome }
 
 /** Whatever is no outcome did not come from AI Ticket. */
 function outcomeOf(text: string, url: string): Outcome {
