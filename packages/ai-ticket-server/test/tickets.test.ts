@@ -35,7 +35,9 @@ test('a killed server finishes its tickets after the next start, at once', async
   // Not when its lease ends, which takes 30 s.
   expect(performance.now() - killedAt).toBeLessThan(15_000)
   expect(simulator.aborts[0]?.genkey).toBe(simulator.calls[0]?.genkey)
-  expect(await second.waitForLine(/^Tickets are kept in /)).toMatchObject({ history: 'full' })
+  expect(await second.waitForLine(/^Prompts and answers are kept for 7 days.* in /)).toMatchObject({
+    history: 'full',
+  })
   const ticket = await fetch(`${second.url}${accepted.headers.get('location')}?wait=20s`)
   expect(await ticket.json()).toMatchObject({ status: 'completed', runs: 2 })
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
@@ -188,6 +188,22 @@ function outputOf(block: CodeBlock): CodeBlock | undefined {
   return next?.page === block.page && next.marks.includes('output') ? next : undefined
 }
 
+test('curl 7.60 is enough for every line that shows it, in pages, examples, comments and help', () => {
+  const files = globSync(['*.md', '{docs,examples,packages,.github}/**/*.{md,ts,mjs,yaml,yml,sh}'], {
+    cwd: ROOT,
+    exclude: (name) => name.endsWith('node_modules') || name.endsWith('dist'),
+  })
+  // Newer ones that people like to write.
+  const tooNew = /\bcurl .*(--json|--fail-with-body|--no-progress-meter|--parallel|-Z)\b/
+  const found = files.filter((file) =>
+    readPage(file)
+      .split('\n')
+      .some((line) => tooNew.test(line)),
+  )
+  expect(found.filter((file) => !file.endsWith('docs-commands.test.ts'))).toEqual([])
+  expect(files.length).toBeGreaterThan(500)
+})
+
 /** The same request as `curl` would send, to the server of the test. Throws for a flag that it does not know. */
 function curlRequest(words: readonly string[], base: string): { address: string; init: RequestInit } {
   const headers = new Headers()
@@ -198,11 +214,7 @@ function curlRequest(words: readonly string[], base: string): { address: string;
     if (['-N', '-s', '-sN', '-i'].includes(word)) continue
     if (word === '-H') headers.append(...headerOf(rest.shift() ?? ''))
     else if (word === '-d') body = rest.shift()
-    else if (word === '--json') {
-      body = rest.shift()
-      headers.set('content-type', 'application/json')
-      if (!headers.has('accept')) headers.set('accept', 'application/json')
-    } else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
+    else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
     else throw new Error(`curl ${word} is not checked here.`)
   }
   if (body === undefined) return { address, init: { headers } }
