@@ -18,7 +18,7 @@ const onPglite = async (options: OpenStoreOptions) => {
   return pgliteStore(await pglite, options)
 }
 
-describeTicketStore('pg-boss on PGlite', onPglite)
+describeTicketStore('PGlite', onPglite)
 describeCallbackStore('PGlite', onPglite)
 describeDamagedRows('PGlite', async () => {
   pglite ??= PGlite.create()
@@ -32,14 +32,14 @@ describeDamagedRows('PGlite', async () => {
 
 const connectionString = POSTGRES_URL
 if (connectionString === undefined) {
-  describe('pg-boss on a PostgreSQL', () => {
+  describe('a PostgreSQL', () => {
     it.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to run the contract on a real one', () => {})
   })
 } else {
   afterAll(dropSchemas)
   const onPostgres = (options: OpenStoreOptions) =>
     createPostgresStore({ ...options, connectionString, schema: newSchema() })
-  describeTicketStore('pg-boss on a PostgreSQL', onPostgres)
+  describeTicketStore('a PostgreSQL', onPostgres)
   describeCallbackStore('a PostgreSQL', onPostgres)
   describeDamagedRows('a PostgreSQL', async () => {
     const schema = newSchema()

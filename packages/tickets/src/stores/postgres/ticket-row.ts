@@ -26,8 +26,6 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   call_started_at: 'bigint',
   content_is_json: 'boolean',
   metadata: 'jsonb',
-  has_job: 'boolean',
-  job_attempt: 'integer',
   idempotency_until: 'bigint',
   wants_stream: 'integer',
 }
@@ -38,7 +36,7 @@ const MARK = '\uE000'
 
 const columns = createTicketColumns({ write: storableText, read: textOf })
 
-export const { wantedBackend, glanceOf } = columns
+export const { glanceOf } = columns
 
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Columns => ({
