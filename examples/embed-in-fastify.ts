@@ -2,7 +2,7 @@
 // It asks the KoboldCPP that KOBOLDCPP_API_URL names, or a simulator that it starts itself.
 import assert from 'node:assert/strict'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { eventRoutes, HTTP_STATUS } from '@ai-ticket/server'
+import { eventRoutes, HTTP_STATUS } from '@ai-ticket/http-server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { fastify } from 'fastify'
 
@@ -24,7 +24,7 @@ app.post<{ Body: { title: string } }>('/summaries', async (request, reply) => {
     ],
     parameters: { max_tokens: 60 },
   })
-  if ('error' in outcome) {
+  if (outcome.error) {
     return reply.code(HTTP_STATUS[outcome.error]).send({ error: outcome.error, details: outcome.details })
   }
   return { summary: outcome.completion }

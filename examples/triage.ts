@@ -3,7 +3,7 @@
 // It asks the KoboldCPP that KOBOLDCPP_API_URL names, or a simulator that it starts itself and that errs once.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createDispatcher, createKoboldBackend, type MessageInput } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import * as v from 'valibot'
 
@@ -27,12 +27,12 @@ const url = process.env.KOBOLDCPP_API_URL ?? simulator?.url ?? ''
 const dispatcher = createDispatcher({ backends: [createKoboldBackend({ url })] })
 try {
   const mail = await readFile(new URL('./mails/late-order.txt', import.meta.url), 'utf8')
-  const content = [
+  const content: MessageInput[] = [
     { role: 'system', content: 'You sort the mail of a lamp shop. Priority 5 is the most urgent.' },
     { role: 'user', content: mail },
   ]
   const outcome = await dispatcher.onEvent({ content }, { schema: Triage })
-  if ('error' in outcome) throw new Error(`${outcome.error}: ${outcome.details}`)
+  if (outcome.error) throw new Error(`${outcome.error}: ${outcome.details}`)
 
   const { category, priority, summary } = outcome.data
   process.stdout.write(`${category}, priority ${priority}: ${summary}\n`)

@@ -11,19 +11,45 @@ const PNPM_VERSION = '12.21.0'
 const MINIMUM_NODE = [22, 19]
 const PARENT_CHECK_MS = 250
 
+const root = resolve(import.meta.dirname, '../..')
 const BUILD = ['turbo', 'run', 'build', '--output-logs=errors-only']
 
-/** What each command runs, in order. The last one gets the arguments of the caller. */
+const LINT = ['biome', 'ci', '.']
+const KNIP = ['knip', '--no-config-hints', '--config', 'packages/workspace/knip.json']
+
+/** A program of packages/bench, after everything that it runs against. */
+const measured = (file) => ({
+  steps: [
+    ['turbo', 'run', 'build', '--filter=@ai-ticket/bench^...', '--output-logs=errors-only'],
+    ['node', `packages/bench/src/${file}`],
+  ],
+})
+
+/**
+ * What each command runs, in order. The last step gets the arguments of the caller. The root scripts of package.json are
+ * all here, so that each works with Node 20 and npm alone.
+ */
 const COMMANDS = {
   start: { steps: [BUILD, ['node', 'packages/workspace/start.mjs']], quiet: true },
+  // Paths on its command line are those of the folder in which npm was called.
+  'ai-ticket': {
+    steps: [BUILD, ['node', join(root, 'packages/ai-ticket-server/dist/cli.js')]],
+    quiet: true,
+    folder: process.env.INIT_CWD,
+  },
+  build: { steps: [['turbo', 'run', 'build']] },
+  typecheck: { steps: [['turbo', 'run', 'typecheck']] },
+  lint: { steps: [LINT, KNIP] },
+  format: { steps: [['biome', 'check', '--write', '.']] },
+  structure: { steps: [['node', 'packages/workspace/structure.mjs']] },
+  'test:unit': { steps: [['vitest', 'run']] },
+  bench: measured('bench.ts'),
+  'bench:tickets': measured('tickets.ts'),
+  load: measured('load.ts'),
+  soak: measured('soak.ts'),
+  torture: measured('torture.ts'),
   test: {
-    steps: [
-      BUILD,
-      ['biome', 'ci', '.'],
-      ['knip', '--no-config-hints', '--config', 'packages/workspace/knip.json'],
-      ['turbo', 'run', 'typecheck', '--output-logs=errors-only'],
-      ['vitest', 'run'],
-    ],
+    steps: [BUILD, LINT, KNIP, ['turbo', 'run', 'typecheck', '--output-logs=errors-only'], ['vitest', 'run']],
   },
   // The long forms: tests in `long/`, and those that run with more numbers when AI_TICKET_LONG is 1.
   long: {
@@ -33,7 +59,6 @@ const COMMANDS = {
   run: { steps: [[]] },
 }
 
-const root = resolve(import.meta.dirname, '../..')
 const toolchain = join(root, '.toolchain')
 const parent = process.ppid
 const onWindows = process.platform === 'win32'
@@ -41,7 +66,7 @@ const onWindows = process.platform === 'win32'
 const [name = 'run', ...rest] = process.argv.slice(2)
 const command = COMMANDS[name]
 if (command === undefined) fail(`unknown command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}`)
-const { steps, quiet = false, variables = {} } = command
+const { steps, quiet = false, variables = {}, folder = root } = command
 const last = [...steps.at(-1), ...rest]
 if (last.length === 0) fail('usage: node packages/workspace/bootstrap.mjs run PROGRAM [ARGUMENT…]')
 
@@ -155,7 +180,7 @@ function runStep([program, ...args], env = environment) {
 /** Runs the last program. It decides when a signal ends it: this one waits, and ends as it did. */
 async function runLast([program, ...args]) {
   if (process.ppid !== parent) process.exit(1)
-  const child = spawn(program, args, { cwd: root, env: environment, stdio: 'inherit', shell: onWindows })
+  const child = spawn(program, args, { cwd: folder, env: environment, stdio: 'inherit', shell: onWindows })
   // A terminal sends SIGINT to the child too; passed on, it would count as a second one, which ends a server at once.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))

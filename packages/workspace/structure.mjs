@@ -1,4 +1,4 @@
-// What the house looks like, package by package: `pnpm structure` prints the table of docs/architecture.md, and
+// What the house looks like, package by package: `npm run structure` prints the table of docs/architecture.md, and
 // test/structure.test.ts holds its bounds. Reads the sources as text; types and import() count as imports.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
@@ -16,7 +16,7 @@ export const BOUNDS = {
   server: { files: 65, functionLines: 60 },
   tickets: { files: 72, functionLines: 60 },
   'ai-ticket-server': { files: 55, functionLines: 60 },
-  testkit: { files: 60, functionLines: 60 },
+  testkit: { files: 62, functionLines: 60 },
   llama: { files: 20, functionLines: 60 },
 }
 

@@ -88,7 +88,9 @@ test('ours went in as a build: no sources, no tests, nothing of the workspace', 
 
 test('no dependency of development and no package manager went in', () => {
   const names = packageNames(app, files)
-  expect(names).toEqual(expect.arrayContaining(['@ai-ticket/core', '@ai-ticket/server', 'fastify', 'undici']))
+  expect(names).toEqual(
+    expect.arrayContaining(['@ai-ticket/core', '@ai-ticket/http-server', 'fastify', 'undici']),
+  )
   expect(names.filter((name) => developmentOnly().includes(name))).toEqual([])
   expect(names.filter((name) => /^(npm|yarn|corepack|pnpm|@pnpm\/.*)$/.test(name))).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { createMetrics, createServer } from '@ai-ticket/server'
+import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { createSqliteStore } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import { VERSION } from '../src/version.ts'

@@ -109,7 +109,7 @@ test.concurrent('Ctrl-C finishes what is in hand and says how to go on; meanwhil
   expect(await batch.answers()).toHaveLength(length)
 })
 
-test.concurrent('a second Ctrl-C ends it at once', async () => {
+test.concurrent('a second Ctrl-C stops the backend and ends it', async () => {
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 1 })
   const batch = await openBatchFolder(eventLines(5), { KOBOLDCPP_API_URL: simulator.url })
   const { child, ended } = batch.start()
@@ -120,6 +120,7 @@ test.concurrent('a second Ctrl-C ends it at once', async () => {
   child.kill('SIGINT')
   expect((await ended).code).toBe(130)
   expect(await batch.answers()).toEqual([])
+  await simulator.waitFor(({ calls }) => calls.every(({ state }) => state === 'aborted'))
 })
 
 test.concurrent('notices an input that is another one, and goes on where that is wanted', async () => {

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { FAILURE_CODES } from '@ai-ticket/core'
-import { createMetrics } from '@ai-ticket/server'
+import { createMetrics } from '@ai-ticket/http-server'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 
@@ -15,8 +15,10 @@ interface Alert {
 }
 
 interface Dashboard {
+  readonly templating: { readonly list: readonly unknown[] }
   readonly panels: readonly {
     readonly title: string
+    readonly datasource: unknown
     readonly targets: readonly { expr: string; legendFormat: string }[]
   }[]
 }
@@ -49,7 +51,7 @@ const STATES = ['unknown', 'ready', 'busy', 'loading', 'down', 'stuck', 'closed'
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   code: ['completed', ...FAILURE_CODES],
   state: STATES,
-  quantile: ['0.5', '0.99', '1'],
+  percentile: ['50', '99', '100'],
   job: ['ai-ticket'],
   status: ['queued', 'in_progress', 'completed', 'failed', 'cancelled'],
   result: ['delivered', 'failed', 'dead'],
@@ -85,6 +87,15 @@ test('a counter is asked for by its rate', () => {
     const bare = expr.replace(/\b(rate|increase)\([^[]*\[[^\]]*\]\)/g, '')
     expect(bare, where).not.toMatch(/_total|_bucket/)
   }
+})
+
+test('the dashboard asks for the data source once, and each panel uses it', () => {
+  expect(dashboard.templating.list).toMatchObject([
+    { name: 'datasource', type: 'datasource', query: 'prometheus' },
+  ])
+  const used = dashboard.panels.map(({ datasource }) => datasource)
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is Grafana's
+  expect(used).toEqual(used.map(() => ({ type: 'prometheus', uid: '${datasource}' })))
 })
 
 test('parentheses of each query are balanced', () => {

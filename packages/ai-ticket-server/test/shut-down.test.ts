@@ -37,10 +37,17 @@ async function serverInUse(
   const agent = new Agent({ keepAlive: true, maxSockets: count })
   // So that the sockets are warm, as a client's are: kept alive from an earlier answer.
   await Promise.all(Array.from({ length: count }, () => getLive(server.url, agent)))
-  const answers = Promise.allSettled(Array.from({ length: count }, () => postEvent(server.url, agent)))
-  await waitUntilInHand(server.url, count)
+  let answered = 0
+  const post = () =>
+    postEvent(server.url, agent).finally(() => {
+      answered += 1
+    })
+  const answers = Promise.allSettled(Array.from({ length: count }, post))
+  // The first ones may have been answered before the last one comes.
+  while (answered + (await inHand(server.url)) < count);
   return {
     server,
+    simulator,
     answers,
     async [Symbol.asyncDispose]() {
       agent.destroy()
@@ -57,14 +64,12 @@ function getLive(url: string, agent: Agent): Promise<void> {
   })
 }
 
-async function waitUntilInHand(url: string, count: number): Promise<void> {
-  for (;;) {
-    const { waiting, backends } = (await (await fetch(`${url}/health`)).json()) as {
-      waiting: number
-      backends: { in_flight: number }[]
-    }
-    if (waiting + (backends[0]?.in_flight ?? 0) === count) return
+async function inHand(url: string): Promise<number> {
+  const { waiting, backends } = (await (await fetch(`${url}/health`)).json()) as {
+    waiting: number
+    backends: { in_flight: number }[]
   }
+  return waiting + (backends[0]?.in_flight ?? 0)
 }
 
 test('50 events in hand over keep-alive and SIGTERM: all are answered, none is reset, then exit 0', async () => {
@@ -88,15 +93,41 @@ test('what outlives the drain time is answered shutting_down, and the exit is 0'
   expect(await inUse.server.ended).toBe(0)
 })
 
+test('while it drains the port is open, probes hear 503 and new events shutting_down', async () => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  const { url, child } = inUse.server
+  child.kill('SIGTERM')
+  await inUse.server.waitForLine(/^SIGTERM: /)
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(503)
+  expect(await postEvent(url, new Agent())).toMatchObject({ status: 503, body: { error: 'shutting_down' } })
+  expect((await fetch(`${url}/livez`)).status).toBe(200)
+})
+
 test.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
-] as const)('a second signal (%s) ends at once with %i', async (signal, exitCode) => {
+] as const)('a second signal (%s) stops the backend, then ends with %i', async (signal, exitCode) => {
   await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
   inUse.server.child.kill('SIGTERM')
   await inUse.server.waitForLine(/^SIGTERM: /)
   inUse.server.child.kill(signal)
   expect(await inUse.server.ended).toBe(exitCode)
+  await inUse.simulator.waitFor(({ calls }) => calls[0]?.state === 'aborted')
+})
+
+test('a second signal does not wait for a backend that does not stop', async () => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  await inUse.simulator.setFaults([
+    { fault: 'hang_before_headers', endpoint: 'abort' },
+    { fault: 'hang_before_headers', endpoint: 'perf' },
+  ])
+  inUse.server.child.kill('SIGTERM')
+  await inUse.server.waitForLine(/^SIGTERM: /)
+  const from = performance.now()
+  inUse.server.child.kill('SIGTERM')
+  expect(await inUse.server.ended).toBe(143)
+  // Without the limit it would go on for 15 s, until the backend counts as dead.
+  expect(performance.now() - from).toBeLessThan(10_000)
 })
 
 test('a signal that comes while backends are still being asked ends the server without a word about them', async () => {

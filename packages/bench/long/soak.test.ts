@@ -16,7 +16,7 @@ const options: SoakOptions = {
   connections: 200,
   seed: 3,
   heapMbPerMinute: 1,
-  // The machine may be shared: a tenth of a second is what a loaded one shows. `pnpm soak` wants 50.
+  // The machine may be shared: a tenth of a second is what a loaded one shows. `npm run soak` wants 50.
   loopP99Ms: 250,
 }
 

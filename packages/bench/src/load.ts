@@ -1,4 +1,4 @@
-// `pnpm load [--seconds 30] [--rate 40] [--connections 200] [--boxes 4] [--seed 1] [--json file]`: a seeded mix of all
+// `npm run load [--seconds 30] [--rate 40] [--connections 200] [--boxes 4] [--seed 1] [--json file]`: a seeded mix of all
 // that callers do, against simulated KoboldCPP servers and the real server in a process of its own. Ends with 1 when
 // anything was lost.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numberFlags } from './number-flags.ts'
 
-const HELP = `pnpm load: sends a seeded mix of requests (short, long, streams, hang-ups, bursts, bad input, tickets) to the
+const HELP = `npm run load: sends a seeded mix of requests (short, long, streams, hang-ups, bursts, bad input, tickets) to the
 server in front of simulated KoboldCPP servers. Ends with 1 when anything was lost or a slot was exceeded.
 
   --seconds <number>      how long requests are sent, default 30

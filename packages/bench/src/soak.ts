@@ -1,11 +1,11 @@
-// `pnpm soak [--seconds 600]`: load at 70 % of what the backends can do, and a look into the process of the server every
+// `npm run soak [--seconds 600]`: load at 70 % of what the backends can do, and a look into the process of the server every
 // few seconds. Ends with 1 when memory, handles or listeners grow, the event loop is late, or anything was lost.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { numberFlags } from './number-flags.ts'
 
-const HELP = `pnpm soak: loads the server for long and watches what it holds. Ends with 1 when memory, handles or listeners grow,
+const HELP = `npm run soak: loads the server for long and watches what it holds. Ends with 1 when memory, handles or listeners grow,
 the event loop is late, or anything was lost.
 
   --seconds <number>             how long, default 600

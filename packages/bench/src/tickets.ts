@@ -1,4 +1,4 @@
-// `pnpm bench:tickets [--tickets 1000000] [--seconds 3] [--rounds 3] [--repeats 20] [--json file]`: how fast tickets are taken
+// `npm run bench:tickets [--tickets 1000000] [--seconds 3] [--rounds 3] [--repeats 20] [--json file]`: how fast tickets are taken
 // in, listed and handed to free slots, on SQLite and on the PostgreSQL of AI_TICKET_TEST_POSTGRES_URL.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -7,7 +7,7 @@ import { postgresKind, sqliteKind } from './tickets/bench-stores.ts'
 import { takeTicketFigures } from './tickets/ticket-figures.ts'
 import { writeTicketReport } from './tickets/ticket-report.ts'
 
-const HELP = `pnpm bench:tickets: how fast tickets are taken in, listed and handed to free slots. PostgreSQL is measured where
+const HELP = `npm run bench:tickets: how fast tickets are taken in, listed and handed to free slots. PostgreSQL is measured where
 AI_TICKET_TEST_POSTGRES_URL names one, BullMQ where a Redis answers on 127.0.0.1:6379.
 
   --tickets <number>   tickets in the store whose list is asked, default 1,000,000

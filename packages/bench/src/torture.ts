@@ -1,11 +1,11 @@
-// `pnpm torture [URL]`: does to a gateway what local model servers do. Without a URL: to ours, to @portkey-ai/gateway and
+// `npm run torture [URL]`: does to a gateway what local model servers do. Without a URL: to ours, to @portkey-ai/gateway and
 // to a plain server on the AI SDK, side by side.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numberFlags } from './number-flags.ts'
 
-const HELP = `pnpm torture [URL]: scores a gateway that speaks OpenAI's dialect on what hurts with local models. Ends with 1 when
+const HELP = `npm run torture [URL]: scores a gateway that speaks OpenAI's dialect on what hurts with local models. Ends with 1 when
 a row fails (without a URL: a row of AI Ticket), with 2 when it does not even answer an ordinary call.
 
   URL                       base address of the gateway, without /v1; without it ours and others are started and compared

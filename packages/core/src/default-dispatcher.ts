@@ -1,5 +1,6 @@
 import { createKoboldBackend } from './backends/kobold/create-kobold-backend.ts'
 import type { Dispatcher, EventOptions, SchemaOptions } from './contract/dispatcher.ts'
+import type { EventInput, RawEvent } from './contract/event-input.ts'
 import type { DataOutcome, FailureOutcome, Outcome } from './contract/outcome.ts'
 import type { DataOf, StandardSchema } from './contract/standard-schema.ts'
 import { createDispatcher } from './create-dispatcher.ts'
@@ -17,11 +18,14 @@ let dispatcher: Dispatcher | undefined
  * Resolves with an Outcome for any value of `event`. Rejects when a variable is wrong, naming it, or, after the
  * caller's own abort, with the caller's reason.
  */
-export function onEvent<Schema extends StandardSchema>(
-  event: unknown,
+export function onEvent<Schema extends StandardSchema, Given = EventInput>(
+  event: EventInput | RawEvent<Given>,
   options: SchemaOptions<Schema>,
 ): Promise<DataOutcome<DataOf<Schema>> | FailureOutcome>
-export function onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
+export function onEvent<Given = EventInput>(
+  event: EventInput | RawEvent<Given>,
+  options?: EventOptions,
+): Promise<Outcome>
 export async function onEvent(event: unknown, options?: EventOptions): Promise<Outcome> {
   dispatcher ??= createDefaultDispatcher(process.env)
   return dispatcher.onEvent(event, options)

@@ -39,6 +39,21 @@ export type {
   SchemaOptions,
   StreamEvent,
 } from './contract/dispatcher.ts'
+export type {
+  ContentInput,
+  ContentPartInput,
+  EventInput,
+  ImagePartInput,
+  JsonContent,
+  JsonSchemaInput,
+  MessageInput,
+  MessagesContent,
+  ParametersInput,
+  PromptContent,
+  RawEvent,
+  ToolChoiceInput,
+  ToolInput,
+} from './contract/event-input.ts'
 export {
   FAILURE_CODES,
   FAILURES,
@@ -47,6 +62,7 @@ export {
   type FailureRule,
   LONGEST_RETRY_AFTER_MS,
 } from './contract/failure.ts'
+export { JSON_LIMITS, jsonExcess } from './contract/json-limits.ts'
 export { LongNumber, parseJson } from './contract/json-value.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
@@ -71,6 +87,7 @@ export type {
   Usage,
 } from './contract/outcome.ts'
 export {
+  type ContextPolicy,
   type ImagePart,
   OTHER_NAMES,
   type Parameters,

@@ -20,9 +20,9 @@ test('a prompt longer than the context is refused with the numbers, and costs no
 
 test('with drop_oldest it is answered, and the dropped turns are named', async () => {
   await using desk = await openDesk({ contextLength: 1_024 }, { contextPolicy: 'drop_oldest' })
-  const turn = (content: string) => ({ role: 'user', content })
+  const turn = (content: string) => ({ role: 'user', content }) as const
   const messages = [
-    { role: 'system', content: 'Be brief.' },
+    { role: 'system' as const, content: 'Be brief.' },
     turn(story(120)),
     turn(story(20)),
     turn('And then?'),

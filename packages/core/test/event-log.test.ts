@@ -27,7 +27,7 @@ test('one line says how an event ended, with all that it takes to find it again'
     { id: 'evt_1', content: 'Hi' },
     { headers: PARENT, logFields },
   )
-  if ('error' in outcome) throw new Error(outcome.error)
+  if (outcome.error !== undefined) throw new Error(outcome.error)
   expect(log.records()).toEqual([
     {
       time: expect.any(String),
@@ -76,8 +76,9 @@ test.each<LogLevel>(['info', 'debug'])(
     await using desk = await openDesk([FAST], { logger: log.logger })
     const event = { content: 'A secret prompt.', metadata: { note: 'secret note' } }
     const outcome = await desk.dispatcher.onEvent(event, { logFields: { api_key: 'secret key' } })
-    const refused = await desk.dispatcher.onEvent({ ...event, parameters: { max_tokens: 'secret count' } })
-    if ('error' in outcome) throw new Error(outcome.error)
+    const wrong: unknown = { ...event, parameters: { max_tokens: 'secret count' } }
+    const refused = await desk.dispatcher.onEvent(wrong)
+    if (outcome.error !== undefined) throw new Error(outcome.error)
     expect(refused).toHaveProperty('error')
     expect(log.lines.length).toBeGreaterThan(1)
     for (const hidden of ['secret', outcome.completion]) expect(log.lines.join('')).not.toContain(hidden)

@@ -1,9 +1,9 @@
-import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createDispatcher, createKoboldBackend, type EventInput } from '@ai-ticket/core'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { openDesk } from './open-desk.ts'
 
-const IMAGE = {
+const IMAGE: EventInput = {
   content: [
     { type: 'text', text: 'What is this?' },
     { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },

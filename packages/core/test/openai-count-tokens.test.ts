@@ -132,8 +132,11 @@ test.each(['llama.cpp', 'vllm'] as const)(
   '%s: with drop_oldest it is answered, and what was dropped is named',
   async (flavour) => {
     await using desk = await openDesk(flavour)
-    const messages = [story(120), story(10), 'And then?'].map((content) => ({ role: 'user', content }))
-    const event = { content: { messages }, context_policy: 'drop_oldest' }
+    const messages = [story(120), story(10), 'And then?'].map((content) => ({
+      role: 'user' as const,
+      content,
+    }))
+    const event = { content: { messages }, context_policy: 'drop_oldest' as const }
     expect(await desk.dispatcher.onEvent(event)).toMatchObject({ dropped_turns: [0] })
     expect(desk.simulator.calls[0]?.body.messages).toHaveLength(2)
   },

@@ -3,6 +3,7 @@ import {
   createOpenAIBackend,
   type DispatcherOptions,
   type EventOptions,
+  type MessageInput,
 } from '@ai-ticket/core'
 import {
   type OpenAISimulatorOptions,
@@ -41,7 +42,7 @@ const eventOf = (content: string, max_tokens?: number) => ({
 test('a ceiling is cut to the room that the prompt leaves, and a little less', async () => {
   await using desk = await openKobold()
   const outcome = await desk.dispatcher.onEvent(eventOf(story(100), 32_000), CEILING)
-  if ('error' in outcome) throw new Error(outcome.details)
+  if (outcome.error !== undefined) throw new Error(outcome.details)
   const { max_tokens = 0 } = sent(desk)
   const room = 2_048 - (outcome.usage?.prompt_tokens ?? 0)
   expect(max_tokens).toBeLessThan(room)
@@ -96,7 +97,7 @@ test('without the option both are as ever', async () => {
 
 test('drop_oldest makes room for an answer worth the name', async () => {
   await using desk = await openKobold({}, { contextPolicy: 'drop_oldest' })
-  const turn = (content: string) => ({ role: 'user', content })
+  const turn = (content: string) => ({ role: 'user', content }) as const
   const content = { messages: [turn(story(100)), turn(story(100)), turn('And then?')] }
   const outcome = await desk.dispatcher.onEvent({ content, parameters: { max_tokens: 32_000 } }, CEILING)
   expect(outcome).toHaveProperty('dropped_turns')
@@ -200,7 +201,7 @@ test('tools take their share of the room', async () => {
 test('calls of tools in the conversation are counted, too', async () => {
   await using desk = await openKobold({ contextLength: 8_192 })
   const call = { id: 'call_1', type: 'function', function: { name: 'now', arguments: 'x'.repeat(100_000) } }
-  const messages = [
+  const messages: MessageInput[] = [
     { role: 'user', content: 'Hi' },
     { role: 'assistant', content: null, tool_calls: [call] },
     { role: 'tool', tool_call_id: 'call_1', content: '12:00' },

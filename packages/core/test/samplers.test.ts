@@ -134,7 +134,8 @@ test('what is empty or null is not sent', async () => {
 test('nothing but these names goes on', async () => {
   await using desk = await openKobold()
   const parameters = { memory: 'x', genkey: 'theirs', wonders: 1, max_context_length: 4, images: ['x'] }
-  await desk.dispatcher.onEvent({ content: 'Hi', parameters })
+  const event: unknown = { content: 'Hi', parameters }
+  await desk.dispatcher.onEvent(event)
   const body = desk.simulator.calls[0]?.body
   for (const name of ['memory', 'wonders', 'max_context_length', 'images'])
     expect(body).not.toHaveProperty(name)

@@ -3,6 +3,7 @@ import {
   createKoboldBackend,
   createOpenAIBackend,
   type DispatcherOptions,
+  type MessageInput,
 } from '@ai-ticket/core'
 import { type KoboldSimulatorOptions, startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
@@ -129,12 +130,17 @@ test('a repair that does not fit the context is not made', async () => {
 
 test('turns that were dropped for the context are counted without the turn that tells of the schema', async () => {
   await using desk = await openDesk({ version: '1.76', contextLength: 700, answer: inTurn(RIGHT) })
-  const content = [
+  const content: MessageInput[] = [
     { role: 'user', content: 'old '.repeat(600) },
     { role: 'assistant', content: 'I see.' },
     { role: 'user', content: 'Triage this.' },
   ]
-  const event = { content, schema: told, parameters: { max_tokens: 100 }, context_policy: 'drop_oldest' }
+  const event = {
+    content,
+    schema: told,
+    parameters: { max_tokens: 100 },
+    context_policy: 'drop_oldest' as const,
+  }
   expect(await desk.dispatcher.onEvent(event)).toMatchObject({ data: DATA, dropped_turns: [0] })
 })
 

@@ -85,6 +85,7 @@ test.each([
   ['quotes', `[${'a "'.repeat(20_000)}`],
   ['fences', '```\n'.repeat(100_000)],
   ['thoughts', '<think>'.repeat(100_000)],
+  ['ends of thoughts within JSON', `So: ["${'</think>'.repeat(100_000)}"]`],
 ])('an endless answer of %s is read in time', async (_what, text) => {
   const startedAt = process.cpuUsage()
   expect(await check({ type: 'object', required: ['x'] }, text)).toMatchObject({ ok: false })

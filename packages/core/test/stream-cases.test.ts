@@ -1,15 +1,30 @@
 import { describe, expect, test } from 'vitest'
-import { BACKENDS, bodied, END, paced, part, type Reply, rawDesk, sse, streamed } from './raw-desk.ts'
+import {
+  BACKENDS,
+  bodied,
+  END,
+  paced,
+  part,
+  type RawDeskOptions,
+  type Reply,
+  rawDesk,
+  sse,
+  streamed,
+} from './raw-desk.ts'
 
 // What servers and gateways do to streams, over sockets: the outcome is that of a caller.
 
 const usage = { prompt_tokens: 9, completion_tokens: 5 }
 
 describe.each(BACKENDS)('%s', (kind) => {
-  const streamOf = async (reply: Reply, options = {}) => {
+  const streamOf = async (reply: Reply, options: RawDeskOptions = {}) => {
     await using desk = await rawDesk(kind, reply, options)
     return { ...(await desk.stream()), calls: desk.calls() }
   }
+
+  /** For what takes time. */
+  const timedStreamOf = (reply: Reply, options: RawDeskOptions = {}) =>
+    streamOf(reply, { ...options, isTimed: true })
 
   test.each([
     ['empty', ''],
@@ -25,7 +40,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       part({}, 'stop'),
       END,
     )
-    const { outcome, text } = await streamOf(reply)
+    const { outcome, text } = await timedStreamOf(reply)
     expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
     expect(text).toBe('Hello world.')
   })
@@ -90,7 +105,9 @@ describe.each(BACKENDS)('%s', (kind) => {
 
   test('pings do not make up for tokens that do not come', async () => {
     const pings = Array.from({ length: 30 }, () => [100, sse({ type: 'ping' })]).flat()
-    const { outcome } = await streamOf(paced(part({ content: 'Hello' }), ...pings), { tokenTimeoutMs: 1000 })
+    const { outcome } = await timedStreamOf(paced(part({ content: 'Hello' }), ...pings), {
+      tokenTimeoutMs: 1000,
+    })
     expect(outcome).toMatchObject({ error: 'api_timeout', partial: 'Hello' })
   })
 
@@ -260,7 +277,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['reasoning first', [{ reasoning_content: 'Hm' }, { content: 'Hello ' }, { content: 'world.' }]],
   ])('a reason in every event ends nothing (%s)', async (_, deltas) => {
     const pieces = deltas.flatMap((delta) => [part(delta, 'stop'), 1300])
-    const { outcome, text } = await streamOf(paced(...pieces, END))
+    const { outcome, text } = await timedStreamOf(paced(...pieces, END))
     expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
     expect(text).toBe('Hello world.')
   })
@@ -270,7 +287,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['parts of thoughts', { content: [{ type: 'thinking', thinking: 'Hm' }] }],
   ])('a reason beside every piece of text, and beside no thoughts, ends nothing (%s)', async (_, thought) => {
     const first = [part(thought), part({ content: 'Hello ' }, 'stop'), 1300]
-    const { outcome } = await streamOf(paced(...first, part({ content: 'world.' }, 'stop'), END))
+    const { outcome } = await timedStreamOf(paced(...first, part({ content: 'world.' }, 'stop'), END))
     expect(outcome).toMatchObject({ completion: 'Hello world.', reasoning: 'Hm', finish_reason: 'stop' })
   })
 
@@ -278,7 +295,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     const open: Reply = (socket) => {
       socket.write(streamed(part({ reasoning_content: 'Hm' }), part({}, 'length')))
     }
-    const { outcome } = await streamOf(open)
+    const { outcome } = await timedStreamOf(open)
     expect(outcome).toMatchObject({ completion: '', reasoning: 'Hm' })
   })
 
@@ -290,7 +307,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       part({ content: 'c ' }, 'stop'),
       1300,
     ]
-    const { outcome } = await streamOf(paced(...pieces, part({ content: 'd' }, 'stop'), END))
+    const { outcome } = await timedStreamOf(paced(...pieces, part({ content: 'd' }, 'stop'), END))
     expect(outcome).toMatchObject({ completion: 'a b c d' })
   })
 
@@ -298,7 +315,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     const open: Reply = (socket) => {
       socket.write(streamed(part({ content: 'Hello ' }, 'stop'), part({ content: 'you.' }), part({}, 'stop')))
     }
-    const { outcome } = await streamOf(open, { tokenTimeoutMs: 1000 })
+    const { outcome } = await timedStreamOf(open, { tokenTimeoutMs: 1000 })
     expect(outcome).toMatchObject({ completion: 'Hello you.', finish_reason: 'stop' })
   })
 
@@ -311,7 +328,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     const open: Reply = (socket) => {
       socket.write(streamed(part({ content: 'Yes.' }, 'stop')))
     }
-    const { outcome } = await streamOf(open, { tokenTimeoutMs: 1000 })
+    const { outcome } = await timedStreamOf(open, { tokenTimeoutMs: 1000 })
     expect(outcome).toMatchObject({ completion: 'Yes.', finish_reason: 'stop' })
   })
 

@@ -1,4 +1,4 @@
-import { createDispatcher, createOpenAIBackend } from '@ai-ticket/core'
+import { createDispatcher, createOpenAIBackend, type EventInput, type MessageInput } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 
 interface Message {
@@ -35,7 +35,7 @@ test.each([
   [400, 'Error rendering prompt with jinja template: "System role not supported"'],
 ])('turns that a template refuses with %i %s are joined, and from then on at once', async (status, words) => {
   const { asked, dispatcher } = await openDesk(status, words)
-  const event = {
+  const event: EventInput = {
     model: 'strict',
     content: {
       messages: [
@@ -58,7 +58,7 @@ test.each([
 
 test('a conversation with nothing to join is refused after one call', async () => {
   const { asked, dispatcher } = await openDesk(400, 'Conversation roles must alternate user/assistant/...')
-  const messages = [
+  const messages: MessageInput[] = [
     { role: 'assistant', content: 'Hello.' },
     { role: 'user', content: 'Hi.' },
   ]

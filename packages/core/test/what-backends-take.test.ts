@@ -1,4 +1,4 @@
-import { type Backend, createDispatcher, type Endpoint } from '@ai-ticket/core'
+import { type Backend, type ContentPartInput, createDispatcher, type Endpoint } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 
 function backend(name: string, ...endpoints: Partial<Endpoint>[]): Backend {
@@ -14,7 +14,7 @@ function backend(name: string, ...endpoints: Partial<Endpoint>[]): Backend {
   }
 }
 
-const IMAGE = [
+const IMAGE: ContentPartInput[] = [
   { type: 'text', text: 'What?' },
   { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } },
 ]
@@ -27,7 +27,7 @@ test('a refusal says what of the event each backend does not take', async () => 
     backend('split', { images: true }, { name: 'chat', tools: true }),
   ]
   await using dispatcher = createDispatcher({ backends })
-  const content = { messages: [{ role: 'user', content: IMAGE }], tools: TOOLS }
+  const content = { messages: [{ role: 'user' as const, content: IMAGE }], tools: TOOLS }
   expect(await dispatcher.onEvent({ content })).toMatchObject({
     error: 'api_client_error',
     details: expect.stringContaining(

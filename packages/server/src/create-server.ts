@@ -38,8 +38,9 @@ import { addOpenApiRoute } from './routes/openapi.ts'
  * OpenAI's `{ error: { message, type, param, code } }`) with an `X-Request-Id`; a caller that hangs up cancels its event.
  * It binds nothing by itself and does not insist on keys: whoever calls `listen` decides which address needs them.
  *
- * `close()` takes no more connections, lets answers finish and does not wait for idle clients. It does not end events:
- * close the dispatcher with it, `Promise.all([dispatcher.close({ drainMs }), server.close()])`, and every event ends.
+ * To stop: `server.drain()`, `await dispatcher.close({ drainMs })`, `await server.close()`. `drain()` refuses new events and
+ * keeps the listener open, so that probes see 503; `close()` takes no more connections, lets answers finish and does not
+ * wait for idle clients. It does not end events: that is up to whoever owns the dispatcher.
  * A client that stops reading in the middle of a stream can still hold it; `server.server.closeAllConnections()` after
  * your own limit of time ends that too.
  *
@@ -102,6 +103,11 @@ declare module 'fastify' {
     hasScope(request: FastifyRequest, scope: Scope): boolean
     /** What `GET /health` looks at beside the backends; plugins put their checks here. */
     healthChecks: HealthChecks
+    /**
+     * Takes no more events: they are refused with `shutting_down`, and `/readyz` says 503, with the listener open. Call it
+     * when the drain of the dispatcher begins, and `close()` when that has ended. `close()` alone begins it, too.
+     */
+    drain(): void
   }
 }
 

@@ -87,6 +87,33 @@ test('while closing, a new event on an open connection hears shutting_down, and 
   await closed
 })
 
+test('after drain() the port is open: probes see 503, new events are refused, accepted ones are answered', async () => {
+  const { dispatcher, open } = gate()
+  await using desk = await openServer({ dispatcher })
+  const accepted = postOnce(desk.url)
+  await expect.poll(() => dispatcher.calls.length).toBe(1)
+  desk.server.drain()
+  const probe = await fetch(`${desk.url}/readyz`)
+  expect(probe.status).toBe(503)
+  expect(await probe.json()).toMatchObject({ error: 'shutting_down' })
+  expect((await fetch(`${desk.url}/livez`)).status).toBe(200)
+  const refused = await postOnce(desk.url)
+  expect(await refused.json()).toMatchObject({ error: 'shutting_down' })
+  expect(refused.headers.get('connection')).toBe('close')
+  expect(dispatcher.calls).toHaveLength(1)
+  open()
+  expect((await accepted).status).toBe(200)
+  await desk.server.close()
+  await expect(fetch(`${desk.url}/readyz`)).rejects.toThrow()
+})
+
+const postOnce = (url: string) =>
+  fetch(`${url}/event`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(EVENT),
+  })
+
 test('a body that comes in while closing does not reach the dispatcher, which may be closed', async () => {
   const { dispatcher, open } = gate()
   await using desk = await openServer({ dispatcher })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SuccessOutcome } from '@ai-ticket/core'
-import { createMetrics } from '@ai-ticket/server'
+import { createMetrics } from '@ai-ticket/http-server'
 import type { StartKoboldSimulatorOptions } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { type OpenDesk, openDesk } from './open-desk.ts'
@@ -113,12 +113,12 @@ test('the process shows its version, memory and event loop', async () => {
   const seen = await scrape(desk)
   expect(seen.get(`ai_ticket_build_info{version="1.2.3",node="${process.versions.node}"}`)).toBe(1)
   expect(seen.get('ai_ticket_resident_memory_bytes')).toBeGreaterThan(10_000_000)
-  expect(seen.get('ai_ticket_event_loop_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0)
+  expect(seen.get('ai_ticket_event_loop_delay_seconds{percentile="99"}')).toBeGreaterThanOrEqual(0)
 })
 
 test('an event loop that is not late shows no delay', async () => {
   await using desk = await openMeasured()
-  const late = async () => (await scrape(desk)).get('ai_ticket_event_loop_delay_seconds{quantile="0.5"}')
+  const late = async () => (await scrape(desk)).get('ai_ticket_event_loop_delay_seconds{percentile="50"}')
   expect(await late()).toBe(0)
   // What is measured is time: five ticks of it, again where the machine was too busy.
   const lateInAWhile = async () => {

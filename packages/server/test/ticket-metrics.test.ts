@@ -1,4 +1,4 @@
-import { createMetrics, type Metrics } from '@ai-ticket/server'
+import { createMetrics, type Metrics } from '@ai-ticket/http-server'
 import { expect, test } from 'vitest'
 
 const NOW = 1_800_000_000_000

@@ -49,7 +49,7 @@ it('records answered events, and tickets only once', async () => {
   const accepted = await at.store.accept(newTicket())
   if ('ticket' in accepted) await untilTicket(at.store, accepted.ticket.id, isFinished)
   await at.dispatcher.onEvent({ content: 'secret prompt', id: 'e1' }, { caller: 'ci' })
-  await at.dispatcher.onEvent({ id: 'e2' })
+  await at.dispatcher.onEvent({ id: 'e2' } as unknown)
   await at.history.close()
   const { tickets } = await at.store.list({})
   expect(tickets).toMatchObject([
@@ -69,9 +69,9 @@ it('records answered events, and tickets only once', async () => {
 const copyingEvents = (dispatcher: Dispatcher): Dispatcher => ({
   ...dispatcher,
   onEvent: ((event: object, options: EventOptions) =>
-    dispatcher.onEvent({ ...event }, options)) as Dispatcher['onEvent'],
+    dispatcher.onEvent({ ...event } as unknown, options)) as Dispatcher['onEvent'],
   streamEvent: ((event: object, options: EventOptions) =>
-    dispatcher.streamEvent({ ...event }, options)) as Dispatcher['streamEvent'],
+    dispatcher.streamEvent({ ...event } as unknown, options)) as Dispatcher['streamEvent'],
 })
 
 it('records a ticket once, whatever object its event is', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { createServer } from '@ai-ticket/server'
+import { createServer } from '@ai-ticket/http-server'
 import { ticketRoutes } from '../src/fastify.ts'
 import {
   createCallbackPolicy,

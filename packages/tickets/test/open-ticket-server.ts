@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { createServer, type ServerOptions } from '@ai-ticket/server'
+import { createServer, type ServerOptions } from '@ai-ticket/http-server'
 import { judgeResponses } from '../../server/test/openapi-judge.ts'
 import { type TicketRoutesOptions, ticketRoutes } from '../src/fastify.ts'
 import { type OpenTicketDeskOptions, openTicketDesk } from './open-ticket-desk.ts'

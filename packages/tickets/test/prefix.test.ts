@@ -1,4 +1,4 @@
-import { eventRoutes } from '@ai-ticket/server'
+import { eventRoutes } from '@ai-ticket/http-server'
 import { type FastifyInstance, fastify } from 'fastify'
 import { expect, it } from 'vitest'
 import { type TicketRoutesOptions, ticketRoutes } from '../src/fastify.ts'

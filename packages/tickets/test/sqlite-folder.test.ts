@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Outcome } from '@ai-ticket/core'
 import { expect, it } from 'vitest'
 import { createSqliteStore, StoreUnavailable } from '../src/index.ts'
 import { newTicket } from './new-ticket.ts'
@@ -207,3 +208,47 @@ function canMount(): boolean {
     return false
   }
 }
+
+/** A small one shares its page with others, a large one has pages of its own. */
+const SECRETS = [`secret-${'s'.repeat(20)}`, `secret-${'l'.repeat(20_000)}`]
+
+async function storeWithSecrets(directory: string) {
+  const store = createSqliteStore({ directory })
+  const outcome: Outcome = { id: 'evt_1', error: 'cancelled', details: '', duration_ms: 1, attempts: [] }
+  for (const content of [...SECRETS, 'kept']) {
+    const finishedAt = content === 'kept' ? 2_000 : 1_000
+    const event = { content, metadata: { note: content.slice(0, 40) } }
+    await store.record([{ event, eventId: 'evt_1', caller: '', createdAt: 0, finishedAt, outcome }])
+  }
+  return store
+}
+
+const bytesOf = (directory: string) =>
+  ['tickets.db', 'tickets.db-wal'].map((name) => readFileSync(join(directory, name), 'latin1')).join()
+
+it('leaves nothing of a pruned prompt in its files', async () => {
+  const directory = newDirectory()
+  await using store = await storeWithSecrets(directory)
+  expect(bytesOf(directory)).toContain('secret-s')
+  expect(bytesOf(directory)).toContain('secret-l')
+  expect(await store.prune({ finishedBefore: 1_500 })).toBe(2)
+  expect(bytesOf(directory)).not.toMatch(/secret-|ssssssss|llllllll/)
+  expect(bytesOf(directory)).toContain('kept')
+})
+
+it('does so at the next prune where somebody was reading', async () => {
+  const directory = newDirectory()
+  await using store = await storeWithSecrets(directory)
+  {
+    using reader = new DatabaseSync(join(directory, 'tickets.db'), { readOnly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM tickets').get()
+    const from = performance.now()
+    expect(await store.prune({ finishedBefore: 1_500 })).toBe(2)
+    // It does not wait for the reader, as other statements do for 2 s.
+    expect(performance.now() - from).toBeLessThan(1_500)
+    expect(bytesOf(directory)).toContain('secret-')
+  }
+  expect(await store.prune({ finishedBefore: 1_500 })).toBe(0)
+  expect(bytesOf(directory)).not.toMatch(/secret-|ssssssss|llllllll/)
+})

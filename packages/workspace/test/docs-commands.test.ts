@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { createMetrics, createServer } from '@ai-ticket/server'
+import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { createSqliteStore, createTicketDesk } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
 import { describe, expect, test } from 'vitest'
 import { sourceList } from '../../ai-ticket-server/src/config/settings.ts'
-import { type CodeBlock, codeBlocks, markOf, pages, placeOf, ROOT } from './markdown.ts'
+import { type CodeBlock, codeBlocks, markOf, pages, placeOf, ROOT, readPage } from './markdown.ts'
 import { expectOutput } from './observed-output.ts'
 import { runProgram } from './run-program.ts'
 import { commandsOf } from './shell-words.ts'
@@ -30,12 +30,14 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   'ai-ticket health': ['packages/ai-ticket-server/dist/cli.js', 'health'],
   'ai-ticket config': ['packages/ai-ticket-server/dist/cli.js', 'config'],
   'kobold-simulator': ['packages/testkit/dist/bin.js'],
-  'pnpm load': ['packages/bench/src/load.ts'],
-  'pnpm soak': ['packages/bench/src/soak.ts'],
-  'pnpm torture': ['packages/bench/src/torture.ts'],
+  'npm run load': ['packages/bench/src/load.ts'],
+  'npm run soak': ['packages/bench/src/soak.ts'],
+  'npm run torture': ['packages/bench/src/torture.ts'],
 }
 
-const scripts = Object.keys(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts)
+const scripts: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+).scripts
 
 interface Command {
   readonly place: string
@@ -48,13 +50,14 @@ const commands = shell.flatMap((block) =>
 
 const isAssignment = (word: string) => /^[A-Z][A-Z0-9_]*=/.test(word)
 
-/** The program, its arguments, without variables and `npx`. */
+/** The program, its arguments, without variables, `npx` and what npm calls ours. */
 function programOf({ words }: Command): { name: string; args: readonly string[] } {
   const rest = words.slice(words.findIndex((word) => !isAssignment(word)))
   const [first = '', ...args] = rest
-  if (first !== 'npx') return { name: first, args }
-  const bare = args[0] === '-p' ? args.slice(2) : args
-  return { name: bare[0] ?? '', args: bare.slice(1) }
+  if (first === 'npx') return { name: args[0] ?? '', args: args.slice(1) }
+  if (first !== 'npm' || args[0] !== 'run') return { name: first, args }
+  const script = args[1] ?? ''
+  return { name: script === 'ai-ticket' ? script : `npm run ${script}`, args: args.slice(3) }
 }
 
 test('variables in front of commands are known', () => {
@@ -82,15 +85,33 @@ test('programs of ours get flags that they know', async () => {
   expect(checked).toBeGreaterThan(5)
 })
 
+test('a machine with Node 20 and npm alone can run every script of the root', () => {
+  const foreign = Object.entries(scripts).filter(
+    ([, line]) => !/^node packages\/workspace\/bootstrap\.mjs [\w:-]+$/.test(line),
+  )
+  expect(foreign).toEqual([])
+  const named = pages.flatMap((page) => [...readPage(page).matchAll(/\bnpm run ([\w:-]+)/g)])
+  expect(named.map(([, name = '']) => name).filter((name) => !(name in scripts))).toEqual([])
+  expect(named.length).toBeGreaterThan(10)
+})
+
+test('every script of the root is a command of bootstrap.mjs', async () => {
+  const bootstrap = 'packages/workspace/bootstrap.mjs'
+  const { err } = await runProgram([bootstrap, 'nonsense'])
+  const [, list = ''] = /use one of (.*)/.exec(err) ?? []
+  const missing = Object.values(scripts).filter(
+    (line) => !list.split(', ').includes(line.split(' ')[2] ?? ''),
+  )
+  expect(missing).toEqual([])
+})
+
 test('scripts and files exist, and no command is of a kind that nobody checks', () => {
   const wrong = commands.filter((command) => {
     const { name, args } = programOf(command)
     const [first = ''] = args.filter((word) => !word.startsWith('-'))
     if (name in PROGRAMS || `${name} ${first}` in PROGRAMS) return false
-    if (name === 'npm')
-      return !(scripts.includes(first === 'run' ? (args[1] ?? '') : first) || first === 'install')
-    if (name === 'pnpm')
-      return !(scripts.includes(first) || existsSync(join(ROOT, 'node_modules/.bin', first)))
+    if (name === 'npm') return !(first in scripts || first === 'install')
+    if (name.startsWith('npm run ')) return !(name.slice('npm run '.length) in scripts)
     if (name.includes('/')) return !existsSync(join(ROOT, name))
     if (name === 'node') return !existsSync(join(ROOT, first))
     if (name === 'docker')

@@ -1,6 +1,6 @@
 import { DEFAULTS, FAILURE_CODES, FAILURES, type Tuning } from '@ai-ticket/core'
+import { HTTP_STATUS } from '@ai-ticket/http-server'
 import type { LlamaBackendOptions } from '@ai-ticket/llama'
-import { HTTP_STATUS } from '@ai-ticket/server'
 import { expect, test } from 'vitest'
 import { LlamaBackendSchema } from '../../ai-ticket-server/src/config/backend-schema.ts'
 import { ConfigFileSchema } from '../../ai-ticket-server/src/config/config-schema.ts'

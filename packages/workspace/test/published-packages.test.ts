@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -17,13 +17,22 @@ const packed = await Promise.all(PUBLISHED.map((pkg) => packPackage(pkg, folder.
 test('these are published', () => {
   expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
     '@ai-ticket/core',
+    '@ai-ticket/http-server',
     '@ai-ticket/llama',
-    '@ai-ticket/server',
     '@ai-ticket/testkit',
     '@ai-ticket/tickets',
+    'ai-ticket',
     'ai-ticket-server',
   ])
 })
+
+test('no two of them pack to one file name', () => {
+  const names = packed.map(({ tarball }) => basename(tarball))
+  expect(new Set(names).size).toBe(names.length)
+})
+
+/** The command alone: nothing of it can be imported. */
+const isLibrary = ({ name }: { readonly name: string }) => name !== 'ai-ticket'
 
 test.each(packed)('publint finds nothing in $name', async ({ tarball }) => {
   const bytes = new Uint8Array(readFileSync(tarball)).buffer
@@ -31,7 +40,7 @@ test.each(packed)('publint finds nothing in $name', async ({ tarball }) => {
   expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
 })
 
-test.each(packed)('the types of $name are right for ESM', async ({ tarball }) => {
+test.each(packed.filter(isLibrary))('the types of $name are right for ESM', async ({ tarball }) => {
   const checked = promisify(execFile)(ATTW, ['--profile', 'esm-only', '--no-color', tarball])
   await expect(checked).resolves.toMatchObject({ stderr: '' })
 })
@@ -41,6 +50,9 @@ test.each(packed)('$name goes out without sources, tests or ways into the worksp
   expect(JSON.stringify({ exports, dependencies })).not.toMatch(/@ai-ticket\/source|workspace:/)
   expect(pkg.files.filter((path) => /^(src|test|long)\/|\.test\./.test(path))).toEqual([])
   expect(pkg.files).toEqual(
-    expect.arrayContaining(['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']),
+    expect.arrayContaining([
+      ...['package.json', 'LICENSE', 'README.md'],
+      ...(isLibrary(pkg) ? ['dist/index.js', 'dist/index.d.ts'] : ['ai-ticket.mjs']),
+    ]),
   )
 })

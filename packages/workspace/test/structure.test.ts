@@ -31,7 +31,7 @@ test.each(bounds)('%s keeps its structure', (name, { files, functionLines }) => 
   expect(functions.filter(({ lines, hasReason }) => lines > functionLines && !hasReason)).toEqual([])
 })
 
-test('the page on architecture shows the structure as it is (pnpm structure prints it)', () => {
+test('the page on architecture shows the structure as it is (npm run structure prints it)', () => {
   const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
   const cells = (text: string) => text.replace(/ {2,}/g, ' ').replace(/-{3,}/g, '---')
   expect(cells(page)).toContain(cells(structureTable()))

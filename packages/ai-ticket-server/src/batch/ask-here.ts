@@ -5,7 +5,7 @@ import {
   type FailureOutcome,
   type Outcome,
 } from '@ai-ticket/core'
-import type { OpenAiRequest } from '@ai-ticket/server'
+import type { OpenAiRequest } from '@ai-ticket/http-server'
 import type { CallNotes } from './job.ts'
 
 /** Asks the dispatcher of this process. What is generated meanwhile is noted, so that the next run can stop it. */

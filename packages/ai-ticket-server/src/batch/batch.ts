@@ -17,6 +17,8 @@ interface PerformOptions {
   readonly args: BatchArgs & Readonly<Record<string, unknown>>
   /** Aborted: no more lines are taken. */
   readonly signal: AbortSignal
+  /** Aborted: lines in progress are stopped at their backend. */
+  readonly leaving: AbortSignal
   readonly clock: Clock
   /** The command that continues this batch. */
   readonly resume: string
@@ -24,13 +26,13 @@ interface PerformOptions {
 
 /** A whole batch, from its files to the exit code. Throws a `BatchProblem`. */
 export async function performBatch(options: PerformOptions): Promise<number> {
-  const { settings, args, signal, clock, resume } = options
+  const { settings, args, signal, leaving, clock, resume } = options
   const input = await openInput(settings.input)
   await using job = await openJob(settings)
   const { force, concurrency, maxFailures, patienceMs } = settings
   const survey = input.isFile ? await surveyInput(input.lines(), { ...job, force }) : undefined
   const startedAt = clock.now()
-  await using asker = await openAsker(args, settings.server, job.lock.calls)
+  await using asker = await openAsker({ args, server: settings.server, calls: job.lock.calls, leaving })
   using progress = createProgress({ ...shown(args), clock, total: survey?.lines, ...doneBefore(job, survey) })
   signal.addEventListener('abort', () => progress.say(STOPPING))
   const { end, lines, asked } = await conductBatch({
@@ -73,7 +75,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   return exitCodeOf(end, counts)
 }
 
-const STOPPING = 'Finishing the lines in progress. A second signal ends the batch at once.'
+const STOPPING = 'Finishing the lines in progress. A second signal stops them.'
 
 function shown({ quiet, json }: BatchArgs): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr

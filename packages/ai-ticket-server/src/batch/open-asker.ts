@@ -22,13 +22,23 @@ type Args = Readonly<Record<string, unknown>>
 /** Assumed of a server that does not tell this key how many it has. */
 const UNKNOWN_SLOTS = 2
 
+interface AskerOptions {
+  readonly args: Args
+  /** The address of a server; undefined: the backends are asked from here. */
+  readonly server: string | undefined
+  readonly calls: CallNotes
+  /** Aborted: what is generated is stopped at its backend. */
+  readonly leaving: AbortSignal
+}
+
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
-export async function openAsker(args: Args, server: string | undefined, calls: CallNotes): Promise<Asker> {
+export async function openAsker({ args, server, calls, leaving }: AskerOptions): Promise<Asker> {
   if (server !== undefined) return await openServer(args, server)
   const desk = await openDesk(args)
   // `openDesk` has printed what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
+  leaving.addEventListener('abort', () => void dispatcher.close())
   const stopping = stopLeftCalls(dispatcher, calls)
   return {
     ask: askHere(dispatcher, calls),

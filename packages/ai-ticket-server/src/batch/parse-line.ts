@@ -5,7 +5,7 @@ import {
   parseJsonBody,
   RequestProblem,
   readOpenAiRequest,
-} from '@ai-ticket/server'
+} from '@ai-ticket/http-server'
 import { type InputLine, MAX_LINE_BYTES } from './read-lines.ts'
 
 /** What a line asks for. `id` is the caller's, where it has one. */

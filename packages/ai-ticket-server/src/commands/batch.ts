@@ -74,11 +74,19 @@ export const command = cliCommand(
         return EXIT.usage
       }
       const stopping = new AbortController()
+      const leaving = new AbortController()
+      const ended = Promise.withResolvers<void>()
       let signalled: EndSignal | undefined
-      endOnSignals((signal) => {
-        signalled = signal
-        stopping.abort()
-      })
+      endOnSignals(
+        (signal) => {
+          signalled = signal
+          stopping.abort()
+        },
+        () => {
+          leaving.abort()
+          return ended.promise
+        },
+      )
       // On Node 22, importing it earlier would warn at every command.
       hideSqliteWarning()
       const { performBatch } = await import('../batch/batch.ts')
@@ -88,6 +96,7 @@ export const command = cliCommand(
           settings,
           args,
           signal: stopping.signal,
+          leaving: leaving.signal,
           clock: systemClock,
           resume,
         })
@@ -96,6 +105,8 @@ export const command = cliCommand(
         if (!(error instanceof BatchProblem)) throw error
         if (error.message !== '') process.stderr.write(`${error.message}\n`)
         return error.exitCode
+      } finally {
+        ended.resolve()
       }
     },
   },

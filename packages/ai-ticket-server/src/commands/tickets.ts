@@ -1,4 +1,4 @@
-import type { Scope } from '@ai-ticket/server'
+import type { Scope } from '@ai-ticket/http-server'
 import { keyWith } from '../config/api-keys.ts'
 import { loadConfig } from '../config/config.ts'
 import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Dispatcher, silentLogger } from '@ai-ticket/core'
+import { type Dispatcher, type MessageInput, silentLogger } from '@ai-ticket/core'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { modelPath, whyNot } from '../../../llama/test/model-path.ts'
@@ -50,7 +50,7 @@ test('a template in the file writes the conversation for an endpoint without tur
   simulator.script([{ status: 404 }], '/v1/chat/completions')
   const backends = [{ name: 'box', type: 'openai', url: simulator.url, template }]
   await using dispatcher = await compose(configOf({ backends }))
-  const content = [
+  const content: MessageInput[] = [
     { role: 'system', content: 'Be brief.' },
     { role: 'user', content: 'Hello' },
   ]
@@ -59,7 +59,7 @@ test('a template in the file writes the conversation for an endpoint without tur
 })
 
 const long = {
-  messages: ['first', 'second'].map((word) => ({ role: 'user', content: `${word} `.repeat(180) })),
+  messages: ['first', 'second'].map((word) => ({ role: 'user' as const, content: `${word} `.repeat(180) })),
 }
 
 test.each([

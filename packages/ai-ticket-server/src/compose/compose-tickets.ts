@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
-import type { createServer, Metrics } from '@ai-ticket/server'
+import type { createServer, Metrics } from '@ai-ticket/http-server'
 import {
   type CallbackObserver,
   type CallbackPolicy,

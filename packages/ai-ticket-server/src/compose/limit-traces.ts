@@ -1,5 +1,5 @@
 import type { Clock } from '@ai-ticket/core'
-import { createRateLimiter } from '@ai-ticket/server'
+import { createRateLimiter } from '@ai-ticket/http-server'
 import { type Context, TraceFlags, trace } from '@opentelemetry/api'
 import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node'
 

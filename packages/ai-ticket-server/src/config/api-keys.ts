@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ApiKey, RateLimit, Scope } from '@ai-ticket/server'
+import type { ApiKey, RateLimit, Scope } from '@ai-ticket/http-server'
 import * as v from 'valibot'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { closedObject, describe, setting, text } from './schema-parts.ts'
@@ -169,7 +169,7 @@ export function parseRateLimit(text: string): RateLimit | false {
 
 const ORIGINS_EXPECTED = 'a list of origins like https://app.example.com, without a path and without *'
 
-/** As browsers send it. `@ai-ticket/server` has the last word. */
+/** As browsers send it. `@ai-ticket/http-server` has the last word. */
 function isOrigin(text: string): boolean {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*\\]+$/.test(text)) return false
   return !/^https?:/.test(text) || (URL.canParse(text) && new URL(text).origin === text)

@@ -1,5 +1,5 @@
 import type { Tuning } from '@ai-ticket/core'
-import type { ApiKey } from '@ai-ticket/server'
+import type { ApiKey } from '@ai-ticket/http-server'
 import type { ResolvedConfig } from './config.ts'
 import { describeOrigin, type Origin } from './config-problems.ts'
 import { settingList } from './settings.ts'

@@ -48,13 +48,36 @@ export const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminat
 
 export type EndSignal = keyof typeof EXIT_OF_SIGNAL
 
-/** The first signal calls back, the second ends the process at once. */
-export function endOnSignals(onFirst: (signal: EndSignal) => unknown): { readonly ending: boolean } {
-  const state = { ending: false }
+/** So long, in milliseconds, a second signal waits for backends that are told to stop. */
+const LAST_ABORTS_MS = 300
+
+export interface Ending {
+  /** A signal has come. */
+  readonly ending: boolean
+  /** A second one has: the process ends with this code, whatever else ends it. */
+  readonly exitCode: number | undefined
+}
+
+/**
+ * The first signal calls back. The second ends the process: at once, or with `stopNow` as soon as that has settled, which
+ * has 300 ms. A third one does not wait.
+ */
+export function endOnSignals(
+  onFirst: (signal: EndSignal) => unknown,
+  stopNow?: () => Promise<unknown>,
+): Ending {
+  const state: { ending: boolean; exitCode: number | undefined } = { ending: false, exitCode: undefined }
   const onSignal = (signal: EndSignal) => {
-    if (state.ending) process.exit(EXIT_OF_SIGNAL[signal])
-    state.ending = true
-    onFirst(signal)
+    if (!state.ending) {
+      state.ending = true
+      onFirst(signal)
+      return
+    }
+    const exit = () => process.exit(EXIT_OF_SIGNAL[signal])
+    if (stopNow === undefined || state.exitCode !== undefined) exit()
+    state.exitCode = EXIT_OF_SIGNAL[signal]
+    setTimeout(exit, LAST_ABORTS_MS)
+    stopNow?.().then(exit, exit)
   }
   for (const signal of Object.keys(EXIT_OF_SIGNAL) as EndSignal[]) process.on(signal, () => onSignal(signal))
   return state

@@ -1,5 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { createMetrics, createServer, type Metrics } from '@ai-ticket/server'
+import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
 import { composeTickets, type TicketParts } from '../compose/compose-tickets.ts'
@@ -36,11 +36,15 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   }
   const server = openServer(config, { dispatcher, logger, metrics })
   const desk = tickets.serve(server, dispatcher)
-  const signals = endOnSignals(async (signal) => {
-    await shutDown({ signal, server, dispatcher, desk, tickets, logger, drainMs: config.drainMs })
-    await stopTracing()
-    exitWhenWritten(EXIT.ok)
-  })
+  const signals = endOnSignals(
+    async (signal) => {
+      await shutDown({ signal, server, dispatcher, desk, tickets, logger, drainMs: config.drainMs })
+      await stopTracing()
+      exitWhenWritten(signals.exitCode ?? EXIT.ok)
+    },
+    // Without a drain: what runs is stopped at its backend.
+    () => dispatcher.close(),
+  )
   try {
     // Fastify logs one such line for each address of the host.
     const listenTextResolver = (address: string) => `Listening on ${address}`

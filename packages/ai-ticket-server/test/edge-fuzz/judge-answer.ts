@@ -1,5 +1,5 @@
 import type { FailureCode } from '@ai-ticket/core'
-import { HTTP_STATUS } from '@ai-ticket/server'
+import { HTTP_STATUS } from '@ai-ticket/http-server'
 import { expect } from 'vitest'
 import type { RawAnswer } from './raw-answers.ts'
 

@@ -22,7 +22,7 @@ export async function lookAfter(url: string): Promise<Aftermath> {
     if (leftInHand === 0 || performance.now() > endAt) {
       const tickets = await countTickets(url)
       const wastedSeconds = sumOf(metrics, 'ai_ticket_wasted_generation_seconds_total')
-      const loopDelayP99Ms = sumOf(metrics, 'ai_ticket_event_loop_delay_seconds', 'quantile="0.99"') * 1000
+      const loopDelayP99Ms = sumOf(metrics, 'ai_ticket_event_loop_delay_seconds', 'percentile="99"') * 1000
       return { leftInHand, wastedSeconds, tickets, loopDelayP99Ms }
     }
     await sleep(LOOK_EVERY_MS)

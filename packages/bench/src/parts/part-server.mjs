@@ -1,7 +1,7 @@
 // A program: the bare proxy with one more part of AI Ticket each time, so that their differences are what the parts
 // cost. Plain JavaScript, like the proxy. `node part-server.mjs <port> <backend url> ky|desk|server|metrics`
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { createMetrics, createServer } from '@ai-ticket/server'
+import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { fastify } from 'fastify'
 import ky from 'ky'
 import { Pool } from 'undici'

@@ -1,4 +1,5 @@
 import type { GenerationEnd } from '../contract/backend.ts'
+import type { Failure } from '../contract/failure.ts'
 import type { SchemaError } from '../contract/outcome.ts'
 import type { Turn } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
@@ -13,7 +14,13 @@ export interface Problem extends SchemaError {
   readonly message: string
 }
 
-export type Validate = (value: unknown) => Verdict | Promise<Verdict>
+/** All that is judged of one answer, drafts and examples in it included, spends from one purse. */
+export type Validate = (value: unknown, purse: Purse) => Verdict | Promise<Verdict>
+
+/** What checking one answer has cost so far. */
+export interface Purse {
+  steps: number
+}
 
 /** An answer, held against its schema. */
 export type CheckedAnswer =
@@ -56,6 +63,20 @@ export interface PartialReader {
   close(): void
 }
 
+/** The JSON of a schema. Undefined: it has none, because it is a circle, holds what JSON does not know, or throws. */
+export function writeSchema(schema: JsonSchema): string | undefined {
+  try {
+    return JSON.stringify(schema)
+  } catch {
+    return undefined
+  }
+}
+
+export const UNWRITABLE: Failure = {
+  code: 'invalid_input_format',
+  details: '`schema` cannot be written as JSON: it holds itself, or a value that JSON does not know.',
+}
+
 /** Bounds of a JSON Schema that a caller sends. */
 export const SCHEMA_LIMITS = {
   /** Characters of its JSON. */
@@ -73,10 +94,12 @@ export const ANSWER_LIMITS = {
   length: 1024 * 1024,
   /** Lists and objects within each other; deeper ones overflow the stack of JSON.stringify in callers. */
   depth: 64,
-  /** References followed. A schema of ten lines may follow them a billion times. */
-  references: 100_000,
-  /** Characters times instructions of all patterns that are tried; ten million take about half a second. */
-  patternSteps: 10_000_000,
+  /** Steps of checking it, as `check-budget.ts` counts them; ten million take about half a second. */
+  steps: 10_000_000,
+  /** Of these, the most that finding every fault may take, once there is one. */
+  stepsToExplain: 100_000,
+  /** Rules it breaks, of those that are told; the others only count as more. */
+  problems: 100,
   /** Longer strings have none of the named formats: some of those patterns go over a text again and again. */
   formatLength: 2048,
 } as const

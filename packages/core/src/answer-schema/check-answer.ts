@@ -8,7 +8,7 @@ import {
   mayHoldLongNumber,
   roundNumbers,
 } from '../contract/json-value.ts'
-import type { CheckedAnswer, Problem, Validate, Verdict } from './answer-schema.ts'
+import type { CheckedAnswer, Problem, Purse, Validate, Verdict } from './answer-schema.ts'
 import { ANSWER_LIMITS } from './answer-schema.ts'
 import { type Candidate, type FoundJson, findJson, type Place } from './find-json.ts'
 
@@ -20,12 +20,17 @@ export interface AnswerRules {
   readonly keepsDigits: boolean
 }
 
+interface Rules extends AnswerRules {
+  readonly purse: Purse
+}
+
 /**
  * Finds the data in an answer: the last value in it that matches, for drafts and examples stand before it. Where the
  * answer itself may be something else, because it was cut off or cannot be read, there are no data. JSON that is
  * complete counts, whatever ended the text; JSON that was cut off is never completed by guessing.
  */
-export async function checkAnswer(end: GenerationEnd, rules: AnswerRules): Promise<CheckedAnswer> {
+export async function checkAnswer(end: GenerationEnd, given: AnswerRules): Promise<CheckedAnswer> {
+  const rules: Rules = { ...given, purse: { steps: 0 } }
   const { text, reasoning, finish_reason, raw_finish_reason } = end
   if (text.length > ANSWER_LIMITS.length) return wrong([TOO_LONG])
   const endedForLength = finish_reason === 'length' || raw_finish_reason === 'length'
@@ -46,7 +51,7 @@ export async function checkAnswer(end: GenerationEnd, rules: AnswerRules): Promi
 
 async function checkFound(
   { whole, places, open }: FoundJson,
-  rules: AnswerRules,
+  rules: Rules,
   endedForLength: boolean,
 ): Promise<CheckedAnswer> {
   let problems: readonly Problem[] | undefined
@@ -117,10 +122,10 @@ function problemsOfLongest(judged: readonly Judged[]): readonly Problem[] {
 }
 
 /** Validators know the numbers of JavaScript; the data keep the digits that they had in the answer. */
-async function judge({ value, text }: Candidate, { validate, keepsDigits }: AnswerRules): Promise<Verdict> {
+async function judge({ value, text }: Candidate, { validate, keepsDigits, purse }: Rules): Promise<Verdict> {
   if (!isWithinDepth(value, ANSWER_LIMITS.depth)) return { ok: false, problems: [TOO_DEEP] }
-  if (!mayHoldLongNumber(text)) return await validate(value)
-  const verdict = await validate(roundNumbers(value))
+  if (!mayHoldLongNumber(text)) return await validate(value, purse)
+  const verdict = await validate(roundNumbers(value), purse)
   if (!verdict.ok) return verdict
   if (keepsDigits) return { ok: true, data: value }
   // What another schema makes of its values is its own: a whole number would be another one there.

@@ -1,34 +1,69 @@
 import { RE2JS } from 're2js'
-import { ANSWER_LIMITS } from './answer-schema.ts'
+import { ANSWER_LIMITS, type Purse } from './answer-schema.ts'
 
 /** Thrown out of a validator that has done enough. */
 export class OverBudget extends Error {}
 
+/** Steps of each rule of a schema that is held against a value. */
+const STEPS_OF_A_RULE = 10
+/** Characters of a text that cost one step: those who count its length go over all of them. */
+const CHARACTERS_OF_A_STEP = 4
+
+/** Steps of each key, where a rule goes through them. */
+const STEPS_OF_A_KEY = 20
+
+/** What holding one schema against one value costs, its parts left out: they count by themselves. */
+export interface Cost {
+  /** Rules, and the names and values that they list. */
+  readonly rules: number
+  /** Some rule goes through all keys of an object. */
+  readonly readsKeys: boolean
+}
+
 /** Counts what checking one answer costs. Belongs to one validator, which is never entered twice at a time. */
 export interface CheckBudget {
-  reset(): void
-  countReference(): boolean
-  countPattern(steps: number): void
+  /** From here on steps are paid from this purse. */
+  open(purse: Purse): void
+  /** Throws `OverBudget`. */
+  count(steps: number): void
+  countSchema(cost: Cost, value: unknown): true
 }
 
 export function createCheckBudget(): CheckBudget {
-  let references = 0
-  let patternSteps = 0
+  let purse: Purse = { steps: 0 }
+  const count = (steps: number) => {
+    purse.steps += steps
+    if (purse.steps > ANSWER_LIMITS.steps) throw new OverBudget()
+  }
   return {
-    reset() {
-      references = 0
-      patternSteps = 0
+    open(next) {
+      purse = next
     },
-    countReference() {
-      references += 1
-      if (references > ANSWER_LIMITS.references) throw new OverBudget()
+    count,
+    countSchema({ rules, readsKeys }, value) {
+      count(rules * STEPS_OF_A_RULE + sizeOf(value, readsKeys))
       return true
     },
-    countPattern(steps) {
-      patternSteps += steps
-      if (patternSteps > ANSWER_LIMITS.patternSteps) throw new OverBudget()
-    },
   }
+}
+
+function sizeOf(value: unknown, readsKeys: boolean): number {
+  if (typeof value === 'string') return Math.floor(value.length / CHARACTERS_OF_A_STEP)
+  if (typeof value !== 'object' || value === null) return 0
+  if (Array.isArray(value)) return value.length
+  return readsKeys ? Object.keys(value).length * STEPS_OF_A_KEY : 0
+}
+
+/**
+ * A value as text: the same for the same JSON, whatever the order of its keys. Each value within counts as a rule, which
+ * is what it takes to write it.
+ */
+export function canonical(value: unknown, budget?: CheckBudget): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    budget?.count(STEPS_OF_A_RULE)
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
 }
 
 export interface Pattern {
@@ -49,7 +84,7 @@ export function createPattern(source: string, budget: CheckBudget): Pattern {
   const size = compiled.programSize()
   return {
     test(text) {
-      budget.countPattern((text.length + 1) * size)
+      budget.count((text.length + 1) * size)
       return compiled.matcher(text).find()
     },
     toString: () => source,

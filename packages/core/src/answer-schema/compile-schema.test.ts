@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { compileSchema } from './compile-schema.ts'
+import { openJsonSchema } from './open-answer-schema.ts'
 
 async function rulesOf(schema: JsonSchema, value: unknown): Promise<string[]> {
   const compiled = compileSchema(schema)
   if (!compiled.ok) throw new Error(compiled.failure.details)
-  const verdict = await compiled.value(value)
+  const verdict = await compiled.value(value, { steps: 0 })
   return verdict.ok ? [] : verdict.problems.map(({ rule }) => rule)
 }
 
@@ -167,7 +168,7 @@ test.each<[string, JsonSchema, unknown, string]>([
         ]),
       ),
     },
-    1,
+    'x',
     'complexity',
   ],
   ['a reference to itself', { $ref: '#' }, 1, 'complexity'],
@@ -180,7 +181,7 @@ test.each<[string, JsonSchema, unknown, string]>([
       ],
     },
     Array.from({ length: 60 }).reduce((below) => ({ a: below }), {}),
-    'complexity',
+    'anyOf',
   ],
   [
     'items that differ, many',
@@ -199,6 +200,138 @@ test.each<[string, JsonSchema, unknown, string]>([
 test('one answer that was too much does not count against the next', async () => {
   const compiled = compileSchema({ pattern: '[a-z]{1,500}[0-9]{1,500}$' })
   if (!compiled.ok) throw new Error(compiled.failure.details)
-  expect(await compiled.value('a'.repeat(900_000))).toMatchObject({ ok: false })
-  expect(await compiled.value('a1')).toMatchObject({ ok: true })
+  expect(await compiled.value('a'.repeat(900_000), { steps: 0 })).toMatchObject({ ok: false })
+  expect(await compiled.value('a1', { steps: 0 })).toMatchObject({ ok: true })
+})
+
+const list = <Item>(length: number, make: (index: number) => Item) =>
+  Array.from({ length }, (_, index) => make(index))
+
+/** Schemas and answers within all limits that multiply each other: each took 2 to 60 seconds, or the memory. */
+const MULTIPLIED: readonly [string, JsonSchema, unknown][] = [
+  [
+    'objects to choose from',
+    { items: { enum: list(5_000, (a) => ({ a })) } },
+    list(20_000, (a) => ({ a: -a - 1 })),
+  ],
+  [
+    'branches with lists to choose from',
+    { items: { anyOf: list(400, (index) => ({ enum: [[index], [index, 1], [index, 2]] })) } },
+    list(50_000, () => [0, 0, 0]),
+  ],
+  [
+    'branches',
+    { items: { anyOf: list(498, (index) => ({ type: 'string', maxLength: index })) } },
+    list(100_000, () => 1),
+  ],
+  [
+    'names that are missing',
+    { items: { required: list(5_000, (index) => `n${index}`) } },
+    list(20_000, () => ({})),
+  ],
+  [
+    'wrong words and many to choose from',
+    { items: { enum: list(6_000, (a) => `w${a}`) } },
+    list(100_000, () => 'x'),
+  ],
+  [
+    'lists without repetition, within each other',
+    { $ref: '#/$defs/l', $defs: { l: { uniqueItems: true, items: { $ref: '#/$defs/l' } } } },
+    list(60, () => 0).reduce<unknown>(
+      (below) => [below, 1],
+      list(30_000, (index) => index),
+    ),
+  ],
+  [
+    'lengths of a long text',
+    { allOf: list(400, (index) => ({ maxLength: 2_000_000 - index, minLength: index })) },
+    'ä'.repeat(500_000),
+  ],
+  [
+    'names of many fields',
+    { allOf: list(160, (index) => ({ additionalProperties: { not: { const: index } } })) },
+    Object.fromEntries(list(50_000, (index) => [`f${index}`, 'x'])),
+  ],
+  [
+    'fields that nobody looked at',
+    { anyOf: list(240, (index) => ({ unevaluatedProperties: false, minProperties: index })) },
+    Object.fromEntries(list(50_000, (index) => [`f${index}`, 'x'])),
+  ],
+  [
+    'wrong items by reference',
+    { items: { $ref: '#/$defs/a' }, $defs: { a: { type: 'string' } } },
+    list(100_000, () => 1),
+  ],
+  [
+    'wrong items by reference in branches',
+    { items: { anyOf: list(3, () => ({ $ref: '#/$defs/a' })) }, $defs: { a: { type: 'string' } } },
+    list(100_000, () => 1),
+  ],
+  ['texts of a format', { items: { format: 'uri' } }, list(500, () => `http://${'a.'.repeat(1_000)}%`)],
+]
+
+test.each(MULTIPLIED)('%s: judged in half a second, or not at all', async (_what, schema, value) => {
+  const compiled = compileSchema(schema)
+  if (!compiled.ok) throw new Error(compiled.failure.details)
+  const startedAt = process.cpuUsage()
+  const verdict = await compiled.value(value, { steps: 0 })
+  expect(process.cpuUsage(startedAt).user / 1_000).toBeLessThan(1_000)
+  expect(JSON.stringify(verdict).length).toBeLessThan(2_000_000)
+})
+
+test('what programs really ask is far from the budget', async () => {
+  const item = { type: 'object', required: ['a', 'b', 'c'], additionalProperties: false } as const
+  const properties = {
+    a: { type: 'integer' },
+    b: { enum: list(1_000, (index) => `w${index}`) },
+    c: { format: 'date' },
+  }
+  const rows = list(20_000, (a) => ({ a, b: `w${a % 1_000}`, c: '2026-07-01' }))
+  expect(await rulesOf({ uniqueItems: true, items: { ...item, properties } }, rows)).toEqual([])
+  const places = list(100, (index) => ({ city: { name: `c${index}` }, x: index }))
+  expect(
+    await rulesOf(
+      { items: { enum: places } },
+      list(5_000, (index) => places[index % 100]),
+    ),
+  ).toEqual([])
+  expect(
+    await rulesOf(
+      { items: { type: 'integer', minimum: 0 } },
+      list(150_000, (a) => a),
+    ),
+  ).toEqual([])
+})
+
+test('a choice is found whatever the order of its keys, and a wrong one is told in few words', async () => {
+  const schema = { enum: [{ a: 1, b: [2, { c: null }] }, 'x', 0] }
+  expect(await rulesOf(schema, { b: [2, { c: null }], a: 1 })).toEqual([])
+  expect(await rulesOf(schema, -0)).toEqual([])
+  expect(await rulesOf(schema, { a: 1, b: [2, { c: 0 }] })).toEqual(['enum'])
+  const compiled = compileSchema({ enum: list(5_000, (index) => `word ${index}`) })
+  const verdict = compiled.ok ? await compiled.value('x', { steps: 0 }) : undefined
+  expect(verdict).toMatchObject({ ok: false, problems: [{ rule: 'enum' }] })
+  const message = verdict?.ok === false ? verdict.problems[0]?.message : ''
+  expect(message).toMatch(/^must be one of \["word 0","word 1",/)
+  expect(message?.length).toBeLessThan(1_100)
+})
+
+const circle: Record<string, unknown> = { type: 'object' }
+circle.properties = { a: circle }
+const thrower = {
+  type: 'object',
+  toJSON: () => {
+    throw new Error('secret')
+  },
+}
+
+test.each<[string, JsonSchema]>([
+  ['a schema that throws when it is written', thrower],
+  ['a part that throws', { properties: { a: thrower } }],
+  ['a circle', circle],
+  ['a number that JSON does not know', { maximum: 5n }],
+])('half a schema is refused: %s', async (_what, schema) => {
+  expect(refusalOf(schema)).toMatch(/^invalid_input_format: `schema` cannot be written as JSON/)
+  const opened = await openJsonSchema(schema)
+  expect(opened).toMatchObject({ ok: false, failure: { code: 'invalid_input_format' } })
 })

@@ -1,18 +1,19 @@
 import { failure, type Result, success } from '../contract/failure.ts'
 import { findLongNumber, isPlainObject, kindOf, roundNumbers } from '../contract/json-value.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
-import { SCHEMA_LIMITS } from './answer-schema.ts'
-import { describePatternFault } from './check-budget.ts'
+import { SCHEMA_LIMITS, UNWRITABLE, writeSchema } from './answer-schema.ts'
+import { type Cost, describePatternFault } from './check-budget.ts'
 
-/** Keyword of ours, put beside every reference so that following one is counted. */
-export const COUNTED = 'ai-ticket-counted'
+/** Keyword of ours, put into every schema: a `Cost`, so that holding it against a value is counted. */
+export const COST = 'ai-ticket-cost'
 
 /**
  * A caller's schema, within the limits and without what would change how it is read: `$schema` and an `$id` at its
  * root (references stay inside the document), `$async`. Fails as `invalid_input_format`, naming the place.
  */
 export function copySchema(schema: JsonSchema): Result<JsonSchema> {
-  const { length } = JSON.stringify(schema)
+  const length = writeSchema(schema)?.length
+  if (length === undefined) return failure(UNWRITABLE)
   if (length > SCHEMA_LIMITS.length) {
     return refuse('schema', `has ${length} characters of JSON; at most ${SCHEMA_LIMITS.length} are taken`)
   }
@@ -58,7 +59,7 @@ const SINGLES = new Set([
   'else',
 ])
 const REFERENCES = new Set(['$ref', '$dynamicRef'])
-const DROPPED = new Set(['$schema', '$vocabulary', '$comment', '$async', 'id', COUNTED])
+const DROPPED = new Set(['$schema', '$vocabulary', '$comment', '$async', 'id', COST])
 
 function copy(schema: JsonSchema, place: Place): JsonSchema {
   const { path, depth, count } = place
@@ -80,9 +81,32 @@ function copy(schema: JsonSchema, place: Place): JsonSchema {
       copyValue(keyword, value, { path: `${path}.${keyword}`, depth: depth + 1, count }),
     ])
   }
-  if ('$ref' in schema || '$dynamicRef' in schema) entries.push([COUNTED, true])
+  entries.push([COST, costOf(schema)])
   // Not assigned one by one: a property may be named `__proto__`.
   return Object.fromEntries(entries)
+}
+
+/** Rules that go through all keys of an object. */
+const KEY_READERS = [
+  ...['additionalProperties', 'unevaluatedProperties', 'patternProperties', 'propertyNames'],
+  ...['minProperties', 'maxProperties'],
+]
+
+function costOf(schema: JsonSchema): Cost {
+  const rules = Object.entries(schema).reduce((sum, [keyword, value]) => sum + rulesOf(keyword, value), 1)
+  return { rules, readsKeys: KEY_READERS.some((keyword) => keyword in schema) }
+}
+
+function rulesOf(keyword: string, value: unknown): number {
+  if (DROPPED.has(keyword) || REMARKS.has(keyword) || keyword === 'enum') return 1
+  if (MAPS.has(keyword) && isPlainObject(value)) return Object.keys(value).length
+  return SINGLES.has(keyword) || LISTS.has(keyword) ? 1 : valuesIn(value)
+}
+
+/** A list of names is a rule for each of them, and a constant is compared part by part. */
+function valuesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1
+  return Object.values(value).reduce<number>((sum, part) => sum + valuesIn(part), 1)
 }
 
 function copyValue(keyword: string, value: unknown, place: Place): unknown {

@@ -89,10 +89,16 @@ const THOUGHTS_START = /<(?:think(?:ing)?|thoughts?|reasoning)>|\[THINK\]/i
 function behindThoughts(text: string): string {
   const ends = [...text.matchAll(THOUGHTS_END)]
   const { spans } = ends.length > 0 ? bracketSpans(text) : { spans: [] }
+  // Where the JSON begins that holds the tags behind the one that is looked at: it is read once, however many there are.
+  let inJsonFrom = text.length
   for (let last = ends.pop(); last; last = ends.pop()) {
     const { index } = last
+    if (index >= inJsonFrom) continue
     const around = spans.findLast((span) => span.start <= index)
-    if (around && index < around.end && parse(text.slice(around.start, around.end))) continue
+    if (around && index < around.end && parse(text.slice(around.start, around.end))) {
+      inJsonFrom = around.start
+      continue
+    }
     return text.slice(index + last[0].length).trim()
   }
   return text

@@ -1,7 +1,7 @@
-import { type Result, success } from '../contract/failure.ts'
+import { failure, type Result, success } from '../contract/failure.ts'
 import type { Turn } from '../contract/prompt.ts'
 import type { JsonSchema, StandardSchema } from '../contract/standard-schema.ts'
-import type { AnswerSchema, Problem, Validate } from './answer-schema.ts'
+import { type AnswerSchema, type Problem, UNWRITABLE, type Validate, writeSchema } from './answer-schema.ts'
 import { checkAnswer } from './check-answer.ts'
 import { readPartial } from './read-partial.ts'
 import { isStandardSchema, toJsonSchema, validateBy } from './standard-schema.ts'
@@ -17,7 +17,8 @@ const ofStandard = new WeakMap<StandardSchema, Promise<AnswerSchema>>()
  * `invalid_input_format` where the schema is none, or beyond the limits.
  */
 export async function openJsonSchema(schema: JsonSchema): Promise<Result<AnswerSchema>> {
-  const key = JSON.stringify(schema)
+  const key = writeSchema(schema)
+  if (key === undefined) return failure(UNWRITABLE)
   const kept = ofJson.get(key)
   if (kept) return success(keep(key, kept))
   const { compileSchema } = await import('./compile-schema.ts')

@@ -1,5 +1,6 @@
+import { isPlainObject } from '../contract/json-value.ts'
 import type { JsonSchema, StandardIssue, StandardSchema } from '../contract/standard-schema.ts'
-import type { Problem, Validate } from './answer-schema.ts'
+import { type Problem, type Validate, writeSchema } from './answer-schema.ts'
 
 /** Whether a value can be used as one: schemas are objects, arktype's are functions. */
 export function isStandardSchema(value: unknown): value is StandardSchema {
@@ -16,7 +17,7 @@ export function isStandardSchema(value: unknown): value is StandardSchema {
 export async function toJsonSchema(schema: StandardSchema): Promise<JsonSchema> {
   const { vendor, jsonSchema } = schema['~standard']
   try {
-    if (jsonSchema) return jsonSchema.input({ target: 'draft-2020-12' })
+    if (jsonSchema) return assertWritable(jsonSchema.input({ target: 'draft-2020-12' }))
     if (vendor === 'valibot') return await fromValibot(schema)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : 'it cannot be converted'
@@ -26,6 +27,11 @@ export async function toJsonSchema(schema: StandardSchema): Promise<JsonSchema> 
     `\`schema\` (${vendor}) has no JSON Schema: give a schema of valibot, zod 4.2 or newer, arktype 2.1.28 or newer, ` +
       'or one with `~standard.jsonSchema`.',
   )
+}
+
+function assertWritable(schema: unknown): JsonSchema {
+  if (isPlainObject(schema) && writeSchema(schema) !== undefined) return schema
+  throw new TypeError('what it gives cannot be written as JSON')
 }
 
 async function fromValibot(schema: StandardSchema): Promise<JsonSchema> {

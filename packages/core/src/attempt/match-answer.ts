@@ -1,4 +1,9 @@
-import type { AnswerSchema, CheckedAnswer, Problem } from '../answer-schema/answer-schema.ts'
+import {
+  ANSWER_LIMITS,
+  type AnswerSchema,
+  type CheckedAnswer,
+  type Problem,
+} from '../answer-schema/answer-schema.ts'
 import type { GenerationEnd } from '../contract/backend.ts'
 import type { SchemaCertificate, SchemaError } from '../contract/outcome.ts'
 import type { CallFailure } from '../event/run.ts'
@@ -86,6 +91,8 @@ const MOST_LISTED = 3
 function listed(problems: readonly Problem[]): string {
   const shown = problems.slice(0, MOST_LISTED).map(({ path, rule }) => `${path || 'as a whole'} (${rule})`)
   const more = problems.length - shown.length
+  // Of a wild answer not even the number is known.
+  if (problems.length >= ANSWER_LIMITS.problems) return `${shown.join(', ')} and many more`
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ')
 }
 

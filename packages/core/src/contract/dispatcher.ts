@@ -1,3 +1,4 @@
+import type { EventInput, RawEvent } from './event-input.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
 import type { DataOf, StandardSchema } from './standard-schema.ts'
 
@@ -148,20 +149,29 @@ export interface CloseOptions {
 /** A configured desk. Made by `createDispatcher`. */
 export interface Dispatcher extends AsyncDisposable {
   /**
-   * Answers one event. Resolves with an Outcome for any value of `event`; rejects only on misuse (a closed
-   * dispatcher, a schema without JSON Schema) or, after the caller's own abort, with the caller's reason.
+   * Answers one event: an `EventInput`, or a raw payload of type `unknown`, which is checked when it arrives.
+   *
+   * Resolves with an Outcome whatever the event holds: `{ completion }`, or `{ error, details }` with a code of
+   * `FAILURES`. Rejects only on misuse (a closed dispatcher, a schema without JSON Schema) or, after the caller's own
+   * abort, with the caller's reason.
    */
-  onEvent<Schema extends StandardSchema>(
-    event: unknown,
+  onEvent<Schema extends StandardSchema, Given = EventInput>(
+    event: EventInput | RawEvent<Given>,
     options: SchemaOptions<Schema>,
   ): Promise<DataOutcome<DataOf<Schema>> | FailureOutcome>
-  onEvent(event: unknown, options?: EventOptions): Promise<Outcome>
-  /** The same story with its deltas. Leaving the loop early cancels the event. A slow reader slows the backend. */
-  streamEvent<Schema extends StandardSchema>(
-    event: unknown,
+  onEvent<Given = EventInput>(event: EventInput | RawEvent<Given>, options?: EventOptions): Promise<Outcome>
+  /**
+   * The same as `onEvent`, with the deltas of the answer as they come. Leaving the loop early cancels the event. A slow
+   * reader slows the backend. Never throws for what the event holds: the stream ends with one `done` or one `error`.
+   */
+  streamEvent<Schema extends StandardSchema, Given = EventInput>(
+    event: EventInput | RawEvent<Given>,
     options: SchemaOptions<Schema>,
   ): AsyncIterable<StreamEvent<DataOf<Schema>>>
-  streamEvent(event: unknown, options?: EventOptions): AsyncIterable<StreamEvent>
+  streamEvent<Given = EventInput>(
+    event: EventInput | RawEvent<Given>,
+    options?: EventOptions,
+  ): AsyncIterable<StreamEvent>
   /** Slots that an event would get at once, by what is known now; asks no backend. */
   freeSlots(): readonly FreeSlots[]
   /**

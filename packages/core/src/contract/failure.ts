@@ -42,7 +42,7 @@ const attempt = (rules: Omit<FailureRule, 'stage' | 'summary'>, summary: string)
 
 /**
  * The one table of failure codes. A code, once published, keeps its meaning; a retired one is not used again.
- * HTTP statuses are the server's business (`@ai-ticket/server`), the rules here are the attempt loop's.
+ * HTTP statuses are the server's business (`@ai-ticket/http-server`), the rules here are the attempt loop's.
  */
 export const FAILURES = {
   invalid_request: edge('The request body is not valid JSON, or holds something that no request can carry.'),

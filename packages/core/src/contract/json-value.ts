@@ -1,7 +1,8 @@
 import * as v from 'valibot'
+import { JSON_LIMITS } from './json-limits.ts'
 
 /** Deeper values overflow the stack of JSON.stringify in callers and stores. */
-export const MAX_DEPTH = 64
+export const MAX_DEPTH = JSON_LIMITS.depth
 
 /** `parameters.stop[2]`: the path of the first issue, as a person would write it. */
 function issuePath(issue: v.BaseIssue<unknown>, root = ''): string {

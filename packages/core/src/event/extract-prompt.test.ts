@@ -192,3 +192,14 @@ test('what JavaScript has beside JSON is written with its digits, or refused', (
   })
   expect(extractPrompt({ toJSON: () => undefined })).toMatchObject({ ok: false })
 })
+
+test('refuses a text of JSON that is too large to be read, and takes the same size of words', () => {
+  const keys = JSON.stringify(
+    Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 1])),
+  )
+  expect(refused(keys)).toBe(
+    'invalid_input_format: `content` is a text of JSON that holds more than 10,000 keys.',
+  )
+  expect(refused(`\`\`\`json\n[${'1,'.repeat(100_000)}1]\n\`\`\``)).toContain('more than 100,000 values')
+  expect(extracted(`Sum up: ${keys}`).turns).toHaveLength(1)
+})

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
+import { jsonExcess } from '../contract/json-limits.ts'
 import {
   describeIssue,
   isWithinDepth,
@@ -78,6 +79,8 @@ const oneTurn = (text: string): Result<Content> =>
 
 function readText(text: string): Result<Content> {
   const json = unfence(text)
+  const excess = looksLikeJson(json) ? jsonExcess(json) : undefined
+  if (excess !== undefined) return invalid(`\`content\` is a text of JSON that ${excess}.`)
   const value = readAsJson(json)
   if (typeof value === 'string' && json === text.trim()) return oneTurn(value)
   if (typeof value === 'object' && value !== null)
@@ -93,9 +96,10 @@ function unfence(text: string): string {
   return FENCE.exec(trimmed)?.[1]?.trim() ?? trimmed
 }
 
+const looksLikeJson = (text: string): boolean => text[0] === '{' || text[0] === '[' || text[0] === '"'
+
 function readAsJson(text: string): unknown {
-  const first = text[0]
-  if (first !== '{' && first !== '[' && first !== '"') return undefined
+  if (!looksLikeJson(text)) return undefined
   try {
     return parseJson(text)
   } catch {

@@ -97,7 +97,7 @@ export function roundParameters(given: object): object {
   return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
 }
 
-export type ParametersInput = v.InferOutput<typeof ParametersSchema>
+export type CheckedParameters = v.InferOutput<typeof ParametersSchema>
 
 /** Checks sampling options; unknown names are ignored, as in the rest of an event. */
 export { ParametersSchema }
@@ -106,7 +106,7 @@ export { ParametersSchema }
  * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
  * OpenAI's newer name of `max_tokens`.
  */
-export function toParameters(input: ParametersInput): Parameters {
+export function toParameters(input: CheckedParameters): Parameters {
   const { max_completion_tokens, max_tokens, stop, dry_sequence_breakers: breakers, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens

@@ -5,18 +5,21 @@ import { currentResponse } from './client-error.ts'
 import { isOpenPath } from './request-url.ts'
 
 export interface Drain {
-  /** True from the call of `server.close()` on. */
+  /** True from the call of `server.drain()` or `server.close()` on. */
   readonly active: boolean
 }
 
 const SWEEP_INTERVAL_MS = 50
 
 /**
+ * Adds `server.drain()`: from then on new requests are answered `shutting_down`, and the listener stays open, so that they
+ * hear so and probes see 503 for as long as the owner's drain takes.
+ *
  * Lets `server.close()` end as soon as the last answer is out. By itself it waits for clients that keep their
  * connection alive: idle ones are closed once, at the start, and a connection that falls idle later stays until its
- * keep-alive timeout (72 s). While closing, answers say `Connection: close`, idle connections are swept, and new
- * requests on connections still open are answered `shutting_down`. Requests that arrive in pieces have `arrivalMs`
- * left: a closing server of Node no longer watches `requestTimeout`.
+ * keep-alive timeout (72 s). While closing, answers say `Connection: close` and idle connections are swept; not before,
+ * for Node takes a connection that has just come for idle. Requests that arrive in pieces have `arrivalMs` left: a closing
+ * server of Node no longer watches `requestTimeout`.
  */
 export function installDrain(server: FastifyInstance, arrivalMs: number): Drain {
   const drain = { active: false }
@@ -24,8 +27,12 @@ export function installDrain(server: FastifyInstance, arrivalMs: number): Drain 
   let sweep: NodeJS.Timeout | undefined
   let arrival: NodeJS.Timeout | undefined
 
-  server.addHook('preClose', (done) => {
+  const begin = () => {
     drain.active = true
+  }
+  server.decorate('drain', begin)
+  server.addHook('preClose', (done) => {
+    begin()
     sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_INTERVAL_MS)
     arrival = setTimeout(() => endUnfinishedRequests(connections), arrivalMs)
     done()

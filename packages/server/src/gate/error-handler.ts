@@ -1,7 +1,7 @@
 import type { Failure, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type HttpReply, replyToFailure, sendReply } from '../http/reply.ts'
-import { failureOfError } from '../http/request-problem.ts'
+import { failureOfError, RequestProblem } from '../http/request-problem.ts'
 import { errorReply } from '../openai/error-reply.ts'
 import { isOpenAiPath, pathOf } from './request-url.ts'
 
@@ -18,7 +18,7 @@ interface AnswerErrorOptions {
 }
 
 export function answerError({ error, request, reply, logger }: AnswerErrorOptions): void {
-  const failure = failureOfError(error)
+  const failure = withLimit(failureOfError(error), error, request)
   if (failure.code === 'internal_error') {
     logger.error('request failed', { request_id: request.id, error })
   }
@@ -26,6 +26,17 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
   // reset instead of the answer. Kept open, the rest is read and thrown away, for as long as `requestTimeoutMs` allows.
   if (failure.code === 'payload_too_large') reply.removeHeader('connection')
   sendReply(reply, failureReply(request.raw.url ?? '', failure))
+}
+
+/** Fastify's own refusal does not say how much a body may be. */
+function withLimit(failure: Failure, error: unknown, { routeOptions }: FastifyRequest): Failure {
+  const isFastifys = failure.code === 'payload_too_large' && !(error instanceof RequestProblem)
+  if (!isFastifys || routeOptions.bodyLimit === undefined) return failure
+  const limit = routeOptions.bodyLimit.toLocaleString('en-US')
+  return {
+    ...failure,
+    details: `The body is larger than ${limit} bytes, which is the limit here. Send less.`,
+  }
 }
 
 /**

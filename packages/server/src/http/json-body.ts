@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { type FailureCode, parseJson } from '@ai-ticket/core'
+import { type FailureCode, JSON_LIMITS, jsonExcess, parseJson } from '@ai-ticket/core'
 import type { FastifyInstance } from 'fastify'
 import { findJsonFault } from './json-fault.ts'
 import { RequestProblem } from './request-problem.ts'
@@ -9,8 +9,9 @@ const BODY = 'The body'
 const problem = (code: FailureCode, details: string) => new RequestProblem({ code, details })
 
 /**
- * Bytes of a request, or of a line of a file, to a JSON value: no deeper than 64 levels, no keys that change prototypes.
- * Throws a `RequestProblem` about `name`; its details never quote the content.
+ * Bytes of a request, or of a line of a file, to a JSON value: no deeper than 64 levels, with at most 10,000 keys and
+ * 100,000 values (`JSON_LIMITS`), no keys that change prototypes. Throws a `RequestProblem` about `name`; its details
+ * never quote the content.
  */
 export const parseJsonBody = (bytes: Buffer, name?: string): unknown => checkJson(readJson(bytes, name), name)
 
@@ -18,14 +19,17 @@ export const parseJsonBody = (bytes: Buffer, name?: string): unknown => checkJso
 export function readJson(bytes: Buffer, name = BODY): unknown {
   if (bytes.length === 0) throw problem('invalid_request', `${name} is empty. Send an event as JSON.`)
   if (!isUtf8(bytes)) throw problem('invalid_request', `${name} is not valid UTF-8.`)
-  return parse(withoutByteOrderMark(bytes.toString('utf8')), name)
+  const text = withoutByteOrderMark(bytes.toString('utf8'))
+  const excess = jsonExcess(text)
+  if (excess !== undefined) throw problem('payload_too_large', `${name} ${excess}. Send it in several parts.`)
+  return parse(text, name)
 }
 
 /** The value itself. Throws a `RequestProblem` where it is too deep, or would poison what it is merged into. */
 export function checkJson(value: unknown, name = BODY): unknown {
   const verdict = inspectJson(value)
   if (verdict === 'too_deep') {
-    throw problem('invalid_input_format', `${name} is nested deeper than ${MAX_JSON_DEPTH} levels.`)
+    throw problem('invalid_input_format', `${name} is nested deeper than ${JSON_LIMITS.depth} levels.`)
   }
   if (verdict === 'poisoned') {
     throw problem('invalid_request', `${name} has a key \`__proto__\` or \`constructor.prototype\`.`)
@@ -54,9 +58,6 @@ function faultIn(text: string, name: string): string {
   return `: ${place} has ${kind}`
 }
 
-/** Deeper JSON is refused: `JSON.parse` takes 200,000 levels, and then every recursive reader overflows its stack. */
-const MAX_JSON_DEPTH = 64
-
 type JsonVerdict = 'fine' | 'too_deep' | 'poisoned'
 
 /**
@@ -65,7 +66,7 @@ type JsonVerdict = 'fine' | 'too_deep' | 'poisoned'
  */
 function inspectJson(value: unknown, depth = 0): JsonVerdict {
   if (typeof value !== 'object' || value === null) return 'fine'
-  if (depth >= MAX_JSON_DEPTH) return 'too_deep'
+  if (depth >= JSON_LIMITS.depth) return 'too_deep'
   return Array.isArray(value) ? inspectList(value, depth) : inspectRecord(value, depth)
 }
 

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 
-const QUANTILES = [0.5, 0.99, 1]
+const PERCENTILES = [50, 99, 100]
 const NANOSECONDS = 1e9
 const RESOLUTION_MS = 20
 const MICROSECONDS = 1e6
@@ -41,8 +41,9 @@ export function showProcess(registry: Registry, version: string): () => void {
   })
   const delay = new Gauge({
     name: 'ai_ticket_event_loop_delay_seconds',
-    help: 'How late the event loop was since the last scrape, by quantile',
-    labelNames: ['quantile'],
+    help: 'How late the event loop was since the last scrape, by percentile',
+    // Not `quantile`: that label belongs to summaries.
+    labelNames: ['percentile'],
     registers,
   })
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -54,10 +55,10 @@ export function showProcess(registry: Registry, version: string): () => void {
     const { user, system } = process.cpuUsage()
     processor.reset()
     processor.inc((user + system) / MICROSECONDS)
-    for (const quantile of QUANTILES) {
+    for (const percentile of PERCENTILES) {
       // It measures from tick to tick of its timer: a loop that is not late shows the resolution.
-      const between = histogram.count === 0 ? 0 : histogram.percentile(quantile * 100) / NANOSECONDS
-      delay.set({ quantile: String(quantile) }, Math.max(0, between - RESOLUTION_MS / 1000))
+      const between = histogram.count === 0 ? 0 : histogram.percentile(percentile) / NANOSECONDS
+      delay.set({ percentile: String(percentile) }, Math.max(0, between - RESOLUTION_MS / 1000))
     }
     histogram.reset()
     histogram.enable()

@@ -49,7 +49,7 @@ test.each([
   ['application/json', '{"content":', 400, 'invalid_request'],
   ['application/json', '', 400, 'invalid_request'],
   ['application/json', '{"__proto__":{}}', 400, 'invalid_request'],
-  ['application/json', '['.repeat(200_000) + ']'.repeat(200_000), 400, 'invalid_input_format'],
+  ['application/json', '['.repeat(50_000) + ']'.repeat(50_000), 400, 'invalid_input_format'],
   ['application/json', `"${'x'.repeat(1_000_000)}"`, 413, 'payload_too_large'],
 ])('%s %.20s is %i %s', async (type, payload, status, code) => {
   await using server = createServer({ dispatcher: fakeDispatcher(), bodyLimitBytes: 900_000 })

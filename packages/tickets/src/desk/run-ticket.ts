@@ -134,9 +134,10 @@ async function readStream(
   options: ResolvedDeskOptions,
   { eventOptions, onText }: { readonly eventOptions: EventOptions; readonly onText: () => void },
 ): Promise<Outcome> {
+  const given: unknown = run.ticket.event
   const saver = savePartial(run, options)
   try {
-    for await (const event of options.dispatcher.streamEvent(run.ticket.event, eventOptions)) {
+    for await (const event of options.dispatcher.streamEvent(given, eventOptions)) {
       if (event.type === 'done' || event.type === 'error') return event.outcome
       if (event.type !== 'delta') continue
       run.text += event.text

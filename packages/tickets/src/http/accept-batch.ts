@@ -1,6 +1,6 @@
 import { FAILURES, type Failure } from '@ai-ticket/core'
-import { RequestProblem, replyToFailure } from '@ai-ticket/server'
-import type { BatchEntry } from '@ai-ticket/server/cloudevents'
+import { RequestProblem, replyToFailure } from '@ai-ticket/http-server'
+import type { BatchEntry } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { acceptEvent } from './accept-event.ts'
 import { readOrigin } from './read-event.ts'

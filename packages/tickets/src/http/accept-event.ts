@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { traceArrival } from '@ai-ticket/core'
-import { type CloudEvent, traceHeadersOf } from '@ai-ticket/server/cloudevents'
+import { type CloudEvent, traceHeadersOf } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Idempotency, NewTicket } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'

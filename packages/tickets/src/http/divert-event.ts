@@ -1,4 +1,4 @@
-import { replyToCaller } from '@ai-ticket/server/cloudevents'
+import { replyToCaller } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { inspectEvent } from '@ai-ticket/core'
-import { singleOf } from '@ai-ticket/server/cloudevents'
+import { singleOf } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyRequest } from 'fastify'
 import type { NewTicket } from '../ticket/new-ticket.ts'
 import type { EventOrigin } from './accept-event.ts'

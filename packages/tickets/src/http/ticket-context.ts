@@ -1,5 +1,5 @@
 import type { Clock, Failure, FailureCode, Logger } from '@ai-ticket/core'
-import { RequestProblem, type Scope } from '@ai-ticket/server'
+import { RequestProblem, type Scope } from '@ai-ticket/http-server'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
 import type { TicketDesk } from '../desk/ticket-desk.ts'

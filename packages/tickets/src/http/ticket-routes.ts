@@ -1,4 +1,4 @@
-import { acceptEvents } from '@ai-ticket/server/cloudevents'
+import { acceptEvents } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'

@@ -1,6 +1,6 @@
 import type { Clock, Failure, FailureOutcome } from '@ai-ticket/core'
-import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/server'
-import { wantsEventStream } from '@ai-ticket/server/cloudevents'
+import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/http-server'
+import { wantsEventStream } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { TicketDesk } from '../desk/ticket-desk.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
@@ -146,7 +146,7 @@ function lastFrame(sequence: number, ticket: Ticket): Buffer {
 function outcomeFrame(sequence: number, { state }: Ticket): string {
   if (!('outcome' in state)) return ''
   const { outcome } = state
-  if ('completion' in outcome) return frame(sequence, 'done', outcome)
+  if (outcome.error === undefined) return frame(sequence, 'done', outcome)
   return frame(sequence, 'error', { ...outcome, status: replyToOutcome(outcome).status })
 }
 

@@ -5,7 +5,7 @@ import {
   EVENT_STREAM,
   type Operation,
   OUTCOME_SCHEMAS,
-} from '@ai-ticket/server/openapi'
+} from '@ai-ticket/http-server/openapi'
 import * as v from 'valibot'
 import {
   ACCEPT_FAILURES,

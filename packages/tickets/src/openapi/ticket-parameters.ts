@@ -1,5 +1,5 @@
 import type { FailureCode } from '@ai-ticket/core'
-import type { Answer, Parameter } from '@ai-ticket/server/openapi'
+import type { Answer, Parameter } from '@ai-ticket/http-server/openapi'
 import * as v from 'valibot'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'
 import { BatchSchema, TicketSchema } from './ticket-schemas.ts'

@@ -1,5 +1,5 @@
 import { EventSchema } from '@ai-ticket/core/schemas'
-import { MAX_BATCH_EVENTS } from '@ai-ticket/server/cloudevents'
+import { MAX_BATCH_EVENTS } from '@ai-ticket/http-server/cloudevents'
 import {
   AttemptSchema,
   CLOUD_EVENT_CONTENT,
@@ -11,7 +11,7 @@ import {
   FailureOutcomeSchema,
   StreamFailureSchema,
   SuccessOutcomeSchema,
-} from '@ai-ticket/server/openapi'
+} from '@ai-ticket/http-server/openapi'
 import * as v from 'valibot'
 import { DELIVERY_ERRORS } from '../ticket/delivery.ts'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { MAX_REPLY_BYTES, PoolBody, PoolResponse, type ReplyHeaders } from './pool-response.ts'
+import { MAX_REPLY_BYTES, PoolBody, PoolResponse, type ReplyHeaders, ResetError } from './pool-response.ts'
 
 export interface PoolFetchOptions {
   /** Scheme, host and port of the server. */
@@ -22,10 +22,11 @@ export interface PoolFetch {
  * may still read its prompt), no redirects, text bodies with a content-length.
  */
 export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolFetchOptions): PoolFetch {
+  const resets = createResetWatch()
   const pool = new Pool(origin, {
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: skipInformational(buildConnector({ timeout: connectTimeoutMs })),
+    connect: resets.over(skipInformational(buildConnector({ timeout: connectTimeoutMs }))),
     connections: connections ?? null,
     maxResponseSize: MAX_REPLY_BYTES,
   })
@@ -36,6 +37,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
           url,
           onReply: resolve,
           onFailure: reject,
+          resets,
           ...(onSent && { onSent }),
         })
         if (signal) reader.obey(signal)
@@ -51,6 +53,7 @@ export function createPoolFetch({ origin, connectTimeoutMs, connections }: PoolF
 interface ReaderOptions extends Pick<PoolCall, 'url' | 'onSent'> {
   onReply(response: PoolResponse): void
   onFailure(error: Error): void
+  readonly resets: ResetWatch
 }
 
 /** One call as undici tells of it: when it is written, the head of its reply, and the body piece by piece. */
@@ -102,13 +105,44 @@ class ReplyReader implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#forget?.()
-    this.#body?.end()
+    this.#body?.end(this.#options.resets.isNow() ? new ResetError() : undefined)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#forget?.()
     if (this.#body) this.#body.end(error)
     else this.#options.onFailure(error)
+  }
+}
+
+/**
+ * undici takes a reset for the end of a reply that says neither its length nor its pieces, because macOS resets after
+ * whole replies, too. Whoever reads it has to know: a stream may have broken off there.
+ */
+interface ResetWatch {
+  over(connect: Connector): Connector
+  /** True while undici hears of a reset. It ends the reply of that connection before its listener returns. */
+  isNow(): boolean
+}
+
+function createResetWatch(): ResetWatch {
+  let isNow = false
+  const onError = (error: Error) => {
+    if (!('code' in error && error.code === 'ECONNRESET')) return
+    isNow = true
+    queueMicrotask(() => {
+      isNow = false
+    })
+  }
+  return {
+    over: (connect) => (options, callback) =>
+      connect(options, (...result) => {
+        const [error, socket] = result
+        // Before undici listens to it.
+        if (!error) socket.on('error', onError)
+        callback(...result)
+      }),
+    isNow: () => isNow,
   }
 }
 

@@ -68,9 +68,11 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
   }
 
   async text(): Promise<string> {
-    const bytes = await this.whole()
-    const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
-    return bytes.toString('utf8', hasMark ? 3 : 0)
+    try {
+      return toText(await this.whole())
+    } catch (error) {
+      return jsonBefore(error, this.#pieces)
+    }
   }
 
   /** Who stops before the end closes the connection. */
@@ -110,6 +112,38 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
 
 const joined = (pieces: Buffer[]): Buffer =>
   pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
+
+function toText(bytes: Buffer): string {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+  return bytes.toString('utf8', hasMark ? 3 : 0)
+}
+
+/** A connection was reset behind what had come of a reply without a length. */
+export class ResetError extends Error {
+  override readonly name = 'ResetError'
+  readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('The connection was reset.')
+  }
+}
+
+/** The text that had come before an error, where it is whole JSON and nothing but the end of its connection was wrong. */
+function jsonBefore(error: unknown, pieces: readonly Uint8Array[]): string {
+  const text = error instanceof ResetError ? toText(Buffer.concat(pieces)) : ''
+  if (!isJson(text)) throw error
+  return text
+}
+
+/** Whether a text is whole JSON, whatever came behind it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * A `Response` over undici's reply that makes nothing it is not asked for: text is read straight from the socket,
@@ -217,8 +251,15 @@ async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-const readText = async (pieces: AsyncIterable<Uint8Array>): Promise<string> =>
-  new TextDecoder().decode(await readBytes(pieces))
+async function readText(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const all: Uint8Array[] = []
+  try {
+    for await (const piece of pieces) all.push(piece)
+  } catch (error) {
+    return jsonBefore(error, all)
+  }
+  return toText(Buffer.concat(all))
+}
 
 function toHeaders(fields: ReplyHeaders): Headers {
   const headers = new Headers()

@@ -2,6 +2,7 @@ import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
 import { parseJson } from '../../contract/json-value.ts'
 import { at, type ErrorPlace, errorDetail, MOST_WORDS, PLAIN, reasonOf } from './errors.ts'
+import { isJson } from './pool-response.ts'
 
 /** A reply whose body has come to its end. */
 export interface WholeReply {
@@ -100,18 +101,22 @@ export async function* readEventStream(
   let kind: 'stream' | 'body' | undefined
   let start = ''
   const stream = createStreamReader()
-  for await (const chunk of chunks) {
-    let text = decoder.decode(chunk, { stream: true })
-    if (kind !== 'stream') {
-      start += text
-      kind ??= kindOf(start, contentType)
-      if (kind !== 'stream') continue
-      text = start
+  try {
+    for await (const chunk of chunks) {
+      let text = decoder.decode(chunk, { stream: true })
+      if (kind !== 'stream') {
+        start += text
+        kind ??= kindOf(start, contentType)
+        if (kind !== 'stream') continue
+        text = start
+      }
+      yield* stream.read(text)
+      if (stream.isTooLong()) {
+        throw new EventTooLongError('A line of the event stream is longer than a megabyte.')
+      }
     }
-    yield* stream.read(text)
-    if (stream.isTooLong()) {
-      throw new EventTooLongError('A line of the event stream is longer than a megabyte.')
-    }
+  } catch (error) {
+    if (kind === 'stream' || !isJson(start)) throw error
   }
   const rest = decoder.decode()
   if (kind === 'stream') yield* stream.end(rest)

@@ -100,7 +100,7 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
     ...arrivals(parts),
     ...claims(parts),
     ...endings(parts),
-    ...overviews(parts),
+    ...overviews(parts, () => opened.emptyLog()),
     problem: () => watch.problem({ look, probe }),
     subscribe: writes.hub.subscribe,
     callbacks: createSqliteCallbacks({ callbacks: callbackTable, tickets: table, commits, due, now, read }),
@@ -116,24 +116,31 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
 }
 
 /** The methods that read tickets, and remove those that are no longer kept. */
-const overviews = ({
-  table,
-  commits,
-  read,
-  now,
-}: TicketWriteParts): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> => ({
-  get: (id) => read(() => table.find(id)),
-  peek: (id) => read(() => table.peek(id)),
-  list: (query) => read(() => table.list(query)),
-  stats: () => read(() => table.stats()),
-  nextDueAt: () => read(() => table.nextDueAt(now())),
-  prune: (request) =>
-    prune(request, {
-      limits: (asked) => read(() => table.pruneLimits(asked)),
-      count: (limits) => read(() => table.countPrunable(limits)),
-      removeSome: (limits) => commits.write(() => table.remove(limits)),
-    }),
-})
+function overviews(
+  { table, commits, read, now }: TicketWriteParts,
+  emptyLog: () => boolean,
+): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+  // The log may hold removed prompts, of an earlier process too.
+  let isLogEmpty = false
+  return {
+    get: (id) => read(() => table.find(id)),
+    peek: (id) => read(() => table.peek(id)),
+    list: (query) => read(() => table.list(query)),
+    stats: () => read(() => table.stats()),
+    nextDueAt: () => read(() => table.nextDueAt(now())),
+    async prune(request) {
+      const removed = await prune(request, {
+        limits: (asked) => read(() => table.pruneLimits(asked)),
+        count: (limits) => read(() => table.countPrunable(limits)),
+        removeSome: (limits) => commits.write(() => table.remove(limits)),
+      })
+      if (request.dryRun || (removed === 0 && isLogEmpty)) return removed
+      // What fails here is tried again at the next prune: the tickets are gone already.
+      isLogEmpty = await read(emptyLog).catch(() => false)
+      return removed
+    },
+  }
+}
 
 /** Changes nothing, and writes a page all the same. */
 const PROBE = "UPDATE counts SET number = number WHERE status = 'queued'"

@@ -12,6 +12,11 @@ export interface OpenDatabase {
   readonly file: string
   /** Throws `StoreUnavailable` where the path does not lead to the open files any more: what is written would be lost. */
   check(): void
+  /**
+   * Empties the log into the file, so that what was overwritten there is not in the log any more. False: somebody reads
+   * the old state; it does not wait for that.
+   */
+  emptyLog(): boolean
   close(): void
 }
 
@@ -57,7 +62,7 @@ function openFile(file: string, { now, onMended }: Mending, unlock: () => void):
   let check: () => void
   try {
     if (file !== ':memory:') keepPrivate(file)
-    database = new DatabaseSync(file, { timeout: 2_000 })
+    database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
     configure(database)
     migrate(database, file)
     onMended(mend(database, now))
@@ -76,6 +81,7 @@ function openFile(file: string, { now, onMended }: Mending, unlock: () => void):
     database: opened,
     file,
     check,
+    emptyLog: () => emptyLog(opened),
     close() {
       if (opened.isOpen) opened.close()
       unlock()
@@ -109,12 +115,26 @@ function mend(database: DatabaseSync, now: number): readonly string[] {
   return rows.map(({ id }) => String(id))
 }
 
+/** How long a statement waits for another process, in milliseconds. */
+const BUSY_TIMEOUT_MS = 2_000
+
+function emptyLog(database: DatabaseSync): boolean {
+  database.exec('PRAGMA busy_timeout = 0')
+  try {
+    return database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  }
+}
+
 function configure(database: DatabaseSync): void {
   // Only before the first table does this have an effect; it lets `prune` give space back.
   database.exec('PRAGMA auto_vacuum = INCREMENTAL')
   database.exec('PRAGMA journal_mode = WAL')
   // Each commit waits for the disk: without it a power cut would take back what was answered 202.
   database.exec('PRAGMA synchronous = FULL')
+  // What is removed is overwritten: a prompt that is pruned must not stay readable in free pages of the file.
+  database.exec('PRAGMA secure_delete = ON')
   database.exec('PRAGMA journal_size_limit = 67108864')
   database.exec('PRAGMA cache_size = -16384')
   // SQLite keeps in memory what it needs to undo an insert with a trigger; in a file it would be twenty writes a row.
