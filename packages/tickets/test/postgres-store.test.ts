@@ -25,6 +25,7 @@ describeDamagedRows('PGlite', async () => {
   const database = await pglite
   const schema = newSchema()
   return {
+    answerColumn: 'answer',
     open: (options) => pgliteStore(database, { ...options, schema }),
     run: async (sql) => void (await pgliteDatabase(database, schema).query(sql)),
   }
@@ -44,6 +45,7 @@ if (connectionString === undefined) {
   describeDamagedRows('a PostgreSQL', async () => {
     const schema = newSchema()
     return {
+      answerColumn: 'answer',
       open: (options) => createPostgresStore({ ...options, connectionString, schema }),
       async run(sql) {
         const database = createPgDatabase({ connectionString, schema, connections: 1, onError: () => {} })

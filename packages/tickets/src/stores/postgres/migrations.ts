@@ -173,6 +173,8 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   );
   CREATE INDEX turns_by_sender ON turns (sender, turn);
   `,
+  // Null: an earlier release wrote the row.
+  'ALTER TABLE tickets ADD COLUMN outcome_crc bigint',
 ]
 
 /**

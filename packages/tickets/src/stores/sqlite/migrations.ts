@@ -163,6 +163,8 @@ const MIGRATIONS: readonly string[] = [
     WHERE status = 'queued';
   CREATE TABLE turns (turn INTEGER PRIMARY KEY, sender TEXT NOT NULL UNIQUE, served_at INTEGER NOT NULL) STRICT;
   `,
+  // Null: an earlier release wrote the row.
+  'ALTER TABLE tickets ADD COLUMN outcome_crc INTEGER;',
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */

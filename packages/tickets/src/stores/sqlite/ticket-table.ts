@@ -79,7 +79,7 @@ const insertion = (names: readonly string[]) => ({
 
 const WAITING = insertion(WAITING_COLUMNS)
 const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
-const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome'])
+const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome', 'outcome_crc'])
 
 const updateOf = (names: readonly string[]) =>
   `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
