@@ -124,6 +124,24 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
   return success(toEvent(content, parsed.output))
 }
 
+/** Of an object, so many names that nobody reads are looked at, and none that is longer: it is nobody's misspelling. */
+export const MOST_UNKNOWN_NAMES = 32
+export const LONGEST_UNKNOWN_NAME = 40
+
+/**
+ * An event without the values that nobody reads, so that they are not held while it waits; another value as it is. Names
+ * stay, as null, for they may be known ones, misspelt. Whoever takes events from outside gives on what this returns.
+ */
+export function withoutUnknownFields(event: unknown): unknown {
+  if (!isPlainObject(event) || hasOnly(event, EVENT_FIELDS)) return event
+  const names = Object.keys(event)
+  const unknown = names.filter((name) => !EVENT_FIELDS.has(name) && name.length <= LONGEST_UNKNOWN_NAME)
+  return Object.fromEntries([
+    ...names.filter((name) => EVENT_FIELDS.has(name)).map((name) => [name, event[name]]),
+    ...unknown.slice(0, MOST_UNKNOWN_NAMES).map((name) => [name, null]),
+  ])
+}
+
 /** A Standard Schema. What `z.toJSONSchema` makes has its mark, too, but is JSON all the same: an object without methods. */
 function isSchemaOfLibrary(schema: unknown): boolean {
   if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false

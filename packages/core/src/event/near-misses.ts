@@ -2,16 +2,18 @@ import leven from 'leven'
 import { isPlainObject } from '../contract/json-value.ts'
 import type { LogFields, Logger } from '../contract/logger.ts'
 import type { EventWarning } from '../contract/outcome.ts'
-import { CONTENT_FIELDS, EVENT_FIELDS, PARAMETER_NAMES } from './event.ts'
+import {
+  CONTENT_FIELDS,
+  EVENT_FIELDS,
+  LONGEST_UNKNOWN_NAME,
+  MOST_UNKNOWN_NAMES,
+  PARAMETER_NAMES,
+} from './event.ts'
 import { jsonIn } from './extract-prompt.ts'
 
 // Loaded at the first event with an unknown field: most have none.
 
-/** Fields that are looked at, in each object. An event may hold thousands, and each costs time. */
-const MOST_FIELDS = 32
 const MOST_WARNINGS = 10
-/** Longer names are nobody's misspelling. */
-const LONGEST_NAME = 40
 /** Names that one logger is told of; a caller who makes them up fills no log. */
 const MOST_LOGGED = 1_000
 
@@ -83,8 +85,8 @@ function* missesAt(
   takes: (value: unknown, meant: string) => boolean = () => true,
 ): Generator<Miss> {
   if (!isPlainObject(given)) return
-  const unknown = Object.keys(given).filter((name) => !names.has(name) && name.length <= LONGEST_NAME)
-  for (const name of unknown.slice(0, MOST_FIELDS)) {
+  const unknown = Object.keys(given).filter((name) => !names.has(name) && name.length <= LONGEST_UNKNOWN_NAME)
+  for (const name of unknown.slice(0, MOST_UNKNOWN_NAMES)) {
     const meant = nearest(name, meantAt)
     if (meant !== undefined && takes(given[name], meant.name)) {
       yield { field: `${path}${name}`, meant: `${meant.path}${meant.name}` }
