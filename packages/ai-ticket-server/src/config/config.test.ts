@@ -63,6 +63,7 @@ test('nothing given: the documented defaults', () => {
     corsOrigins: [],
     rateLimit: 'off',
     bodyLimitBytes: 16_777_216,
+    bodyBudgetBytes: 134_217_728,
     drainMs: 25_000,
     contextPolicy: 'refuse',
     backends: [{ name: 'kobold', type: 'kobold', url: 'http://localhost:5001/api' }],

@@ -271,6 +271,14 @@ export const SETTINGS = {
     fallback: 16 * 1024 * 1024,
     fallbackWords: '16777216 (16 MiB)',
   }),
+  bodyBudgetBytes: define({
+    key: 'body_budget_bytes',
+    words: 'Bytes that the bodies of all requests may have together while they come, wait and run',
+    schema: wholeNumber(32_000_000, 64 * 1024 ** 3, ' (bytes)'),
+    environment: 'AI_TICKET_BODY_BUDGET',
+    fallback: 128 * 1024 * 1024,
+    fallbackWords: '134217728 (128 MiB)',
+  }),
   drainMs: define({
     key: 'drain_ms',
     words: 'How long events may go on after SIGTERM, in milliseconds',

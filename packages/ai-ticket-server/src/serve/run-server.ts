@@ -85,6 +85,7 @@ const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts
     corsOrigins: config.corsOrigins,
     rateLimit: parseRateLimit(config.rateLimit),
     bodyLimitBytes: config.bodyLimitBytes,
+    bodyBudgetBytes: config.bodyBudgetBytes,
     ...(metrics && { metrics }),
     version: VERSION,
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseEvent, readEventId } from './event.ts'
+import { parseEvent, readEventId, withoutUnknownFields } from './event.ts'
 
 function refused(value: unknown): string {
   const result = parseEvent(value)
@@ -130,4 +130,13 @@ test('the id of a refused event can be echoed', () => {
   expect(readEventId({ id: 'mine' })).toBe('mine')
   expect(readEventId({ id: 7 })).toBeUndefined()
   expect(readEventId('text')).toBeUndefined()
+})
+
+test('fields that nobody reads are left out, and whatever is no event stays', () => {
+  const event = { content: 'x', id: null, schema: {}, junk: 1, toString: 'x' }
+  expect(withoutUnknownFields(event)).toEqual({ content: 'x', id: null, schema: {} })
+  const known = { content: 'x', metadata: { junk: 1 } }
+  expect(withoutUnknownFields(known)).toBe(known)
+  expect(withoutUnknownFields(['x'])).toEqual(['x'])
+  expect(withoutUnknownFields(null)).toBe(null)
 })

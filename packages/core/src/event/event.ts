@@ -88,6 +88,17 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
   return success(toEvent(content, parsed.output))
 }
 
+const KNOWN_FIELDS = ['content', ...Object.keys(EventFieldsSchema.entries)]
+
+/**
+ * An event without the fields that nobody reads, so that they are not held while it waits; another value as it is. Whoever
+ * takes events from outside gives on what this returns.
+ */
+export function withoutUnknownFields(event: unknown): unknown {
+  if (!isPlainObject(event) || Object.keys(event).every((name) => KNOWN_FIELDS.includes(name))) return event
+  return Object.fromEntries(Object.entries(event).filter(([name]) => KNOWN_FIELDS.includes(name)))
+}
+
 /** Numbers of our own are numbers of JavaScript; those in content, schema and metadata keep their digits. */
 function withRoundFields(event: Record<string, unknown>): Record<string, unknown> {
   const { parameters, ...fields } = roundFields(event)

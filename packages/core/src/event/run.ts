@@ -14,8 +14,8 @@ export interface Sink {
   admitted(id: string): void
   /** Resolves when the next delta may come. */
   delta(delta: Delta): Promise<void> | undefined
-  /** The same for what an answer with a schema says so far; it may start over. */
-  partial(data: unknown): Promise<void> | undefined
+  /** The same for what an answer with a schema says so far; it may start over. Absent: nobody wants that. */
+  readonly partial?: (data: unknown) => Promise<void> | undefined
 }
 
 /** What is known of every event, one that cannot be read included. */
