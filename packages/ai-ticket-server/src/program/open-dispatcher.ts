@@ -16,11 +16,13 @@ export async function openDesk({
   config: given,
   origins,
   warnings,
+  notes,
 }: ResolvedConfig): Promise<Desk | undefined> {
   const quiet = origins.logLevel.kind === 'default' ? { logLevel: 'warning' } : {}
   const config = { ...given, ...quiet }
   const logger = composeLogger(config, process.stderr)
   for (const warning of warnings) logger.warn(warning)
+  for (const note of notes) logger.debug(note)
   const dispatcher = await composeDispatcher(config, { logger }).catch(sayProblem)
   if (dispatcher === undefined) return undefined
   return { config, dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() }
