@@ -20,6 +20,7 @@ import { installRateLimit } from './gate/rate-limit-hook.ts'
 import { installRequestId, requestIdOf } from './gate/request-id.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
+import { installSlowReaders } from './gate/slow-readers.ts'
 import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
@@ -42,8 +43,8 @@ import { addOpenApiRoute } from './routes/openapi.ts'
  * To stop: `server.drain()`, `await dispatcher.close({ drainMs })`, `await server.close()`. `drain()` refuses new events and
  * keeps the listener open, so that probes see 503; `close()` takes no more connections, lets answers finish and does not
  * wait for idle clients. It does not end events: that is up to whoever owns the dispatcher.
- * A client that stops reading in the middle of a stream can still hold it; `server.server.closeAllConnections()` after
- * your own limit of time ends that too.
+ * A client that stops reading in the middle of an answer can hold it for `readerTimeoutMs`;
+ * `server.server.closeAllConnections()` after your own limit of time ends that too.
  *
  * Throws a `TypeError` naming the option that has a bad value. Options, units and defaults: `ServerOptions`.
  */
@@ -143,6 +144,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   if (keyring !== undefined) installAuth(server, keyring)
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   installBodyBudget(server, { budgetBytes: options.bodyBudgetBytes, callerOf })
+  installSlowReaders(server, { ...options, callerOf })
   installNotFound(server)
   acceptOnlyJson(server)
   const maySeeDetail =
