@@ -13,7 +13,7 @@ import {
   wantsVersion,
 } from './program/command-line.ts'
 import { EXIT } from './program/exit-codes.ts'
-import { hideSqliteWarning, runAsMain } from './program/process.ts'
+import { hideSqliteWarning, keepDebuggerShut, runAsMain } from './program/process.ts'
 import { firstLine } from './serve/first-line.ts'
 import { VERSION } from './version.ts'
 
@@ -56,6 +56,7 @@ async function main(rawArgs: string[]): Promise<number | undefined> {
 
 async function start(resolved: ResolvedConfig): Promise<undefined> {
   process.stdout.write(firstLine(resolved.config.logLevel, process.stdout.isTTY))
+  keepDebuggerShut()
   // Before anything imports it.
   hideSqliteWarning()
   // Imported after the first line, for Fastify and the backends take a while to load.

@@ -11,7 +11,7 @@ import type { Scope } from './gate/api-key.ts'
 import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
 import { installBodyBudget } from './gate/body-budget.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
-import { installCors } from './gate/cors.ts'
+import { installCors, installCrossSiteCheck } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
 import { answerError, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
@@ -137,6 +137,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   if (options.corsOrigins.length > 0) installCors(server, options.corsOrigins)
   installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
+  installCrossSiteCheck(server, options.corsOrigins)
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
   if (isLimited(options)) {
     installRateLimit(server, { limiter: createRateLimiter(options.clock), rateLimit, holderOf })
