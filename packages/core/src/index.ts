@@ -78,6 +78,7 @@ export {
 export type {
   AttemptRecord,
   DataOutcome,
+  EventWarning,
   FailureOutcome,
   FinishReason,
   Outcome,

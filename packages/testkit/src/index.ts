@@ -61,4 +61,5 @@ export {
   type ReplayServerOptions,
   startReplayServer,
 } from './recorded/replay-server.ts'
+export { createPromptMemory, type PromptMemory, type PromptReading } from './wire/prompt-memory.ts'
 export type { WaitOptions } from './wire/watch.ts'
