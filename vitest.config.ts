@@ -6,11 +6,15 @@ import { defineConfig } from 'vitest/config'
 // `import` is not among them: Vitest hands them to Node, and a CommonJS package would then `require` ES modules.
 const conditions = ['@ai-ticket/source', 'node']
 
+const TESTS = ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts']
+
+/** Tests that set what a process has once: each of these files has a worker of its own. */
+const ALONE = ['packages/core/test/tracing.test.ts']
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
     environment: 'node',
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: availableParallelism() + 1,
@@ -24,5 +28,13 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000 } },
     unstubEnvs: true,
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
+    // To start a worker for each of 280 files and load the modules again takes as long as half of the tests.
+    projects: [
+      {
+        extends: true,
+        test: { name: 'shared', isolate: false, include: TESTS, exclude: ['**/node_modules/**', ...ALONE] },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE } },
+    ],
   },
 })

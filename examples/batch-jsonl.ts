@@ -41,7 +41,7 @@ async function work(lines: AsyncGenerator<Line>): Promise<void> {
     const outcome = await answer(next.value.text)
     inHand--
     counts.lines++
-    if ('completion' in outcome) counts.answered++
+    if (outcome.error === undefined) counts.answered++
     else counts.failed++
     const line = `${JSON.stringify({ line: next.value.number, ...outcome })}\n`
     if (!process.stdout.write(line)) await once(process.stdout, 'drain')

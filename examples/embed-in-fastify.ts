@@ -24,7 +24,7 @@ app.post<{ Body: { title: string } }>('/summaries', async (request, reply) => {
     ],
     parameters: { max_tokens: 60 },
   })
-  if ('error' in outcome) {
+  if (outcome.error) {
     return reply.code(HTTP_STATUS[outcome.error]).send({ error: outcome.error, details: outcome.details })
   }
   return { summary: outcome.completion }

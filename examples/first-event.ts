@@ -15,7 +15,7 @@ try {
     parameters: { max_tokens: 60 },
     metadata: { source: 'first-event' },
   })
-  if ('error' in outcome) throw new Error(`${outcome.error}: ${outcome.details}`)
+  if (outcome.error) throw new Error(`${outcome.error}: ${outcome.details}`)
   process.stdout.write(`${outcome.completion}\n`)
 
   assert.equal(outcome.id, 'event-4711')

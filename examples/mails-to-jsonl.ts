@@ -39,7 +39,7 @@ async function work(names: string[]): Promise<void> {
     counts.mails++
     const content = await readFile(join(folder, name), 'utf8')
     const outcome = await dispatcher.onEvent({ content, id: name }, { schema: Mail, caller: 'mails' })
-    if ('error' in outcome) {
+    if (outcome.error) {
       counts.failed++
       process.stderr.write(`${name}: ${outcome.error}: ${outcome.details}\n`)
     } else {

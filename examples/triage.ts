@@ -32,7 +32,7 @@ try {
     { role: 'user', content: mail },
   ]
   const outcome = await dispatcher.onEvent({ content }, { schema: Triage })
-  if ('error' in outcome) throw new Error(`${outcome.error}: ${outcome.details}`)
+  if (outcome.error) throw new Error(`${outcome.error}: ${outcome.details}`)
 
   const { category, priority, summary } = outcome.data
   process.stdout.write(`${category}, priority ${priority}: ${summary}\n`)

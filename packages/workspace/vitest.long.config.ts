@@ -17,9 +17,10 @@ export default defineConfig({
   root,
   test: {
     ...base.test,
-    include: ['packages/*/long/**/*.test.ts', ...withLongForm],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     reporters: ['default', ['json', { outputFile: '.reports/vitest-long.json' }]],
+    // Those take long by themselves: a worker for each file is not what costs.
+    projects: [{ extends: true, test: { include: ['packages/*/long/**/*.test.ts', ...withLongForm] } }],
   },
 })

@@ -1,4 +1,4 @@
-// `npm run bench [--quick] [--only line|parts] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
+// `npm run bench -- [--quick] [--only line|parts|warm] [--kobold url,url] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
 // backend alone, a bare proxy, another gateway and, where its folder is given, an earlier checkout of itself. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -19,6 +19,7 @@ import { benchParts, partsTable } from './parts/bench-parts.ts'
 import { writeReport } from './report.ts'
 import { type Amount, takeFigures } from './take-figures.ts'
 import { isReached, targetsOf } from './targets.ts'
+import { benchWarm, missedCalibrations, warmTable } from './warm/bench-warm.ts'
 
 const FULL: Amount = {
   rounds: 5,
@@ -45,10 +46,11 @@ const { values } = parseArgs({
     json: { type: 'string' },
     only: { type: 'string' },
     earlier: { type: 'string' },
+    kobold: { type: 'string' },
   },
 })
-if (values.only !== undefined && values.only !== 'line' && values.only !== 'parts') {
-  throw new RangeError(`--only knows "line" and "parts", not "${values.only}".`)
+if (values.only !== undefined && !['line', 'parts', 'warm'].includes(values.only)) {
+  throw new RangeError(`--only knows "line", "parts" and "warm", not "${values.only}".`)
 }
 const say = (what: string) => process.stderr.write(`${what} …\n`)
 const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-bench-'))
@@ -58,6 +60,7 @@ const save = (content: object) => {
 }
 try {
   if (values.only === 'parts') await showParts()
+  else if (values.only === 'warm') await showWarm()
   else await compareAll()
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -69,6 +72,16 @@ async function showParts(): Promise<void> {
     `# AI Ticket bench\n\n${machine}.\n\n## What each part costs\n\n${partsTable(parts)}\n`,
   )
   save({ machine, parts })
+}
+
+/** On boxes that read as KoboldCPP does, or with `--kobold` on real ones. */
+async function showWarm(): Promise<void> {
+  const runs = await benchWarm({ kobold: values.kobold?.split(','), say })
+  process.stdout.write(`# AI Ticket bench\n\n${machine}.\n\n## Warm prompts\n\n${warmTable(runs)}\n`)
+  const missed = missedCalibrations(runs)
+  for (const line of missed) process.stderr.write(`Not as measured on real servers: ${line}\n`)
+  if (missed.length > 0) process.exitCode = 1
+  save({ machine, warm: runs })
 }
 
 async function compareAll(): Promise<void> {

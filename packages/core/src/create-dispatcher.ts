@@ -46,7 +46,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     door.assertNotClosed()
     const outcome = await runEvent(context, { value: event, options: eventOptions })
     const { signal } = eventOptions
-    if (signal?.aborted && 'error' in outcome && outcome.error === 'cancelled') throw signal.reason
+    if (signal?.aborted && outcome.error === 'cancelled') throw signal.reason
     return outcome
   }
 

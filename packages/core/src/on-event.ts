@@ -164,9 +164,9 @@ function conclude(
 /** All that it takes to see where the time of an event went; never what was asked or answered. */
 function describe(outcome: Outcome, waitedMs: number) {
   const last = outcome.attempts.at(-1)
-  const usage = 'error' in outcome ? null : outcome.usage
+  const { usage = null } = outcome
   return {
-    code: 'error' in outcome ? outcome.error : 'completed',
+    code: outcome.error ?? 'completed',
     ...(last && { backend: last.backend, endpoint: last.endpoint }),
     duration_ms: outcome.duration_ms,
     waited_ms: Math.round(waitedMs),

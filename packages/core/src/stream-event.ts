@@ -17,7 +17,8 @@ export async function* streamEvent(
     partial: (data) => new Promise((resolve) => channel.push({ type: 'partial', data }, resolve)),
   }
   const ending = start(sink).then(
-    (outcome) => channel.push('error' in outcome ? { type: 'error', outcome } : { type: 'done', outcome }),
+    (outcome) =>
+      channel.push(outcome.error !== undefined ? { type: 'error', outcome } : { type: 'done', outcome }),
     (error: unknown) => channel.fail(error),
   )
   let isOver = false

@@ -97,7 +97,7 @@ describe('the finish reason length', () => {
       ),
     )
     const { outcome } = await streaming.stream()
-    const reason = 'completion' in whole && whole.finish_reason
+    const reason = whole.error === undefined && whole.finish_reason
     expect(outcome).toMatchObject({ finish_reason: reason })
     return reason
   }

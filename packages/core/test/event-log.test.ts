@@ -27,7 +27,7 @@ test('one line says how an event ended, with all that it takes to find it again'
     { id: 'evt_1', content: 'Hi' },
     { headers: PARENT, logFields },
   )
-  if ('error' in outcome) throw new Error(outcome.error)
+  if (outcome.error !== undefined) throw new Error(outcome.error)
   expect(log.records()).toEqual([
     {
       time: expect.any(String),
@@ -78,7 +78,7 @@ test.each<LogLevel>(['info', 'debug'])(
     const outcome = await desk.dispatcher.onEvent(event, { logFields: { api_key: 'secret key' } })
     const wrong: unknown = { ...event, parameters: { max_tokens: 'secret count' } }
     const refused = await desk.dispatcher.onEvent(wrong)
-    if ('error' in outcome) throw new Error(outcome.error)
+    if (outcome.error !== undefined) throw new Error(outcome.error)
     expect(refused).toHaveProperty('error')
     expect(log.lines.length).toBeGreaterThan(1)
     for (const hidden of ['secret', outcome.completion]) expect(log.lines.join('')).not.toContain(hidden)

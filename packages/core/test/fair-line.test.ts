@@ -33,11 +33,13 @@ test('one caller with a full line keeps no other out: its newest event gives up 
   const late = dispatcher.onEvent({ content: 'two again' }, { caller: 'two' })
   for (let event = 0; event < 5; event++) await answerNext()
   const outcomes = await Promise.all(greedy)
-  const answered = outcomes.flatMap((outcome, index) => ('error' in outcome ? [] : [index]))
-  const codes = new Set(outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : [])))
+  const answered = outcomes.flatMap((outcome, index) => (outcome.error !== undefined ? [] : [index]))
+  const codes = new Set(outcomes.flatMap((outcome) => (outcome.error !== undefined ? [outcome.error] : [])))
   expect(answered).toEqual([0, 1, 2])
   expect([...codes]).toEqual(['capacity_exceeded'])
-  expect(outcomes.every((outcome) => !('error' in outcome) || (outcome.retry_after_ms ?? 0) > 0)).toBe(true)
+  expect(outcomes.every((outcome) => outcome.error === undefined || (outcome.retry_after_ms ?? 0) > 0)).toBe(
+    true,
+  )
   for (const outcome of await Promise.all(others)) expect(outcome).toHaveProperty('completion')
   // With two events each, nobody has more than the others, and the line is full.
   expect(await late).toMatchObject({ error: 'capacity_exceeded' })

@@ -23,7 +23,7 @@ test.each([
   await using desk = await open([text])
   const outcome = await desk.dispatcher.onEvent(JSON_OBJECT)
   expect(outcome).toMatchObject({ data: { city: 'Ulm' } })
-  expect(JSON.parse('completion' in outcome ? outcome.completion : '')).toEqual({ city: 'Ulm' })
+  expect(JSON.parse(outcome.error === undefined ? outcome.completion : '')).toEqual({ city: 'Ulm' })
   expect(desk.simulator.calls[0]?.body).toMatchObject({ response_format: { type: 'json_object' } })
 })
 

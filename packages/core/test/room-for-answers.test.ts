@@ -42,7 +42,7 @@ const eventOf = (content: string, max_tokens?: number) => ({
 test('a ceiling is cut to the room that the prompt leaves, and a little less', async () => {
   await using desk = await openKobold()
   const outcome = await desk.dispatcher.onEvent(eventOf(story(100), 32_000), CEILING)
-  if ('error' in outcome) throw new Error(outcome.details)
+  if (outcome.error !== undefined) throw new Error(outcome.details)
   const { max_tokens = 0 } = sent(desk)
   const room = 2_048 - (outcome.usage?.prompt_tokens ?? 0)
   expect(max_tokens).toBeLessThan(room)

@@ -6,7 +6,7 @@ const QUICK = { tokensPerSecond: 2_000, abortReplyMs: 5 }
 const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
 const SLOW = { tokensPerSecond: 20, answer: () => 'word '.repeat(400), abortReplyMs: 5 }
 
-const isAnswer = (outcome: Outcome) => 'completion' in outcome
+const isAnswer = (outcome: Outcome) => outcome.error === undefined
 
 test('24 events share two backends of one slot each: one at a time on both, all answered', async () => {
   await using desk = await openDesk([QUICK, QUICK])

@@ -1,5 +1,5 @@
 import { createDispatcher, DEFAULTS, type Dispatcher, type Outcome, sleep } from '@ai-ticket/core'
-import { createVirtualClock } from '@ai-ticket/testkit'
+import { createChoice, createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { createSimulatedBackend, type SimulatedBackend } from './simulated-backend.ts'
 
@@ -30,7 +30,7 @@ interface Story {
 }
 
 async function simulate(seed: number): Promise<World> {
-  const random = mulberry32(seed)
+  const { next: random } = createChoice(seed)
   const clock = createVirtualClock()
   const count = 1 + Math.floor(random() * 3)
   const backends = Array.from({ length: count }, (_, index) =>
@@ -185,14 +185,3 @@ test(`${SEEDS.length} seeds: slots, outcomes, deadlines and the retry budget hol
     }
   }
 })
-
-/** A small seeded generator; mulberry32 by Tommy Ettinger, public domain. */
-function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

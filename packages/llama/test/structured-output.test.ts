@@ -83,6 +83,6 @@ test.skipIf(!there).each(SCHEMAS)('a grammar of core makes %s', async (_what, sc
     content: 'Once upon a time there was a child.',
     parameters: { max_tokens: 300, temperature: 0.8, seed: 7, grammar: schemaToGbnf(schema) },
   })
-  if ('error' in outcome) throw new Error(outcome.details)
+  if (outcome.error !== undefined) throw new Error(outcome.details)
   expect(await check(outcome.completion, schema), outcome.completion).toHaveProperty('data')
 })

@@ -153,7 +153,7 @@ test('every server that tests open is judged', () => {
   expect(tests.length).toBeGreaterThan(60)
   const unjudged = tests.filter((file) => {
     const text = readFileSync(new URL(file, root), 'utf8')
-    const opens = /create-server\.ts'|createServer[^']*from '@ai-ticket\/server'/.test(text)
+    const opens = /create-server\.ts'|createServer[^']*from '@ai-ticket\/http-server'/.test(text)
     return opens && !text.includes('judgeResponses(createServer(')
   })
   expect(unjudged).toEqual(UNJUDGED)

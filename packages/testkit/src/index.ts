@@ -7,7 +7,9 @@ export type {
   ChaosToolCall,
   ChaosTruth,
   ChaosUsage,
+  Choice,
 } from './chaos/chaos-plan.ts'
+export { createChoice } from './chaos/chaos-plan.ts'
 export { type ChaosServer, startChaosServer } from './chaos/chaos-server.ts'
 export { type ChaosSeen, describeChaos, judgeChaos } from './chaos/judge.ts'
 export { type ChaosOptions, planChaos } from './chaos/plan-chaos.ts'
@@ -59,4 +61,5 @@ export {
   type ReplayServerOptions,
   startReplayServer,
 } from './recorded/replay-server.ts'
+export { createPromptMemory, type PromptMemory, type PromptReading } from './wire/prompt-memory.ts'
 export type { WaitOptions } from './wire/watch.ts'

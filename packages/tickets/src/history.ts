@@ -212,7 +212,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function withoutText(outcome: Outcome): Outcome {
-  if ('error' in outcome) {
+  if (outcome.error !== undefined) {
     const { partial: _partial, metadata: _metadata, ...rest } = outcome
     return rest
   }

@@ -48,7 +48,7 @@ describe.each(STORES)('outcomes on %s', { timeout: 120_000 }, (_name, open) => {
     const broken: TicketStore = {
       ...store,
       settle: async (fence, outcome) => {
-        if ('completion' in outcome) throw new TypeError('A bug: this cannot be written.')
+        if (outcome.error === undefined) throw new TypeError('A bug: this cannot be written.')
         return await store.settle(fence, outcome)
       },
     }

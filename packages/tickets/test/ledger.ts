@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
+import { createChoice, type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
 import { type Receiver, startCallbackReceiver } from './callback-receiver.ts'
 import { type Audit, audit, toldOf } from './ledger-audit.ts'
 import { type LedgerBook, newBook, sendEvents, sendUnanswered, untilDone } from './ledger-clients.ts'
@@ -40,7 +40,7 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
   const answer = () => (isFinishing ? 'one' : 'one two three four five six seven eight nine ten')
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 150, answer })
   await using receiver = await startCallbackReceiver(200)
-  const random = createRandom(seed)
+  const { next: random } = createChoice(seed)
   const book = newBook()
   await using servers = prepareServers({
     STORE: JSON.stringify(store),
@@ -160,15 +160,4 @@ async function finish(
   // What a dead server was sending is sent again when its lease is over.
   await Promise.race([receiver.waitFor(() => toldOf(receiver).size >= book.told.size), pause(waitMs)])
   await server.child.kill('SIGKILL')
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -150,7 +150,7 @@ const settle = (name: string, outcome: typeof ANSWER | typeof REFUSAL) =>
   onOne(name, held, async (one, _model, real) => {
     const fence = newest(real, one.id)
     expect(fence && (await real.store.settle(fence, outcome))).toBe(true)
-    one.status = 'completion' in outcome ? 'completed' : 'failed'
+    one.status = outcome.error === undefined ? 'completed' : 'failed'
   })
 
 const retry = onOne('retry', held, async (one, model, real) => {

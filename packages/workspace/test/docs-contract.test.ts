@@ -31,7 +31,7 @@ const EVENT: Names<TicketEvent> = {
   metadata: true,
 }
 
-const OUTCOME: Names<DataOutcome<unknown> & FailureOutcome> = {
+const OUTCOME: Readonly<Record<keyof DataOutcome<unknown> | keyof FailureOutcome, true>> = {
   completion: true,
   error: true,
   details: true,

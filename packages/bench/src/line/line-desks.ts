@@ -35,7 +35,7 @@ export function openDispatcherDesk({ backends, serviceMs }: LineSize): LineDesk 
     watches,
     async ask(caller) {
       const outcome = await dispatcher.onEvent({ content: CONTENT }, { caller: `caller-${caller}` })
-      if ('error' in outcome) throw new Error(`${outcome.error}: ${outcome.details}`)
+      if (outcome.error !== undefined) throw new Error(`${outcome.error}: ${outcome.details}`)
     },
     [Symbol.asyncDispose]: () => dispatcher.close(),
   }

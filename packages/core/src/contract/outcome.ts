@@ -71,8 +71,11 @@ export interface SchemaCertificate {
   errors?: SchemaError[]
 }
 
+/** Names of the other side, so that both can be taken from an outcome before it is known which it is. */
+type Absent<Names extends string> = { [Name in Names]?: undefined }
+
 /** The answer to an event. */
-export interface SuccessOutcome {
+export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' | 'retry_after_ms'> {
   /**
    * The text, without white space at either end unless it continues one. With a schema: its JSON, without what stood
    * around it.
@@ -88,6 +91,8 @@ export interface SuccessOutcome {
   attempts: AttemptRecord[]
   reasoning?: string
   tool_calls?: ToolCall[]
+  /** The answer, validated, if the event has a schema. */
+  data?: unknown
   /** How the answer came to match the event's schema. */
   schema?: SchemaCertificate
   /** The server cut the prompt in silence: the answer may be invented. */
@@ -108,7 +113,11 @@ export interface DataOutcome<Data> extends SuccessOutcome {
 }
 
 /** Why an event has no answer. */
-export interface FailureOutcome {
+export interface FailureOutcome
+  extends Absent<
+    | ('completion' | 'model' | 'backend' | 'endpoint' | 'finish_reason' | 'usage' | 'reasoning')
+    | ('tool_calls' | 'data' | 'prompt_truncated' | 'dropped_turns')
+  > {
   error: FailureCode
   /** Plain words: what failed and what to do. Never a prompt, a key or a body. */
   details: string
@@ -124,5 +133,8 @@ export interface FailureOutcome {
   metadata?: Record<string, unknown>
 }
 
-/** The one recorded end of an event. `'completion' in outcome` tells which. */
+/**
+ * The one recorded end of an event. `error` tells which: it is undefined on success. So you may take it apart first:
+ * `const { completion, error, details } = outcome`; once you have checked `error`, `completion` is a string.
+ */
 export type Outcome = SuccessOutcome | FailureOutcome

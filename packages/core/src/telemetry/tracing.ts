@@ -31,7 +31,7 @@ export function startEventTrace({ id, headers, traceOptions }: TracedEvent): Eve
     traceId: span.spanContext().traceId,
     startAttempt: (call) => startAttempt(call, inside),
     end(outcome, waitedMs) {
-      const failed = 'error' in outcome ? outcome : undefined
+      const failed = outcome.error !== undefined ? outcome : undefined
       span.setAttributes({
         [ATTRIBUTE.code]: failed?.error ?? 'completed',
         [ATTRIBUTE.attempts]: outcome.attempts.length,

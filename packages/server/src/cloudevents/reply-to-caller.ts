@@ -65,7 +65,7 @@ function attributesOf(outcome: Outcome, cause: CloudEvent, names: AnswerNames): 
   })
   return {
     specversion: '1.0',
-    type: `dev.aiticket.event.${'completion' in outcome ? 'completed' : 'failed'}.v1`,
+    type: `dev.aiticket.event.${outcome.error === undefined ? 'completed' : 'failed'}.v1`,
     ...names,
     causationid: cause.id,
     ...Object.fromEntries(copied),

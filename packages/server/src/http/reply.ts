@@ -22,7 +22,7 @@ const DEFAULT_RETRY_AFTER_MS: Partial<Readonly<Record<FailureCode, number>>> = {
 
 /** The outcome itself is the body: the same object in process and over HTTP. */
 export function replyToOutcome(outcome: Outcome): HttpReply {
-  if ('completion' in outcome) return { status: 200, headers: {}, body: outcome }
+  if (outcome.error === undefined) return { status: 200, headers: {}, body: outcome }
   return {
     status: HTTP_STATUS[outcome.error],
     headers: headersOf(outcome.error, outcome.retry_after_ms),

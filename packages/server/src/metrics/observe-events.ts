@@ -99,13 +99,13 @@ function countEvent(
   outcome: Outcome,
   waitedMs: number,
 ): void {
-  const code = 'error' in outcome ? outcome.error : 'completed'
+  const code = outcome.error ?? 'completed'
   const ending = code === 'completed' || code === 'cancelled' ? code : 'failed'
   inHand.dec()
   events.inc({ outcome: ending, code })
   duration.observe({ outcome: ending }, outcome.duration_ms / 1_000)
   wait.observe(waitedMs / 1_000)
-  if ('error' in outcome || !outcome.usage) return
+  if (!outcome.usage) return
   const { backend, usage } = outcome
   tokens.inc({ backend, direction: 'input' }, usage.prompt_tokens)
   tokens.inc({ backend, direction: 'output' }, usage.completion_tokens)

@@ -44,7 +44,7 @@ export function readOpenAiRequest(path: string, body: unknown): OpenAiRequestRea
   if (!asked.ok) return { type: 'refused', reply: errorReply(asked.failure) }
   const { event, model } = asked.value
   const replyTo = (outcome: Outcome, createdAt: number): HttpReply => {
-    if ('error' in outcome) return errorReply(outcomeFailure(outcome))
+    if (outcome.error !== undefined) return errorReply(outcomeFailure(outcome))
     const context = { shape: route.shape, model, created: Math.floor(createdAt / 1_000) }
     return { status: 200, headers: {}, body: completionBody(outcome, context) }
   }

@@ -63,7 +63,7 @@ function addCompletionRoute(
       exchange,
       options,
       (outcome: Outcome): HttpReply =>
-        'completion' in outcome
+        outcome.error === undefined
           ? { status: 200, headers: {}, body: completionBody(outcome, context) }
           : errorReply(outcomeFailure(outcome)),
     )

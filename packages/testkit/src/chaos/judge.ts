@@ -21,10 +21,10 @@ export function judgeChaos({ truth, streams, first }: ChaosPlan, seen: ChaosSeen
   if (!outcome) return ['It hangs: there is no outcome in time.']
   const handedOn = streams && (seen.text !== '' || seen.reasoning !== '')
   // What has been handed on cannot be taken back: nothing is repeated after it.
-  const mostCalls = 'error' in outcome && handedOn ? (first ? 2 : 1) : truth.mostCalls
+  const mostCalls = outcome.error !== undefined && handedOn ? (first ? 2 : 1) : truth.mostCalls
   const beside = { seen, streams }
   const wrong =
-    'error' in outcome ? judgeFailure(truth, outcome, beside) : judgeAnswer(truth, outcome, beside)
+    outcome.error !== undefined ? judgeFailure(truth, outcome, beside) : judgeAnswer(truth, outcome, beside)
   return calls > mostCalls ? [...wrong, `It took ${calls} calls, at most ${mostCalls} are right.`] : wrong
 }
 

@@ -41,3 +41,19 @@ test('promises between two sleeps get their turn before time moves on', async ()
   await done
   expect(seen).toEqual([100, 200, 300])
 })
+
+test('it waits for what it is told to wait for before time moves on', async () => {
+  const working: Promise<void>[] = []
+  const clock = createVirtualClock({ settle: async () => void (await Promise.all(working)) })
+  let doneAt: number | undefined
+  clock.setTimer(() => {
+    const work = new Promise<void>((resolve) => setTimeout(resolve, 5))
+    working.push(work)
+    void work.then(() => {
+      doneAt = clock.now()
+    })
+  }, 100)
+  clock.setTimer(() => {}, 101)
+  await clock.advance(200)
+  expect(doneAt).toBe(100)
+})

@@ -13,6 +13,11 @@ export interface VirtualClock extends Clock {
 export interface VirtualClockOptions {
   /** Wall clock at the start, milliseconds since 1970. Default 2026-01-01T00:00:00Z. */
   readonly startAt?: number
+  /**
+   * Resolves when all that a timer has set in motion has run. Default: three turns of the event loop, which leaves time for
+   * callbacks of `setImmediate`. Give a cheaper one where only promises are waited for, or one that waits for more.
+   */
+  readonly settle?: () => Promise<void>
 }
 
 interface VirtualTimer {
@@ -22,7 +27,7 @@ interface VirtualTimer {
 
 /** A clock that stands still until `advance` moves it. */
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
-  const { startAt = Date.UTC(2026, 0, 1) } = options
+  const { startAt = Date.UTC(2026, 0, 1), settle = threeTurns } = options
   const timers = new Set<VirtualTimer>()
   let time = 0
   const nextDue = (until: number): VirtualTimer | undefined => {
@@ -59,6 +64,6 @@ export function createVirtualClock(options: VirtualClockOptions = {}): VirtualCl
 }
 
 /** Lets everything run that waits for nothing but its turn. */
-async function settle(): Promise<void> {
+async function threeTurns(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -84,6 +84,7 @@ function eitherWay(stream: boolean, body: string): FaultAnswer {
 
 const saysNothing: GenerationPlan = {
   text: '',
+  prompt: '',
   promptTokens: 0,
   completionTokens: 0,
   finishReason: 'length',
@@ -118,6 +119,7 @@ function hugePlan(bytes: number): GenerationPlan {
   const text = 'a'.repeat(bytes)
   return {
     text,
+    prompt: '',
     promptTokens: 1,
     completionTokens: Math.ceil(bytes / 4),
     finishReason: 'stop',

@@ -1,3 +1,4 @@
+import type { PromptMemory, PromptReading } from '../wire/prompt-memory.ts'
 import { jsonReply, type ReplySink, type WholeReply } from '../wire/reply-sink.ts'
 import type { Timers } from '../wire/simulated-tokens.ts'
 import type { CallLog } from './call-log.ts'
@@ -20,6 +21,7 @@ export interface GenerationParts {
   readonly queue: ModelQueue
   readonly genkeys: GenkeyDesk
   readonly perf: PerfNumbers
+  readonly memory: PromptMemory
   readonly log: CallLog
   /** The name of the loaded model; null: none. */
   model(): string | null
@@ -124,23 +126,27 @@ export class Generation implements Job {
 
   #begin(request: GenerationRequest): void {
     const { call } = this
-    const { options, timers, genkeys } = this.#parts
+    const { options, timers, genkeys, memory } = this.#parts
     const { sink, fault } = this.#asked
     const model = this.#hasNoModel() ? 'inactive' : (this.#parts.model() ?? 'inactive')
     const isSkipped = genkeys.abortedWhileWaiting(this.genkey)
     const plan = isSkipped ? emptyPlan(options, 'length') : this.#planFor(request)
     if (plan === doesNotFit) return void this.#refuseInTurn(contextLengthExceeded(options.contextLength))
+    const reading = memory.read(plan.prompt)
+    const readTokens = plan.promptTokens - reading.warmTokens
+    call.promptTokensRead = readTokens
     this.#run = new CallRun({
       call,
       sink,
       plan,
+      readTokens,
       fault,
       options,
       timers,
       identity: identityOf(call.endpoint, options.version, model),
       includeUsage: request.includeUsage,
       onTokens: (tokens) => this.#count(tokens),
-      onEnd: (end, text) => this.#finish(plan, isSkipped ? 'aborted' : end, text),
+      onEnd: (end, text) => this.#finish({ plan, reading, readTokens }, isSkipped ? 'aborted' : end, text),
     })
     this.#run.start()
   }
@@ -163,14 +169,17 @@ export class Generation implements Job {
     this.#parts.onChange()
   }
 
-  #finish(plan: GenerationPlan, end: RunEnd, text: string): void {
+  #finish({ plan, reading, readTokens }: Work, end: RunEnd, text: string): void {
     const { call } = this
     const { options, perf, genkeys, log, queue, onChange } = this.#parts
     const seconds = (performance.now() - (call.runningAt ?? call.startedAt)) / 1000
-    const processSeconds = Math.min(seconds, plan.promptTokens / options.promptTokensPerSecond)
+    const readWhole = call.tokensGenerated > 0 || end === 'complete'
+    const readSeconds = readWhole ? readTokens / options.promptTokensPerSecond : seconds
     const stopReason = end === 'complete' ? plan.stopReason : 0
-    const evalSeconds = seconds - processSeconds
-    perf.finished({ plan, tokens: call.tokensGenerated, stopReason, processSeconds, evalSeconds })
+    const evalSeconds = Math.max(0, seconds - readSeconds)
+    const newlyRead = Math.floor(seconds * options.promptTokensPerSecond)
+    reading.end({ tokens: readWhole ? plan.promptTokens : reading.warmTokens + newlyRead, written: text })
+    perf.finished({ plan, tokens: call.tokensGenerated, stopReason, readTokens, readSeconds, evalSeconds })
     genkeys.finished(text)
     // A lost call goes on hanging: it ends when its caller leaves.
     if (end === 'lost') onChange()
@@ -178,4 +187,11 @@ export class Generation implements Job {
     else log.settle(call, end === 'aborted' ? 'aborted' : 'finished', 200)
     queue.leave(this)
   }
+}
+
+/** What there is to do, and what of it the memory spares. */
+interface Work {
+  readonly plan: GenerationPlan
+  readonly reading: PromptReading
+  readonly readTokens: number
 }

@@ -1,3 +1,4 @@
+import { createPromptMemory, type PromptMemory } from '../wire/prompt-memory.ts'
 import { pythonJson } from '../wire/python-json.ts'
 import { jsonReply, type ReplySink } from '../wire/reply-sink.ts'
 import { createTimers, type Timers } from '../wire/simulated-tokens.ts'
@@ -38,6 +39,7 @@ export class KoboldEngine {
   readonly #onChange: () => void
   readonly #timers: Timers = createTimers()
   readonly #perf: PerfNumbers
+  readonly #memory: PromptMemory
   readonly #queue: ModelQueue
   readonly #genkeys: GenkeyDesk
   readonly #log: CallLog
@@ -50,6 +52,7 @@ export class KoboldEngine {
     this.#faults = faults
     this.#onChange = onChange
     this.#perf = createPerfNumbers(options.version)
+    this.#memory = createPromptMemory(options.concurrency + options.smartcache)
     this.#queue = createModelQueue({ ...options, timers: this.#timers, onChange })
     this.#genkeys = createGenkeyDesk(this.#queue, options)
     this.#log = createCallLog(options, onChange)
@@ -60,6 +63,7 @@ export class KoboldEngine {
       queue: this.#queue,
       genkeys: this.#genkeys,
       perf: this.#perf,
+      memory: this.#memory,
       log: this.#log,
       model: () => this.model,
       onChange,
@@ -103,6 +107,8 @@ export class KoboldEngine {
   die(): void {
     for (const job of this.#queue.clear()) job.kill()
     this.#timers.clear()
+    this.#memory.clear()
+    this.#perf.restart()
     this.#onChange()
   }
 

@@ -6,19 +6,23 @@ interface GenerationTimes {
   readonly plan: GenerationPlan
   readonly tokens: number
   readonly stopReason: number
-  readonly processSeconds: number
+  /** Of the prompt, those that were not kept from an earlier one. */
+  readonly readTokens: number
+  readonly readSeconds: number
   readonly evalSeconds: number
 }
 
 /** The numbers behind `GET /api/extra/perf`: they speak of the last finished generation. */
 export interface PerfNumbers {
   finished(times: GenerationTimes): void
+  /** Another process counts. */
+  restart(): void
   totalGens(): number
   body(now: { idle: boolean; queue: number; noModel: boolean }): Record<string, unknown>
 }
 
 export function createPerfNumbers(version: KoboldVersion): PerfNumbers {
-  const startedAt = performance.now()
+  let startedAt = performance.now()
   let lastEndedAt = startedAt
   let last: GenerationTimes | undefined
   let gens = 0
@@ -27,6 +31,12 @@ export function createPerfNumbers(version: KoboldVersion): PerfNumbers {
       last = times
       gens += 1
       lastEndedAt = performance.now()
+    },
+    restart() {
+      startedAt = performance.now()
+      lastEndedAt = startedAt
+      last = undefined
+      gens = 0
     },
     totalGens: () => gens,
     body({ idle, queue, noModel }) {
@@ -54,10 +64,10 @@ function speed(tokens: number, seconds: number): number {
 }
 
 function lastOf(version: KoboldVersion, last: GenerationTimes | undefined): Record<string, unknown> {
-  const { tokens = 0, processSeconds = 0, evalSeconds = 0 } = last ?? {}
+  const { tokens = 0, readTokens = 0, readSeconds = 0, evalSeconds = 0 } = last ?? {}
   const inputs = last?.plan.promptTokens ?? 0
   const perToken = {
-    last_process: inputs === 0 ? 0 : (processSeconds * 1000) / inputs,
+    last_process: readTokens === 0 ? 0 : (readSeconds * 1000) / readTokens,
     last_eval: tokens === 0 ? 0 : (evalSeconds * 1000) / tokens,
     last_token_count: tokens,
   }
@@ -66,9 +76,10 @@ function lastOf(version: KoboldVersion, last: GenerationTimes | undefined): Reco
   return {
     ...perToken,
     last_input_count: inputs,
-    last_process_time: processSeconds,
+    // What nobody waited for: the time of one token, times all of them (fact 60).
+    last_process_time: readTokens === 0 ? 0 : (readSeconds * inputs) / readTokens,
     last_eval_time: evalSeconds,
-    last_process_speed: speed(inputs, processSeconds),
+    last_process_speed: speed(readTokens, readSeconds),
     last_eval_speed: speed(tokens, evalSeconds),
     ...seed,
     last_draft_success: 0,

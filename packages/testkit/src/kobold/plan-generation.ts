@@ -5,6 +5,8 @@ import type { ResolvedOptions, SimulatedAnswer } from './simulator-options.ts'
 /** All that will be generated, decided before the first token. */
 export interface GenerationPlan {
   readonly text: string
+  /** What is left of the prompt after it was cut. */
+  readonly prompt: string
   readonly promptTokens: number
   readonly completionTokens: number
   readonly finishReason: string
@@ -38,6 +40,7 @@ export function planGeneration(
   const finishReason = options.finishReason ?? (calls === undefined ? ending.finishReason : 'tool_calls')
   return {
     text: ending.text,
+    prompt: text,
     promptTokens: Math.min(tokens, room) + 1,
     completionTokens: ending.tokens,
     finishReason,
@@ -52,6 +55,7 @@ export function emptyPlan(options: ResolvedOptions, finishReason: string): Gener
   const error = finishReason === 'error'
   return {
     text: '',
+    prompt: '',
     promptTokens: 0,
     completionTokens: 0,
     finishReason: options.version === '1.76' ? 'length' : finishReason,

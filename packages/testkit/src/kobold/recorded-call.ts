@@ -31,6 +31,8 @@ export interface RecordedCall {
   status?: number
   /** The fault it met. */
   fault?: KoboldFaultName
+  /** Tokens of the prompt that were not kept from an earlier one. What no real server says, but its console. */
+  promptTokensRead?: number
   tokensGenerated: number
   /** When the caller closed its connection before the answer was complete. */
   clientGoneAt?: number

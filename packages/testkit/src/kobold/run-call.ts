@@ -20,6 +20,8 @@ interface RunCallOptions {
   readonly call: RecordedCall
   readonly sink: ReplySink
   readonly plan: GenerationPlan
+  /** Tokens of the prompt that have to be read. */
+  readonly readTokens: number
   readonly identity: ReplyIdentity
   readonly includeUsage: boolean
   readonly fault: KoboldFault | undefined
@@ -40,7 +42,7 @@ export class CallRun {
   #state: 'generating' | 'answering' | 'ended' = 'generating'
 
   constructor(given: RunCallOptions) {
-    const { call, sink, plan, fault, options, timers, identity, includeUsage } = given
+    const { call, sink, plan, readTokens, fault, options, timers, identity, includeUsage } = given
     this.#given = given
     this.#cut = midFault(fault)
     if (call.stream) {
@@ -50,7 +52,7 @@ export class CallRun {
     this.#tokens = createTokenRun({
       text: limitedText(plan.text, this.#cut === undefined ? undefined : (this.#cut.afterTokens ?? 3)),
       tokensPerSecond: speedOf(given),
-      promptMs: (plan.promptTokens * 1000) / options.promptTokensPerSecond,
+      promptMs: (readTokens * 1000) / options.promptTokensPerSecond,
       timers,
       onText: (piece, count) => this.#handOn(piece, count),
       onComplete: () => (this.#cut === undefined ? this.#answer(plan, 'complete') : this.#meet(this.#cut)),

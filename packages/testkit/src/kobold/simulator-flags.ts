@@ -10,6 +10,7 @@ export const simulatorUsage = `kobold-simulator: answers like a KoboldCPP server
   --context-length <tokens>             default 8192
   --tokens-per-second <number>          default 20; "infinity": at once
   --prompt-tokens-per-second <number>   default infinity
+  --smartcache <number>                 prompts kept beside the last one, default 0; 1: 5
   --waiting-room <number>               how many may wait, default 9 (1.76: 6)
   --loading-ms <number>                 the port opens only after this time
   --password <text>                     ask for this bearer token
@@ -24,6 +25,7 @@ const options = {
   'context-length': { type: 'string' },
   'tokens-per-second': { type: 'string' },
   'prompt-tokens-per-second': { type: 'string' },
+  smartcache: { type: 'string' },
   'waiting-room': { type: 'string' },
   'loading-ms': { type: 'string' },
   password: { type: 'string' },
@@ -55,6 +57,7 @@ export function parseSimulatorFlags(args: readonly string[]): SimulatorFlags {
       ...given('promptTokensPerSecond', values['prompt-tokens-per-second'], (value) =>
         number('prompt-tokens-per-second', value),
       ),
+      ...given('smartcache', values.smartcache, (value) => number('smartcache', value)),
       ...given('waitingRoom', values['waiting-room'], (value) => number('waiting-room', value)),
       ...given('loadingMs', values['loading-ms'], (value) => number('loading-ms', value)),
       ...given('password', values.password, text),

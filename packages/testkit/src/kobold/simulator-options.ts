@@ -39,6 +39,11 @@ export interface KoboldSimulatorOptions {
   readonly tokensPerSecond?: number
   /** Default `Infinity`: reading the prompt takes no time. */
   readonly promptTokensPerSecond?: number
+  /**
+   * Prompts that are kept beside the last one, as by `--smartcache`: a prompt is read only from where it differs from one
+   * that is kept. Default 0: the last prompt alone; 1 keeps 5, as the real server.
+   */
+  readonly smartcache?: number
   /** How many calls may wait; the next gets 503. Default 9 (1.115.1) or 6 (1.76). */
   readonly waitingRoom?: number
   /** Generations at a time. Default 1, as the real server without `--parallelrequests`. */
@@ -99,6 +104,7 @@ export function resolveSimulatorOptions(options: KoboldSimulatorOptions): Resolv
     contextLength: options.contextLength ?? 8192,
     tokensPerSecond: options.tokensPerSecond ?? 200,
     promptTokensPerSecond: options.promptTokensPerSecond ?? Number.POSITIVE_INFINITY,
+    smartcache: options.smartcache === 1 ? 5 : (options.smartcache ?? 0),
     waitingRoom: options.waitingRoom ?? (version === '1.76' ? 6 : 9),
     concurrency: options.concurrency ?? 1,
     abortWhenParallel: options.abortWhenParallel ?? false,

@@ -22,7 +22,7 @@ export function callbackBody(ticket: Ticket, content: CallbackContent): string {
       created_at: iso(createdAt),
       started_at: startedAt === undefined ? null : iso(startedAt),
       finished_at: iso(finishedAt),
-      ...('error' in outcome ? { error: outcome.error } : {}),
+      ...(outcome.error === undefined ? {} : { error: outcome.error }),
       ...(replayOf === undefined ? {} : { replay_of: replayOf }),
       ...metadataOf(ticket),
       ...(content === 'full' ? { outcome } : {}),

@@ -18,7 +18,7 @@ export interface RunCircumstances {
 const PAUSE_MS = 1_000
 
 export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances): EndOfRun {
-  if ('completion' in outcome) return { type: 'settle', outcome }
+  if (outcome.error === undefined) return { type: 'settle', outcome }
   const { error, details, attempts, partial } = outcome
   if (at.isCancelled)
     return { type: 'settle', outcome: { ...outcome, error: 'cancelled', details: CANCELLED } }

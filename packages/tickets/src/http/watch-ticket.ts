@@ -146,7 +146,7 @@ function lastFrame(sequence: number, ticket: Ticket): Buffer {
 function outcomeFrame(sequence: number, { state }: Ticket): string {
   if (!('outcome' in state)) return ''
   const { outcome } = state
-  if ('completion' in outcome) return frame(sequence, 'done', outcome)
+  if (outcome.error === undefined) return frame(sequence, 'done', outcome)
   return frame(sequence, 'error', { ...outcome, status: replyToOutcome(outcome).status })
 }
 

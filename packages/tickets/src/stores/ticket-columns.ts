@@ -119,11 +119,11 @@ function claimColumns(state: TicketState, texts: TextColumns) {
 
 function endColumns({ state, event }: Ticket, texts: TextColumns) {
   const outcome = 'outcome' in state ? state.outcome : undefined
-  const answered = outcome && 'completion' in outcome ? outcome : undefined
+  const answered = outcome?.error === undefined ? outcome : undefined
   const lastBackend = outcome?.attempts.at(-1)?.backend
   return {
     finished_at: 'finishedAt' in state ? storableTime(state.finishedAt) : null,
-    error: outcome && 'error' in outcome ? outcome.error : null,
+    error: outcome?.error ?? null,
     backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
     model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
   }
@@ -210,7 +210,7 @@ function stateOf(row: Row, outcome: Outcome | undefined, texts: TextColumns): Ti
   }
   const finishedAt = readTime(row.finished_at) ?? readTime(row.created_at) ?? 0
   const ended = outcome ?? unreadable(read(row.event_id))
-  if ('completion' in ended) return { status: 'completed', finishedAt, outcome: ended }
+  if (ended.completion !== undefined) return { status: 'completed', finishedAt, outcome: ended }
   return { status: status === 'cancelled' ? status : 'failed', finishedAt, outcome: ended }
 }
 

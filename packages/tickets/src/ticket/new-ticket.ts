@@ -86,7 +86,7 @@ function blankTicket(
 }
 
 function endOf(outcome: Outcome, finishedAt: number): TicketState {
-  if ('completion' in outcome) return { status: 'completed', finishedAt, outcome }
+  if (outcome.error === undefined) return { status: 'completed', finishedAt, outcome }
   return { status: outcome.error === 'cancelled' ? 'cancelled' : 'failed', finishedAt, outcome }
 }
 

@@ -207,7 +207,7 @@ export function expireTicket(ticket: Ticket, now: number): Changed {
 function finish(ticket: Ticket, outcome: Outcome, finishedAt: number): Ticket {
   const past = ticket.state.status === 'in_progress' ? outcome.attempts : []
   const finished = { ...without(ticket, 'lastFailure'), attempts: [...ticket.attempts, ...past] }
-  if ('completion' in outcome) {
+  if (outcome.error === undefined) {
     return { ...without(finished, 'partial'), state: { status: 'completed', finishedAt, outcome } }
   }
   const status = outcome.error === 'cancelled' ? 'cancelled' : 'failed'

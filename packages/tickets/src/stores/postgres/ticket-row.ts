@@ -85,7 +85,7 @@ export function storableMetadata(metadata: object): string {
 function outcomeColumns({ state }: Ticket): Columns {
   if (!('outcome' in state)) return { outcome: null, answer: null }
   const { outcome } = state
-  if (!('completion' in outcome)) return { outcome: JSON.stringify(outcome), answer: null }
+  if (outcome.error !== undefined) return { outcome: JSON.stringify(outcome), answer: null }
   const { completion, ...rest } = outcome
   return { outcome: JSON.stringify(rest), answer: storableText(completion) }
 }
