@@ -14,7 +14,9 @@ function entries() {
     if (isPrivate) return []
     return Object.entries(exports).flatMap(([subpath, target]) => {
       const source = target['@ai-ticket/source']
-      return source === undefined ? [] : [{ name: subpath.replace('.', name), file: join(ROOT, path, '..', source) }]
+      return source === undefined
+        ? []
+        : [{ name: subpath.replace('.', name), file: join(ROOT, path, '..', source) }]
     })
   })
 }
@@ -39,7 +41,13 @@ export async function buildReference(folder, { repository, revision }) {
     sourceLinkTemplate: `${repository}/blob/${revision}/{path}#L{line}`,
     basePath: ROOT,
     displayBasePath: ROOT,
-    validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: false },
+    validation: {
+      notExported: true,
+      invalidLink: true,
+      invalidPath: true,
+      rewrittenLink: true,
+      notDocumented: false,
+    },
     entryFileName: 'index',
     hidePageHeader: true,
     hideBreadcrumbs: false,

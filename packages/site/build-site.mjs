@@ -34,7 +34,10 @@ function copyPages() {
     const text = readFileSync(join(ROOT, 'docs', path), 'utf8')
     const target = join(PAGES, onSite(path))
     mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, outsideOfCode(text, (part) => withSiteLinks(part, path)))
+    writeFileSync(
+      target,
+      outsideOfCode(text, (part) => withSiteLinks(part, path)),
+    )
   }
   cpSync(join(import.meta.dirname, 'public'), join(PAGES, 'public'), { recursive: true })
 }

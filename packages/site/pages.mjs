@@ -24,3 +24,12 @@ export const MENU = [
 export function titleOf(text) {
   return /^# (.+)$/m.exec(text)?.[1] ?? ''
 }
+
+/** How GitHub names a heading: links to one work in both places. */
+export function anchorOf(heading) {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replaceAll(' ', '-')
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitepress'
-import { MENU, REPOSITORY, SITE, titleOf } from '../pages.mjs'
+import { anchorOf, MENU, REPOSITORY, SITE, titleOf } from '../pages.mjs'
 
 const PAGES = join(import.meta.dirname, '../.pages')
 const read = (path) => readFileSync(join(PAGES, path), 'utf8')
@@ -23,6 +23,7 @@ export default defineConfig({
   sitemap: { hostname: SITE },
   // A link that leads nowhere ends the build: this is the default, and stays.
   ignoreDeadLinks: false,
+  markdown: { anchor: { slugify: anchorOf } },
   themeConfig: {
     nav: [
       { text: 'Guide', link: '/getting-started' },
