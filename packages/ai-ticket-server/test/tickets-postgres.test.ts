@@ -35,7 +35,7 @@ if (POSTGRES_URL === undefined) {
       })
     await using runs = await server('runs', simulator.url)
     const accepts = await server('accepts', 'http://127.0.0.1:1')
-    await accepts.waitForLine(/^Tickets are kept in PostgreSQL/)
+    await accepts.waitForLine(/^Prompts and answers are kept .* in PostgreSQL/)
     const accepted = await fetch(`${accepts.url}/event`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', prefer: 'respond-async' },

@@ -9,6 +9,7 @@ import {
 } from 'fastify'
 import type { Scope } from './gate/api-key.ts'
 import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
+import { installBodyBudget } from './gate/body-budget.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
 import { installCors } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
@@ -113,8 +114,8 @@ declare module 'fastify' {
 
 interface Guards {
   readonly drain: Drain
-  /** The name of the caller's key; undefined without one, or where none are wanted. */
-  readonly keyNameOf: (request: FastifyRequest) => string | undefined
+  /** The name of the caller's key; without one, or where none are wanted, its address. */
+  readonly callerOf: (request: FastifyRequest) => string
   readonly maySeeDetail: (request: FastifyRequest) => boolean
 }
 
@@ -140,11 +141,13 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
     installRateLimit(server, { limiter: createRateLimiter(options.clock), rateLimit, holderOf })
   }
   if (keyring !== undefined) installAuth(server, keyring)
+  const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
+  installBodyBudget(server, { budgetBytes: options.bodyBudgetBytes, callerOf })
   installNotFound(server)
   acceptOnlyJson(server)
   const maySeeDetail =
     keyring === undefined ? hasGoodHost : (request: FastifyRequest) => hasScope(request, 'read')
-  return { drain, keyNameOf, maySeeDetail }
+  return { drain, callerOf, maySeeDetail }
 }
 
 const isLimited = ({ rateLimit, apiKeys }: ResolvedServerOptions): boolean =>
@@ -152,12 +155,11 @@ const isLimited = ({ rateLimit, apiKeys }: ResolvedServerOptions): boolean =>
 
 function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guards: Guards): void {
   const { dispatcher, logger, version, metrics, ready, bodyLimitBytes, pingIntervalMs, clock } = options
-  const { drain, keyNameOf, maySeeDetail } = guards
+  const { drain, callerOf, maySeeDetail } = guards
   const registry = installOpenApi(server)
   const checks: HealthChecks = {}
   server.decorate('healthChecks', checks)
   const isReady = () => !drain.active && ready()
-  const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   addBackendsRoute(server, dispatcher)
   if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, checks, maySeeDetail })

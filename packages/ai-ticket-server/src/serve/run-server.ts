@@ -52,13 +52,13 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   } catch (error) {
     // A signal came first: a server that is closed does not listen.
     if (signals.ending) return
-    process.stderr.write(`${listenProblem(error, config)}\n`)
+    process.stderr.write(`${listenProblem(error, config, process.platform)}\n`)
     await dispatcher.close()
     await tickets.close()
     return exitWhenWritten(EXIT.cannotListen)
   }
   if (signals.ending) return
-  logger.info(`Tickets are kept in ${tickets.durability}.`, {
+  logger.info(whatIsKept(config, tickets.durability), {
     history: config.history,
     keep_days: config.keepDays,
   })
@@ -85,6 +85,7 @@ const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts
     corsOrigins: config.corsOrigins,
     rateLimit: parseRateLimit(config.rateLimit),
     bodyLimitBytes: config.bodyLimitBytes,
+    bodyBudgetBytes: config.bodyBudgetBytes,
     ...(metrics && { metrics }),
     version: VERSION,
   })
@@ -103,9 +104,32 @@ async function openTickets(
   }
 }
 
+/** Where prompts and answers are kept, for how long, and how to switch that off. */
+export function whatIsKept(
+  { history, keepDays, keepFailedDays }: Pick<Config, 'history' | 'keepDays' | 'keepFailedDays'>,
+  durability: string,
+): string {
+  const failed = keepFailedDays === 0 ? 'forever' : `for ${keepFailedDays} days`
+  const time = `for ${keepDays} days, of failed tickets ${failed}`
+  if (history === 'full') {
+    return `Prompts and answers are kept ${time}, in ${durability}. AI_TICKET_HISTORY=off keeps those of tickets only.`
+  }
+  return `Only prompts and answers of tickets are kept, ${time}, in ${durability}. AI_TICKET_DATA_DIR=:memory: keeps nothing.`
+}
+
+/** Ports of AirPlay Receiver, which every Mac has on. */
+const AIRPLAY_PORTS: readonly number[] = [5000, 7000]
+
 /** Why the server cannot listen there, and what to do. */
-export function listenProblem(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
+export function listenProblem(
+  error: unknown,
+  { host, port }: Pick<Config, 'host' | 'port'>,
+  platform: NodeJS.Platform,
+): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  if (code === 'EADDRINUSE' && platform === 'darwin' && AIRPLAY_PORTS.includes(port)) {
+    return `Port ${port} on ${host} is taken, on a Mac usually by AirPlay Receiver. Choose another: --port ${port + 1}, or switch AirPlay Receiver off in System Settings, General, AirDrop & Handoff.`
+  }
   if (code === 'EADDRINUSE') {
     return `Port ${port} on ${host} is taken. Stop the program that has it, or choose another: --port ${port + 1}`
   }

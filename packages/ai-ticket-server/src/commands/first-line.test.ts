@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { firstLine } from './first-line.ts'
+import { firstLine } from './serve.ts'
 
 test('it looks like a line of the logger, as JSON or readable', () => {
   expect(JSON.parse(firstLine('info', false))).toEqual({
