@@ -108,11 +108,13 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
   let recorded: Outcome | undefined
   const eventOptions: EventOptions = {
     signal: run.control.signal,
-    caller: ticket.caller,
+    caller: ticket.sender ?? ticket.caller,
     record: (outcome) => {
       recorded = outcome
     },
     logFields: { ticket_id: ticket.id },
+    // Data are not shown before the end of the ticket.
+    partials: false,
     trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
     ...(ticket.trace && { headers: ticket.trace }),
     beforeCall: (call) => announce(run, options, events, call),
