@@ -42,8 +42,9 @@ export function planChaos(seed: number, { overSockets = false }: ChaosOptions = 
 
 /** A compressed body that breaks off within its last block. */
 function withCut(reply: ChaosReply, choice: Choice): ChaosReply {
-  const breaksOff = reply.end === 'reset' || reply.end === 'short'
-  return breaksOff && reply.compression.length > 0 && choice.happens(0.5)
+  // A proxy may end the connection cleanly all the same.
+  const share = reply.end === 'reset' || reply.end === 'short' ? 0.5 : reply.end === 'close' ? 0.2 : 0
+  return reply.compression.length > 0 && choice.happens(share)
     ? { ...reply, lostBytes: choice.between(1, 20) }
     : reply
 }
