@@ -77,6 +77,7 @@ export {
 export type {
   AttemptRecord,
   DataOutcome,
+  EventWarning,
   FailureOutcome,
   FinishReason,
   Outcome,

@@ -132,9 +132,11 @@ test('the id of a refused event can be echoed', () => {
   expect(readEventId('text')).toBeUndefined()
 })
 
-test('fields that nobody reads are left out, and whatever is no event stays', () => {
-  const event = { content: 'x', id: null, schema: {}, junk: 1, toString: 'x' }
-  expect(withoutUnknownFields(event)).toEqual({ content: 'x', id: null, schema: {} })
+test('of fields that nobody reads a few names are left, and whatever is no event stays', () => {
+  const event = { content: 'x', id: null, schema: {}, maxTokens: 1, ['x'.repeat(41)]: 1 }
+  expect(withoutUnknownFields(event)).toEqual({ content: 'x', id: null, schema: {}, maxTokens: null })
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`junk${index}`, 'x']))
+  expect(Object.keys(withoutUnknownFields({ content: 'x', ...many }) as object)).toHaveLength(33)
   const known = { content: 'x', metadata: { junk: 1 } }
   expect(withoutUnknownFields(known)).toBe(known)
   expect(withoutUnknownFields(['x'])).toEqual(['x'])

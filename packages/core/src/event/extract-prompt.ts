@@ -75,6 +75,9 @@ interface Content {
 const oneTurn = (text: string): Result<Content> =>
   success({ turns: [{ role: 'user', content: text }], parameters: {} })
 
+/** The object or list that a text holds, bare or in a code fence. */
+export const jsonIn = (text: string): unknown => readAsJson(unfence(text))
+
 function readText(text: string): Result<Content> {
   const json = unfence(text)
   const excess = looksLikeJson(json) ? jsonExcess(json) : undefined
