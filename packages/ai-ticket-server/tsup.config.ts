@@ -15,6 +15,18 @@ export default defineConfig({
   noExternal: BUNDLED,
   // `sqlite` alone would be another package.
   removeNodeProtocol: false,
+  esbuildPlugins: [
+    {
+      // commander starts programs for commands that are files of their own, which we have none of.
+      name: 'no-child-process',
+      setup(build) {
+        build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+          /[\\/]commander[\\/]/.test(importer) ? { path: 'child_process', namespace: 'empty' } : undefined,
+        )
+        build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {}' }))
+      },
+    },
+  ],
   async onSuccess() {
     const licenses = BUNDLED.map((name) => `${name}\n\n${readFileSync(licenseOf(name), 'utf8').trim()}\n`)
     writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licenses.join('\n'))
