@@ -11,9 +11,16 @@ export interface WarmRun {
 
 const OLDEST = 'oldest first'
 const STICKY = 'a box for each caller'
+const WARM = 'warm first'
 const PLAN = 'all arrivals known'
 
-const ARMS: Readonly<Record<string, Arm>> = { [OLDEST]: {}, [STICKY]: { isSticky: true } }
+const OFF = { overtakeMs: 0 }
+
+const ARMS: Readonly<Record<string, Arm>> = {
+  [OLDEST]: { tuning: OFF },
+  [STICKY]: { tuning: OFF, isSticky: true },
+  [WARM]: {},
+}
 
 /** What the order of serving costs where a box keeps what it has read. With `kobold`: on real servers, by their URLs. */
 export async function benchWarm({
