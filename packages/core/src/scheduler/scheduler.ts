@@ -6,7 +6,7 @@ import { createInFlight, type Work } from '../event/run.ts'
 import { BackendSlots } from './backend-slots.ts'
 import { chooseBackends, type RoutedEvent } from './candidates.ts'
 import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
-import { type Lease, openLease, type PromptReader } from './lease.ts'
+import { type Lease, openLease } from './lease.ts'
 import { createCallerBudgets } from './retry-budget.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { LinkCounts, LOOK_AGE_MS, WarmDesk } from './warm-desk.ts'
@@ -154,16 +154,16 @@ export class Scheduler {
 
   #open(slots: BackendSlots, event: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
     const { work, caller, prompt } = event
-    const savedTokens = this.#warm.savedTokens(slots, event)
+    const reader = this.#warm.read(slots, event, this.#mayBeAwaited(slots))
+    const { likelySaved: savedTokens } = reader
     if (savedTokens > 0) this.#lookAt(slots)
-    this.#warm.onTaken(slots, event)
     const taken: TakenSlot = { slots, work, savedTokens, startedAt: this.#options.clock.now() }
     this.#taken.add(taken)
     const context = {
       slots,
       allowed,
       callerBudget: this.#budgetOf(caller),
-      reader: this.#readerOf(slots, event, savedTokens),
+      reader,
       // With tools, KoboldCPP makes one of its own to choose among them (fact 68).
       generations: prompt.parameters.tools?.length ? 2 : 1,
       options: this.#options,
@@ -171,25 +171,15 @@ export class Scheduler {
     return openLease(context, () => this.#taken.remove(taken))
   }
 
+  /** Whether somebody may ever choose between this slot and another, or between two who wait for it. */
+  #mayBeAwaited({ inFlight, concurrency }: BackendSlots): boolean {
+    return this.backends.length > 1 || this.#line.size > 0 || inFlight + 1 >= concurrency
+  }
+
   /** What is believed of a server's memory is compared with what the server counts, now and then. */
   #lookAt(slots: BackendSlots): void {
     const { clock } = this.#options
     if (clock.now() - slots.probedAt > LOOK_AGE_MS) void slots.probe(LOOK_AGE_MS)
-  }
-
-  #readerOf(slots: BackendSlots, event: ScheduledEvent, savedTokens: number): PromptReader {
-    const warm = this.#warm
-    return {
-      savedTokens: slots.tokens(savedTokens),
-      answered({ cachedTokens, ...sample }, answer) {
-        const { maxTokens, promptTokens: likelyTokens } = event.work
-        warm.onAnswered(slots, event, answer)
-        const believed = cachedTokens ?? warm.believedTokens(slots, sample, slots.tokens(savedTokens))
-        slots.learn({ ...sample, maxTokens, likelyTokens, savedTokens: believed })
-      },
-      lost: () => warm.onLost(slots, event),
-      forget: () => warm.forget(slots),
-    }
   }
 
   /** Until one of its slots is likely to be free. A call that takes longer than expected is likely to go on as long. */

@@ -21,7 +21,7 @@ import {
 } from '../warmth/warm-prompts.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { ForecastWaiter } from './forecast.ts'
-import type { AnswerSample } from './lease.ts'
+import type { AnswerSample, PromptReader } from './lease.ts'
 import type { Waiter } from './waiting-line.ts'
 import {
   afterReturn,
@@ -202,26 +202,23 @@ export class WarmDesk {
     return passedAt === undefined ? 0 : this.#options.clock.now() - passedAt
   }
 
-  /** Its prompt is being read. */
-  onTaken(slots: BackendSlots, asks: Asks & Pick<ForecastWaiter, 'work'>): void {
-    if (!this.isOn) return
-    const chain = this.chainOf(asks)
+  /** Its prompt is being read in a slot. `isAwaited`: it is worth knowing what the server keeps then. */
+  read(slots: BackendSlots, event: ReadEvent, isAwaited: boolean): PromptReader & { likelySaved: number } {
+    const chain = isAwaited ? this.chainOf(event) : EMPTY_CHAIN
+    const likelySaved = isAwaited ? this.savedTokens(slots, event) : 0
     const known = this.#memories.get(slots)
-    // Nothing to remember, and nothing to forget.
-    if (chain.length === 0 && !known?.warm.chains.length) return
-    const memory = known ?? this.#remember(slots)
-    memory.warm = afterReading(memory.warm, chain)
-    this.#usedAt.set(chain, this.#options.clock.now())
+    // Else there is nothing to remember, and nothing to forget.
+    if (chain.length > 0 || known?.warm.chains.length) {
+      const memory = known ?? this.#remember(slots)
+      memory.warm = afterReading(memory.warm, chain)
+      this.#usedAt.set(chain, this.#options.clock.now())
+    }
+    return new Reading(this, { slots, event, chain, likelySaved })
   }
 
   /** The answer stands behind the prompt. */
-  onAnswered(
-    slots: BackendSlots,
-    asks: Asks & Pick<ForecastWaiter, 'work' | 'caller' | 'priority'>,
-    answer: Turn,
-  ): void {
+  onAnswered({ slots, event, chain }: ReadPrompt, answer: Turn): void {
     const memory = this.#memories.get(slots)
-    const chain = this.chainOf(asks)
     if (!memory) return
     if (memory.expected && !memory.expected.hasCome) this.#learnReturn(memory.expected.caller, false)
     memory.expected = undefined
@@ -231,7 +228,7 @@ export class WarmDesk {
     const withAnswer = this.#chainer.extend(chain, answer)
     memory.warm = afterAnswer(memory.warm, chain, withAnswer)
     this.#usedAt.set(withAnswer, now)
-    const { caller, priority } = asks
+    const { caller, priority } = event
     memory.expected = { chain: withAnswer, until: now + tuning.lingerMs, caller, priority, hasCome: false }
   }
 
@@ -256,9 +253,9 @@ export class WarmDesk {
   }
 
   /** Its prompt was not read to the end. */
-  onLost(slots: BackendSlots, asks: Asks & Pick<ForecastWaiter, 'work'>): void {
+  onLost({ slots, chain }: ReadPrompt): void {
     const memory = this.#memories.get(slots)
-    if (memory) memory.warm = afterLoss(memory.warm, this.chainOf(asks))
+    if (memory) memory.warm = afterLoss(memory.warm, chain)
   }
 
   /** Another process, another model, or another program has used it. */
@@ -422,6 +419,51 @@ export class WarmDesk {
 
 const isFor = (chain: PromptChain, expected: Expected): boolean =>
   sharedTokens(chain, expected.chain) >= ENOUGH_SHARED * tokensOf(expected.chain)
+
+/** A prompt that a server reads, or has read. */
+interface ReadPrompt {
+  readonly slots: BackendSlots
+  readonly event: ReadEvent
+  readonly chain: PromptChain
+  /** Of its prompt, likely tokens that the server had kept. */
+  readonly likelySaved: number
+}
+
+type ReadEvent = Asks & Pick<ForecastWaiter, 'work' | 'caller' | 'priority'>
+
+class Reading implements PromptReader {
+  readonly #warm: WarmDesk
+  readonly #read: ReadPrompt
+
+  constructor(warm: WarmDesk, read: ReadPrompt) {
+    this.#warm = warm
+    this.#read = read
+  }
+
+  get likelySaved(): number {
+    return this.#read.likelySaved
+  }
+
+  get savedTokens(): number {
+    return this.#read.slots.tokens(this.#read.likelySaved)
+  }
+
+  answered({ cachedTokens, ...sample }: AnswerSample, answer: Turn): void {
+    const { slots, event } = this.#read
+    const { maxTokens, promptTokens: likelyTokens } = event.work
+    this.#warm.onAnswered(this.#read, answer)
+    const savedTokens = cachedTokens ?? this.#warm.believedTokens(slots, sample, this.savedTokens)
+    slots.learn({ ...sample, maxTokens, likelyTokens, savedTokens })
+  }
+
+  lost(): void {
+    this.#warm.onLost(this.#read)
+  }
+
+  forget(): void {
+    this.#warm.forget(this.#read.slots)
+  }
+}
 
 /** How many of those who wait begin with the same. */
 export class LinkCounts {

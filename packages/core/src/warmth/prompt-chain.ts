@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as digestOf } from 'node:crypto'
 import { type Prompt, type Turn, turnText } from '../contract/prompt.ts'
 
 /**
@@ -39,8 +39,7 @@ const CHARACTERS_PER_TOKEN = 4
 /** @param random for the key: numbers from 0 up to 1 */
 export function createChainer(random: () => number): Chainer {
   const key = Array.from({ length: 8 }, () => random().toString(36).slice(2)).join('')
-  const link = (before: string, text: string) =>
-    createHash('sha1').update(key).update(before).update(text).digest('base64')
+  const link = (before: string, text: string) => digestOf('sha1', `${key}${before}${text}`, 'base64')
   function* linksOf(turns: readonly Turn[], from: ChainLink): Generator<ChainLink> {
     let { hash, tokens } = from
     for (const turn of turns) {
