@@ -38,11 +38,12 @@ interface Served {
 /** One box and its scheduler; whoever is served is checked against the order of turns. */
 function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = {}) {
   const clock = createVirtualClock()
+  const loaded = { models: ['m'] }
   const backend: Backend = {
     name: 'box',
     endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
     generate: () => expect.fail('the test serves by itself'),
-    probe: async () => ({ models: ['m'] }),
+    probe: async () => ({ ...loaded }),
     close: async () => {},
   }
   const resolved = resolveOptions({ backends: [backend], clock, random: () => 0.5, ...options })
@@ -145,7 +146,7 @@ function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = 
     })
     return answer
   }
-  return { clock, scheduler, line, served, believed, ask }
+  return { clock, loaded, scheduler, line, served, believed, ask }
 }
 
 type World = ReturnType<typeof openWorld>
@@ -322,6 +323,23 @@ test.for([true, false])('a box that keeps prompts (%s) is believed as its times 
   await runOut(world, [all()])
   expect(world.believed.slice(0, 2)).toEqual([0, 500])
   expect(world.believed.at(-1)).toBe(keeps ? 500 : 0)
+})
+
+test('behind a server that does not count, another model is noticed by its name', async () => {
+  const world = openWorld()
+  const all = async () => {
+    for (const model of ['m', 'm', 'other', 'other']) {
+      world.loaded.models = [model]
+      await world.scheduler.backends[0]?.probe(0)
+      const turns: Turn[] = [
+        { role: 'system', content: textOf('rules', 500) },
+        { role: 'user', content: textOf(`mail ${world.served.length}`, 40) },
+      ]
+      await world.ask({ caller: 'one', turns, answerTokens: 8 })
+    }
+  }
+  await runOut(world, [all()])
+  expect(world.believed).toEqual([0, 500, 0, 500])
 })
 
 /** A small seeded generator; mulberry32 by Tommy Ettinger, public domain. */
