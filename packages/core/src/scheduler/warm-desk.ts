@@ -7,6 +7,7 @@ import {
   createChainer,
   EMPTY_CHAIN,
   type PromptChain,
+  partsAtTurn,
   sharedTokens,
   tokensOf,
 } from '../warmth/prompt-chain.ts'
@@ -449,11 +450,14 @@ class Reading implements PromptReader {
   }
 
   answered({ cachedTokens, ...sample }: AnswerSample, answer: Turn): void {
-    const { slots, event } = this.#read
+    const { slots, event, chain, likelySaved } = this.#read
     const { maxTokens, promptTokens: likelyTokens } = event.work
     this.#warm.onAnswered(this.#read, answer)
-    const savedTokens = cachedTokens ?? this.#warm.believedTokens(slots, sample, this.savedTokens)
-    slots.learn({ ...sample, maxTokens, likelyTokens, savedTokens })
+    const believed = this.#warm.believedTokens(slots, sample, this.savedTokens)
+    // Where the prompts part within a link, nobody knows how much was read: that teaches no speed.
+    const isExact = believed === 0 || partsAtTurn(chain, likelySaved)
+    const usage = cachedTokens !== undefined || isExact ? sample.usage : undefined
+    slots.learn({ ...sample, usage, maxTokens, likelyTokens, savedTokens: cachedTokens ?? believed })
   }
 
   lost(): void {

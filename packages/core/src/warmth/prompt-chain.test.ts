@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Prompt, Turn } from '../contract/prompt.ts'
-import { createChainer, sharedTokens, tokensOf } from './prompt-chain.ts'
+import { createChainer, partsAtTurn, sharedTokens, tokensOf } from './prompt-chain.ts'
 
 const chainer = createChainer(() => 0.3)
 const root = { model: undefined, schema: undefined }
@@ -17,6 +17,7 @@ test('prompts share the turns that they begin with', () => {
   const one = chainOf(rules, user('first mail'))
   const other = chainOf(rules, user('second mail'))
   expect(sharedTokens(one, other)).toBe(100)
+  expect(partsAtTurn(one, 100)).toBe(true)
   expect(sharedTokens(one, chainOf(user('first mail')))).toBe(0)
   expect(sharedTokens(one, one)).toBe(tokensOf(one))
 })
@@ -26,6 +27,7 @@ test('instructions and mail in one turn share what comes before the mail, to a l
   const other = chainOf(user(`${'r'.repeat(2_000)} second`))
   expect(sharedTokens(one, other)).toBeGreaterThanOrEqual(2_000 / 4 - 64)
   expect(sharedTokens(one, other)).toBeLessThanOrEqual(2_000 / 4)
+  expect(partsAtTurn(one, sharedTokens(one, other))).toBe(false)
 })
 
 test('the next prompt of a conversation begins with the answer as the caller got it', () => {

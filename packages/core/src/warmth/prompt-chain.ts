@@ -11,6 +11,8 @@ interface ChainLink {
   readonly hash: string
   /** Likely tokens from the beginning of the prompt to here. */
   readonly tokens: number
+  /** A turn ends here. */
+  readonly endsTurn: boolean
 }
 
 export const EMPTY_CHAIN: PromptChain = []
@@ -40,7 +42,7 @@ const CHARACTERS_PER_TOKEN = 4
 export function createChainer(random: () => number): Chainer {
   const key = Array.from({ length: 8 }, () => random().toString(36).slice(2)).join('')
   const link = (before: string, text: string) => digestOf('sha1', `${key}${before}${text}`, 'base64')
-  function* linksOf(turns: readonly Turn[], from: ChainLink): Generator<ChainLink> {
+  function* linksOf(turns: readonly Turn[], from: Pick<ChainLink, 'hash' | 'tokens'>): Generator<ChainLink> {
     let { hash, tokens } = from
     for (const turn of turns) {
       const text = textOf(turn)
@@ -50,7 +52,7 @@ export function createChainer(random: () => number): Chainer {
         const part = text.slice(start, end)
         hash = link(hash, head + part)
         tokens += part.length / CHARACTERS_PER_TOKEN
-        yield { hash, tokens }
+        yield { hash, tokens, endsTurn: end === text.length }
         head = ''
         start = Math.max(end, 1)
       }
@@ -79,6 +81,10 @@ export function sharedTokens(one: PromptChain, other: PromptChain): number {
   }
   return tokens
 }
+
+/** Whether prompts that share so much are known to part there, and not only somewhere within the next link. */
+export const partsAtTurn = (chain: PromptChain, tokens: number): boolean =>
+  chain.some((link) => link.endsTurn && link.tokens === tokens)
 
 export const tokensOf = (chain: PromptChain): number => chain.at(-1)?.tokens ?? 0
 

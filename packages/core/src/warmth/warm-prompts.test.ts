@@ -4,7 +4,11 @@ import { afterAnswer, afterLoss, afterReading, nothingWarm, pushedOut, warmToken
 
 /** A link of ten tokens for each letter. */
 const chain = (letters: string): PromptChain =>
-  [...letters].map((_, index) => ({ hash: letters.slice(0, index + 1), tokens: 10 * (index + 1) }))
+  [...letters].map((_, index) => ({
+    hash: letters.slice(0, index + 1),
+    tokens: 10 * (index + 1),
+    endsTurn: true,
+  }))
 
 test('a server of one prompt keeps the last one', () => {
   const warm = afterReading(afterReading(nothingWarm(1), chain('abc')), chain('xyz'))
