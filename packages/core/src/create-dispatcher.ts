@@ -58,7 +58,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       : leaving.signal
     return streamEvent(
       (sink) => runEvent(context, { value: event, options: { ...eventOptions, signal }, sink }),
-      () => leaving.abort(),
+      { cancel: () => leaving.abort(), partials: eventOptions.partials ?? true },
     )
   }
 

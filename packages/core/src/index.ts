@@ -1,4 +1,5 @@
 export { type RetryAfterLimits, readRetryAfter } from './backends/http/retry-after.ts'
+export { skipInformational } from './backends/http/skip-informational.ts'
 export {
   alpacaTemplate,
   type Transcript,
@@ -77,6 +78,7 @@ export {
 export type {
   AttemptRecord,
   DataOutcome,
+  EventWarning,
   FailureOutcome,
   FinishReason,
   Outcome,
@@ -101,7 +103,7 @@ export {
 export type { DataOf, StandardIssue, StandardResult, StandardSchema } from './contract/standard-schema.ts'
 export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
-export { type EventInspection, inspectEvent } from './event/event.ts'
+export { type EventInspection, inspectEvent, withoutUnknownFields } from './event/event.ts'
 export {
   type ConsolaLoggerOptions,
   createConsolaLogger,

@@ -5,12 +5,20 @@ import type { ResolvedOptions } from './contract/options.ts'
 import type {
   AttemptRecord,
   DataOutcome,
+  EventWarning,
   FailureOutcome,
   Outcome,
   SuccessOutcome,
 } from './contract/outcome.ts'
 import { mostToolTokens, type Prompt } from './contract/prompt.ts'
-import { type Asked, hasSchema, openAnswerSchema, readAsked, readEventId } from './event/event.ts'
+import {
+  type Asked,
+  hasSchema,
+  hasUnknownField,
+  openAnswerSchema,
+  readAsked,
+  readEventId,
+} from './event/event.ts'
 import {
   Cancellation,
   createId,
@@ -36,7 +44,8 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   const tracer = tracing()
   const { headers, trace: traceOptions } = options
   const trace = tracer && (await tracer).startEventTrace({ id, headers, traceOptions })
-  const head = headOf(options, { id, metadata, startedAt, trace })
+  const plain = headOf(options, { id, metadata, startedAt, trace })
+  const head = hasUnknownField(value) ? await withWarnings(plain, value, context) : plain
   if (!asked.ok) return conclude(context, given, { head, attempted: unread(asked.failure) })
   const run = toRun(context, given, { head, asked: asked.value })
   const release = context.admit(run.cancellation)
@@ -76,7 +85,21 @@ function headOf(
 ): EventHead {
   const traceId = known.trace?.traceId ?? traceIdOf(headers)
   const traceField = traceId === undefined ? undefined : { trace_id: traceId }
-  return { ...known, caller, logFields: { ...logFields, ...traceField, event_id: known.id } }
+  return {
+    ...known,
+    warnings: undefined,
+    caller,
+    logFields: { ...logFields, ...traceField, event_id: known.id },
+  }
+}
+
+async function withWarnings(
+  head: EventHead,
+  value: unknown,
+  { logger }: ResolvedOptions,
+): Promise<EventHead> {
+  const { findNearMisses } = await import('./event/near-misses.ts')
+  return { ...head, warnings: findNearMisses(value, logger, head.logFields) }
 }
 
 function toRun(
@@ -139,13 +162,14 @@ function conclude(
   { value, options }: GivenEvent,
   { head, attempted }: { head: EventHead; attempted: Attempted },
 ): Outcome {
-  const { id, startedAt, metadata, caller, logFields, trace } = head
+  const { id, startedAt, metadata, warnings, caller, logFields, trace } = head
   const { result, attempts, waitedMs } = attempted
-  const story = { id, durationMs: Math.round(clock.now() - startedAt), attempts, metadata }
+  const story = { id, durationMs: Math.round(clock.now() - startedAt), attempts, warnings, metadata }
   const outcome = result.ok
     ? respondWithAnswer(story, result.value)
     : respondWithFailure(story, result.failure)
-  if (writes(logger, 'info')) logger.info('event ended', { ...logFields, ...describe(outcome, waitedMs) })
+  const level = levelOf(outcome)
+  if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome, waitedMs) })
   trace?.end(outcome, waitedMs)
   observer?.eventEnded(outcome, { waitedMs })
   try {
@@ -161,12 +185,19 @@ function conclude(
   return outcome
 }
 
+/** Whoever cancels an event knows it. */
+const levelOf = ({ error }: Outcome): 'info' | 'warn' =>
+  error === undefined || error === 'cancelled' ? 'info' : 'warn'
+
+const endOf = (outcome: Outcome): string => (levelOf(outcome) === 'warn' ? 'event failed' : 'event ended')
+
 /** All that it takes to see where the time of an event went; never what was asked or answered. */
 function describe(outcome: Outcome, waitedMs: number) {
   const last = outcome.attempts.at(-1)
   const { usage = null } = outcome
   return {
     code: outcome.error ?? 'completed',
+    ...(outcome.error !== undefined && { details: outcome.details }),
     ...(last && { backend: last.backend, endpoint: last.endpoint }),
     duration_ms: outcome.duration_ms,
     waited_ms: Math.round(waitedMs),
@@ -181,6 +212,7 @@ interface Story {
   readonly id: string
   readonly durationMs: number
   readonly attempts: AttemptRecord[]
+  readonly warnings: EventWarning[] | undefined
   readonly metadata?: Record<string, unknown> | undefined
 }
 
@@ -202,6 +234,7 @@ function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome | DataO
     ...(matched ? { data: matched.data, schema: matched.certificate } : {}),
     ...(isTruncated ? { prompt_truncated: true as const } : {}),
     ...(dropped.length > 0 ? { dropped_turns: [...dropped] } : {}),
+    ...(story.warnings ? { warnings: story.warnings } : {}),
     ...(story.metadata ? { metadata: story.metadata } : {}),
   }
 }
@@ -219,6 +252,7 @@ function respondWithFailure(
     ...(partial ? { partial } : {}),
     ...(schema ? { schema } : {}),
     ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
+    ...(story.warnings ? { warnings: story.warnings } : {}),
     ...(story.metadata ? { metadata: story.metadata } : {}),
   }
 }

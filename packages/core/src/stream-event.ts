@@ -8,13 +8,15 @@ import type { Sink } from './event/run.ts'
  */
 export async function* streamEvent(
   start: (sink: Sink) => Promise<Outcome>,
-  cancel: () => void,
+  { cancel, partials }: { readonly cancel: () => void; readonly partials: boolean },
 ): AsyncGenerator<StreamEvent, void, undefined> {
   const channel = createChannel()
   const sink: Sink = {
     admitted: (id) => channel.push({ type: 'admitted', id }),
     delta: (delta) => new Promise((resolve) => channel.push({ type: 'delta', ...delta }, resolve)),
-    partial: (data) => new Promise((resolve) => channel.push({ type: 'partial', data }, resolve)),
+    ...(partials && {
+      partial: (data) => new Promise((resolve) => channel.push({ type: 'partial', data }, resolve)),
+    }),
   }
   const ending = start(sink).then(
     (outcome) =>

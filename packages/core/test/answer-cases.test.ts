@@ -26,6 +26,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       undefined,
     ],
     ['bare texts', ['Two ', 'hours.'], undefined],
+    ['text as a value', [{ type: 'text', text: { value: 'Two hours.', annotations: [] } }], undefined],
     ['one part', text, undefined],
   ])('content may be a list: %s', async (_, content, reasoning) => {
     const expected = { completion: 'Two hours.', ...(reasoning && { reasoning }) }
@@ -45,6 +46,8 @@ describe.each(BACKENDS)('%s', (kind) => {
     'timeout',
     'preempted',
     'shutdown',
+    'incomplete',
+    'server_stopped',
     'insufficient_system_resource',
   ])('the finish reason %s is a failure with what had come', async (reason) => {
     const expected = {
@@ -56,6 +59,24 @@ describe.each(BACKENDS)('%s', (kind) => {
       expected,
     )
     expect(await askFor({ content: 'Half an' }, reason)).toMatchObject(expected)
+  })
+
+  test.each(['stop', 'length', ''])(
+    'no later reason makes an answer of what was aborted (%s)',
+    async (later) => {
+      const events = [part({ content: 'Half an' }), part({}, 'abort'), part({}, later), END]
+      const expected = { error: 'api_stream_interrupted', partial: 'Half an' }
+      expect((await streamOf(...events)).outcome).toMatchObject(expected)
+    },
+  )
+
+  test.each([
+    ['message', { message: { role: 'assistant', content: 'Two hours.' } }],
+    ['text', { text: 'Two hours.' }],
+    ['delta that is empty, and a message', { delta: null, message: { content: 'Two hours.' } }],
+  ])('an event of a stream may hold its text in a %s', async (_, fields) => {
+    const events = [sse({ choices: [{ index: 0, ...fields, finish_reason: null }] }), part({}, 'stop'), END]
+    expect((await streamOf(...events)).outcome).toMatchObject({ completion: 'Two hours.' })
   })
 
   test.each(['error', 'network_error', 'failed'])('the finish reason %s is a failure', async (reason) => {

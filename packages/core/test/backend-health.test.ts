@@ -36,6 +36,27 @@ test('alone with a wrong key, the desk is degraded, and its events say why they 
   })
 })
 
+test('a wrong key is one line of the log, without a stack, however many events meet it', async () => {
+  await using simulator = await startKoboldSimulator({ ...AT_ONCE, password: 'right' })
+  const lines: { message: string; fields: object | undefined }[] = []
+  const keep = (message: string, fields?: object) => lines.push({ message, fields })
+  await using dispatcher = createDispatcher({
+    backends: [createKoboldBackend({ url: simulator.url, apiKey: 'wrong' })],
+    logger: { debug() {}, info() {}, warn: keep, error: keep },
+  })
+  // So long that its tokens are counted, which the server refuses, too.
+  const event = { content: 'Lily sat. '.repeat(2000) }
+  for (let count = 0; count < 4; count++) {
+    expect(await dispatcher.onEvent(event)).toMatchObject({ error: 'api_authentication_error' })
+  }
+  expect(lines).toEqual([
+    {
+      message: 'backend is down',
+      fields: { backend: 'kobold', details: expect.stringMatching(/^unauthorised: /) },
+    },
+  ])
+})
+
 test('health ends with the reason of its signal', async () => {
   await using dispatcher = createDispatcher({
     backends: [{ ...createKoboldBackend({ url: 'http://127.0.0.1:9' }), probe: () => new Promise(() => {}) }],

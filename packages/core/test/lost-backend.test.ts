@@ -115,9 +115,29 @@ test('a backend that closes its port to load another model is waited for, not fa
   }
 })
 
-test('a backend that does not come back within the grace is down, and its events fail', async () => {
-  const clock = createScaledClock(200)
+test('a backend that does not come back within the grace is down: new events fail, those that wait go on waiting', async () => {
+  const clock = createScaledClock(FACTOR)
   await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock })
+  const [simulator] = desk.simulators
+  const ask = () => desk.dispatcher.onEvent({ content: 'x', timeout_ms: 3_600_000 })
+  const stateOfIt = async () => (await desk.dispatcher.health()).backends[0]?.state
+  await ask()
+  await simulator.stopListening()
+  const waiting = Promise.all([ask(), ask()])
+  await expect.poll(stateOfIt).toBe('down')
+  // Enough of them to open the breaker: it must not send those that wait either.
+  for (let event = 0; event < 3; event++) expect(await ask()).toMatchObject({ error: 'api_connection_error' })
+  expect(desk.dispatcher.report()).toMatchObject({ line: { waiting: 2 }, backends: [{ breaker: 'open' }] })
+  await simulator.startListening()
+  for (const outcome of await waiting) {
+    expect(outcome).toHaveProperty('completion')
+    expect(outcome.duration_ms).toBeGreaterThanOrEqual(59_000)
+  }
+})
+
+test('a grace that somebody has set ends the waiting', async () => {
+  const clock = createScaledClock(200)
+  await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock, loadingGraceMs: 60_000 })
   const [simulator] = desk.simulators
   await desk.dispatcher.onEvent({ content: 'x' })
   await simulator.stopListening()
@@ -125,6 +145,17 @@ test('a backend that does not come back within the grace is down, and its events
   const outcome = await desk.dispatcher.onEvent({ content: 'x', timeout_ms: 3_600_000 })
   expect(outcome).toMatchObject({ error: 'api_connection_error' })
   expect(outcome.duration_ms).toBeGreaterThanOrEqual(59_000)
+})
+
+test('who waits for a backend that never comes back fails when its own time is up', async () => {
+  const clock = createScaledClock(200)
+  await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock })
+  const [simulator] = desk.simulators
+  await desk.dispatcher.onEvent({ content: 'x' })
+  await simulator.stopListening()
+  const outcome = await desk.dispatcher.onEvent({ content: 'x', timeout_ms: 120_000 })
+  expect(outcome).toMatchObject({ error: 'deadline_exceeded' })
+  expect(outcome.duration_ms).toBeGreaterThanOrEqual(119_000)
 })
 
 test('a dead backend beside a ready one is not repeated', async () => {

@@ -91,8 +91,11 @@ test.each([
   expect(server.calls()).toBe(1)
 })
 
-test('a 503 that speaks of a failed generation is no busy server: it ends after its three calls', async () => {
-  const detail = 'Chat completion 3f aborted. Maybe the model was unloaded? Please check the server console.'
+test.each([
+  'Chat completion 3f aborted. Maybe the model was unloaded? Please check the server console.',
+  'The worker of the model queue crashed.',
+  'Model failed to load: CUDA out of memory',
+])('a 503 that speaks of a failure is no busy server: it ends after its three calls (%s)', async (detail) => {
   await using server = await openServer(refusing(503, { detail }))
   expect(await askOnce(`http://127.0.0.1:${server.port}`)).toMatchObject({ error: 'api_server_error' })
   // Both endpoints, three calls each.

@@ -24,11 +24,27 @@ describe.each(BACKENDS)('%s', (kind) => {
 
   test.each([
     ['a draft in thoughts', 'maybe {"a":0,"b":"a longer draft"} hm\n</think>\n{"a":1,"b":"x"}'],
+    ["a draft in Kimi's thoughts", 'maybe {"a":0,"b":"draft"} ◁/think▷{"a":1,"b":"x"}'],
+    [
+      'a draft in another channel',
+      '<|channel|>analysis<|message|>maybe {"a":0,"b":"draft"}<|end|><|start|>assistant<|channel|>final<|message|>{"a":1,"b":"x"}',
+    ],
     ['an example', 'For example {"a":0,"b":"example"} is the form. My answer: {"a":1,"b":"x"}'],
   ])('%s is no answer', async (_, text) => {
     const { outcomes, calls } = await outcomesOf(text, { schema: AB })
     expect(outcomes).toMatchObject([RIGHT, RIGHT])
     expect(calls).toBe(1)
+  })
+
+  test.each([
+    ['with attributes', '<think mode="deep">maybe {"a":0,"b":"draft"} and then'],
+    ['with a prefix', '<seed:think>maybe {"a":0,"b":"draft"} and then'],
+    ['of Kimi', '◁think▷maybe {"a":0,"b":"draft"} and then'],
+    ['in a channel', '<|channel|>analysis<|message|>maybe {"a":0,"b":"draft"} and then'],
+  ])('thoughts %s that never end hold no answer', async (_, text) => {
+    const { outcomes } = await outcomesOf(text, { schema: AB }, 'length')
+    const cut = { error: 'output_schema_mismatch', details: expect.stringContaining('still thinking') }
+    expect(outcomes).toMatchObject([cut, cut])
   })
 
   test.each([

@@ -29,7 +29,7 @@ test('finding and validating an answer of 4 KB takes no millisecond', async () =
   expect(await costMs(await openStandardSchema(ticketsValibot), answer)).toBeLessThan(1)
 })
 
-test('an event without a schema loads nothing of all this', async () => {
+test('an event without a schema loads nothing of all this, nor what finds misspelt fields', async () => {
   const run = async (event: string) => {
     const file = new URL('./list-loaded.mjs', import.meta.url)
     const flags = ['--conditions=@ai-ticket/source', '--disable-warning=ExperimentalWarning']
@@ -39,6 +39,11 @@ test('an event without a schema loads nothing of all this', async () => {
     return out
   }
   const heavy = /\/(open-shape|compile-schema|ajv|re2js|jsonrepair|jsonriver)\b/
-  expect(await run('{"content":"Hello."}')).not.toMatch(heavy)
-  expect(await run('{"content":"Hello.","schema":{}}')).toMatch(heavy)
+  const speller = /\/(near-misses|leven)\b/
+  const plain = await run('{"content":"Hello.","parameters":{"max_tokens":5}}')
+  expect(plain).not.toMatch(heavy)
+  expect(plain).not.toMatch(speller)
+  const loaded = await run('{"content":"Hello.","schema":{},"max_token":5}')
+  expect(loaded).toMatch(heavy)
+  expect(loaded).toMatch(speller)
 })

@@ -31,6 +31,8 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['white space', ' '],
     ['the string null', 'null'],
     ['the string None', 'None'],
+    ['the word none', 'none'],
+    ['the word in_progress', 'in_progress'],
     ['of another type', false],
   ])('a finish reason that is %s is none', async (_, none) => {
     const reply = paced(
@@ -45,12 +47,15 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(text).toBe('Hello world.')
   })
 
-  test('a stream with empty finish reasons that just ends is interrupted', async () => {
-    const { outcome } = await streamOf(
-      streamed(part({ content: 'Hello ' }, ''), part({ content: 'wor' }, '')),
-    )
-    expect(outcome).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello wor' })
-  })
+  test.each(['', 'none', 'NULL', 'undefined', 'in_progress', 'IN-PROGRESS', 'not_finished', 'continue'])(
+    'a stream that says "%s" in place of a finish reason and just ends is interrupted',
+    async (none) => {
+      const { outcome } = await streamOf(
+        streamed(part({ content: 'Hello ' }, none), part({ content: 'wor' }, none)),
+      )
+      expect(outcome).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello wor' })
+    },
+  )
 
   test.each([
     ['usage without choices', sse({ id: 'c1', object: 'chat.completion.chunk', usage })],

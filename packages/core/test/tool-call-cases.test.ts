@@ -50,6 +50,14 @@ describe.each(BACKENDS)('%s', (kind) => {
       ],
     ],
     [
+      'with the whole call once more at the end',
+      [
+        { ...look, index: 0 },
+        { index: 0, function: { arguments: '{"city":"Bern"}' } },
+        { id: 'a', index: 0, function: { name: 'look', arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
       'with the function later',
       [{ id: 'a', function: null }, ...pieces({ name: 'look', arguments: '{"city":"Bern"}' })],
     ],
@@ -106,6 +114,30 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject({ tool_calls: expected })
     const { outcome } = await streamOf(part({ tool_calls }), part({}, 'tool_calls'), END)
     expect(outcome).toMatchObject({ tool_calls: expected })
+  })
+
+  test('a call that names no tool is no answer', async () => {
+    const tool_calls = [{ index: 0, id: 'a', type: 'function', function: { arguments: '{}' } }]
+    const expected = {
+      error: 'api_response_structure_error',
+      details: expect.stringContaining('without its name'),
+    }
+    expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject(expected)
+    const { outcome } = await streamOf(part({ tool_calls }), part({}, 'tool_calls'), END)
+    expect(outcome).toMatchObject(expected)
+  })
+
+  test('a call whose arguments the limit cut says so', async () => {
+    const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: '{"city":"Be' } }]
+    expect(await askFor({ content: null, tool_calls }, 'length')).toMatchObject({ finish_reason: 'length' })
+    const { outcome } = await streamOf(part({ tool_calls }), part({}, 'length'), END)
+    expect(outcome).toMatchObject({ finish_reason: 'length' })
+  })
+
+  test('arguments that are a list stay one', async () => {
+    const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: [1, 2] } }]
+    const expected = { tool_calls: [{ function: { arguments: '[1,2]' } }] }
+    expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject(expected)
   })
 
   test('arguments that are an object keep the digits of long numbers', async () => {

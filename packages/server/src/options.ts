@@ -31,6 +31,12 @@ export interface ServerOptions {
   /** Largest body in bytes, of `POST /event` and under `/v1`. Default 16 MiB. */
   readonly bodyLimitBytes?: number
   /**
+   * Bytes that the bodies of all requests may have together while they come, wait and run; three quarters of what the
+   * others leave are the most for one caller. Beyond it requests are refused with 503. Default 128 MiB, which fits a
+   * process with a heap of 512 MB. At least `bodyLimitBytes`.
+   */
+  readonly bodyBudgetBytes?: number
+  /**
    * Proxies whose `X-Forwarded-For` is believed: addresses or CIDR ranges, or true for any. Default false. It decides
    * who counts as one caller, nothing else.
    */
@@ -39,6 +45,13 @@ export interface ServerOptions {
   readonly pingIntervalMs?: number
   /** Milliseconds in which a whole request must have arrived, its headers in at most 20,000. Default 60,000. */
   readonly requestTimeoutMs?: number
+  /** A connection that takes nothing of its answer for so long is closed, in milliseconds. Default 30,000. */
+  readonly readerTimeoutMs?: number
+  /**
+   * Bytes that large answers (of 64 KiB and more) may have together until they are read; for more the caller with the most
+   * of them gives way. Default 64 MiB.
+   */
+  readonly unreadBytes?: number
   /** Connections at a time; beyond it a new one is closed at once. Default 10,000. */
   readonly maxConnections?: number
   /** Shown by `GET /health`. Default: not shown. */
@@ -54,6 +67,8 @@ export interface ServerOptions {
   readonly clock?: Clock
 }
 
+const MIB = 1_024 * 1_024
+
 type Optional = 'version' | 'metrics'
 
 /** Every option with its value, checked. */
@@ -61,6 +76,11 @@ export type ResolvedServerOptions = Readonly<
   Required<Omit<ServerOptions, Optional | 'apiKeys'>> &
     Pick<ServerOptions, Optional> & { readonly apiKeys: readonly ApiKey[] }
 >
+
+const WHOLE_NUMBERS = [
+  ...(['bodyLimitBytes', 'bodyBudgetBytes', 'unreadBytes', 'pingIntervalMs', 'requestTimeoutMs'] as const),
+  ...(['readerTimeoutMs', 'maxConnections'] as const),
+]
 
 /** Fills in the defaults. Throws a `TypeError` that names the option with a bad value. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
@@ -72,20 +92,28 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     allowedHosts: options.allowedHosts ?? [],
     corsOrigins: options.corsOrigins ?? [],
     rateLimit: options.rateLimit ?? false,
-    bodyLimitBytes: options.bodyLimitBytes ?? 16 * 1_024 * 1_024,
+    bodyLimitBytes: options.bodyLimitBytes ?? 16 * MIB,
+    bodyBudgetBytes: options.bodyBudgetBytes ?? 128 * MIB,
     trustProxy: options.trustProxy ?? false,
     pingIntervalMs: options.pingIntervalMs ?? 15_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    readerTimeoutMs: options.readerTimeoutMs ?? 30_000,
+    unreadBytes: options.unreadBytes ?? 64 * MIB,
     maxConnections: options.maxConnections ?? 10_000,
     ready: options.ready ?? (() => true),
     clock: options.clock ?? systemClock,
     ...(version === undefined ? {} : { version }),
     ...(metrics === undefined ? {} : { metrics }),
   }
-  for (const name of ['bodyLimitBytes', 'pingIntervalMs', 'requestTimeoutMs', 'maxConnections'] as const) {
+  for (const name of WHOLE_NUMBERS) {
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
       throw new TypeError(`${name} must be a whole number of at least 1, not ${resolved[name]}.`)
     }
+  }
+  if (resolved.bodyBudgetBytes < resolved.bodyLimitBytes) {
+    throw new TypeError(
+      'bodyBudgetBytes must be at least bodyLimitBytes: no request of that size could be taken.',
+    )
   }
   for (const [index, origin] of resolved.corsOrigins.entries()) {
     const bad = originProblem(origin)

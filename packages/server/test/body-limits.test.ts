@@ -64,3 +64,27 @@ test('a body of too many bytes is refused with their number', async () => {
   expect(reply.status).toBe(413)
   expect(await reply.text()).toContain('larger than 100,000 bytes')
 })
+
+test('fields that nobody reads are not held while an event waits', async () => {
+  const held: unknown[] = []
+  const desk = fakeDispatcher({
+    onEvent: async (event) => {
+      held.push(event)
+      return SUCCESS
+    },
+  })
+  await using server = await openServer({ dispatcher: desk })
+  const event = { content: 'x', priority: 1, junk: 'y'.repeat(1_000), callback: { of: 'somebody' } }
+  const types = [
+    ['application/json', event],
+    ['application/cloudevents+json', cloudEvent(event)],
+  ] as const
+  for (const [type, body] of types) {
+    const headers = { 'content-type': type }
+    const reply = await fetch(`${server.url}/event`, { method: 'POST', headers, body: JSON.stringify(body) })
+    expect(reply.status).toBe(200)
+  }
+  expect(held[0]).toEqual({ content: 'x', priority: 1 })
+  expect(held[1]).toMatchObject({ content: 'x', priority: 1, id: '1' })
+  expect(JSON.stringify(held)).not.toContain('junk')
+})

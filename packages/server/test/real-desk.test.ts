@@ -44,6 +44,22 @@ test('an event over HTTP has the outcome that it has in process', async () => {
 })
 
 test.each([
+  ['plain', {}, { 'content-type': 'application/json' }],
+  ['streamed', {}, { 'content-type': 'application/json', ...ASK_FOR_STREAM }],
+  [
+    'as a CloudEvent',
+    { specversion: '1.0', id: 'ce-1', source: '/mail', type: 'mail' },
+    { 'content-type': 'application/cloudevents+json' },
+  ],
+])('%s, the outcome names a field that looks like a known one', async (_how, envelope, headers) => {
+  await using desk = await openDesk({ tokensPerSecond: Number.POSITIVE_INFINITY })
+  const event = { content: 'Hi', maxTokens: 5 }
+  const body = 'id' in envelope ? { ...envelope, data: event } : event
+  const reply = await (await post(desk.url, body, headers)).text()
+  expect(reply).toContain('"warnings":[{"field":"maxTokens","details":"')
+})
+
+test.each([
   [{}, 400, 'missing_content_field'],
   [{ content: 7 }, 400, 'invalid_input_format'],
   [[], 400, 'invalid_input_format'],

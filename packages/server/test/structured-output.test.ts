@@ -88,3 +88,16 @@ test('a stream that finds no such JSON has the status of its failure', async () 
   const asking = client.chat.completions.create({ ...HI, response_format, stream: true }, { maxRetries: 0 })
   await expect(asking).rejects.toMatchObject({ status: 422, code: 'output_schema_mismatch' })
 })
+
+test('partials of a long answer cost its reader no more than some times the answer', async () => {
+  const rows = Array.from({ length: 300 }, (_, index) => ({ city: `city number ${index}`, people: index }))
+  const answer = JSON.stringify({ rows })
+  await using desk = await openDesk({ simulators: [{ ...inTurn(answer), tokensPerSecond: 20_000 }] })
+  const event = { schema: { type: 'object' }, parameters: { max_tokens: 7_000 } }
+  const response = await post(desk.url, event, { accept: 'text/event-stream' })
+  const text = await response.text()
+  expect(text).toContain('event: partial')
+  expect(text).toContain('event: done')
+  expect(answer.length).toBeGreaterThan(11_000)
+  expect(text.length).toBeLessThan(70 * answer.length)
+})

@@ -38,6 +38,10 @@ export interface History extends AsyncDisposable {
 
 /** Outcomes in one interval; more of them are not recorded. A store that fails for long fills it, too. */
 const BUFFERED = 2_000
+/** Characters of all that waits to be written: a store that is slow or away must not fill the memory with large events. */
+const BUFFERED_LENGTH = 32 * 1_024 * 1_024
+/** From here on nothing waits for the end of the interval. */
+const LENGTH_AT_ONCE = 1_024 * 1_024
 const WRITE_INTERVAL_MS = 250
 /**
  * Rows written at a time, for the event loop stands still meanwhile. They are written as soon as there are this many:
@@ -68,6 +72,8 @@ class StoreHistory implements History {
   readonly #logger: Logger
   readonly #clock: Clock
   #buffer: HistoryEntry[] = []
+  /** Characters of the buffer and of what is being written. */
+  #length = 0
   #dropped = 0
   #timer: Timer | undefined
   #pruning: Timer
@@ -110,14 +116,18 @@ class StoreHistory implements History {
   readonly onOutcome: OutcomeListener = (outcome, { event, caller, isRecorded }) => {
     // A ticket keeps its outcome itself.
     if (this.#mode === 'off' || this.#isClosed || isRecorded) return
-    if (this.#buffer.length >= BUFFERED) {
+    const finishedAt = Math.trunc(this.#clock.wallTime())
+    const entry = entryOf(outcome, { event, caller, finishedAt, isFull: this.#mode === 'full' })
+    const length = lengthOf(entry)
+    const isTooLong = this.#length > 0 && this.#length + length > BUFFERED_LENGTH
+    if (this.#buffer.length >= BUFFERED || isTooLong) {
       this.#dropped += 1
       return
     }
-    const finishedAt = Math.trunc(this.#clock.wallTime())
-    this.#buffer.push(entryOf(outcome, { event, caller, finishedAt, isFull: this.#mode === 'full' }))
-    if (this.#buffer.length === 1) this.#writeAfter(WRITE_INTERVAL_MS)
-    else if (this.#buffer.length === ROWS_AT_ONCE) this.#writeAfter(0)
+    this.#buffer.push(entry)
+    this.#length += length
+    if (length >= LENGTH_AT_ONCE || this.#buffer.length === ROWS_AT_ONCE) this.#writeAfter(0)
+    else if (this.#buffer.length === 1) this.#writeAfter(WRITE_INTERVAL_MS)
   }
 
   async close(): Promise<void> {
@@ -156,6 +166,8 @@ class StoreHistory implements History {
         count: entries.length,
         error,
       })
+    } finally {
+      for (const entry of entries) this.#length -= lengthOf(entry)
     }
   }
 
@@ -207,6 +219,18 @@ function entryOf(
     outcome: isFull ? outcome : withoutText(outcome),
   }
 }
+
+/** Characters of all texts in a value, with something for every other. */
+function lengthOf(value: unknown, depth = 0): number {
+  if (typeof value === 'string') return value.length
+  // An event in a program may be a circle.
+  if (typeof value !== 'object' || value === null || depth > MOST_DEPTH) return 8
+  let length = 16
+  for (const part of Object.values(value)) length += lengthOf(part, depth + 1)
+  return length
+}
+
+const MOST_DEPTH = 70
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

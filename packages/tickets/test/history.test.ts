@@ -3,6 +3,7 @@ import {
   createKoboldBackend,
   type Dispatcher,
   type EventOptions,
+  type Outcome,
   silentLogger,
 } from '@ai-ticket/core'
 import { createVirtualClock, startKoboldSimulator } from '@ai-ticket/testkit'
@@ -173,4 +174,28 @@ it('never fails an event with the store', async () => {
   await at.store.close()
   expect(await at.dispatcher.onEvent({ content: 'Hi' })).toHaveProperty('completion')
   await at.history.close()
+})
+
+it('holds no more than some megabytes for a store that does not write, and says what it has dropped', async () => {
+  await using store = createSqliteStore({ directory: ':memory:' })
+  const { promise: written, resolve: write } = Promise.withResolvers<void>()
+  const recorded: number[] = []
+  const record: TicketStore['record'] = async (entries) => {
+    recorded.push(entries.length)
+    await written
+  }
+  const warnings: unknown[] = []
+  const logger = { ...silentLogger, warn: (_text: string, fields: unknown) => void warnings.push(fields) }
+  await using history = createHistory({ store: { ...store, record }, logger })
+  const outcome: Outcome = { error: 'cancelled', details: '', id: 'e', duration_ms: 1, attempts: [] }
+  const hear = (content: string) =>
+    history.onOutcome(outcome, { event: { content }, caller: 'a', waitedMs: 0, isRecorded: false })
+  for (let count = 0; count < 5; count++) hear('x'.repeat(10_000_000))
+  await expect.poll(() => recorded).toEqual([3])
+  hear('x'.repeat(10_000_000))
+  hear('short')
+  write()
+  await history.close()
+  expect(recorded).toEqual([3, 1])
+  expect(warnings).toEqual([{ count: 2 }, { count: 1 }])
 })

@@ -25,6 +25,13 @@ it('answers 202 with the place to look, and the answer is there', async () => {
   })
 })
 
+it('keeps the warnings of an outcome', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const accepted = await server.post('/event', { ...EVENT, max_token: 5 }, ASYNC)
+  const ticket = await server.get(`/tickets/${accepted.body.id}?wait=10s`)
+  expect(ticket.body.outcome).toMatchObject({ completion: ANSWER, warnings: [{ field: 'max_token' }] })
+})
+
 it('names the limit that refuses a ticket, and lets other senders in', async () => {
   const apiKeys = ['greedy', 'modest'].map((name) => ({ name, key: `key-of-${name}` }))
   const as = (name: string) => ({ authorization: `Bearer key-of-${name}` })

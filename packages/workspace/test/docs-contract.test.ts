@@ -52,6 +52,7 @@ const OUTCOME: Readonly<Record<keyof DataOutcome<unknown> | keyof FailureOutcome
   duration_ms: true,
   attempts: true,
   retry_after_ms: true,
+  warnings: true,
 }
 
 /** The samplers have a table of their own, in docs/openai.md. */

@@ -1,4 +1,5 @@
 import type { GenerationEnd } from '../contract/backend.ts'
+import type { Clock } from '../contract/clock.ts'
 import type { Failure } from '../contract/failure.ts'
 import type { SchemaError } from '../contract/outcome.ts'
 import type { Turn } from '../contract/prompt.ts'
@@ -54,7 +55,7 @@ export interface AnswerSchema {
   /** What follows a wrong answer: itself and a user turn that says what is wrong with it. */
   repairTurns(text: string, problems: readonly Problem[]): Turn[]
   /** Reads an answer as it comes. */
-  readPartial(onPartial: (data: unknown) => Promise<void> | undefined): PartialReader
+  readPartial(onPartial: (data: unknown) => Promise<void> | undefined, clock: Clock): PartialReader
 }
 
 export interface PartialReader {

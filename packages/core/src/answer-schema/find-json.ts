@@ -79,8 +79,11 @@ interface Span {
   readonly end: number
 }
 
-const THOUGHTS_END = /<\/(?:think(?:ing)?|thoughts?|reasoning)>|\[\/THINK\]/gi
-const THOUGHTS_START = /<(?:think(?:ing)?|thoughts?|reasoning)>|\[THINK\]/i
+/** Tags of thoughts, some with a prefix or attributes; Mistral's, Kimi's, and the channels of gpt-oss. */
+const THOUGHTS_END =
+  /<\/(?:\w{1,20}:)?(?:think(?:ing)?|thoughts?|reasoning)>|\[\/THINK\]|◁\/think▷|<\|(?:end_of_thought|channel\|>final(?:<\|message)?)\|>/gi
+const THOUGHTS_START =
+  /<(?:\w{1,20}:)?(?:think(?:ing)?|thoughts?|reasoning)(?:\s[^<>]{0,200})?>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|channel\|>analysis(?:<\|message)?)\|>/i
 
 /**
  * Some models think aloud inside the text, and templates write the tag that opens it into the prompt: all before the

@@ -158,14 +158,16 @@ function openReceiver({
   readonly answerSchema: AnswerSchema | undefined
   readonly clock: Clock
 }) {
-  const reader = answerSchema?.readPartial((data) => sink.partial(data))
+  const { partial } = sink
+  const reader = partial && answerSchema?.readPartial(partial, clock)
   let firstAt: number | undefined
   let text = ''
   return {
     onDelta(delta: Delta): Promise<void> | undefined {
       firstAt ??= clock.now()
       text += delta.text
-      return reader ? reader.push(delta.text) : sink.delta(delta)
+      if (answerSchema) return reader?.push(delta.text)
+      return sink.delta(delta)
     },
     close: () => reader?.close(),
     get firstAt() {
@@ -175,7 +177,7 @@ function openReceiver({
       return text === '' ? undefined : text
     },
     get isHandedOn() {
-      return firstAt !== undefined && !reader
+      return firstAt !== undefined && !answerSchema
     },
   }
 }

@@ -1,6 +1,8 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import { BackendError, type GenerationRequest } from '../contract/backend.ts'
+import { ABORTED, untilAborted, withTimeout } from '../contract/clock.ts'
 import { type Result, success } from '../contract/failure.ts'
+import type { LogFields } from '../contract/logger.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { createId, type Run } from '../event/run.ts'
@@ -142,21 +144,40 @@ export class Conversations {
 
   /** A count that nobody gives switches the guard off: the event is worth more than the guard. */
   async #countTokens(turns: readonly Turn[]): Promise<number | undefined> {
-    const { cancellation, logFields } = this.#run
+    const { cancellation } = this.#run
     const { backend } = this.#lease
-    const { logger } = this.#options
+    const { clock } = this.#options
     const request = this.requestFor({ turns, maxTokens: 1, isEnforced: false })
-    const fields = { ...logFields, backend: backend.name }
     try {
-      const tokens = await backend.countTokens?.(request, cancellation.signal)
-      if (tokens === undefined) logger.warn(UNCOUNTED, fields)
+      const limits = { timeoutMs: LONGEST_COUNT_MS, signal: cancellation.signal }
+      const tokens = await withTimeout(clock, limits, (signal) =>
+        // An adapter that does not obey its signal must not keep the event.
+        untilAborted(Promise.resolve(backend.countTokens?.(request, signal)), signal),
+      )
+      if (tokens === ABORTED) {
+        if (!cancellation.isCancelled) this.#warnOfCount(SILENT, { details: SILENT })
+        return undefined
+      }
+      if (tokens === undefined) this.#warnOfCount('it cannot count', {})
+      else this.#lease.isNewCountProblem(undefined)
       return tokens
     } catch (error) {
-      // What a server says is no bug of ours: its words are enough, without a stack for each event.
-      const cause = error instanceof BackendError ? { details: error.message } : { error }
-      if (!cancellation.isCancelled) logger.warn(UNCOUNTED, { ...fields, ...cause })
+      if (cancellation.isCancelled) return undefined
+      // What a server says is no bug of ours: its words are enough, without a stack.
+      // A refused key is told of as a change of the backend's state.
+      if (error instanceof BackendError && error.reason === 'authentication') return undefined
+      if (error instanceof BackendError) this.#warnOfCount(error.message, { details: error.message })
+      else this.#warnOfCount(String(error), { error })
       return undefined
     }
+  }
+
+  /** Once for a backend, until it counts again or fails in another way: it concerns every event. */
+  #warnOfCount(problem: string, cause: LogFields): void {
+    const { logger } = this.#options
+    const fields = { ...this.#run.logFields, backend: this.#lease.backend.name, ...cause }
+    if (this.#lease.isNewCountProblem(problem)) logger.warn(UNCOUNTED, fields)
+    else logger.debug(UNCOUNTED, fields)
   }
 }
 
@@ -165,6 +186,9 @@ const LARGEST_SEED = 2 ** 31 - 1
 
 type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isOpenEnded' | 'isEnforced'>
 
+/** A tokenizer takes milliseconds. One that hangs must not take the time of the event. */
+const LONGEST_COUNT_MS = 5000
+const SILENT = `It did not count them within ${LONGEST_COUNT_MS} ms.`
 const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
 
 /** By this name a schema remembers who refused it. */

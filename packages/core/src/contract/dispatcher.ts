@@ -27,6 +27,11 @@ export interface EventOptions {
   /** A conversation with any text or image in it is answered. Default false: there has to be text of a user. */
   takesAnyTurn?: boolean
   /**
+   * `streamEvent` yields what an answer with a schema says so far. Default true. False saves the work where nobody looks
+   * at it: such an event then yields nothing between `admitted` and its end.
+   */
+  partials?: boolean
+  /**
    * The caller keeps the outcome itself. Called with it once, also where `onEvent` then rejects because its caller has
    * aborted. `onOutcome` hears of it all the same, and is told, so that a history does not keep it twice. What it throws
    * is logged and otherwise ignored.
@@ -69,7 +74,8 @@ export interface SchemaOptions<Schema extends StandardSchema> extends EventOptio
 /**
  * What `streamEvent` yields: `admitted` once the event is accepted, deltas as they come, and exactly one `done` or
  * `error` at the end. An event refused at once yields `error` alone. An event with a schema yields `partial` instead of
- * deltas: what the answer says so far, not validated; it starts over when the model is asked again.
+ * deltas: what the answer says so far, not validated, at most ten times a second; it starts over when the model is asked
+ * again.
  */
 export type StreamEvent<Data = never> =
   | { readonly type: 'admitted'; readonly id: string }

@@ -89,7 +89,10 @@ export interface Tuning {
   breakerOpenMs: number
   /** Default 60,000. */
   breakerMaxOpenMs: number
-  /** How long a closed port counts as a model being loaded. Default 60,000. */
+  /**
+   * How long a closed port counts as a model being loaded. Default 60,000; then new events fail, while those accepted
+   * before wait on as long as their own time allows. Set, it ends their waiting, too.
+   */
   loadingGraceMs: number
   /** Between probes of a backend that is loading or busy with somebody else's work. Default 1,000. */
   probeIntervalMs: number
@@ -134,6 +137,8 @@ export interface ResolvedOptions {
   readonly observer: Required<Observer> | undefined
   readonly contextPolicy: ContextPolicy
   readonly tuning: Readonly<Tuning>
+  /** Nobody has set how long a backend may load: an event that waits for one waits on when the grace is over. */
+  readonly outwaitsGrace: boolean
 }
 
 const whole = (minimum: number, maximum = Number.MAX_SAFE_INTEGER) =>
@@ -186,6 +191,7 @@ export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
     observer: options.observer && guardObserver(options.observer, logger),
     contextPolicy: check(v.picklist(CONTEXT_POLICIES), options.contextPolicy ?? 'refuse', 'contextPolicy'),
     tuning: resolveTuning(options),
+    outwaitsGrace: options.loadingGraceMs === undefined,
   }
 }
 

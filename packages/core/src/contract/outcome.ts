@@ -74,6 +74,14 @@ export interface SchemaCertificate {
 /** Names of the other side, so that both can be taken from an outcome before it is known which it is. */
 type Absent<Names extends string> = { [Name in Names]?: undefined }
 
+/** Something that the event asked for and did not get, because nobody reads the field that says so. */
+export interface EventWarning {
+  /** Its path in the event: `max_token`, `parameters.maxTokens`. */
+  field: string
+  /** Which field was probably meant, in plain words. Never a value. */
+  details: string
+}
+
 /** The answer to an event. */
 export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' | 'retry_after_ms'> {
   /**
@@ -99,6 +107,9 @@ export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' |
   prompt_truncated?: true
   /** Places of the turns that were left out so that the rest fits the context (`drop_oldest`). */
   dropped_turns?: number[]
+  /** Fields of the event that were ignored but look like known ones. Absent: there are none. */
+  warnings?: EventWarning[]
+  /** As the event had it. */
   metadata?: Record<string, unknown>
 }
 
@@ -130,6 +141,9 @@ export interface FailureOutcome
   schema?: { repairs: number; errors: SchemaError[] }
   /** How long to wait before asking again, in milliseconds, where the desk knows. */
   retry_after_ms?: number
+  /** Fields of the event that were ignored but look like known ones. Absent: there are none. */
+  warnings?: EventWarning[]
+  /** As the event had it. */
   metadata?: Record<string, unknown>
 }
 

@@ -195,12 +195,10 @@ export interface Parameters extends SamplerParameters {
   grammar?: string
 }
 
-/** What an event asks: the whole conversation, and its user text. */
+/** What an event asks: the whole conversation. */
 export interface Prompt {
   /** The whole list of turns, system and assistant turns included: what backends get. */
   turns: Turn[]
-  /** The user turns, joined by a newline. */
-  text: string
   /** Sampling and length: those in the content, overridden by those of the event. */
   parameters: Parameters
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseEvent, readEventId } from './event.ts'
+import { parseEvent, readEventId, withoutUnknownFields } from './event.ts'
 
 function refused(value: unknown): string {
   const result = parseEvent(value)
@@ -130,4 +130,15 @@ test('the id of a refused event can be echoed', () => {
   expect(readEventId({ id: 'mine' })).toBe('mine')
   expect(readEventId({ id: 7 })).toBeUndefined()
   expect(readEventId('text')).toBeUndefined()
+})
+
+test('of fields that nobody reads a few names are left, and whatever is no event stays', () => {
+  const event = { content: 'x', id: null, schema: {}, maxTokens: 1, ['x'.repeat(41)]: 1 }
+  expect(withoutUnknownFields(event)).toEqual({ content: 'x', id: null, schema: {}, maxTokens: null })
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`junk${index}`, 'x']))
+  expect(Object.keys(withoutUnknownFields({ content: 'x', ...many }) as object)).toHaveLength(33)
+  const known = { content: 'x', metadata: { junk: 1 } }
+  expect(withoutUnknownFields(known)).toBe(known)
+  expect(withoutUnknownFields(['x'])).toEqual(['x'])
+  expect(withoutUnknownFields(null)).toBe(null)
 })

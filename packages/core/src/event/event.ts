@@ -61,6 +61,37 @@ export const EventFieldsSchema = v.object({
   context_policy: v.nullish(v.picklist(CONTEXT_POLICIES)),
 })
 
+/** Names that an event may have at its top. */
+export const EVENT_FIELDS: ReadonlySet<string> = new Set([
+  'content',
+  ...Object.keys(EventFieldsSchema.entries),
+])
+export const PARAMETER_NAMES: ReadonlySet<string> = new Set(Object.keys(ParametersSchema.pipe[1].entries))
+/** Names beside a prompt, or messages, in the content. */
+export const CONTENT_FIELDS: ReadonlySet<string> = new Set(['prompt', 'messages', ...PARAMETER_NAMES])
+
+/** A text that may hold an object with fields of its own. Longer ones are documents: reading them twice costs time. */
+const JSON_TEXT = /^\s*(?:\{|```)/
+const LONGEST_JSON_TEXT = 10_000
+
+/** Whether an event may have a field that nobody reads, which may be a known one, misspelt. */
+export function hasUnknownField(value: unknown): boolean {
+  if (!isPlainObject(value)) return false
+  const { content, parameters } = value
+  return (
+    !hasOnly(value, EVENT_FIELDS) ||
+    (isPlainObject(parameters) && !hasOnly(parameters, PARAMETER_NAMES)) ||
+    (typeof content === 'string'
+      ? content.length <= LONGEST_JSON_TEXT && JSON_TEXT.test(content)
+      : isPlainObject(content) && !hasOnly(content, CONTENT_FIELDS))
+  )
+}
+
+const hasOnly = (value: object, names: ReadonlySet<string>): boolean => {
+  for (const name of Object.keys(value)) if (!names.has(name)) return false
+  return true
+}
+
 /**
  * Reads any value as an event. Unknown fields are ignored, null means unset.
  * Failures: `invalid_input_format` (naming the path), `missing_content_field`.
@@ -79,6 +110,11 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
   if (typeof content !== 'string' && !Array.isArray(content) && !isPlainObject(content)) {
     return invalid(`\`content\` must be a string, an object or a list; it is ${kindOf(content)}.`)
   }
+  if (isSchemaOfLibrary(value.schema)) {
+    return invalid(
+      '`schema` must be a JSON Schema; it is a schema of a library such as zod or valibot, which goes into the second argument: onEvent(event, { schema }).',
+    )
+  }
   if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
   const parsed = v.safeParse(EventFieldsSchema, withRoundFields(value), {
     abortEarly: true,
@@ -86,6 +122,34 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
   })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
   return success(toEvent(content, parsed.output))
+}
+
+/** Of an object, so many names that nobody reads are looked at, and none that is longer: it is nobody's misspelling. */
+export const MOST_UNKNOWN_NAMES = 32
+export const LONGEST_UNKNOWN_NAME = 40
+
+/**
+ * An event without the values that nobody reads, so that they are not held while it waits; another value as it is. Names
+ * stay, as null, for they may be known ones, misspelt. Whoever takes events from outside gives on what this returns.
+ */
+export function withoutUnknownFields(event: unknown): unknown {
+  if (!isPlainObject(event) || hasOnly(event, EVENT_FIELDS)) return event
+  const names = Object.keys(event)
+  const unknown = names.filter((name) => !EVENT_FIELDS.has(name) && name.length <= LONGEST_UNKNOWN_NAME)
+  return Object.fromEntries([
+    ...names.filter((name) => EVENT_FIELDS.has(name)).map((name) => [name, event[name]]),
+    ...unknown.slice(0, MOST_UNKNOWN_NAMES).map((name) => [name, null]),
+  ])
+}
+
+/** A Standard Schema. What `z.toJSONSchema` makes has its mark, too, but is JSON all the same: an object without methods. */
+function isSchemaOfLibrary(schema: unknown): boolean {
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false
+  if (!('~standard' in schema)) return false
+  const isJson =
+    Object.getPrototypeOf(schema) === Object.prototype &&
+    !Object.values(schema).some((value) => typeof value === 'function')
+  return !isJson
 }
 
 /** Numbers of our own are numbers of JavaScript; those in content, schema and metadata keep their digits. */

@@ -79,13 +79,12 @@ test('messages: the user turns are the text, the whole list is what backends get
     { role: 'assistant', content: 'Two' },
     { role: 'user', content: 'Three' },
   ]
-  expect(extracted({ messages })).toEqual({ turns: messages, text: 'One\nThree', parameters: {} })
+  expect(extracted({ messages })).toEqual({ turns: messages, parameters: {} })
 })
 
 test('an image travels as a part, and its text counts as text', () => {
   const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }
   const prompt = extracted([{ role: 'user', content: [{ type: 'text', text: 'What is it?' }, image] }])
-  expect(prompt.text).toBe('What is it?')
   expect(prompt.turns[0]?.content).toEqual([{ type: 'text', text: 'What is it?' }, image])
 })
 
@@ -180,7 +179,7 @@ test.each([
 
 test('what JavaScript has beside JSON is written with its digits, or refused', () => {
   expect(extractPrompt({ channel: 1187654321098765433n })).toMatchObject({
-    value: { text: '{"channel":1187654321098765433}' },
+    value: { turns: [{ content: '{"channel":1187654321098765433}' }] },
   })
   const unwritable = {
     toJSON() {

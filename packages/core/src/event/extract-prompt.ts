@@ -27,8 +27,7 @@ export function extractPrompt(
   const read =
     typeof content === 'string' ? readText(content) : readJson(content, () => writeContent(content))
   if (!read.ok) return read
-  const text = userText(read.value.turns)
-  if (text.trim() === '' && !(takesAnyTurn && read.value.turns.some(saysSomething))) {
+  if (!read.value.turns.some(isUserText) && !(takesAnyTurn && read.value.turns.some(saysSomething))) {
     return failure({
       code: 'prompt_extraction_failed',
       details:
@@ -37,7 +36,6 @@ export function extractPrompt(
   }
   return success({
     turns: read.value.turns,
-    text,
     parameters: joinParameters(read.value.parameters, parameters),
   })
 }
@@ -76,6 +74,9 @@ interface Content {
 
 const oneTurn = (text: string): Result<Content> =>
   success({ turns: [{ role: 'user', content: text }], parameters: {} })
+
+/** The object or list that a text holds, bare or in a code fence. */
+export const jsonIn = (text: string): unknown => readAsJson(unfence(text))
 
 function readText(text: string): Result<Content> {
   const json = unfence(text)
@@ -158,12 +159,7 @@ function withParameters(content: Result<Content>, value: object): Result<Content
   return success({ turns: content.value.turns, parameters: toParameters(parsed.output) })
 }
 
-function userText(turns: Turn[]): string {
-  return turns
-    .filter((turn) => turn.role === 'user')
-    .map((turn) => turnText(turn))
-    .join('\n')
-}
+const isUserText = (turn: Turn): boolean => turn.role === 'user' && turnText(turn).trim() !== ''
 
 /** Content that is still a list holds an image. */
 const saysSomething = (turn: Turn): boolean => Array.isArray(turn.content) || turnText(turn).trim() !== ''

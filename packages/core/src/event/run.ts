@@ -4,7 +4,7 @@ import { ABORTED, untilAborted } from '../contract/clock.ts'
 import type { Delta, EventOptions } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import { type LineLevel, type LogFields, type Logger, silentLogger } from '../contract/logger.ts'
-import type { SchemaError } from '../contract/outcome.ts'
+import type { EventWarning, SchemaError } from '../contract/outcome.ts'
 import type { ContextPolicy, Prompt } from '../contract/prompt.ts'
 import type { EventTrace } from '../telemetry/trace.ts'
 
@@ -14,14 +14,15 @@ export interface Sink {
   admitted(id: string): void
   /** Resolves when the next delta may come. */
   delta(delta: Delta): Promise<void> | undefined
-  /** The same for what an answer with a schema says so far; it may start over. */
-  partial(data: unknown): Promise<void> | undefined
+  /** The same for what an answer with a schema says so far; it may start over. Absent: nobody wants that. */
+  readonly partial?: (data: unknown) => Promise<void> | undefined
 }
 
 /** What is known of every event, one that cannot be read included. */
 export interface EventHead {
   readonly id: string
   readonly metadata: Record<string, unknown> | undefined
+  readonly warnings: EventWarning[] | undefined
   readonly caller: string
   /** Clock time, not wall time. */
   readonly startedAt: number

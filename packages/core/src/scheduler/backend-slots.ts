@@ -10,6 +10,7 @@ import {
   admits,
   type BackendStateName,
   type BackendStatus,
+  goneSince,
   initialStatus,
   isOnTrial,
   isOpen,
@@ -50,6 +51,7 @@ export class BackendSlots implements RoutableBackend {
   #problem: string | undefined
   #latencyMs: number | undefined
   #speed = unknownSpeed
+  #countProblem: string | undefined
 
   /** `onChange` is called after everything that may let in somebody who waits. */
   constructor(entry: Required<BackendEntry>, options: ResolvedOptions, onChange: () => void) {
@@ -123,6 +125,25 @@ export class BackendSlots implements RoutableBackend {
     return isOpen(this.#status) && !isOnTrial(this.#status) && this.stateName() !== 'loading'
   }
 
+  /**
+   * Its port is closed for longer than a model usually takes to load, and an event that was accepted before waits on for
+   * it: how long such an event may take is for its own deadline to say, unless the operator has set the grace.
+   */
+  isOutwaitedBy({ enteredAt }: { readonly enteredAt: number }): boolean {
+    const since = this.#goneSince()
+    return since !== undefined && enteredAt < since
+  }
+
+  /** Somebody may wait on for it, though it does not count as loading any more. */
+  isGone(): boolean {
+    return this.#goneSince() !== undefined
+  }
+
+  #goneSince(): number | undefined {
+    const { outwaitsGrace, clock } = this.#options
+    return outwaitsGrace ? goneSince(this.#status, clock.now()) : undefined
+  }
+
   /** How many events would be let in now. A backend on trial takes one. */
   freeSlots(): number {
     const admission = this.admits()
@@ -145,7 +166,7 @@ export class BackendSlots implements RoutableBackend {
   change(status: BackendStatus): void {
     const before = this.stateName()
     this.#status = status
-    logChange(this.#options.logger, this.name, { before, after: this.stateName() })
+    logChange(this.#options.logger, before, this)
     this.#onChange()
   }
 
@@ -177,6 +198,13 @@ export class BackendSlots implements RoutableBackend {
     // Another model may have been loaded since: no refusal rests on an old look.
     if (!isKnown || this.#reported?.vision === false) await this.probe(this.#options.tuning.probeIntervalMs)
     return this.#reported?.vision
+  }
+
+  /** Keeps why it did not count tokens, or that it did. False: that is known already. */
+  isNewCountProblem(problem: string | undefined): boolean {
+    const isNew = problem !== undefined && problem !== this.#countProblem
+    this.#countProblem = problem
+    return isNew
   }
 
   async #probeNow(): Promise<void> {
@@ -270,16 +298,14 @@ function probe(backend: Backend, clock: Clock, timeoutMs: number): Promise<Backe
 }
 
 /** Busy and ready alternate with every event; only what an operator would act on is told. */
-function logChange(
-  logger: Logger,
-  backend: string,
-  { before, after }: { before: BackendStateName; after: BackendStateName },
-): void {
+function logChange(logger: Logger, before: BackendStateName, slots: BackendSlots): void {
+  const after = slots.stateName()
   if (before === after) return
   if (after === 'down' || after === 'stuck' || after === 'loading') {
-    logger.warn(`backend is ${after}`, { backend })
+    const { name: backend, details } = slots.health()
+    logger.warn(`backend is ${after}`, { backend, ...(details !== undefined && { details }) })
   } else if (before === 'down' || before === 'stuck' || before === 'loading') {
-    logger.info(`backend is ${after} again`, { backend })
+    logger.info(`backend is ${after} again`, { backend: slots.name })
   }
 }
 

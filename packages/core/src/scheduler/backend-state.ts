@@ -244,6 +244,16 @@ export function stateAt(
   return inFlight >= concurrency || withOthers || contact.refusedUntil > now ? 'busy' : 'ready'
 }
 
+/**
+ * When a backend that refuses connections ceased to count as loading. Undefined: it takes them, still counts as loading,
+ * or never answered.
+ */
+export function goneSince({ contact, heardAt, options }: BackendStatus, now: number): number | undefined {
+  if (contact.kind !== 'refusing' || heardAt === undefined) return undefined
+  const since = heardAt + options.loadingGraceMs
+  return since <= now ? since : undefined
+}
+
 /** Whether an event may be sent there, a free slot provided. */
 export function admits(status: BackendStatus, now: number): Admission {
   const { contact, breaker } = status

@@ -12,8 +12,7 @@ const IMAGE: Turn = {
 const TOOLS = [{ type: 'function', function: { name: 'now' } }]
 const SCHEMA = { type: 'json_schema', json_schema: { name: 'answer', schema: {} } }
 
-const carries = (parameters: Parameters, turns: Turn[] = [HI]) =>
-  canCarry(TEXT, { turns, text: 'Hi', parameters })
+const carries = (parameters: Parameters, turns: Turn[] = [HI]) => canCarry(TEXT, { turns, parameters })
 
 test.each<[string, Parameters, Turn[]?]>([
   ['an image', {}, [IMAGE]],

@@ -51,6 +51,8 @@ export interface Lease {
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** The same without asking. */
   knownContextLength(): number | undefined
+  /** Why the backend did not count tokens; undefined: it did. False: that is known already. */
+  isNewCountProblem(problem: string | undefined): boolean
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
   modelFor(model: string): string | undefined
 }
@@ -91,6 +93,7 @@ export function openLease(
     alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
     contextLength: (certainty) => slots.contextLength(certainty),
     knownContextLength: () => slots.reported?.contextLength,
+    isNewCountProblem: (problem) => slots.isNewCountProblem(problem),
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()

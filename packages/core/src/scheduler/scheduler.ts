@@ -87,7 +87,7 @@ export class Scheduler {
     if (tooLate) return refused(tooLate)
     this.#serve()
     this.#probeAway(left)
-    const free = best.find((slots) => isLeft(slots) && accepts(slots, left))
+    const free = best.find((slots) => isLeft(slots) && accepts(slots, left) && !slots.isOutwaitedBy(waiter))
     if (!free) return this.#wait(request, waiter, allowed)
     request.onAdmitted?.()
     return { lease: success(this.#open(free, event, allowed)), waitedMs: 0 }
@@ -171,10 +171,11 @@ export class Scheduler {
 
   #nextFor(slots: BackendSlots): QueuedEvent | undefined {
     if (this.#line.size === 0 || !slots.isFree) return undefined
-    if (slots.admits() !== 'no') return this.#line.next(slots.name, this.#options.clock.now())
+    const mayGo = (waiter: QueuedEvent) => !slots.isOutwaitedBy(waiter)
+    if (slots.admits() !== 'no') return this.#line.next(slots.name, this.#options.clock.now(), mayGo)
     const trial = this.#line
       .waiting()
-      .find(({ allowed }) => allowed.includes(slots) && accepts(slots, allowed))
+      .find((waiter) => waiter.allowed.includes(slots) && accepts(slots, waiter.allowed) && mayGo(waiter))
     if (trial) this.#line.leave(trial)
     return trial
   }
@@ -186,14 +187,14 @@ export class Scheduler {
     const timer = clock.setTimer(() => {
       this.#watches.delete(slots)
       // Time alone may have ended what kept events away. A shut backend is tried with a real event, not with a probe.
-      if (slots.admits() !== 'no' || slots.isShut()) this.#serve()
+      if (!slots.isGone() && (slots.admits() !== 'no' || slots.isShut())) this.#serve()
       else if (this.#isAwaited(slots)) void slots.probe(0).then(() => this.#serve())
     }, tuning.probeIntervalMs)
     this.#watches.set(slots, timer)
   }
 
   #isAwaited(slots: BackendSlots): boolean {
-    if (this.#line.size === 0 || slots.admits() !== 'no') return false
+    if (this.#line.size === 0 || (slots.admits() !== 'no' && !slots.isGone())) return false
     return this.#line.waiting().some(({ allowed }) => allowed.includes(slots))
   }
 

@@ -116,10 +116,11 @@ export class WaitingLine<W extends Waiter = Waiter> {
     return true
   }
 
-  /** Takes out who gets a free slot of this backend; undefined: nobody waits for it. */
-  next(backend: string, now: number): W | undefined {
-    const head = this.#heads > 0 ? this.#oldestHead(backend) : undefined
-    const waiter = head ?? this.#bestOf(backend, now)
+  /** Takes out who gets a free slot of this backend; undefined: nobody waits for it who may go. */
+  next(backend: string, now: number, mayGo: (waiter: W) => boolean = () => true): W | undefined {
+    const isMeant = (waiter: W) => waiter.backends.includes(backend) && mayGo(waiter)
+    const head = this.#heads > 0 ? this.#oldestHead(isMeant) : undefined
+    const waiter = head ?? this.#bestOf(isMeant, now)
     if (waiter === undefined) return undefined
     this.leave(waiter)
     const caller = this.#callers.get(waiter.caller)
@@ -167,20 +168,20 @@ export class WaitingLine<W extends Waiter = Waiter> {
     return this.#callers.get(caller)?.turn ?? 0
   }
 
-  #oldestHead(backend: string): W | undefined {
+  #oldestHead(isMeant: (waiter: W) => boolean): W | undefined {
     let oldest: W | undefined
     for (const waiter of this.#waiters) {
-      if (!waiter.headOfLine || !waiter.backends.includes(backend)) continue
+      if (!waiter.headOfLine || !isMeant(waiter)) continue
       if (oldest === undefined || waiter.enteredAt < oldest.enteredAt) oldest = waiter
     }
     return oldest
   }
 
-  #bestOf(backend: string, now: number): W | undefined {
+  #bestOf(isMeant: (waiter: W) => boolean, now: number): W | undefined {
     const tops = new Float64Array(PRIORITIES).fill(NOBODY)
     const present: W[] = []
     for (const waiter of this.#waiters) {
-      if (waiter.headOfLine || !waiter.backends.includes(backend)) continue
+      if (waiter.headOfLine || !isMeant(waiter)) continue
       present.push(waiter)
       const index = waiter.priority - LOWEST
       tops[index] = Math.max(tops[index] ?? NOBODY, this.#effective(waiter, now))

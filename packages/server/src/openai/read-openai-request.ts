@@ -21,9 +21,12 @@ export type OpenAiRequestRead =
   | { readonly type: 'unknown_path'; readonly known: readonly string[] }
 
 /** What callers of OpenAI's format take for granted. */
-export type FormatOptions = Pick<EventOptions, 'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling'>
+export type FormatOptions = Pick<
+  EventOptions,
+  'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling' | 'partials'
+>
 
-export const CHAT_OPTIONS: FormatOptions = { takesAnyTurn: true, maxTokensIsCeiling: true }
+export const CHAT_OPTIONS: FormatOptions = { takesAnyTurn: true, maxTokensIsCeiling: true, partials: false }
 
 /** The text is gone on with. */
 export const TEXT_OPTIONS: FormatOptions = { ...CHAT_OPTIONS, continues: true }

@@ -26,7 +26,9 @@ export const EVENT_WORDS = {
 
 export const EventBodySchema = v.pipe(
   described(EventSchema, EVENT_WORDS),
-  v.description('An event. Unknown fields are ignored, null means unset.'),
+  v.description(
+    'An event. Null means unset. Unknown fields are ignored; `warnings` of the outcome names those that look like known ones.',
+  ),
 )
 
 const DeltaSchema = v.object({ text: v.string(), reasoning: v.exactOptional(v.string()) })

@@ -46,6 +46,7 @@ const WITH_BODY: readonly FailureCode[] = [
   'payload_too_large',
   'unsupported_media_type',
   'invalid_input_format',
+  'capacity_exceeded',
 ]
 
 const SENT: Readonly<Record<string, string>> = {

@@ -67,6 +67,15 @@ const SchemaCertificateSchema = v.pipe(
   v.description('How the answer came to match the schema of the event.'),
 )
 
+const WarningSchema = v.pipe(
+  v.object({
+    field: v.pipe(v.string(), v.description('Its path in the event, such as `max_token`.')),
+    details: v.pipe(v.string(), v.description('Which field was probably meant.')),
+  }),
+  v.description('A field of the event that was ignored, but looks like a known one.'),
+)
+const warnings = v.exactOptional(v.array(WarningSchema))
+
 const metadata = v.exactOptional(v.pipe(record, v.description('As the event had it.')))
 
 export const SuccessOutcomeSchema = v.pipe(
@@ -94,6 +103,7 @@ export const SuccessOutcomeSchema = v.pipe(
       ),
     ),
     dropped_turns: v.exactOptional(v.array(count)),
+    warnings,
     metadata,
   }),
   v.description('The answer to an event.'),
@@ -111,6 +121,7 @@ export const FailureOutcomeSchema = v.pipe(
     ),
     schema: v.exactOptional(v.object({ repairs: count, errors: v.array(SchemaErrorSchema) })),
     retry_after_ms: v.exactOptional(milliseconds),
+    warnings,
     metadata,
   }),
   v.description('Why an event has no answer.'),
@@ -123,6 +134,7 @@ export const OUTCOME_SCHEMAS = {
   ToolCall: ToolCallSchema,
   Attempt: AttemptSchema,
   SchemaCertificate: SchemaCertificateSchema,
+  EventWarning: WarningSchema,
   SuccessOutcome: SuccessOutcomeSchema,
   FailureOutcome: FailureOutcomeSchema,
 }

@@ -54,6 +54,8 @@ function addCompletionRoute(
   server.post(path, { config: { scopes: ['events'], openapi } }, async (request, reply) => {
     const asked = read(request.body)
     if (!asked.ok) return sendReply(reply, errorReply(asked.failure))
+    // The event has what is needed of it, and lives longer.
+    request.body = undefined
     const { event, model, stream, includeUsage, lacksLogprobs } = asked.value
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }

@@ -6,6 +6,7 @@ import {
   type StreamEvent,
   silentLogger,
   systemClock,
+  withoutUnknownFields,
 } from '@ai-ticket/core'
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answer-event.ts'
@@ -69,10 +70,20 @@ function createEventHandler(options: AnswerOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw EMPTY_BODY
     if (request.cloudEvents?.mode === 'batched') throw NO_BATCHES
-    const exchange = { request, reply, event: request.body }
+    const exchange = { request, reply, event: keepKnown(request) }
     if (wantsEventStream(request.headers.accept)) return answerInStream(exchange, options, eventDialect)
     return answerWhole(exchange, options, (outcome) => replyToCaller(request, outcome, options))
   }
+}
+
+/** The event without what nobody reads; the request holds no more than that either, for as long as the event takes. */
+function keepKnown(request: FastifyRequest): unknown {
+  const { cloudEvents } = request
+  request.body = withoutUnknownFields(request.body)
+  if (cloudEvents !== undefined && cloudEvents.mode !== 'batched') {
+    request.cloudEvents = { ...cloudEvents, cloudEvent: { ...cloudEvents.cloudEvent, data: undefined } }
+  }
+  return request.body
 }
 
 const EMPTY_BODY = new RequestProblem({

@@ -113,6 +113,8 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
       recorded = outcome
     },
     logFields: { ticket_id: ticket.id },
+    // Data are not shown before the end of the ticket.
+    partials: false,
     trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },
     ...(ticket.trace && { headers: ticket.trace }),
     beforeCall: (call) => announce(run, options, events, call),

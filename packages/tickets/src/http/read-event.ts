@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { inspectEvent } from '@ai-ticket/core'
+import { inspectEvent, withoutUnknownFields } from '@ai-ticket/core'
 import { singleOf } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyRequest } from 'fastify'
 import type { NewTicket } from '../ticket/new-ticket.ts'
@@ -32,7 +32,7 @@ export function readEvent(body: unknown): ReadEvent {
     throw problem('invalid_input_format', '`expires_at` must be later than `not_before`.')
   }
   return {
-    event: { ...event, id },
+    event: { ...(withoutUnknownFields(event) as object), id },
     eventId: id,
     priority,
     ...(notBefore === undefined ? {} : { notBefore }),

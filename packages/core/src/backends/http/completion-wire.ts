@@ -10,16 +10,22 @@ export const optionalText = v.fallback(v.nullish(v.string()), undefined)
 export const optionalNumber = v.fallback(v.nullish(v.number()), undefined)
 /**
  * An empty reason is none: Ollama, SGLang and gateways write it into all events but the last. The string "null" is what
- * KoboldCPP 1.76 writes into its streams.
+ * KoboldCPP 1.76 writes into its streams, and others write that they are not done.
  */
 export const finishReason = v.fallback(
   v.pipe(
     v.nullish(v.string(), null),
-    v.transform((reason) => (reason === null || NO_REASON.has(reason.trim()) ? null : reason)),
+    v.transform((reason) => (reason === null || isNoReason(reason) ? null : reason)),
   ),
   null,
 )
-const NO_REASON: ReadonlySet<string> = new Set(['', 'null', 'None'])
+const NO_REASON =
+  /^\s*(?:|null|none|nil|undefined|(?:finish_reason_)?unspecified|not_finished|in[-_ ]?progress|continue|generating|running|pending)\s*$/i
+
+/** The usual word needs no look. */
+function isNoReason(reason: string): boolean {
+  return reason !== 'stop' && NO_REASON.test(reason)
+}
 const usage = v.fallback(
   v.nullish(v.object({ prompt_tokens: v.number(), completion_tokens: v.number() })),
   undefined,
@@ -30,7 +36,7 @@ const toolCall = v.object({
   function: v.nullish(
     v.object({
       name: optionalText,
-      arguments: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),
+      arguments: v.nullish(v.union([v.string(), v.custom<object>(isObject)])),
     }),
   ),
 })
@@ -55,7 +61,17 @@ export const chatReply = v.object({
 /** An event without choices may hold usage, or be of another kind. */
 export const chatChunk = v.object({
   ...common,
-  choices: v.nullish(v.array(v.object({ delta: v.nullish(message), finish_reason: finishReason }))),
+  choices: v.nullish(
+    v.array(
+      v.object({
+        delta: v.nullish(message),
+        /** What some adapters call the delta, where their backend does not stream or only completes texts. */
+        message: v.nullish(message),
+        text: optionalText,
+        finish_reason: finishReason,
+      }),
+    ),
+  ),
 })
 
 export const textReply = v.object({
@@ -70,6 +86,11 @@ export const textChunk = v.object({
 
 export type WireToolCall = v.InferOutput<typeof toolCall>
 export type WireMessage = v.InferOutput<typeof message>
+
+/** Kept as it is: valibot's record would make an object of a list. */
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
 
 function isContent(value: unknown): boolean {
   if (typeof value === 'string' || Array.isArray(value)) return true
@@ -94,8 +115,10 @@ export function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
     calls.push({ ...part, index: part.index ?? calls.length })
     return
   }
-  call.id ||= part.id
   const { name, arguments: more } = part.function ?? {}
+  // Some servers end with the whole call once more.
+  if (part.id && part.id === call.id && more === call.function?.arguments && !isOpen(call)) return
+  call.id ||= part.id
   call.function = {
     name: call.function?.name || name,
     arguments: joinArguments(call.function?.arguments, more),
@@ -115,6 +138,7 @@ function callOf(calls: readonly WireToolCall[], part: WireToolCall): WireToolCal
   const here = typeof index === 'number' ? calls.findLast((call) => call.index === index) : undefined
   if (here) {
     if (id && here.id && id !== here.id) return !name && isOpen(here) ? here : undefined
+    if (id && id === here.id && part.function?.arguments === here.function?.arguments) return here
     const isAnother = name && here.function?.name && part.function?.arguments && !isOpen(here)
     return isAnother ? undefined : here
   }
@@ -169,7 +193,7 @@ const WORDS: Readonly<Record<string, Ending>> = {
 
 /** Somebody ended it before it was whole: vLLM's `abort`, DeepSeek's `insufficient_system_resource`, and their kind. */
 const STOPPED =
-  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_limit|insufficient/i
+  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_limit|insufficient|incomplete|unfinished|(?:server|client)_?stop/i
 const FAILED = /error|fail|exception/i
 /** A limit of tokens: of the request (`max_tokens` of some gateways) or of the context. */
 const LENGTH = /length|max_?(?:output_?|new_?)?tokens|token_limit|context/i
@@ -186,10 +210,20 @@ function readFinishReason(raw: string | null): Ending {
   return LENGTH.test(raw) ? 'length' : 'stop'
 }
 
-/** Throws where an answer says itself that it is none: the generation failed, or somebody stopped it. */
-export function refuseUnfinished({ rawFinishReason, text }: Ended, place: ErrorPlace): void {
+/** Whether a finish reason says that there is no answer: then no later reason makes one of it. */
+export const isNoAnswer = (raw: string | null): boolean =>
+  raw !== null && ['stopped', 'failed'].includes(readFinishReason(raw))
+
+/**
+ * Throws where an answer says itself that it is none: the generation failed, somebody stopped it, or it calls a tool
+ * that it does not name.
+ */
+export function refuseUnfinished({ rawFinishReason, text, toolCalls }: Ended, place: ErrorPlace): void {
   const ending = readFinishReason(rawFinishReason)
   const partial = text === '' ? {} : { partial: text }
+  if (toolCalls?.some((call) => !call.function?.name)) {
+    throw new BackendError('wrong_shape', `${at(place)} calls a tool without its name.`, partial)
+  }
   if (ending === 'stopped') {
     const message = `${at(place)} reports that the generation was stopped before it was whole (${named(rawFinishReason)}).`
     throw new BackendError('interrupted', message, partial)

@@ -5,6 +5,7 @@ import {
   addToolCall,
   chatChunk,
   chatReply,
+  isNoAnswer,
   textChunk,
   textReply,
   toToolCall,
@@ -31,7 +32,7 @@ export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
   if (!success) return undefined
   const choice = output.choices?.[0]
   return {
-    ...readMessage(choice?.delta),
+    ...readMessage(choice?.delta ?? choice?.message ?? (choice?.text ? { content: choice.text } : undefined)),
     rawFinishReason: choice?.finish_reason ?? null,
     ...readCommon(output),
   }
@@ -83,8 +84,12 @@ function readContent(parts: readonly unknown[]): { text: string; reasoning: stri
   return { text, reasoning }
 }
 
-const textOf = (value: unknown): string =>
-  typeof value === 'string' ? value : Array.isArray(value) ? readContent(value).text : ''
+/** A text, parts of one, or `{value: …}` of the Assistants' format. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (Array.isArray(value)) return readContent(value).text
+  return typeof value === 'object' && value !== null && 'value' in value ? textOf(value.value) : ''
+}
 
 const readCommon = ({ id, model, usage }: Omit<v.InferOutput<typeof textReply>, 'choices'>) => ({
   id: id ?? undefined,
@@ -158,7 +163,9 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       last = {
         ...chunk,
-        rawFinishReason: chunk.rawFinishReason ?? last.rawFinishReason,
+        rawFinishReason: isNoAnswer(last.rawFinishReason)
+          ? last.rawFinishReason
+          : (chunk.rawFinishReason ?? last.rawFinishReason),
         usage: chunk.usage ?? last.usage,
         model: chunk.model ?? last.model,
       }

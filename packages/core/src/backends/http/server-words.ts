@@ -21,7 +21,7 @@ const SIZE =
   /\b(?:\d+ (?:input |prompt )?tokens|tokens?|context|prompt|inputs?|(?:model|sequence|request) length|max_seq_len|n_ctx|max_model_len)\b/i
 /** … and that it is. */
 const OVER =
-  /longer than|greater than|larger than|exceed|too long|must be (?:<=|at most|less than|smaller)|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit/i
+  /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must be (?:<=|at most|less than|smaller)|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d/i
 
 /**
  * The one table of what servers say. To add a server, add a row or an example: `server-words.test.ts` tries each example
@@ -104,6 +104,12 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['Anthropic', 400, 'prompt is too long: 210000 tokens > 200000 maximum'],
       ['Ollama', 400, 'input length exceeds maximum context length'],
       ['KoboldCPP', 400, 'Prompt is too long for the context'],
+      ['a gateway', 400, 'prompt has 5000 tokens but the limit is 4096'],
+      ['a gateway', 400, 'Input is too large: 9000 tokens, maximum 8192'],
+      ['a gateway', 400, 'the prompt (12000) is over the context window of 8192'],
+      ['a gateway', 400, 'n_prompt_tokens (5000) >= n_ctx (4096)'],
+      ['a gateway', 400, 'Your prompt contains 9,001 tokens, which is more than the 8,192 allowed'],
+      ['llama.cpp', 500, 'slot 0: context is full'],
     ],
   },
   {
@@ -123,6 +129,8 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'busy',
     statuses: (status) => status === 429 || status === 503,
     patterns: [
+      // A part of it that has crashed will not be free again.
+      /^(?!.*(?:crash|panic|out of memory|\bfatal\b|\bdied\b))/is,
       /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable/i,
     ],
     examples: [

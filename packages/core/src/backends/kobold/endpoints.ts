@@ -129,7 +129,8 @@ export interface AnswerContext {
 export async function finishAnswer(answer: RawAnswer, context: AnswerContext): Promise<GenerationEnd> {
   refuseEmpty(answer, context)
   const reason = endOf(answer)
-  const isCut = reason === 'length' && (await wasCut(answer, context))
+  // A call whose arguments break off is cut, whatever else its "length" may mean.
+  const isCut = reason === 'length' && (Boolean(answer.toolCalls?.length) || (await wasCut(answer, context)))
   return toEnd(answer, reason === 'length' && !isCut ? 'stop' : reason)
 }
 
