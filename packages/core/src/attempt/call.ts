@@ -121,7 +121,7 @@ export async function callOnce(
     result: resultOf(verdict),
     ...(seed !== undefined && { seed }),
     ...(receiver?.firstAt !== undefined && { first_token_ms: Math.round(receiver.firstAt - startedAt) }),
-    ...detailsOf(verdict),
+    ...detailsOf(verdict, lease),
   }
   trace?.end(record, verdict.type === 'answered' ? verdict.end : undefined)
   observer?.attemptEnded(record)
@@ -239,8 +239,11 @@ function resultOf(verdict: Verdict): AttemptRecord['result'] {
   return verdict.failure.endpointMissing ? 'endpoint_missing' : verdict.failure.code
 }
 
-function detailsOf(verdict: Verdict): Partial<AttemptRecord> {
-  if (verdict.type === 'answered') return { raw_finish_reason: verdict.end.raw_finish_reason }
+function detailsOf(verdict: Verdict, lease: Lease): Partial<AttemptRecord> {
+  if (verdict.type === 'answered') {
+    const { raw_finish_reason, cached_prompt_tokens: saved = lease.savedTokens() } = verdict.end
+    return { raw_finish_reason, ...(saved && { saved_prompt_tokens: saved }) }
+  }
   if (verdict.type === 'aborted') return {}
   const { details, status, stopped } = verdict.failure
   return {

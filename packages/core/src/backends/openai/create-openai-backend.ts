@@ -58,6 +58,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
   return {
     name: settings.name,
     server: serverOf('openai', root.server),
+    warmPrompts: WARM_PROMPTS,
     endpoints: openAIEndpoints,
     generate: (endpoint, request, how) => generate(context, known(settings.name, endpoint), request, how),
     probe: (signal) => probe(context, signal),
@@ -65,6 +66,9 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     close: () => client.close(),
   }
 }
+
+/** Most of these servers keep as many prompts as their memory holds; how many, none of them says. */
+const WARM_PROMPTS = 100
 
 function known(name: string, { name: endpoint }: Endpoint): OpenAIEndpoint {
   const found = openAIEndpoints.find((one) => one.name === endpoint)
