@@ -16,12 +16,14 @@ export async function openDesk({
   config: given,
   origins,
   warnings,
+  notes,
 }: ResolvedConfig): Promise<Desk | undefined> {
   const quiet = origins.logLevel.kind === 'default' ? { logLevel: 'warning' } : {}
   const config = { ...given, ...quiet }
   const written = composeLogger(config, process.stderr)
   const logger = 'logLevel' in quiet ? withoutFailures(written) : written
   for (const warning of warnings) logger.warn(warning)
+  for (const note of notes) logger.debug(note)
   const dispatcher = await composeDispatcher(config, { logger }).catch(sayProblem)
   if (dispatcher === undefined) return undefined
   return { config, dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() }
