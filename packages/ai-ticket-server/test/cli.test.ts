@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -216,6 +216,43 @@ test('config show --origin says where values came from and masks secrets', async
   expect(lines).toContain('backends.kobold.api_key = "***"  (environment KOBOLDCPP_API_KEY)')
   expect(lines).toContain('retries.attempts = 3  (default)')
   expect(stdout).not.toMatch(/(sk|kb)-secret/)
+})
+
+test('the folder of the call has settings in ai-ticket.jsonc and .env, and the environment wins over both', async () => {
+  await using simulator = await simulate('From the folder.')
+  const folder = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await writeFile(join(folder, 'ai-ticket.jsonc'), '{ "port": 81, "drain_ms": 1 /* at once */ }')
+  await writeFile(
+    join(folder, '.env'),
+    `AI_TICKET_BACKENDS="${simulator.url}" # ours\nPORT=82\nLOG_LEVEL=error\n`,
+  )
+  const options = { folder, environment: { PORT: '83', DATABASE_URL: 'postgres://user:secret@other/app' } }
+  expect(await runProgram(CLI, ['ask', 'Hi'], options)).toEqual({
+    code: 0,
+    stdout: 'From the folder.\n',
+    stderr: '',
+  })
+  const { stdout, stderr } = await runProgram(CLI, ['config', 'show', '--origin'], options)
+  const lines = stdout.split('\n')
+  expect(lines).toContain('port = 83  (environment PORT)')
+  expect(lines).toContain('log_level = "error"  (environment LOG_LEVEL in .env)')
+  expect(lines).toContain('drain_ms = 1  (file ai-ticket.jsonc)')
+  expect(lines).toContain(
+    `backends.kobold.url = "${simulator.url}"  (environment AI_TICKET_BACKENDS in .env)`,
+  )
+  expect(stderr).toBe(
+    'The configuration file is ai-ticket.jsonc.\nThe file .env sets AI_TICKET_BACKENDS, LOG_LEVEL.\n' +
+      'DATABASE_URL is set and not used. If it is the database for tickets, call it AI_TICKET_DATABASE_URL.\n',
+  )
+})
+
+test('the folder of the user has a configuration for every other folder', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await mkdir(join(home, 'ai-ticket'))
+  await writeFile(join(home, 'ai-ticket', 'config.json'), '{ "server": "http://desk:5000" }')
+  const environment = { XDG_CONFIG_HOME: home }
+  const { stdout } = await runProgram(CLI, ['config', 'show', '--origin'], { environment })
+  expect(stdout).toContain(`server = "http://desk:5000"  (file ${join(home, 'ai-ticket', 'config.json')})`)
 })
 
 test('config show says when the server would refuse to listen', async () => {

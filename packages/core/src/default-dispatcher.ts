@@ -1,6 +1,7 @@
 import { createKoboldBackend } from './backends/kobold/create-kobold-backend.ts'
 import type { Dispatcher, EventOptions, SchemaOptions } from './contract/dispatcher.ts'
 import type { EventInput, RawEvent } from './contract/event-input.ts'
+import { silentLogger } from './contract/logger.ts'
 import type { DataOutcome, FailureOutcome, Outcome } from './contract/outcome.ts'
 import type { DataOf, StandardSchema } from './contract/standard-schema.ts'
 import { createDispatcher } from './create-dispatcher.ts'
@@ -13,7 +14,7 @@ let dispatcher: Dispatcher | undefined
 /**
  * Answers one event on a desk that is made at first use from `KOBOLDCPP_API_URL` (default
  * `http://localhost:5001/api`; several, comma separated), `KOBOLDCPP_API_KEY` (one, or one per URL) and `LOG_LEVEL`
- * (default `INFO`). Use `createDispatcher` for everything else.
+ * (unset: nothing is logged; otherwise to stderr). Use `createDispatcher` for everything else.
  *
  * Resolves with an Outcome for any value of `event`. Rejects when a variable is wrong, naming it, or, after the
  * caller's own abort, with the caller's reason.
@@ -42,12 +43,12 @@ export function createDefaultDispatcher(
       `KOBOLDCPP_API_KEY holds ${keys.length} keys for ${urls.length} URLs; give one, or one per URL.`,
     )
   }
-  const level = parseLogLevel(environment.LOG_LEVEL || 'INFO')
+  const level = parseLogLevel(environment.LOG_LEVEL || 'silent')
   if (level === undefined) {
     throw new TypeError('LOG_LEVEL is not a level; use DEBUG, INFO, WARNING, ERROR or CRITICAL.')
   }
   return createDispatcher({
-    logger: createConsolaLogger({ level, stream: process.stderr }),
+    logger: level === 'silent' ? silentLogger : createConsolaLogger({ level, stream: process.stderr }),
     backends: urls.map((url, index) => {
       const apiKey = keys.length > 1 ? keys[index] : keys[0]
       return createKoboldBackend({

@@ -168,7 +168,8 @@ function conclude(
   const outcome = result.ok
     ? respondWithAnswer(story, result.value)
     : respondWithFailure(story, result.failure)
-  if (writes(logger, 'info')) logger.info('event ended', { ...logFields, ...describe(outcome, waitedMs) })
+  const level = levelOf(outcome)
+  if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome, waitedMs) })
   trace?.end(outcome, waitedMs)
   observer?.eventEnded(outcome, { waitedMs })
   try {
@@ -184,12 +185,19 @@ function conclude(
   return outcome
 }
 
+/** Whoever cancels an event knows it. */
+const levelOf = ({ error }: Outcome): 'info' | 'warn' =>
+  error === undefined || error === 'cancelled' ? 'info' : 'warn'
+
+const endOf = (outcome: Outcome): string => (levelOf(outcome) === 'warn' ? 'event failed' : 'event ended')
+
 /** All that it takes to see where the time of an event went; never what was asked or answered. */
 function describe(outcome: Outcome, waitedMs: number) {
   const last = outcome.attempts.at(-1)
   const { usage = null } = outcome
   return {
     code: outcome.error ?? 'completed',
+    ...(outcome.error !== undefined && { details: outcome.details }),
     ...(last && { backend: last.backend, endpoint: last.endpoint }),
     duration_ms: outcome.duration_ms,
     waited_ms: Math.round(waitedMs),

@@ -6,7 +6,8 @@ import {
   type LogLevel,
   silentLogger,
 } from '@ai-ticket/core'
-import { expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createDefaultDispatcher } from '../src/default-dispatcher.ts'
 import { openDesk } from './open-desk.ts'
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -48,17 +49,50 @@ test('one line says how an event ended, with all that it takes to find it again'
   ])
 })
 
-test('the line of a failed event names the backend that it was last at', async () => {
+test('a failed event is a warning, which says why and names the backend that it was last at', async () => {
   const log = logTo('info')
   await using desk = await openDesk([{ ...FAST, faults: [{ fault: 'status', status: 401 }] }], {
     logger: log.logger,
   })
   await desk.dispatcher.onEvent({ id: 'evt_1', content: 'Hi' })
   expect(log.records().at(-1)).toMatchObject({
-    message: 'event ended',
+    level: 'warn',
+    message: 'event failed',
     code: 'api_authentication_error',
+    details: expect.stringContaining('b1'),
     backend: 'b1',
     endpoint: 'chat',
+  })
+})
+
+test('an event that its caller cancels is none', async () => {
+  const log = logTo('info')
+  await using desk = await openDesk([FAST], { logger: log.logger })
+  const cancelled = desk.dispatcher.onEvent(
+    { content: 'Hi' },
+    { signal: AbortSignal.abort(new Error('mine')) },
+  )
+  await expect(cancelled).rejects.toThrow('mine')
+  expect(log.records()).toMatchObject([{ level: 'info', message: 'event ended', code: 'cancelled' }])
+})
+
+describe('the default dispatcher', () => {
+  const away = { KOBOLDCPP_API_URL: 'http://127.0.0.1:9' }
+
+  async function linesOf(environment: Record<string, string>) {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    onTestFinished(() => written.mockRestore())
+    await using dispatcher = createDefaultDispatcher({ ...away, ...environment })
+    await dispatcher.onEvent({ content: ' ' })
+    return written.mock.calls.map(([line]) => String(line))
+  }
+
+  test('says nothing', async () => {
+    expect(await linesOf({})).toEqual([])
+  })
+
+  test('logs to stderr if LOG_LEVEL is set', async () => {
+    expect(await linesOf({ LOG_LEVEL: 'INFO' })).toEqual([expect.stringContaining('event failed')])
   })
 })
 

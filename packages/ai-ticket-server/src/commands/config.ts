@@ -32,7 +32,8 @@ const showConfig: Run<ShowOptions> = ({ options, flags }) => {
   const resolved = readConfig(flags)
   if (resolved === undefined) return EXIT.badConfiguration
   const unwise = servingProblems(resolved).map(({ message }) => `The server will not start: ${message}`)
-  for (const warning of [...resolved.warnings, ...unwise]) process.stderr.write(`${warning}\n`)
+  for (const warning of [...resolved.notes, ...resolved.warnings, ...unwise])
+    process.stderr.write(`${warning}\n`)
   const rows = configRows(resolved, DEFAULTS)
   if (options.json) {
     const entries = rows.map(({ key, value, origin }) => [key, { value, origin }])

@@ -18,6 +18,8 @@ export const addressOf = (backend: BackendConfig): string =>
 interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** A variable by its name, and where it was set. */
+  readonly labelOf: (variable: string) => string
   readonly file: { readonly name: string; readonly backends: ListedBackend[] | undefined } | undefined
 }
 
@@ -33,17 +35,21 @@ const { backends: KOBOLD, anyBackends: ANY } = SOURCES
 const KEY_VARIABLE = SOURCES.backendKeys.environment
 
 /** The backends, from the first source that names any: the flags, the variables, the file, the default. */
-export function resolveBackends({ flags, environment, file }: BackendSources): ResolvedBackends {
+export function resolveBackends({ flags, environment, labelOf, file }: BackendSources): ResolvedBackends {
   const keys = asList(environment[KEY_VARIABLE] ?? '')
   const fromFlags = namedIn([KOBOLD.flag, ANY.flag], flags)
-  if (fromFlags.length > 0) return fromNames(fromFlags, 'flag', keys)
-  const fromVariables = namedIn([KOBOLD.environment, ANY.environment], environment)
-  if (fromVariables.length > 0) return fromNames(fromVariables, 'environment', keys)
+  const keyLabel = labelOf(KEY_VARIABLE)
+  if (fromFlags.length > 0) return fromNames(fromFlags, 'flag', { keys, keyLabel })
+  const fromVariables = namedIn([KOBOLD.environment, ANY.environment], environment).map((one) => ({
+    ...one,
+    source: labelOf(one.source),
+  }))
+  if (fromVariables.length > 0) return fromNames(fromVariables, 'environment', { keys, keyLabel })
   if (file?.backends !== undefined) {
     return fromFile(file.backends, { kind: 'file', name: file.name }, environment)
   }
   const named = [{ source: 'url', kind: 'kobold', url: KOBOLD.fallback, place: 'url' }]
-  return { ...fromNames(named, 'environment', keys), origin: { kind: 'default' } }
+  return { ...fromNames(named, 'environment', { keys, keyLabel }), origin: { kind: 'default' } }
 }
 
 /** A server as a flag or a variable names it. */
@@ -72,7 +78,7 @@ const namedIn = (names: readonly string[], texts: Readonly<Record<string, string
 function fromNames(
   named: readonly Named[],
   kind: 'flag' | 'environment',
-  keys: readonly string[],
+  { keys, keyLabel }: { readonly keys: readonly string[]; readonly keyLabel: string },
 ): ResolvedBackends {
   const origin = { kind, name: [...new Set(named.map(({ source }) => source))].join(' and ') } as const
   const problems = named.flatMap((one) => checkNamed(one, { kind, name: one.source }))
@@ -95,7 +101,7 @@ function fromNames(
     const apiKey = keys.length === 1 ? keys[0] : keys[index]
     return { name, type: 'kobold', url: one.url, ...(apiKey !== undefined && { api_key: apiKey }) }
   })
-  const keyOrigin: Origin = { kind: 'environment', name: KEY_VARIABLE }
+  const keyOrigin: Origin = { kind: 'environment', name: keyLabel }
   const keyOrigins = Object.fromEntries(backends.map(({ name }) => [name, keyOrigin]))
   return { backends, origin, keyOrigins, problems, warnings: [] }
 }

@@ -88,6 +88,32 @@ test('flags win over variables, variables over the file, the file over defaults'
   })
 })
 
+test('a variable of the file .env says so, and is corrected there', () => {
+  const dotEnv = new Set(['PORT', 'KOBOLDCPP_API_URL', 'OTHER'])
+  const environment = { PORT: '81', KOBOLDCPP_API_URL: 'http://a:5001', LOG_LEVEL: 'error', OTHER: 'x' }
+  const { origins, notes } = accepted({ environment, dotEnv })
+  expect(origins).toMatchObject({
+    port: { kind: 'environment', name: 'PORT in .env' },
+    backends: { kind: 'environment', name: 'KOBOLDCPP_API_URL in .env' },
+    logLevel: { kind: 'environment', name: 'LOG_LEVEL' },
+  })
+  expect(notes).toEqual(['The file .env sets PORT, KOBOLDCPP_API_URL.'])
+  expect(refused({ environment: { PORT: 'many' }, dotEnv })).toEqual([
+    expect.stringMatching(/^PORT in \.env is a text, but must be a whole number/),
+  ])
+})
+
+test('a bare DATABASE_URL is that of somebody else, and only mentioned', () => {
+  const url = `postgres://user:${SECRET}@host/other`
+  const { config, notes } = accepted({ environment: { DATABASE_URL: url } })
+  expect(config.databaseUrl).toBe('')
+  expect(notes).toEqual([
+    'DATABASE_URL is set and not used. If it is the database for tickets, call it AI_TICKET_DATABASE_URL.',
+  ])
+  const ours = accepted({ environment: { DATABASE_URL: url, AI_TICKET_DATABASE_URL: 'postgres://a/b' } })
+  expect(ours).toMatchObject({ config: { databaseUrl: 'postgres://a/b' }, notes: [] })
+})
+
 test('what happens to long prompts: the variable over the file, the file over the default', () => {
   const asked = { file: file({ context_policy: 'drop_oldest' }) }
   expect(accepted(asked).config.contextPolicy).toBe('drop_oldest')
@@ -279,7 +305,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a file that is no JSON',
     { file: file(`{ "port": ${SECRET} }`) },
-    'desk.json is not valid JSON. Correct it; comments and trailing commas are not allowed.',
+    'desk.json is not valid JSON. Correct it; comments and a comma at the end are allowed.',
   ],
   [
     'a file that is a list',

@@ -145,7 +145,7 @@ export const SETTINGS = {
     words: 'The PostgreSQL that holds the tickets',
     schema: DatabaseSchema,
     fileSchema: false,
-    environment: 'DATABASE_URL',
+    environment: 'AI_TICKET_DATABASE_URL',
     fallback: '',
     secret: true,
   }),

@@ -14,7 +14,7 @@ import { announceBackends } from './announce-backends.ts'
 import { shutDown } from './shut-down.ts'
 
 /** Listens until a signal comes, and ends the process. */
-export async function runServer({ config, warnings }: ResolvedConfig): Promise<void> {
+export async function runServer({ config, warnings, notes }: ResolvedConfig): Promise<void> {
   keepDebuggerShut()
   const logger = composeLogger(config, process.stdout)
   process.on('uncaughtException', (error) => {
@@ -24,6 +24,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     exitWhenWritten(EXIT.internal)
   })
   for (const warning of warnings) logger.warn(warning)
+  for (const note of notes) logger.info(note)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
   const tickets = await openTickets(config, { logger, metrics })

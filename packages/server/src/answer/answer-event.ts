@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
-import { type HttpReply, isOver, sendReply } from '../http/reply.ts'
+import { type HttpReply, isOver, markTold, sendReply } from '../http/reply.ts'
 import { failureOfError } from '../http/request-problem.ts'
 import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
 
@@ -70,6 +70,7 @@ function eventOptionsOf(
   { request, reply, options }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
+  markTold(reply.raw)
   const headers = traceHeadersOf(request)
   return {
     signal: callerSignal(reply.raw),

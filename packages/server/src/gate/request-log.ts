@@ -1,7 +1,7 @@
 import { format } from 'node:util'
 import type { LineLevel, LogFields, Logger } from '@ai-ticket/core'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { isOver } from '../http/reply.ts'
+import { isOver, isTold } from '../http/reply.ts'
 import { isOpenPath, pathOf } from './request-url.ts'
 
 const MAX_PATH_LENGTH = 256
@@ -9,7 +9,8 @@ const HUNG_UP = 499
 
 /**
  * One line per request, when its response has closed: Fastify's own `onResponse` never comes for a caller that hung up.
- * The query is left out, it may hold anything. Probes are lines at debug, failures of the server at warn.
+ * The query is left out, it may hold anything. Probes and scrapes are lines at debug, and so are requests whose event has
+ * a line of its own. Other failures of the server are lines at warn.
  */
 export function installRequestLog(server: FastifyInstance, logger: Logger): void {
   server.addHook('onRequest', (request, reply, done) => {
@@ -17,7 +18,7 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
     reply.raw.once('close', () => {
       const url = request.raw.url ?? ''
       const status = isOver(reply.raw) ? reply.raw.statusCode : HUNG_UP
-      const level = levelOf(url, status)
+      const level = levelOf(url, status, isTold(reply.raw))
       if (logger.isEnabled?.(level) === false) return
       logger[level]('request', {
         request_id: request.id,
@@ -31,9 +32,10 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
   })
 }
 
-function levelOf(url: string, status: number): 'debug' | 'info' | 'warn' {
+function levelOf(url: string, status: number, hasLine: boolean): 'debug' | 'info' | 'warn' {
+  if (hasLine) return 'debug'
   if (status >= 500) return 'warn'
-  return isOpenPath(url) ? 'debug' : 'info'
+  return isOpenPath(url) || pathOf(url) === '/metrics' ? 'debug' : 'info'
 }
 
 type ChildArguments = Parameters<FastifyBaseLogger['child']>

@@ -51,6 +51,12 @@ export function sendReply(reply: FastifyReply, { status, headers, body }: HttpRe
   return reply.code(status).headers(headers).send(body)
 }
 
+const told = new WeakSet<ServerResponse>()
+
+/** The event of this request has a line of its own in the log, which names the request. */
+export const markTold = (response: ServerResponse): void => void told.add(response)
+export const isTold = (response: ServerResponse): boolean => told.has(response)
+
 const broken = new WeakSet<ServerResponse>()
 
 /** Nothing more comes but the break: a caller who leaves meanwhile has not hung up. */
