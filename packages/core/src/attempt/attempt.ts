@@ -1,4 +1,4 @@
-import type { GenerationEnd } from '../contract/backend.ts'
+import type { Endpoint, GenerationEnd } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -8,12 +8,11 @@ import type { CallFailure, Run, RunFailure } from '../event/run.ts'
 import { canCarry } from '../scheduler/candidates.ts'
 import type { AnswerSample, Lease } from '../scheduler/lease.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
-import { type AnsweredCall, type Call, callOnce, type Visit } from './call.ts'
+import { type AnsweredCall, type Call, callOnce, type Place, type Visit } from './call.ts'
 import { addressOf, Conversations } from './conversation.ts'
 import { wasTruncated } from './fit-context.ts'
 import { certify, NO_REPAIRS, type Repairs, repairsAfter, reported } from './match-answer.ts'
 import { backoffMs, nextStep, type SameBackendStep, type Situation, staysAtBackend } from './next-step.ts'
-import { firstPlace, placeAfter } from './place.ts'
 
 export interface AttemptContext extends ResolvedOptions {
   readonly scheduler: Scheduler
@@ -272,5 +271,29 @@ function endOf(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     partial,
     ...(failed?.problems ? { schema: { repairs: repairs.count, errors: reported(failed.problems) } } : {}),
+  }
+}
+
+/** The first call of an endpoint. */
+const FIRST_CALL = { call: 1, repairs: 0, pauseMs: 0, isRelaxed: false } as const
+
+/** At the first of the endpoints. There is always one: a backend without any is not chosen. */
+export function firstPlace([endpoint, ...nextEndpoints]: readonly Endpoint[]): Place {
+  if (!endpoint)
+    throw new Error('A backend was chosen that has no endpoint for the event, or none is left there.')
+  return { endpoint, nextEndpoints, ...FIRST_CALL }
+}
+
+/** Where a step leads that stays at the same backend. Pure. */
+export function placeAfter(place: Place, step: SameBackendStep): Place {
+  switch (step.type) {
+    case 'repeat':
+      return { ...place, call: place.call + 1, pauseMs: step.afterMs }
+    case 'repair':
+      return { ...place, call: place.call + 1, repairs: place.repairs + 1, pauseMs: 0 }
+    case 'relax':
+      return { ...place, call: place.call + 1, pauseMs: 0, isRelaxed: true }
+    case 'next_endpoint':
+      return firstPlace(place.nextEndpoints)
   }
 }

@@ -75,6 +75,16 @@ export class EncodingError extends Error {
   override readonly name = 'EncodingError'
 }
 
+/** A reply broke off where its framing does not tell: behind a reset, or within what was compressed. */
+export class ResetError extends Error {
+  override readonly name = 'ResetError'
+  readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('The connection broke within the reply.')
+  }
+}
+
 /** What the network threw. `sent` tells whether the request had been started to be written. */
 export function connectionError(place: ErrorPlace, error: unknown, sent: boolean): BackendError {
   if (error instanceof BackendError) return error
