@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { buffer as bytesOf } from 'node:stream/consumers'
 import { type Outcome, parseJson } from '@ai-ticket/core'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
+import { withNextStep } from '../program/ask-server.ts'
 import {
   addAskFlags,
   addExamples,
@@ -73,7 +74,7 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   const outcome = await ask(desk, event, controller.signal)
   if (outcome === undefined) return EXIT.interrupted
   if (!('completion' in outcome)) {
-    process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
+    process.stderr.write(`${withNextStep(outcome.error, `${outcome.error}: ${outcome.details}`)}\n`)
     return EXIT_OF_FAILURE[outcome.error]
   }
   if (outcome.finish_reason === 'length' && !options.json) process.stderr.write(`${CUT}\n`)

@@ -116,7 +116,7 @@ function openRun(
   const path = root.api + endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({ clock, signal, tokenTimeoutMs })
-  return { context, place, endpoint, request, call, guard, dialect }
+  return { context, place, endpoint, request, call, guard, dialect, isJoined: turns !== request.turns }
 }
 
 /** Returns where the same request in another dialect may be taken; else throws. */
@@ -133,11 +133,12 @@ async function refused(run: Run, response: Response): Promise<void> {
   if (error.reason !== 'template' || !learnStrictModel(run)) throw error
 }
 
-/** The template refused the roles. False: there is nothing to join, or they were joined already. */
-function learnStrictModel({ context, endpoint, request }: Run): boolean {
-  const model = context.models.toSend(request.model) ?? ''
-  if (!endpoint.turns || context.strictModels.has(model) || joinTurns(request.turns) === request.turns)
-    return false
-  context.strictModels.add(model)
+/**
+ * The template refused the roles. False: there is nothing to join, or they were joined in this call. Another one may
+ * have taught it meanwhile.
+ */
+function learnStrictModel({ context, endpoint, request, isJoined }: Run): boolean {
+  if (!endpoint.turns || isJoined || joinTurns(request.turns) === request.turns) return false
+  context.strictModels.add(context.models.toSend(request.model) ?? '')
   return true
 }
