@@ -43,7 +43,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   context.observer?.eventStarted()
   const tracer = tracing()
   const { headers, trace: traceOptions } = options
-  const trace = tracer && (await tracer).startEventTrace({ id, headers, traceOptions })
+  const trace = tracer && (await tracer)?.startEventTrace({ id, headers, traceOptions })
   const plain = headOf(options, { id, metadata, startedAt, trace })
   const head = hasUnknownField(value) ? await withWarnings(plain, value, context) : plain
   if (!asked.ok) return conclude(context, given, { head, attempted: unread(asked.failure) })
