@@ -90,7 +90,9 @@ if (!postgres) {
     url.pathname = `/${name}`
     psql(`CREATE DATABASE ${name}`)
     try {
-      const { out, err, exitCode } = await run('two-servers/two-servers.ts', [], { DATABASE_URL: url.href })
+      const { out, err, exitCode } = await run('two-servers/two-servers.ts', [], {
+        AI_TICKET_DATABASE_URL: url.href,
+      })
       expect({ out, err, exitCode }).toEqual({
         out: '20 of 20 completed, by both servers\n',
         err: '',

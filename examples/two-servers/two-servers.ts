@@ -1,6 +1,6 @@
 // Two servers share one PostgreSQL: one takes tickets in and is stopped in the middle of its work, the other runs the rest
 // and answers for all of them. Run it with an empty database of its own:
-//   DATABASE_URL=postgres://user:password@127.0.0.1:5432/tickets node two-servers/two-servers.ts
+//   AI_TICKET_DATABASE_URL=postgres://user:password@127.0.0.1:5432/tickets node two-servers/two-servers.ts
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -10,8 +10,9 @@ import { startKoboldSimulator } from '@ai-ticket/testkit'
 
 const TICKETS = 20
 
-const { DATABASE_URL } = process.env
-if (!DATABASE_URL) throw new Error('Set DATABASE_URL to a PostgreSQL that both servers may use.')
+const { AI_TICKET_DATABASE_URL } = process.env
+if (!AI_TICKET_DATABASE_URL)
+  throw new Error('Set AI_TICKET_DATABASE_URL to a PostgreSQL that both servers may use.')
 
 // Two boxes that need a moment for each answer.
 await using first = await startKoboldSimulator({ tokensPerSecond: 100 })

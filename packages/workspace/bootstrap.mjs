@@ -56,6 +56,17 @@ const COMMANDS = {
     steps: [BUILD, ['vitest', 'run', '--config', 'packages/workspace/vitest.long.config.ts']],
     variables: { AI_TICKET_LONG: '1' },
   },
+  site: { steps: [['node', 'packages/site/build-site.mjs']] },
+  newcomer: { steps: [BUILD, ['node', 'packages/workspace/newcomer.mjs']] },
+  // The version stands in the description of the API, too.
+  'release:version': {
+    steps: [
+      ['changeset', 'version'],
+      ['pnpm', 'install', '--lockfile-only'],
+      ['pnpm', '--filter', 'ai-ticket-server', 'openapi'],
+    ],
+  },
+  'release:publish': { steps: [BUILD, ['changeset', 'publish']] },
   run: { steps: [[]] },
 }
 

@@ -14,8 +14,8 @@ const SMALL_LINES = 25
 export const BOUNDS = {
   core: { files: 100, functionLines: 60 },
   server: { files: 67, functionLines: 60 },
-  tickets: { files: 70, functionLines: 60 },
-  'ai-ticket-server': { files: 55, functionLines: 60 },
+  tickets: { files: 72, functionLines: 60 },
+  'ai-ticket-server': { files: 62, functionLines: 60 },
   testkit: { files: 62, functionLines: 60 },
   llama: { files: 20, functionLines: 60 },
 }

@@ -1,62 +1,66 @@
 #!/usr/bin/env node
-import { defineCommand } from 'citty'
-import { suggestion } from './config/closest-name.ts'
-import { type CliCommand, renderHelp, UsageError, wantsHelp } from './program/command-line.ts'
-import { EXIT } from './program/exit-codes.ts'
+import {
+  addExamples,
+  addExitCodes,
+  type CommandModule,
+  createProgram,
+  runProgram,
+} from './program/command-line.ts'
 import { runAsMain } from './program/process.ts'
-import { VERSION } from './version.ts'
 
-/** Each is loaded only when it is called. */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
-  ask: () => import('./commands/ask.ts'),
-  batch: () => import('./commands/batch.ts'),
-  health: () => import('./commands/health.ts'),
-  tickets: () => import('./commands/tickets.ts'),
-  config: () => import('./commands/config.ts'),
+interface Listed {
+  readonly summary: string
+  readonly load: () => Promise<{ readonly command: CommandModule }>
 }
 
-const MAIN = defineCommand({
-  meta: {
-    name: 'ai-ticket',
-    version: VERSION,
-    description: 'Ask local LLM servers from the command line',
+/** Each is loaded only when the command line names it. */
+const COMMANDS: Readonly<Record<string, Listed>> = {
+  ask: {
+    summary: 'Ask once; the answer goes to stdout as it comes',
+    load: () => import('./commands/ask.ts'),
   },
-  args: {
-    help: { type: 'boolean', alias: 'h', description: 'Show help, also of a command' },
-    version: { type: 'boolean', description: 'Show the version' },
+  batch: {
+    summary: 'Ask once for every line of a file; run it again to continue where it stopped',
+    load: () => import('./commands/batch.ts'),
   },
-  subCommands: Object.fromEntries(
-    Object.entries(COMMANDS).map(([name, load]) => [name, async () => (await load()).command.definition]),
-  ),
-})
+  serve: {
+    summary: 'Run the server, like ai-ticket-server',
+    load: () => import('./commands/serve.ts'),
+  },
+  tickets: {
+    summary: 'List, show, replay, cancel or remove the tickets of a running server',
+    load: () => import('./commands/tickets.ts'),
+  },
+  line: {
+    summary: 'Show the waiting line and the backends of a running server',
+    load: () => import('./commands/line.ts'),
+  },
+  health: {
+    summary: 'Ask each backend whether it answers',
+    load: () => import('./commands/health.ts'),
+  },
+  config: {
+    summary: 'Show the configuration, or what is wrong with it; secrets are masked',
+    load: () => import('./commands/config.ts'),
+  },
+  completion: {
+    summary: 'Print what completes commands and flags in your shell',
+    load: () => import('./commands/completion.ts'),
+  },
+}
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
-  git diff | ai-ticket ask --system "Review this change" -
+  git diff | ai-ticket ask --system "Review this change"
   ai-ticket health
 `
 
-async function main(rawArgs: string[]): Promise<number> {
-  const [first, ...rest] = rawArgs
-  if (first === 'help') return await main([...rest.slice(0, 1), '--help'])
-  if (first === undefined || first === '--help' || first === '-h') {
-    process.stdout.write(await renderHelp(MAIN, EXAMPLES))
-    return first === undefined ? EXIT.usage : EXIT.ok
+runAsMain(async (words) => {
+  const program = createProgram('ai-ticket', words).description('Ask local LLM servers from the command line')
+  const isWanted = (name: string) => words.includes(name) || words.includes('completion')
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(summary)
+    if (isWanted(name)) (await load()).command.configure(command)
   }
-  if (first === '--version') {
-    process.stdout.write(`${VERSION}\n`)
-    return EXIT.ok
-  }
-  const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
-  if (load === undefined) {
-    throw new UsageError(
-      `"${first}" is not a command.${suggestion(first, Object.keys(COMMANDS))} --help lists the commands.`,
-    )
-  }
-  const { command } = await load()
-  if (!wantsHelp(rest)) return await command.run(rest)
-  process.stdout.write(await command.help('ai-ticket'))
-  return EXIT.ok
-}
-
-runAsMain(main)
+  return await runProgram(addExitCodes(addExamples(program, EXAMPLES)), words)
+})

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
 
-/** Of this package. One folder above `src` as well as `dist`. */
-export const VERSION: string = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-).version
+// One folder above `src` as well as `dist`.
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/** Of this package. */
+export const VERSION: string = manifest.version
+
+/** Where its pages are. */
+export const HOMEPAGE: string = manifest.homepage

@@ -41,10 +41,10 @@ test('the server tells of the end of a ticket, and the command line shows it and
   const delivered = await server.waitForLine(/^callback delivered$/)
   expect(JSON.stringify(delivered)).not.toContain('s3cret')
   const { id } = (await accepted.json()) as { id: string }
-  const shown = await runProgram(CLI, ['tickets', 'callbacks', id, '--url', server.url, '--json'])
+  const shown = await runProgram(CLI, ['tickets', 'callbacks', id, '--server', server.url, '--json'])
   expect(JSON.parse(shown.stdout).data).toMatchObject([{ status: 'delivered', attempts: [{ status: 204 }] }])
   const again = once(receiver, 'received')
-  const resent = await runProgram(CLI, ['tickets', 'resend', id, '--url', server.url, '--json'])
+  const resent = await runProgram(CLI, ['tickets', 'resend', id, '--server', server.url, '--json'])
   expect(resent.code).toBe(0)
   await again
   expect(received.map((one) => one.id)).toEqual([received[0]?.id, received[0]?.id])

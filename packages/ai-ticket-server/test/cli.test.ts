@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -44,6 +44,25 @@ test('ask - reads the prompt from stdin; --system and --max-tokens go along', as
     ],
     90,
   ])
+})
+
+test('ask without a prompt reads stdin where that is no terminal', async () => {
+  await using simulator = await startKoboldSimulator({ answer: ({ messages }) => JSON.stringify(messages) })
+  const options = { environment: { KOBOLDCPP_API_URL: simulator.url }, input: 'From a pipe' }
+  const { stdout } = await runProgram(CLI, ['ask', '--system', 'Be brief.'], options)
+  expect(JSON.parse(stdout)).toContainEqual({ role: 'user', content: 'From a pipe' })
+  // A prompt that is given is all of it: a job may have a stdin that never ends.
+  const given = await runProgram(CLI, ['ask', 'Given'], options)
+  expect(JSON.parse(given.stdout)).toEqual([{ role: 'user', content: 'Given' }])
+})
+
+test('ask says when max_tokens cut the answer', async () => {
+  await using simulator = await simulate('One two three four five six.')
+  const words = ['ask', 'Count', '--max-tokens', '2', '--kobold-url', simulator.url]
+  const { code, stdout, stderr } = await runProgram(CLI, words)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^One/) })
+  expect(stderr).toMatch(/^The answer was cut: .* Raise --max-tokens for more\.\n$/)
+  expect(await runProgram(CLI, [...words, '--json'])).toMatchObject({ code: 0, stderr: '' })
 })
 
 test('ask --json prints the outcome', async () => {
@@ -199,6 +218,43 @@ test('config show --origin says where values came from and masks secrets', async
   expect(stdout).not.toMatch(/(sk|kb)-secret/)
 })
 
+test('the folder of the call has settings in ai-ticket.jsonc and .env, and the environment wins over both', async () => {
+  await using simulator = await simulate('From the folder.')
+  const folder = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await writeFile(join(folder, 'ai-ticket.jsonc'), '{ "port": 81, "drain_ms": 1 /* at once */ }')
+  await writeFile(
+    join(folder, '.env'),
+    `AI_TICKET_BACKENDS="${simulator.url}" # ours\nPORT=82\nLOG_LEVEL=error\n`,
+  )
+  const options = { folder, environment: { PORT: '83', DATABASE_URL: 'postgres://user:secret@other/app' } }
+  expect(await runProgram(CLI, ['ask', 'Hi'], options)).toEqual({
+    code: 0,
+    stdout: 'From the folder.\n',
+    stderr: '',
+  })
+  const { stdout, stderr } = await runProgram(CLI, ['config', 'show', '--origin'], options)
+  const lines = stdout.split('\n')
+  expect(lines).toContain('port = 83  (environment PORT)')
+  expect(lines).toContain('log_level = "error"  (environment LOG_LEVEL in .env)')
+  expect(lines).toContain('drain_ms = 1  (file ai-ticket.jsonc)')
+  expect(lines).toContain(
+    `backends.kobold.url = "${simulator.url}"  (environment AI_TICKET_BACKENDS in .env)`,
+  )
+  expect(stderr).toBe(
+    'The configuration file is ai-ticket.jsonc.\nThe file .env sets AI_TICKET_BACKENDS, LOG_LEVEL.\n' +
+      'DATABASE_URL is set and not used. If it is the database for tickets, call it AI_TICKET_DATABASE_URL.\n',
+  )
+})
+
+test('the folder of the user has a configuration for every other folder', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await mkdir(join(home, 'ai-ticket'))
+  await writeFile(join(home, 'ai-ticket', 'config.json'), '{ "server": "http://desk:5000" }')
+  const environment = { XDG_CONFIG_HOME: home }
+  const { stdout } = await runProgram(CLI, ['config', 'show', '--origin'], { environment })
+  expect(stdout).toContain(`server = "http://desk:5000"  (file ${join(home, 'ai-ticket', 'config.json')})`)
+})
+
 test('config show says when the server would refuse to listen', async () => {
   const { code, stderr } = await runProgram(CLI, ['config', 'show'], { environment: { HOST: '0.0.0.0' } })
   expect(code).toBe(0)
@@ -206,18 +262,34 @@ test('config show says when the server would refuse to listen', async () => {
 })
 
 test.each([
-  [['aks', 'Hello'], '"aks" is not a command. Did you mean "ask"? --help lists the commands.\n'],
+  [['aks', 'Hello'], "error: unknown command 'aks'\n(Did you mean ask?)\n"],
   [['ask'], 'What to ask is missing: ai-ticket ask "Why is the sky blue?"\n'],
   [['ask', 'two', 'words'], 'More than one prompt was given. Put the prompt between quotes.\n'],
+  [['ask', 'x', '--max-token', '5'], "error: unknown option '--max-token'\n(Did you mean --max-tokens?)\n"],
   [
-    ['ask', 'x', '--max-token', '5'],
-    '--max-token is not a flag of this command. Did you mean "--max-tokens"? --help lists the flags.\n',
+    ['ask', 'x', '--max-tokens', 'many'],
+    "error: option '--max-tokens <number>' argument 'many' is invalid. It must be a whole number of at least 1.\n",
   ],
-  [['ask', 'x', '--max-tokens', 'many'], '--max-tokens needs a whole number of at least 1.\n'],
-  [['ask', 'x', '--timeout', 'soon'], '--timeout needs a time like 500ms, 90s or 10m.\n'],
-  [['config'], 'Use: ai-ticket config show [--origin]\n'],
-])('%j is refused with 2', async (args, message) => {
-  expect(await runProgram(CLI, args)).toEqual({ code: 2, stdout: '', stderr: message })
+  [
+    ['ask', 'x', '--timeout', 'soon'],
+    "error: option '--timeout <time>' argument 'soon' is invalid. It must be a time like 500ms, 90s, 10m, 12h or 7d.\n",
+  ],
+  [['ask', 'x', '--system'], "error: option '--system <text>' argument missing\n"],
+  [['tickets', 'drop', 'tkt_1'], "error: unknown command 'drop'\n"],
+  [['tickets', 'show'], "error: missing required argument 'id'\n"],
+  [
+    ['batch', 'a.jsonl', 'b.jsonl', '-o', 'out.jsonl'],
+    "error: too many arguments for 'batch'. Expected 1 argument but got 2",
+  ],
+  [
+    ['completion', 'csh'],
+    "error: command-argument value 'csh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.\n",
+  ],
+])('%j is refused with 2, and names a way out', async (args, message) => {
+  const { code, stdout, stderr } = await runProgram(CLI, args)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr.startsWith(message)).toBe(true)
+  expect(stderr).toMatch(/ai-ticket ask "|quotes\.|--help shows what there is\.\n$/)
 })
 
 test('a wrong configuration ends every command with 78', async () => {
@@ -229,19 +301,38 @@ test('a wrong configuration ends every command with 78', async () => {
   }
 })
 
+test.each([[CLI], [SERVER]])('%s -V prints the version', async (program) => {
+  const { stdout } = await runProgram(program, ['-V'])
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test('colours are for terminals that want them', async () => {
+  const help = (...words: string[]) =>
+    runProgram(CLI, ['--help', ...words], { environment: { FORCE_COLOR: '1' } })
+  expect((await help()).stdout).toContain('\x1b[1mUsage:')
+  expect((await help('--no-color')).stdout).not.toContain('\x1b')
+  const unwanted = await runProgram(CLI, ['--help'], { environment: { NO_COLOR: '1' } })
+  expect(unwanted.stdout).not.toContain('\x1b')
+})
+
 test.each([[['--help']], [['help']], [['-h']]])('%j lists the commands', async (args) => {
   const { code, stdout } = await runProgram(CLI, args)
   expect(code).toBe(0)
-  expect(stdout).toContain('ask|batch|health|tickets|config')
+  for (const name of ['ask', 'batch', 'serve', 'tickets', 'line', 'health', 'config', 'completion']) {
+    expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+  }
+  expect(stdout).toContain('78   wrong configuration')
+  expect(stdout).toMatch(/^Documentation: https:/m)
 })
 
-test.each([[['help', 'ask']], [['ask', '--help']], [['ask', 'x', '--max-tokens', 'many', '-h']]])(
+test.each([[['help', 'ask']], [['ask', '--help']], [['ask', 'x', '-h']]])(
   '%j shows the help of ask',
   async (args) => {
     const { code, stdout } = await runProgram(CLI, args)
     expect(code).toBe(0)
-    expect(stdout).toContain('--max-tokens=<number>')
-    expect(stdout).toContain('EXIT CODES')
+    expect(stdout).toContain('--max-tokens <number>')
+    expect(stdout).toMatch(/^Documentation: https:/m)
+    expect(stdout).not.toContain('\x1b')
   },
 )
 

@@ -45,3 +45,16 @@ test('it gives the server more time to end than the server takes', () => {
   const { stop_grace_period, environment } = interpolate({})
   expect(Number.parseInt(stop_grace_period, 10) * 1_000).toBeGreaterThan(accept(environment).config.drainMs)
 })
+
+test('every container has a memory limit, and every image but our own an exact version', () => {
+  const folders = ['compose', 'observability']
+  const services = folders.flatMap((folder) => {
+    const file = resolve(FOLDER, '..', folder, 'compose.yaml')
+    return Object.entries<Record<string, string>>(parse(readFileSync(file, 'utf8')).services)
+  })
+  expect(services.length).toBeGreaterThanOrEqual(4)
+  for (const [name, { image, mem_limit }] of services) {
+    expect(mem_limit, name).toMatch(/^\d+[gm]$/)
+    if (name !== 'ai-ticket') expect(image, name).toMatch(/:v?\d+\.\d+(\.\d+)?$|@sha256:/)
+  }
+})

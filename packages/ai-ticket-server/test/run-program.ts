@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
@@ -9,11 +12,16 @@ export const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 
 type Environment = Readonly<Record<string, string>>
 
+/** An empty folder. */
+const NOWHERE = mkdtempSync(join(tmpdir(), 'ai-ticket-nowhere-'))
+
 /** Only what the program needs, so that the variables of whoever runs the tests change nothing. */
 export const cleanEnvironment = (given: Environment) => ({
   PATH: process.env.PATH ?? '',
   // Servers of several tests run in one folder at a time.
   AI_TICKET_DATA_DIR: ':memory:',
+  // Nor their own configuration, nor that of the folder in which the tests run.
+  XDG_CONFIG_HOME: NOWHERE,
   ...given,
 })
 
@@ -27,9 +35,12 @@ export interface Ended {
 export async function runProgram(
   path: string,
   args: readonly string[],
-  options: { environment?: Environment; input?: string | Buffer } = {},
+  options: { environment?: Environment; input?: string | Buffer; folder?: string } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [path, ...args], { env: cleanEnvironment(options.environment ?? {}) })
+  const child = spawn(process.execPath, [path, ...args], {
+    cwd: options.folder ?? NOWHERE,
+    env: cleanEnvironment(options.environment ?? {}),
+  })
   child.stdin.end(options.input ?? '')
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exitOf(child)])
   return { code, stdout, stderr }
@@ -57,6 +68,7 @@ export async function startServer(
   environment: Environment = {},
 ): Promise<RunningServer> {
   const child = spawn(process.execPath, [SERVER, '--port', '0', ...args], {
+    cwd: NOWHERE,
     env: cleanEnvironment(environment),
     stdio: ['ignore', 'pipe', 'inherit'],
   })

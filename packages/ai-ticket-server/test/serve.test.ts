@@ -91,7 +91,7 @@ test('it listens for others only with keys, or told that none are wanted', async
 })
 
 test('--help tells flags and exit codes, --version the version', async () => {
-  const help = await runProgram(SERVER, ['--port', 'x', '--help'])
+  const help = await runProgram(SERVER, ['--port', '1', '--help'])
   expect(help.code).toBe(0)
   for (const text of ['--kobold-url', '--log-level', '--config', '78   wrong configuration']) {
     expect(help.stdout).toContain(text)
@@ -103,9 +103,12 @@ test('--help tells flags and exit codes, --version the version', async () => {
 })
 
 test.each([
-  [['--prot', '1'], '--prot is not a flag of this command. Did you mean "--port"? --help lists the flags.\n'],
-  [['--port'], '--port needs a value. --help says which.\n'],
-  [['5000'], '"5000" is not expected here. --help lists the flags.\n'],
+  [['--prot', '1'], "error: unknown option '--prot'\n(Did you mean --port?)\n--help shows what there is.\n"],
+  [['--port'], "error: option '--port <number>' argument missing\n--help shows what there is.\n"],
+  [
+    ['5000'],
+    'error: too many arguments. Expected 0 arguments but got 1: 5000.\n--help shows what there is.\n',
+  ],
 ])('the command line %j is refused with 2', async (args, message) => {
   expect(await runProgram(SERVER, args)).toEqual({ code: 2, stdout: '', stderr: message })
 })

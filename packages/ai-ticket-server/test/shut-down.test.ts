@@ -83,6 +83,19 @@ test('50 events in hand over keep-alive and SIGTERM: all are answered, none is r
   expect(code).toBe(0)
 })
 
+test('a terminal that closes (SIGHUP) drains, and SIGUSR1 opens no debugger', async () => {
+  await using inUse = await serverInUse(1, { tokensPerSecond: 500 })
+  let said = ''
+  inUse.server.child.stderr?.on('data', (chunk) => {
+    said += chunk
+  })
+  inUse.server.child.kill('SIGUSR1')
+  inUse.server.child.kill('SIGHUP')
+  expect(await inUse.answers).toMatchObject([{ status: 'fulfilled', value: { status: 200 } }])
+  expect(await inUse.server.ended).toBe(0)
+  expect(said).not.toMatch(/debugger/i)
+})
+
 test('what outlives the drain time is answered shutting_down, and the exit is 0', async () => {
   await using inUse = await serverInUse(3, { tokensPerSecond: 1, environment: { AI_TICKET_DRAIN_MS: '200' } })
   inUse.server.child.kill('SIGINT')
@@ -106,6 +119,7 @@ test('while it drains the port is open, probes hear 503 and new events shutting_
 test.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
+  ['SIGHUP', 129],
 ] as const)('a second signal (%s) stops the backend, then ends with %i', async (signal, exitCode) => {
   await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
   inUse.server.child.kill('SIGTERM')

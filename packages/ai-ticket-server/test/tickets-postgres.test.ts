@@ -7,15 +7,15 @@ import { runProgram, SERVER, startServer } from './run-program.ts'
 const POSTGRES_URL = process.env.AI_TICKET_TEST_POSTGRES_URL || undefined
 
 test('a PostgreSQL that is not there: the server does not start, says why, and keeps the password to itself', async () => {
-  const environment = { DATABASE_URL: 'postgres://desk:secret@127.0.0.1:1/tickets' }
+  const environment = { AI_TICKET_DATABASE_URL: 'postgres://desk:secret@127.0.0.1:1/tickets' }
   const { code, stdout, stderr } = await runProgram(SERVER, ['--port', '0'], { environment })
   expect(code).toBe(73)
-  expect(stderr).toContain('DATABASE_URL')
+  expect(stderr).toContain('AI_TICKET_DATABASE_URL')
   expect(stdout + stderr).not.toContain('secret')
 })
 
 test('an address of another database is refused', async () => {
-  const environment = { DATABASE_URL: 'mysql://desk:secret@127.0.0.1/tickets' }
+  const environment = { AI_TICKET_DATABASE_URL: 'mysql://desk:secret@127.0.0.1/tickets' }
   const { code, stderr } = await runProgram(SERVER, ['--port', '0'], { environment })
   expect(code).toBe(78)
   expect(stderr).not.toContain('secret')
@@ -29,13 +29,13 @@ if (POSTGRES_URL === undefined) {
     await using simulator = await startKoboldSimulator()
     const server = (worker: string, backend: string) =>
       startServer([], {
-        DATABASE_URL: database.url,
+        AI_TICKET_DATABASE_URL: database.url,
         AI_TICKET_WORKER: worker,
         KOBOLDCPP_API_URL: backend,
       })
     await using runs = await server('runs', simulator.url)
     const accepts = await server('accepts', 'http://127.0.0.1:1')
-    await accepts.waitForLine(/^Tickets are kept in PostgreSQL/)
+    await accepts.waitForLine(/^Prompts and answers are kept .* in PostgreSQL/)
     const accepted = await fetch(`${accepts.url}/event`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', prefer: 'respond-async' },
@@ -52,7 +52,7 @@ if (POSTGRES_URL === undefined) {
     timeout: 90_000,
   }, async () => {
     await using database = createDatabase(POSTGRES_URL)
-    const environment = { DATABASE_URL: database.url, AI_TICKET_WORKER: 'same' }
+    const environment = { AI_TICKET_DATABASE_URL: database.url, AI_TICKET_WORKER: 'same' }
     await using _first = await startServer([], environment)
     const { code, stdout, stderr } = await runProgram(SERVER, ['--port', '0'], { environment })
     expect(code).toBe(73)

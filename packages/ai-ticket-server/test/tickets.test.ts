@@ -35,7 +35,9 @@ test('a killed server finishes its tickets after the next start, at once', async
   // Not when its lease ends, which takes 30 s.
   expect(performance.now() - killedAt).toBeLessThan(15_000)
   expect(simulator.aborts[0]?.genkey).toBe(simulator.calls[0]?.genkey)
-  expect(await second.waitForLine(/^Tickets are kept in /)).toMatchObject({ history: 'full' })
+  expect(await second.waitForLine(/^Prompts and answers are kept for 7 days.* in /)).toMatchObject({
+    history: 'full',
+  })
   const ticket = await fetch(`${second.url}${accepted.headers.get('location')}?wait=20s`)
   expect(await ticket.json()).toMatchObject({ status: 'completed', runs: 2 })
 })
@@ -70,7 +72,7 @@ test('the command lists, shows, cancels and replays tickets of a running server'
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
   await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url, AI_TICKET_API_KEYS: 'key' })
   const ask = (...words: string[]) =>
-    runProgram(CLI, ['tickets', ...words, '--url', server.url], {
+    runProgram(CLI, ['tickets', ...words, '--server', server.url], {
       environment: { AI_TICKET_API_KEYS: 'key' },
     })
   const accepted = await fetch(`${server.url}/tickets`, {
@@ -105,7 +107,7 @@ test('tickets list goes on where a page has stopped to look, until it has as man
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const args = ['tickets', 'list', '--text', 'x', '--limit', '2', '--url', `http://127.0.0.1:${port}`]
+  const args = ['tickets', 'list', '--text', 'x', '--limit', '2', '--server', `http://127.0.0.1:${port}`]
   const { stdout } = await runProgram(CLI, args)
   expect(asked).toEqual([null, 'after-1', 'after-2'])
   expect(stdout.match(/^tkt_\d/gm)).toEqual(['tkt_2', 'tkt_3'])

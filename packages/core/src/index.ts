@@ -1,4 +1,5 @@
 export { type RetryAfterLimits, readRetryAfter } from './backends/http/retry-after.ts'
+export { skipInformational } from './backends/http/skip-informational.ts'
 export {
   alpacaTemplate,
   type Transcript,

@@ -1,5 +1,5 @@
 import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
-import { type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
+import { createScaledClock, type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { deskOn } from './desk-on.ts'
 
@@ -68,4 +68,24 @@ test('a failing count switches the guard off for the event', async () => {
     faults: [{ fault: 'status', status: 500, endpoint: 'tokencount' }],
   })
   expect(await desk.dispatcher.onEvent({ content: story(300) })).toHaveProperty('completion')
+})
+
+test('a count that never comes costs an event seconds, not its deadline', async () => {
+  await using simulator = await startKoboldSimulator({
+    tokensPerSecond: Number.POSITIVE_INFINITY,
+    contextLength: 1_024,
+  })
+  // A second passes in 20 ms.
+  const clock = createScaledClock(50)
+  const backend = createKoboldBackend({ url: simulator.url, clock })
+  const silent = { ...backend, countTokens: () => new Promise<number>(() => {}) }
+  const warnings: unknown[] = []
+  await using dispatcher = createDispatcher({
+    clock,
+    backends: [silent],
+    logger: { debug() {}, info() {}, warn: (_, fields) => warnings.push(fields), error() {} },
+  })
+  const outcome = await dispatcher.onEvent({ content: story(300), timeout_ms: 3_600_000 })
+  expect(outcome).toHaveProperty('completion')
+  expect(warnings).toContainEqual(expect.objectContaining({ details: expect.stringContaining('5000 ms') }))
 })

@@ -11,7 +11,7 @@ import type { Scope } from './gate/api-key.ts'
 import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
 import { installBodyBudget } from './gate/body-budget.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
-import { installCors } from './gate/cors.ts'
+import { installCors, installCrossSiteCheck } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
 import { answerError, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
@@ -20,6 +20,7 @@ import { installRateLimit } from './gate/rate-limit-hook.ts'
 import { installRequestId, requestIdOf } from './gate/request-id.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
+import { installSlowReaders } from './gate/slow-readers.ts'
 import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
@@ -42,8 +43,8 @@ import { addOpenApiRoute } from './routes/openapi.ts'
  * To stop: `server.drain()`, `await dispatcher.close({ drainMs })`, `await server.close()`. `drain()` refuses new events and
  * keeps the listener open, so that probes see 503; `close()` takes no more connections, lets answers finish and does not
  * wait for idle clients. It does not end events: that is up to whoever owns the dispatcher.
- * A client that stops reading in the middle of a stream can still hold it; `server.server.closeAllConnections()` after
- * your own limit of time ends that too.
+ * A client that stops reading in the middle of an answer can hold it for `readerTimeoutMs`;
+ * `server.server.closeAllConnections()` after your own limit of time ends that too.
  *
  * Throws a `TypeError` naming the option that has a bad value. Options, units and defaults: `ServerOptions`.
  */
@@ -136,6 +137,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   if (options.corsOrigins.length > 0) installCors(server, options.corsOrigins)
   installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
+  installCrossSiteCheck(server, options.corsOrigins)
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
   if (isLimited(options)) {
     installRateLimit(server, { limiter: createRateLimiter(options.clock), rateLimit, holderOf })
@@ -143,6 +145,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   if (keyring !== undefined) installAuth(server, keyring)
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   installBodyBudget(server, { budgetBytes: options.bodyBudgetBytes, callerOf })
+  installSlowReaders(server, { ...options, callerOf })
   installNotFound(server)
   acceptOnlyJson(server)
   const maySeeDetail =

@@ -45,6 +45,13 @@ export interface ServerOptions {
   readonly pingIntervalMs?: number
   /** Milliseconds in which a whole request must have arrived, its headers in at most 20,000. Default 60,000. */
   readonly requestTimeoutMs?: number
+  /** A connection that takes nothing of its answer for so long is closed, in milliseconds. Default 30,000. */
+  readonly readerTimeoutMs?: number
+  /**
+   * Bytes that large answers (of 64 KiB and more) may have together until they are read; for more the caller with the most
+   * of them gives way. Default 64 MiB.
+   */
+  readonly unreadBytes?: number
   /** Connections at a time; beyond it a new one is closed at once. Default 10,000. */
   readonly maxConnections?: number
   /** Shown by `GET /health`. Default: not shown. */
@@ -71,7 +78,8 @@ export type ResolvedServerOptions = Readonly<
 >
 
 const WHOLE_NUMBERS = [
-  ...(['bodyLimitBytes', 'bodyBudgetBytes', 'pingIntervalMs', 'requestTimeoutMs', 'maxConnections'] as const),
+  ...(['bodyLimitBytes', 'bodyBudgetBytes', 'unreadBytes', 'pingIntervalMs', 'requestTimeoutMs'] as const),
+  ...(['readerTimeoutMs', 'maxConnections'] as const),
 ]
 
 /** Fills in the defaults. Throws a `TypeError` that names the option with a bad value. */
@@ -89,6 +97,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     trustProxy: options.trustProxy ?? false,
     pingIntervalMs: options.pingIntervalMs ?? 15_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    readerTimeoutMs: options.readerTimeoutMs ?? 30_000,
+    unreadBytes: options.unreadBytes ?? 64 * MIB,
     maxConnections: options.maxConnections ?? 10_000,
     ready: options.ready ?? (() => true),
     clock: options.clock ?? systemClock,

@@ -45,6 +45,18 @@ test.each([
     431,
     'header_too_large',
   ],
+  [
+    'two Hosts, the first of them good',
+    `GET /backends HTTP/1.1\r\n${HOST}HOST: evil.example\r\nconnection: close\r\n\r\n`,
+    400,
+    'invalid_request',
+  ],
+  [
+    'two Hosts, the same',
+    `GET /livez HTTP/1.1\r\n${HOST}${HOST}connection: close\r\n\r\n`,
+    400,
+    'invalid_request',
+  ],
   ['no Host', 'GET /event HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'invalid_request'],
   [
     'a foreign host in the address, which goes before the header',

@@ -12,8 +12,12 @@ export interface OpenServer extends AsyncDisposable {
 }
 
 /** A server on a free loopback port, closed at the end of the test, whatever is still open. */
-export async function openServer(options: ServerOptions): Promise<OpenServer> {
+export async function openServer(
+  options: ServerOptions,
+  extend: (server: FastifyInstance) => void = () => {},
+): Promise<OpenServer> {
   const server = createServer(options)
+  extend(server)
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     server,

@@ -11,6 +11,8 @@ export interface DamageableStore {
   open(options: OpenStoreOptions): Promise<TicketStore>
   /** Runs a statement behind the store's back. */
   run(sql: string): Promise<void>
+  /** The column of the text of an answer. */
+  readonly answerColumn: string
 }
 
 const BEYOND_2_53 = '9999999999999999'
@@ -135,6 +137,45 @@ export function describeDamagedRows(name: string, create: () => Promise<Damageab
       expect(ended && isFinished(ended)).toBe(true)
       const removed = await again.prune({ finishedBefore: time.wallTime() + 1 })
       expect({ removed, left: await listed(again) }).toEqual({ removed: 3, left: [] })
+    })
+
+    it('hands out no outcome of which a bit has flipped, and says so', async () => {
+      const at = await create()
+      await using store = await at.open({ clock: clock() })
+      const { answerColumn } = at
+      const changed = `${answerColumn} = replace(${answerColumn}, 'light', 'lighT')`
+      for (const damage of [
+        changed,
+        `${changed}, outcome_crc = outcome_crc + 1`,
+        "outcome = replace(outcome, 'kobold', 'kobolD')",
+        'outcome_crc = 7',
+        `outcome_crc = (SELECT outcome_crc FROM tickets AS other WHERE other.event_id = 'evt_other')`,
+      ]) {
+        await accept(store, 'evt_other')
+        const { id } = await accept(store, 'evt_1')
+        for (const ticket of await store.claim({ ...LEASE, limit: 2 })) await store.settle(ticket, ANSWER)
+        expect(await store.get(id)).toMatchObject({ state: { status: 'completed', outcome: ANSWER } })
+        await at.run(`UPDATE tickets SET ${damage} WHERE id = '${id}'`)
+        const shown = await store.get(id)
+        expect(shown, damage).toMatchObject({
+          state: {
+            status: 'failed',
+            outcome: { error: 'internal_error', details: expect.stringContaining('damaged') },
+          },
+        })
+        expect(JSON.stringify(shown)).not.toContain('Because')
+        expect((await store.list({ eventId: 'evt_1' })).tickets[0]).toEqual(shown)
+        await store.prune({ finishedBefore: START + 1 })
+      }
+    })
+
+    it('hands out outcomes that an earlier release wrote without a checksum', async () => {
+      const at = await create()
+      await using store = await at.open({ clock: clock() })
+      const { id } = await accept(store, 'evt_1')
+      for (const ticket of await store.claim({ ...LEASE, limit: 1 })) await store.settle(ticket, ANSWER)
+      await at.run('UPDATE tickets SET outcome_crc = NULL')
+      expect(await store.get(id)).toMatchObject({ state: { status: 'completed', outcome: ANSWER } })
     })
 
     it('cancels a ticket that would never have been due', async () => {

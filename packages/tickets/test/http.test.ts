@@ -32,6 +32,27 @@ it('keeps the warnings of an outcome', async () => {
   expect(ticket.body.outcome).toMatchObject({ completion: ANSWER, warnings: [{ field: 'max_token' }] })
 })
 
+it('names the limit that refuses a ticket, and lets other senders in', async () => {
+  const apiKeys = ['greedy', 'modest'].map((name) => ({ name, key: `key-of-${name}` }))
+  const as = (name: string) => ({ authorization: `Bearer key-of-${name}` })
+  await using server = await openTicketServer({
+    store: { ...createSqliteStore({ directory: ':memory:', capacity: 20 }), claim: async () => [] },
+    server: { apiKeys },
+  })
+  const send = (name: string) => server.post('/tickets', EVENT, as(name))
+  for (let number = 0; number < 18; number++) expect((await send('greedy')).status).toBe(202)
+  const refused = await send('greedy')
+  expect(refused).toMatchObject({
+    status: 503,
+    body: {
+      error: 'capacity_exceeded',
+      details: expect.stringMatching(/18 tickets wait.*last places of 20/),
+    },
+  })
+  expect(refused.headers.get('retry-after')).toBe('30')
+  expect((await send('modest')).status).toBe(202)
+})
+
 it('answers 202 only when the ticket is on disk', async () => {
   const store = createSqliteStore({ directory: ':memory:' })
   const written = Promise.withResolvers<void>()

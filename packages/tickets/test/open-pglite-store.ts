@@ -1,5 +1,4 @@
 import { PGlite } from '@electric-sql/pglite'
-import { fromPglite } from 'pg-boss'
 import { createSqliteStore, type SqliteStoreOptions, type TicketStore } from '../src/index.ts'
 import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
 import type { Database } from '../src/stores/postgres/database.ts'
@@ -22,10 +21,6 @@ export const pgliteStore = (
     database: pgliteDatabase(pglite, schema),
     ...options,
     schema,
-    boss: { backend: 'pglite', db: fromPglite(pglite) },
-    onError: (error) => {
-      throw error
-    },
     durability: 'without a sync',
   })
 

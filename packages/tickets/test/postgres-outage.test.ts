@@ -1,4 +1,3 @@
-import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TicketStore } from '../src/index.ts'
 import { createPostgresStore } from '../src/postgres.ts'
@@ -87,17 +86,24 @@ if (connectionString === undefined) {
       expect(await store.get(ticket?.id ?? '')).toMatchObject({ state: { outcome: { completion: 'y\0z' } } })
     })
 
-    it('may lose its jobs: a server that starts gives each waiting ticket a new one', async () => {
+    it('lets senders take turns on two servers that claim at the same time, and gives each ticket once', async () => {
       const schema = newSchema()
       await using first = await createPostgresStore({ connectionString, schema })
-      const id = await accept(first)
-      const client = new pg.Client({ connectionString })
-      await client.connect()
-      await client.query(`DELETE FROM ${schema}_queue.job`)
-      await client.end()
-      expect(await first.claim({ owner: OWNER, leaseMs: 1_000, limit: 1 })).toEqual([])
       await using second = await createPostgresStore({ connectionString, schema })
-      expect(await second.claim({ owner: OWNER, leaseMs: 1_000, limit: 1 })).toMatchObject([{ id }])
+      const callers = [...Array.from({ length: 60 }, () => 'greedy'), 'modest', 'late']
+      await Promise.all(callers.map((caller) => first.accept(newTicket({ caller }))))
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          (index % 2 === 0 ? first : second).claim({ owner: OWNER, leaseMs: 60_000, limit: 1 }),
+        ),
+      )
+      const claimed = claims.flat()
+      expect(new Set(claimed.map(({ id }) => id)).size).toBe(20)
+      expect(claimed.filter(({ caller }) => caller !== 'greedy')).toHaveLength(2)
+      await using third = await createPostgresStore({ connectionString, schema })
+      await first.accept(newTicket({ caller: 'new' }))
+      const next = await third.claim({ owner: OWNER, leaseMs: 60_000, limit: 2 })
+      expect(next.map(({ caller }) => caller)).toContain('new')
     })
 
     it('gives one ticket to two servers that are asked at the same time with one key', async () => {

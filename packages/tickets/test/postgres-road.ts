@@ -11,6 +11,8 @@ export async function openRoad(target: string) {
   let trap: Trap | undefined
   let isSilent = false
   const server = createServer((near) => {
+    /** Whether its transaction writes a row: the job queue commits for itself, too, whenever it likes. */
+    let hasWritten = false
     const far = dial(Number(port) || 5432, hostname)
     for (const [from, to] of [
       [near, far],
@@ -26,7 +28,11 @@ export async function openRoad(target: string) {
       })
     }
     const meet = (data: Buffer) => {
-      if (trap === undefined || !data.includes('COMMIT')) return
+      hasWritten ||= data.includes('INSERT INTO')
+      if (!data.includes('COMMIT')) return
+      const isOurs = hasWritten
+      hasWritten = false
+      if (trap === undefined || !isOurs) return
       const sprung = trap
       trap = undefined
       if (sprung === 'before') far.destroy()
@@ -50,7 +56,7 @@ export async function openRoad(target: string) {
   return {
     url: url.href,
     close,
-    /** What the next COMMIT meets. */
+    /** What the next COMMIT of new rows meets. */
     breakAtCommit(at: Trap) {
       trap = at
     },

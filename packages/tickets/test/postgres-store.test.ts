@@ -18,13 +18,14 @@ const onPglite = async (options: OpenStoreOptions) => {
   return pgliteStore(await pglite, options)
 }
 
-describeTicketStore('pg-boss on PGlite', onPglite)
+describeTicketStore('PGlite', onPglite)
 describeCallbackStore('PGlite', onPglite)
 describeDamagedRows('PGlite', async () => {
   pglite ??= PGlite.create()
   const database = await pglite
   const schema = newSchema()
   return {
+    answerColumn: 'answer',
     open: (options) => pgliteStore(database, { ...options, schema }),
     run: async (sql) => void (await pgliteDatabase(database, schema).query(sql)),
   }
@@ -32,18 +33,19 @@ describeDamagedRows('PGlite', async () => {
 
 const connectionString = POSTGRES_URL
 if (connectionString === undefined) {
-  describe('pg-boss on a PostgreSQL', () => {
+  describe('a PostgreSQL', () => {
     it.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to run the contract on a real one', () => {})
   })
 } else {
   afterAll(dropSchemas)
   const onPostgres = (options: OpenStoreOptions) =>
     createPostgresStore({ ...options, connectionString, schema: newSchema() })
-  describeTicketStore('pg-boss on a PostgreSQL', onPostgres)
+  describeTicketStore('a PostgreSQL', onPostgres)
   describeCallbackStore('a PostgreSQL', onPostgres)
   describeDamagedRows('a PostgreSQL', async () => {
     const schema = newSchema()
     return {
+      answerColumn: 'answer',
       open: (options) => createPostgresStore({ ...options, connectionString, schema }),
       async run(sql) {
         const database = createPgDatabase({ connectionString, schema, connections: 1, onError: () => {} })

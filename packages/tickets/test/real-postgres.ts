@@ -19,7 +19,6 @@ export async function dropSchemas(): Promise<void> {
   await client.connect()
   for (const schema of made.splice(0)) {
     await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
-    await client.query(`DROP SCHEMA IF EXISTS ${schema}_queue CASCADE`)
   }
   await client.end()
 }

@@ -56,6 +56,17 @@ it('finds its tickets again', async () => {
   )
 })
 
+it('remembers whose turn it was', async () => {
+  const directory = newDirectory()
+  const lease = { owner: { worker: 'w1', session: 's1' }, leaseMs: 1_000, limit: 1 }
+  const first = createSqliteStore({ directory })
+  for (const caller of ['a', 'a', 'b']) await first.accept(newTicket({ caller }))
+  expect(await first.claim(lease)).toMatchObject([{ caller: 'a' }])
+  await first.close()
+  await using second = createSqliteStore({ directory })
+  expect(await second.claim(lease)).toMatchObject([{ caller: 'b' }])
+})
+
 it('refuses a folder that another process uses, and has it at once when that one is killed', async () => {
   const directory = newDirectory()
   const child = runChild(HOLD_STORE, { DIRECTORY: directory })

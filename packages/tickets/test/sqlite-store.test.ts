@@ -19,6 +19,7 @@ describeCallbackStore('SQLite in memory', inMemory)
 describeDamagedRows('SQLite on a disk', async () => {
   const directory = join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data')
   return {
+    answerColumn: 'outcome',
     open: async (options) => createSqliteStore({ ...options, directory }),
     async run(sql) {
       using database = new DatabaseSync(join(directory, 'tickets.db'))

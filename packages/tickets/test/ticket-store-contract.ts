@@ -158,7 +158,12 @@ export function describeTicketStore(
       await using at = await openStore(2)
       await at.accept()
       await at.accept()
-      expect(await at.store.accept(newTicket())).toEqual({ type: 'full', queued: 2 })
+      expect(await at.store.accept(newTicket())).toEqual({
+        type: 'full',
+        queued: 2,
+        capacity: 2,
+        limit: 'store',
+      })
       await at.claimOne()
       expect((await at.store.accept(newTicket())).type).toBe('created')
     })
@@ -189,6 +194,113 @@ export function describeTicketStore(
       const any = await at.accept()
       const claimed = await at.store.claim({ ...LEASE, limit: 5, busyBackends: ['gpu-1'] })
       expect(claimed.map(({ id }) => id)).toEqual([second.id, any.id])
+    })
+
+    it('lets senders take turns: one ticket behind five hundred of another waits one round', async () => {
+      await using at = await openStore()
+      await Promise.all(Array.from({ length: 500 }, () => at.accept({ caller: 'greedy' })))
+      await at.clock.advance(60_000)
+      const one = await at.accept({ caller: 'modest' })
+      const other = await at.accept({ caller: 'late' })
+      const order: string[] = []
+      for (let served = 0; served < 4; served++) order.push((await at.claimOne()).caller)
+      expect(order).toEqual(['greedy', 'modest', 'late', 'greedy'])
+      expect(await at.store.get(one.id)).toMatchObject({ runs: 1 })
+      expect(await at.store.get(other.id)).toMatchObject({ runs: 1 })
+    })
+
+    it('lets senders take turns within one claim, and each its oldest first', async () => {
+      await using at = await openStore()
+      const ids: Record<string, string[]> = { a: [], b: [], c: [] }
+      for (const caller of ['a', 'a', 'a', 'b', 'b', 'c']) {
+        ids[caller]?.push((await at.accept({ caller })).id)
+        await at.clock.advance(1)
+      }
+      const claimed = await at.store.claim({ ...LEASE, limit: 5 })
+      expect(claimed.map(({ id }) => id)).toEqual([
+        ids.a?.[0],
+        ids.b?.[0],
+        ids.c?.[0],
+        ids.a?.[1],
+        ids.b?.[1],
+      ])
+    })
+
+    it('lets a backlog of low priority that has aged give way to others, and come to its turn', async () => {
+      await using at = await openStore()
+      await Promise.all(Array.from({ length: 20 }, () => at.accept({ caller: 'greedy', priority: -1 })))
+      await at.clock.advance(3_600_000)
+      const order: string[] = []
+      for (let served = 0; served < 3; served++) {
+        await at.accept({ caller: 'modest' })
+        await at.accept({ caller: 'modest' })
+        for (let claims = 0; claims < 2; claims++) order.push((await at.claimOne()).caller)
+        await at.clock.advance(31_000)
+      }
+      expect(order.filter((caller) => caller === 'greedy')).toHaveLength(3)
+      expect(order.slice(0, 2)).toEqual(['greedy', 'modest'])
+    })
+
+    it('puts priority before turns', async () => {
+      await using at = await openStore()
+      for (let number = 0; number < 3; number++) await at.accept({ caller: 'urgent', priority: 5 })
+      await at.accept({ caller: 'other' })
+      const claimed = await at.store.claim({ ...LEASE, limit: 9 })
+      expect(claimed.map(({ caller }) => caller)).toEqual(['urgent', 'urgent', 'urgent', 'other'])
+    })
+
+    it('gives no turn away for tickets that could not be served, nor for those that begin later', async () => {
+      await using at = await openStore()
+      const gpu = { id: 'evt_1', content: 'a', backend: 'gpu-1' }
+      for (let number = 0; number < 50; number++) await at.accept({ caller: 'greedy', event: gpu })
+      for (let number = 0; number < 50; number++) {
+        await at.accept({ caller: 'planner', notBefore: START + 60_000 })
+      }
+      for (let number = 0; number < 20; number++) {
+        await at.accept({ caller: 'modest' })
+        await at.store.claim({ ...LEASE, limit: 1, busyBackends: ['gpu-1'] })
+      }
+      await at.clock.advance(60_000)
+      await at.accept({ caller: 'modest', event: gpu })
+      const claimed = await at.store.claim({ ...LEASE, limit: 6 })
+      const callers = claimed.map(({ caller }) => caller)
+      expect(callers.filter((caller) => caller === 'modest')).toHaveLength(1)
+      expect(callers.slice(0, 3).toSorted()).toEqual(['greedy', 'modest', 'planner'])
+    })
+
+    it('tells senders apart that have no key', async () => {
+      await using at = await openStore()
+      for (let number = 0; number < 3; number++) await at.accept({ sender: '10.0.0.1' })
+      const { id, sender } = await at.accept({ sender: '10.0.0.2' })
+      expect(sender).toBe('10.0.0.2')
+      expect((await at.store.claim({ ...LEASE, limit: 2 }))[1]).toMatchObject({ id, caller: '', sender })
+    })
+
+    it('keeps the last tenth of its places for those who have few', async () => {
+      await using at = await openStore(100)
+      const send = async (caller: string) => (await at.store.accept(newTicket({ caller }))).type
+      const fill = async (caller: string) => {
+        let taken = 0
+        while ((await send(caller)) === 'created') taken++
+        return taken
+      }
+      expect(await fill('greedy')).toBe(90)
+      expect(await fill('second')).toBe(1)
+      expect(await at.store.accept(newTicket({ caller: 'greedy' }))).toEqual({
+        type: 'full',
+        queued: 91,
+        capacity: 100,
+        limit: 'sender',
+      })
+      for (const caller of ['c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']) expect(await fill(caller)).toBe(1)
+      expect(await at.store.accept(newTicket({ caller: 'z' }))).toEqual({
+        type: 'full',
+        queued: 100,
+        capacity: 100,
+        limit: 'store',
+      })
+      for (let claimed = 0; claimed < 100; ) claimed += (await at.store.claim({ ...LEASE, limit: 50 })).length
+      expect(await send('greedy')).toBe('created')
     })
 
     it('claims nothing before its time', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
@@ -26,9 +26,12 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   'ai-ticket-server': ['packages/ai-ticket-server/dist/serve.js'],
   'ai-ticket ask': ['packages/ai-ticket-server/dist/cli.js', 'ask'],
   'ai-ticket batch': ['packages/ai-ticket-server/dist/cli.js', 'batch'],
-  'ai-ticket tickets': ['packages/ai-ticket-server/dist/cli.js', 'tickets'],
+  'ai-ticket serve': ['packages/ai-ticket-server/dist/cli.js', 'serve'],
+  'ai-ticket tickets list': ['packages/ai-ticket-server/dist/cli.js', 'tickets', 'list'],
+  'ai-ticket line': ['packages/ai-ticket-server/dist/cli.js', 'line'],
   'ai-ticket health': ['packages/ai-ticket-server/dist/cli.js', 'health'],
-  'ai-ticket config': ['packages/ai-ticket-server/dist/cli.js', 'config'],
+  'ai-ticket config show': ['packages/ai-ticket-server/dist/cli.js', 'config', 'show'],
+  'ai-ticket completion': ['packages/ai-ticket-server/dist/cli.js', 'completion'],
   'kobold-simulator': ['packages/testkit/dist/bin.js'],
   'npm run load': ['packages/bench/src/load.ts'],
   'npm run soak': ['packages/bench/src/soak.ts'],
@@ -60,6 +63,13 @@ function programOf({ words }: Command): { name: string; args: readonly string[] 
   return { name: script === 'ai-ticket' ? script : `npm run ${script}`, args: args.slice(3) }
 }
 
+/** Under which `PROGRAMS` may have it: with its command, and the command of that. */
+const namesOf = (name: string, [first, second]: readonly string[]): string[] => [
+  `${name} ${first} ${second}`,
+  `${name} ${first}`,
+  name,
+]
+
 test('variables in front of commands are known', () => {
   const unknown = commands.flatMap(({ words }) =>
     words.filter(isAssignment).filter((word) => !VARIABLES.includes(word.split('=')[0] ?? '')),
@@ -75,7 +85,7 @@ test('programs of ours get flags that they know', async () => {
   let checked = 0
   const unknown = commands.filter((command) => {
     const { name, args } = programOf(command)
-    const known = help.get(name) ?? help.get(`${name} ${args[0]}`)
+    const known = namesOf(name, args).flatMap((one) => help.get(one) ?? [])[0]
     if (known === undefined) return false
     checked++
     const flags = args.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0] ?? '')
@@ -109,7 +119,7 @@ test('scripts and files exist, and no command is of a kind that nobody checks', 
   const wrong = commands.filter((command) => {
     const { name, args } = programOf(command)
     const [first = ''] = args.filter((word) => !word.startsWith('-'))
-    if (name in PROGRAMS || `${name} ${first}` in PROGRAMS) return false
+    if (namesOf(name, args).some((one) => one in PROGRAMS)) return false
     if (name === 'npm') return !(first in scripts || first === 'install')
     if (name.startsWith('npm run ')) return !(name.slice('npm run '.length) in scripts)
     if (name.includes('/')) return !existsSync(join(ROOT, name))
@@ -178,6 +188,22 @@ function outputOf(block: CodeBlock): CodeBlock | undefined {
   return next?.page === block.page && next.marks.includes('output') ? next : undefined
 }
 
+test('curl 7.60 is enough for every line that shows it, in pages, examples, comments and help', () => {
+  const files = globSync(['*.md', '{docs,examples,packages,.github}/**/*.{md,ts,mjs,yaml,yml,sh}'], {
+    cwd: ROOT,
+    exclude: (name) => name.endsWith('node_modules') || name.endsWith('dist'),
+  })
+  // Newer ones that people like to write.
+  const tooNew = /\bcurl .*(--json|--fail-with-body|--no-progress-meter|--parallel|-Z)\b/
+  const found = files.filter((file) =>
+    readPage(file)
+      .split('\n')
+      .some((line) => tooNew.test(line)),
+  )
+  expect(found.filter((file) => !file.endsWith('docs-commands.test.ts'))).toEqual([])
+  expect(files.length).toBeGreaterThan(500)
+})
+
 /** The same request as `curl` would send, to the server of the test. Throws for a flag that it does not know. */
 function curlRequest(words: readonly string[], base: string): { address: string; init: RequestInit } {
   const headers = new Headers()
@@ -188,11 +214,7 @@ function curlRequest(words: readonly string[], base: string): { address: string;
     if (['-N', '-s', '-sN', '-i'].includes(word)) continue
     if (word === '-H') headers.append(...headerOf(rest.shift() ?? ''))
     else if (word === '-d') body = rest.shift()
-    else if (word === '--json') {
-      body = rest.shift()
-      headers.set('content-type', 'application/json')
-      if (!headers.has('accept')) headers.set('accept', 'application/json')
-    } else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
+    else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
     else throw new Error(`curl ${word} is not checked here.`)
   }
   if (body === undefined) return { address, init: { headers } }

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
+import { anchorOf, REPOSITORY, SITE } from '../../site/pages.mjs'
 import { pages, prose, ROOT, readPage } from './markdown.ts'
 
 interface Link {
@@ -13,29 +14,49 @@ const linksOf = (page: string): Link[] =>
 
 const isOutside = ({ target }: Link) => /^[a-z]+:/.test(target)
 
-/** How GitHub names a heading. */
 const anchorsOf = (page: string): string[] =>
-  [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .trim()
-      .replaceAll(' ', '-'),
-  )
+  [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
+
+/** The file that a link to our site or to our repository shows; undefined: it leads elsewhere. */
+function ownFile(target: string): string | undefined {
+  const blob = `${REPOSITORY}/blob/main/`
+  if (target.startsWith(blob)) return target.slice(blob.length)
+  if (!target.startsWith(SITE)) return undefined
+  const [page = '', anchor] = target.slice(SITE.length).split('#')
+  // Written by TypeDoc: the build of the site looks.
+  if (page.startsWith('reference/')) return undefined
+  const file = page === '' || page.endsWith('/') ? `docs/${page}README.md` : `docs/${page}.md`
+  return anchor === undefined ? file : `${file}#${anchor}`
+}
+
+function isDead(file: string): boolean {
+  const [path = '', anchor] = file.split('#')
+  if (!existsSync(join(ROOT, path))) return true
+  return anchor !== undefined && (!path.endsWith('.md') || !anchorsOf(path).includes(anchor))
+}
 
 const links = pages.flatMap(linksOf)
 
 test('relative links lead somewhere', () => {
   const dead = links
     .filter((link) => !isOutside(link))
-    .filter(({ page, target }) => {
-      const [path = '', anchor] = target.split('#')
-      const file = path === '' ? page : normalize(join(dirname(page), path))
-      if (!existsSync(join(ROOT, file))) return true
-      return anchor !== undefined && (!file.endsWith('.md') || !anchorsOf(file).includes(anchor))
-    })
+    .filter(({ page, target }) =>
+      isDead(target.startsWith('#') ? `${page}${target}` : normalize(join(dirname(page), target))),
+    )
   expect(dead).toEqual([])
   expect(links.length).toBeGreaterThan(20)
+})
+
+test('links to our own site and repository lead somewhere', () => {
+  const own = links.flatMap(({ target }) => ownFile(target) ?? [])
+  expect(own.filter(isDead)).toEqual([])
+  expect(own.length).toBeGreaterThan(10)
+})
+
+test('links of pages that npm shows are whole addresses: npm has no other files', () => {
+  const onNpm = links.filter(({ page }) => /^packages\/[^/]+\/README\.md$/.test(page))
+  expect(onNpm.filter((link) => !isOutside(link) && !link.target.startsWith('#'))).toEqual([])
+  expect(onNpm.length).toBeGreaterThan(10)
 })
 
 test('every page but those on GitHub and npm can be reached from the README', () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
@@ -76,4 +76,24 @@ test.each(packed)('$name goes out without sources, tests or ways into the worksp
       ...(isLibrary(pkg) ? ['dist/index.js', 'dist/index.d.ts'] : ['ai-ticket.mjs']),
     ]),
   )
+})
+
+/** Beside `dist`, package.json, README.md and LICENSE. */
+const MORE_FILES: Readonly<Record<string, RegExp>> = {
+  'ai-ticket': /^ai-ticket\.mjs$/,
+  'ai-ticket-server': /^(config\.schema|openapi)\.json$/,
+  '@ai-ticket/testkit': /^fixtures\/koboldcpp-[\d.]+\/[\w.-]+\.json$/,
+}
+
+test.each(packed)('$name packs nothing that does not belong', ({ name, folder: home, files }) => {
+  const belongs = (path: string): boolean => {
+    if (['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(path)) return true
+    // A declaration of a source that is gone was left by an earlier build.
+    const declared = /^dist\/(.+)\.d\.ts$/.exec(path)?.[1]
+    if (declared !== undefined) return existsSync(join(home, 'src', `${declared}.ts`))
+    if (/^dist\/[\w-]+\.js$/.test(path)) return true
+    if (/^dist\/[\w-]+\.js\.map$/.test(path)) return files.includes(path.slice(0, -'.map'.length))
+    return MORE_FILES[name]?.test(path) ?? false
+  }
+  expect(files.filter((path) => !belongs(path))).toEqual([])
 })

@@ -1,7 +1,8 @@
 import type { Clock, Outcome } from '@ai-ticket/core'
+import type { ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import type { Ask, HopelessReason } from './ask-here.ts'
-import type { BatchArgs, BatchSettings } from './batch-options.ts'
+import type { BatchSettings } from './batch-options.ts'
 import { type Job, openJob } from './job.ts'
 import { openAsker } from './open-asker.ts'
 import { openInput } from './open-input.ts'
@@ -14,7 +15,7 @@ import { changedInput, stateOf, surveyInput } from './survey-input.ts'
 
 interface PerformOptions {
   readonly settings: BatchSettings
-  readonly args: BatchArgs & Readonly<Record<string, unknown>>
+  readonly resolved: ResolvedConfig
   /** Aborted: no more lines are taken. */
   readonly signal: AbortSignal
   /** Aborted: lines in progress are stopped at their backend. */
@@ -26,14 +27,19 @@ interface PerformOptions {
 
 /** A whole batch, from its files to the exit code. Throws a `BatchProblem`. */
 export async function performBatch(options: PerformOptions): Promise<number> {
-  const { settings, args, signal, leaving, clock, resume } = options
+  const { settings, resolved, signal, leaving, clock, resume } = options
   const input = await openInput(settings.input)
   await using job = await openJob(settings)
   const { force, concurrency, maxFailures, patienceMs } = settings
   const survey = input.isFile ? await surveyInput(input.lines(), { ...job, force }) : undefined
   const startedAt = clock.now()
-  await using asker = await openAsker({ args, server: settings.server, calls: job.lock.calls, leaving })
-  using progress = createProgress({ ...shown(args), clock, total: survey?.lines, ...doneBefore(job, survey) })
+  await using asker = await openAsker({ resolved, calls: job.lock.calls, leaving })
+  using progress = createProgress({
+    ...shown(settings),
+    clock,
+    total: survey?.lines,
+    ...doneBefore(job, survey),
+  })
   signal.addEventListener('abort', () => progress.say(STOPPING))
   const { end, lines, asked } = await conductBatch({
     job,
@@ -52,7 +58,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
   const failed = counts.failed + counts.refused
   progress[Symbol.dispose]()
   const duration_ms = Math.round(clock.now() - startedAt)
-  if (args.json) {
+  if (settings.json) {
     const { output, errors } = settings
     const summary = {
       lines: survey?.lines ?? lines,
@@ -65,7 +71,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
     }
     process.stdout.write(`${JSON.stringify({ object: 'batch', ...summary })}\n`)
   }
-  if (!args.quiet) {
+  if (!settings.quiet) {
     const parts = [`${counts.answered} answered`, ...(failed > 0 ? [`${failed} failed`] : [])]
     progress.say(
       `${survey?.lines ?? lines} lines: ${parts.join(', ')}, in ${durationText(duration_ms / 1_000)}.`,
@@ -77,7 +83,7 @@ export async function performBatch(options: PerformOptions): Promise<number> {
 
 const STOPPING = 'Finishing the lines in progress. A second signal stops them.'
 
-function shown({ quiet, json }: BatchArgs): Pick<ProgressOptions, 'stream' | 'style'> {
+function shown({ quiet, json }: BatchSettings): Pick<ProgressOptions, 'stream' | 'style'> {
   const stream = process.stderr
   const isBar = stream.isTTY && !json && !process.env.CI && process.env.TERM !== 'dumb'
   return { stream, style: quiet ? 'none' : isBar ? 'bar' : 'lines' }

@@ -1,10 +1,10 @@
 import type { Dispatcher } from '@ai-ticket/core'
 import { keyWith } from '../config/api-keys.ts'
-import { loadConfig } from '../config/config.ts'
+import type { ResolvedConfig } from '../config/config.ts'
 import { askServer } from '../program/ask-server.ts'
-import { configFlags } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
+import { findServer } from '../program/server-desk.ts'
 import { terminalText } from '../program/terminal-text.ts'
 import { type Ask, askHere } from './ask-here.ts'
 import { askThere } from './ask-there.ts'
@@ -17,24 +17,21 @@ interface Asker extends AsyncDisposable {
   readonly slots: number
 }
 
-type Args = Readonly<Record<string, unknown>>
-
 /** Assumed of a server that does not tell this key how many it has. */
 const UNKNOWN_SLOTS = 2
 
 interface AskerOptions {
-  readonly args: Args
-  /** The address of a server; undefined: the backends are asked from here. */
-  readonly server: string | undefined
+  readonly resolved: ResolvedConfig
   readonly calls: CallNotes
   /** Aborted: what is generated is stopped at its backend. */
   readonly leaving: AbortSignal
 }
 
 /** The dispatcher of this configuration, or a server. Throws a `BatchProblem`. */
-export async function openAsker({ args, server, calls, leaving }: AskerOptions): Promise<Asker> {
-  if (server !== undefined) return await openServer(args, server)
-  const desk = await openDesk(args)
+export async function openAsker({ resolved, calls, leaving }: AskerOptions): Promise<Asker> {
+  const server = await findServer(resolved)
+  if (server !== undefined) return await openServer(resolved, server)
+  const desk = await openDesk(resolved)
   // `openDesk` has printed what is wrong.
   if (desk === undefined) throw new BatchProblem('', EXIT.badConfiguration)
   const { dispatcher } = desk
@@ -50,19 +47,14 @@ export async function openAsker({ args, server, calls, leaving }: AskerOptions):
   }
 }
 
-async function openServer(args: Args, url: string): Promise<Asker> {
-  const loaded = loadConfig(configFlags(args), process.env)
-  if (!loaded.ok) {
-    throw new BatchProblem(loaded.problems.map(({ message }) => message).join('\n'), EXIT.badConfiguration)
-  }
-  const { apiKeys } = loaded.value.config
+async function openServer({ config: { apiKeys } }: ResolvedConfig, url: string): Promise<Asker> {
   const ask = askThere({ url, apiKey: keyWith(apiKeys, 'events') })
   const reader = keyWith(apiKeys, 'read') ?? keyWith(apiKeys, 'events')
   const reply = await askServer(url, reader, { method: 'GET', path: '/backends' })
   const isHidden = !reply.ok && reply.error === 'forbidden'
   if (!reply.ok && !isHidden) {
     const exitCode = reply.error === 'unauthorised' ? EXIT.noPermission : EXIT.unavailable
-    throw new BatchProblem(terminalText(reply.message.replace('--url', '--server')), exitCode)
+    throw new BatchProblem(terminalText(reply.message), exitCode)
   }
   const slots = reply.ok && Array.isArray(reply.body.backends) ? slotsOf(reply.body.backends) : UNKNOWN_SLOTS
   // Twice as many: while an answer is on its way here, the server has the next line already.

@@ -1,87 +1,107 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { buffer as bytesOf } from 'node:stream/consumers'
-import { type Dispatcher, type Outcome, parseJson } from '@ai-ticket/core'
+import { type Outcome, parseJson } from '@ai-ticket/core'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
-import { CONFIG_ARGS, cliCommand, parseDurationMs, UsageError } from '../program/command-line.ts'
+import {
+  addAskFlags,
+  addExamples,
+  type CommandModule,
+  type Run,
+  readCount,
+  readDuration,
+  runs,
+  UsageError,
+} from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
 import { endOnSignals } from '../program/process.ts'
+import { readConfig } from '../program/read-config.ts'
+import { type EventDesk, findServer, serverDesk } from '../program/server-desk.ts'
 import { printDeltas, terminalJson, terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket ask "Why is the sky blue?"
   ai-ticket ask --json --max-tokens 20 "Name a colour" | jq -r .completion
-  git diff | ai-ticket ask --system "Review this change" -
-  ai-ticket ask --schema triage.json - < mail.txt | jq -r .category
+  git diff | ai-ticket ask --system "Review this change"
+  ai-ticket ask --schema triage.json < mail.txt | jq -r .category
 `
 
-export const command = cliCommand(
-  {
-    meta: { name: 'ask', description: 'Ask once; the answer goes to stdout as it comes' },
-    args: {
-      prompt: { type: 'positional', description: 'What to ask; "-" reads it from stdin', required: false },
-      json: {
-        type: 'boolean',
-        description: 'Print the whole outcome as one JSON object, even of a failure',
-      },
-      model: { type: 'string', valueHint: 'name', description: 'Model or alias, where there is a choice' },
-      'max-tokens': { type: 'string', valueHint: 'number', description: 'Longest answer, in tokens' },
-      system: { type: 'string', valueHint: 'text', description: 'System turn' },
-      schema: {
-        type: 'string',
-        valueHint: 'file',
-        description: 'JSON Schema of the answer; prints the data, checked, as JSON',
-      },
-      timeout: {
-        type: 'string',
-        valueHint: '90s',
-        description: 'Time limit for the whole event: 500ms, 90s or 90, 10m',
-      },
-      ...CONFIG_ARGS,
-      help: { type: 'boolean', alias: 'h', description: 'Show this help' },
-    },
-    async run({ args }) {
-      const schema = args.schema === undefined ? undefined : readSchemaFile(args.schema)
-      const prompt = await readPrompt(args._)
-      if (prompt === undefined) return refuseEncoding(args.json === true)
-      const event = eventOf(args, prompt, schema)
-      await using desk = await openDesk(args)
-      if (desk === undefined) return EXIT.badConfiguration
-      const controller = new AbortController()
-      endOnSignals(() => controller.abort(new Error('interrupted')))
-      // Nobody reads the rest, so the backend need not write it.
-      process.stdout.on('error', () => controller.abort(new Error('stdout is closed')))
-      const ask = args.json ? askForJson : schema === undefined ? askForText : askForData
-      const outcome = await ask(desk.dispatcher, event, controller.signal)
-      if (outcome === undefined) return EXIT.interrupted
-      if ('completion' in outcome) return EXIT.ok
-      process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
-      return EXIT_OF_FAILURE[outcome.error]
-    },
+export const command: CommandModule = {
+  configure(command) {
+    command
+      .argument('[prompt]', 'What to ask; "-", or nothing where stdin is no terminal, reads it from stdin')
+      // To say what is wrong with two of them.
+      .allowExcessArguments()
+      .option('--json', 'Print the whole outcome as one JSON object, even of a failure')
+      .option('--model <name>', 'Model or alias, where there is a choice')
+      .option('--max-tokens <number>', 'Longest answer, in tokens', readCount)
+      .option('--system <text>', 'System turn')
+      .option('--schema <file>', 'JSON Schema of the answer; prints the data, checked, as JSON')
+      .option('--timeout <time>', 'Time limit for the whole event: 500ms, 90s or 90, 10m', readDuration)
+    addAskFlags(command)
+    addExamples(command, EXAMPLES)
+    runs(command, askOnce)
   },
-  EXAMPLES,
-)
-
-interface AskArguments {
-  readonly model?: string | undefined
-  readonly 'max-tokens'?: string | undefined
-  readonly system?: string | undefined
-  readonly timeout?: string | undefined
 }
+
+interface AskOptions {
+  readonly json?: boolean
+  readonly model?: string
+  readonly maxTokens?: number
+  readonly system?: string
+  readonly schema?: string
+  readonly timeout?: number
+}
+
+const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
+  const schema = options.schema === undefined ? undefined : readSchemaFile(options.schema)
+  const prompt = await readPrompt(words)
+  if (prompt === undefined) return refuseEncoding(options.json === true)
+  const event = eventOf(options, prompt, schema)
+  const resolved = readConfig(flags)
+  if (resolved === undefined) return EXIT.badConfiguration
+  const server = await findServer(resolved)
+  await using local = server === undefined ? await openDesk(resolved) : undefined
+  const desk = server === undefined ? local?.dispatcher : serverDesk(server, resolved)
+  if (desk === undefined) return EXIT.badConfiguration
+  const controller = new AbortController()
+  endOnSignals(() => controller.abort(new Error('interrupted')))
+  // Nobody reads the rest, so the backend need not write it.
+  process.stdout.on('error', () => controller.abort(new Error('stdout is closed')))
+  const ask = options.json ? askForJson : schema === undefined ? askForText : askForData
+  const outcome = await ask(desk, event, controller.signal)
+  if (outcome === undefined) return EXIT.interrupted
+  if (!('completion' in outcome)) {
+    process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
+    return EXIT_OF_FAILURE[outcome.error]
+  }
+  if (outcome.finish_reason === 'length' && !options.json) process.stderr.write(`${CUT}\n`)
+  return EXIT.ok
+}
+
+const CUT =
+  'The answer was cut: it reached --max-tokens, or the end of the context. Raise --max-tokens for more.'
 
 /** Undefined: what came from stdin is not valid UTF-8, and the model would read it with question marks. */
-async function readPrompt(positionals: readonly string[]): Promise<string | undefined> {
-  if (positionals.length > 1)
-    throw new UsageError('More than one prompt was given. Put the prompt between quotes.')
-  const [prompt] = positionals
-  if (prompt === undefined)
-    throw new UsageError('What to ask is missing: ai-ticket ask "Why is the sky blue?"')
-  if (prompt !== '-') return prompt
-  if (process.stdin.isTTY)
-    throw new UsageError('"-" reads from stdin, which is a terminal: git diff | ai-ticket ask -')
-  return decodeUtf8(await bytesOf(process.stdin))
+async function readPrompt(words: readonly string[]): Promise<string | undefined> {
+  if (words.length > 1) throw new UsageError('More than one prompt was given. Put the prompt between quotes.')
+  const [prompt] = words
+  if (prompt !== undefined && prompt !== '-') return prompt
+  if (process.stdin.isTTY) {
+    throw new UsageError(
+      prompt === undefined
+        ? MISSING
+        : '"-" reads from stdin, which is a terminal: git diff | ai-ticket ask -',
+    )
+  }
+  const bytes = await bytesOf(process.stdin)
+  // A job without a terminal and without input, as cron starts it.
+  if (prompt === undefined && bytes.length === 0) throw new UsageError(MISSING)
+  return decodeUtf8(bytes)
 }
+
+const MISSING = 'What to ask is missing: ai-ticket ask "Why is the sky blue?"'
 
 function refuseEncoding(asJson: boolean): number {
   const error = 'invalid_request'
@@ -93,49 +113,39 @@ function refuseEncoding(asJson: boolean): number {
 }
 
 /** A prompt that looks like JSON stays text. */
-function eventOf(args: AskArguments, prompt: string, schema: unknown): Record<string, unknown> {
-  const system = args.system === undefined ? [] : [{ role: 'system', content: args.system }]
+function eventOf(options: AskOptions, prompt: string, schema: unknown): Record<string, unknown> {
+  const { system, model, maxTokens, timeout } = options
+  const systemTurns = system === undefined ? [] : [{ role: 'system', content: system }]
   return {
-    content: [...system, { role: 'user', content: prompt }],
-    ...(args.model !== undefined && { model: args.model }),
-    ...(args['max-tokens'] !== undefined && { parameters: { max_tokens: wholeNumber(args['max-tokens']) } }),
+    content: [...systemTurns, { role: 'user', content: prompt }],
+    ...(model !== undefined && { model }),
+    ...(maxTokens !== undefined && { parameters: { max_tokens: maxTokens } }),
     ...(schema !== undefined && { schema }),
-    ...(args.timeout !== undefined && { timeout_ms: duration(args.timeout) }),
+    ...(timeout !== undefined && { timeout_ms: timeout }),
   }
 }
 
-function wholeNumber(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw new UsageError('--max-tokens needs a whole number of at least 1.')
-}
-
-function duration(text: string): number {
-  const timeoutMs = parseDurationMs(text)
-  if (timeoutMs !== undefined && timeoutMs > 0) return timeoutMs
-  throw new UsageError('--timeout needs a time like 500ms, 90s or 10m.')
-}
-
-type Ask = (dispatcher: Dispatcher, event: unknown, signal: AbortSignal) => Promise<Outcome | undefined>
+type Ask = (desk: EventDesk, event: unknown, signal: AbortSignal) => Promise<Outcome | undefined>
 
 /** Undefined: interrupted. */
-const askForOutcome: Ask = async (dispatcher, event, signal) => {
+const askForOutcome: Ask = async (desk, event, signal) => {
   try {
-    return await dispatcher.onEvent(event, { signal })
+    return await desk.onEvent(event, { signal })
   } catch (error) {
     if (signal.aborted) return undefined
     throw error
   }
 }
 
-const askForJson: Ask = async (dispatcher, event, signal) => {
-  const outcome = await askForOutcome(dispatcher, event, signal)
+const askForJson: Ask = async (desk, event, signal) => {
+  const outcome = await askForOutcome(desk, event, signal)
   if (outcome) process.stdout.write(`${terminalJson(outcome)}\n`)
   return outcome
 }
 
 /** Indented for a person, one line for a program. */
-const askForData: Ask = async (dispatcher, event, signal) => {
-  const outcome = await askForOutcome(dispatcher, event, signal)
+const askForData: Ask = async (desk, event, signal) => {
+  const outcome = await askForOutcome(desk, event, signal)
   if (outcome === undefined || !('data' in outcome)) return outcome
   const { isTTY } = process.stdout
   const text = JSON.stringify(outcome.data, undefined, isTTY ? 2 : undefined)
@@ -143,8 +153,8 @@ const askForData: Ask = async (dispatcher, event, signal) => {
   return outcome
 }
 
-const askForText: Ask = (dispatcher, event, signal) =>
-  printDeltas(dispatcher.streamEvent(event, { signal }), process.stdout, signal)
+const askForText: Ask = (desk, event, signal) =>
+  printDeltas(desk.streamEvent(event, { signal }), process.stdout, signal)
 
 /** The JSON Schema in a file; the desk checks it. Throws a `UsageError`. */
 function readSchemaFile(path: string): object {

@@ -1,9 +1,14 @@
-import type { BackendHealth } from '@ai-ticket/core'
+import type { BackendHealth, Health } from '@ai-ticket/core'
+import { keyWith } from '../config/api-keys.ts'
 import { addressOf } from '../config/backend-config.ts'
-import { CONFIG_ARGS, cliCommand } from '../program/command-line.ts'
-import { EXIT } from '../program/exit-codes.ts'
+import type { ResolvedConfig } from '../config/config.ts'
+import { askServer } from '../program/ask-server.ts'
+import { addAskFlags, addExamples, type CommandModule, type Run, runs } from '../program/command-line.ts'
+import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { openDesk } from '../program/open-dispatcher.ts'
-import { terminalJson, terminalText } from '../program/terminal-text.ts'
+import { readConfig } from '../program/read-config.ts'
+import { findServer } from '../program/server-desk.ts'
+import { terminalJson, terminalLine, terminalText } from '../program/terminal-text.ts'
 import { answers, summary } from '../serve/announce-backends.ts'
 
 const EXAMPLES = `
@@ -11,33 +16,49 @@ const EXAMPLES = `
   ai-ticket health --kobold-url http://gpu-1:5001 --json
 `
 
-export const command = cliCommand(
-  {
-    meta: {
-      name: 'health',
-      description: `Ask each backend whether it answers; exit code ${EXIT.unavailable} if none does`,
-    },
-    args: {
-      json: { type: 'boolean', description: 'Print one JSON object' },
-      ...CONFIG_ARGS,
-      help: { type: 'boolean', alias: 'h', description: 'Show this help' },
-    },
-    async run({ args }) {
-      await using desk = await openDesk(args)
-      if (desk === undefined) return EXIT.badConfiguration
-      const health = await desk.dispatcher.health()
-      const urls = new Map(desk.config.backends.map((backend) => [backend.name, addressOf(backend)]))
-      if (args.json) process.stdout.write(`${terminalJson(health)}\n`)
-      else
-        for (const backend of health.backends)
-          process.stdout.write(line(backend, urls.get(backend.name) ?? ''))
-      return health.backends.some(answers) ? EXIT.ok : EXIT.unavailable
-    },
+export const command: CommandModule = {
+  configure(command) {
+    command.description(`Ask each backend whether it answers; exit code ${EXIT.unavailable} if none does`)
+    command.option('--json', 'Print one JSON object')
+    addAskFlags(command)
+    addExamples(command, EXAMPLES)
+    runs(command, showHealth)
   },
-  EXAMPLES,
-)
+}
 
-function line(health: BackendHealth, url: string): string {
+const showHealth: Run<{ readonly json?: boolean }> = async ({ options, flags }) => {
+  const resolved = readConfig(flags)
+  if (resolved === undefined) return EXIT.badConfiguration
+  const server = await findServer(resolved)
+  const health = await (server === undefined ? healthFromHere(resolved) : healthThere(server, resolved))
+  if (typeof health === 'number') return health
+  const urls = new Map(resolved.config.backends.map((backend) => [backend.name, addressOf(backend)]))
+  if (options.json) process.stdout.write(`${terminalJson(health)}\n`)
+  else if (health.backends === undefined) process.stdout.write(`${server}  ${health.status}\n`)
+  else
+    for (const backend of health.backends)
+      process.stdout.write(line(backend, server === undefined ? urls.get(backend.name) : `at ${server}`))
+  const isWell = health.backends === undefined ? health.status === 'healthy' : health.backends.some(answers)
+  return isWell ? EXIT.ok : EXIT.unavailable
+}
+
+/** Without the scope `read` a server tells its status alone. A number: the exit code, and what is wrong has been printed. */
+type HealthAsked = Pick<Health, 'status'> & Partial<Health>
+
+async function healthFromHere(resolved: ResolvedConfig): Promise<HealthAsked | number> {
+  await using desk = await openDesk(resolved)
+  return desk === undefined ? EXIT.badConfiguration : await desk.dispatcher.health()
+}
+
+async function healthThere(server: string, { config }: ResolvedConfig): Promise<HealthAsked | number> {
+  const reply = await askServer(server, keyWith(config.apiKeys, 'read'), { method: 'GET', path: '/health' })
+  if (reply.ok && typeof reply.body.status === 'string') return reply.body as unknown as Health
+  const other = `What answers at ${server} is not an AI Ticket server. Name another with --server.`
+  process.stderr.write(`${terminalLine(reply.ok ? other : reply.message)}\n`)
+  return reply.ok || reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
+}
+
+function line(health: BackendHealth, url = ''): string {
   const detail = answers(health) ? summary(health) : health.details === undefined ? '' : `: ${health.details}`
   return `${terminalText(`${health.name}  ${url}  ${health.state}${detail}`)}\n`
 }

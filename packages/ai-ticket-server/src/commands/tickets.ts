@@ -1,91 +1,138 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline/promises'
 import type { Scope } from '@ai-ticket/http-server'
+import { type Command, InvalidArgumentError } from 'commander'
 import { keyWith } from '../config/api-keys.ts'
-import { loadConfig } from '../config/config.ts'
-import { askServer, type ServerReply, type ServerRequest, serverUrl } from '../program/ask-server.ts'
-import { CONFIG_ARGS, cliCommand, configFlags, parseDurationMs, UsageError } from '../program/command-line.ts'
+import { askServer, type ServerReply, type ServerRequest, serverOf } from '../program/ask-server.ts'
+import {
+  addExamples,
+  addServerFlags,
+  type CommandModule,
+  readCount,
+  readDuration,
+  runs,
+  UsageError,
+} from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
+import { readConfig } from '../program/read-config.ts'
 import { terminalJson, terminalLine } from '../program/terminal-text.ts'
 
 const EXAMPLES = `
   ai-ticket tickets list --status failed
   ai-ticket tickets show tkt_01a2…
-  ai-ticket tickets replay tkt_01a2…
-  ai-ticket tickets cancel tkt_01a2…
-  ai-ticket tickets resend tkt_01a2…
   ai-ticket tickets prune --older-than 7d --dry-run
 `
 
-const USE =
-  'Use: ai-ticket tickets list, or prune, or show, replay, cancel, callbacks or resend with the id of a ticket.'
+/** What is printed of a reply. */
+type Show = (body: Readonly<Record<string, unknown>>, asJson: boolean) => string
 
-export const command = cliCommand(
-  {
-    meta: {
-      name: 'tickets',
-      description: 'List, show, replay, cancel or remove the tickets of a running server',
-    },
-    args: {
-      action: {
-        type: 'positional',
-        description:
-          'list, show, replay, cancel, prune, callbacks (attempts to deliver its callback) or resend',
-        required: false,
-      },
-      id: { type: 'positional', description: 'The ticket', required: false },
-      status: { type: 'string', valueHint: 'name,…', description: 'list: only these' },
-      text: { type: 'string', valueHint: 'text', description: 'list: with this in the prompt or the answer' },
-      limit: {
-        type: 'string',
-        valueHint: 'number',
-        description: 'list: the newest ones, at most this many; 200 at most',
-      },
-      'older-than': {
-        type: 'string',
-        valueHint: '7d',
-        description: 'prune: tickets that finished longer ago',
-      },
-      keep: { type: 'string', valueHint: 'number', description: 'prune: all but this many, the newest' },
-      failed: {
-        type: 'boolean',
-        description: 'prune: failed tickets that are --older-than, too',
-      },
-      'dry-run': { type: 'boolean', description: 'prune: only say how many' },
-      url: {
-        type: 'string',
-        valueHint: 'url',
-        description: 'The server; default: where this configuration listens',
-      },
-      json: { type: 'boolean', description: 'Print JSON; a list has one ticket a line' },
-      ...CONFIG_ARGS,
-      help: { type: 'boolean', alias: 'h', description: 'Show this help' },
-    },
-    async run({ args }) {
-      const request = requestOf(args)
-      const loaded = loadConfig(configFlags(args), process.env)
-      if (!loaded.ok) {
-        for (const { message } of loaded.problems) process.stderr.write(`${message}\n`)
-        return EXIT.badConfiguration
-      }
-      const { config } = loaded.value
-      const url = args.url?.replace(/\/+$/, '') ?? serverUrl(config)
-      const ask = (asked: ServerRequest) => askServer(url, keyWith(config.apiKeys, scopeOf(asked)), asked)
-      const reply = await wholeList(ask, request)
-      if (!reply.ok) {
-        process.stderr.write(`${terminalLine(reply.message)}\n`)
-        return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
-      }
-      const isList = args.action === 'list' && Array.isArray(reply.body.data)
-      const tickets = isList ? (reply.body.data as ListedTicket[]) : undefined
-      if (reply.body.object === 'prune' && !args.json) process.stdout.write(pruned(reply.body))
-      else if (tickets === undefined) process.stdout.write(`${terminalJson(reply.body, args.json ? 0 : 2)}\n`)
-      else
-        for (const ticket of tickets)
-          process.stdout.write(`${args.json ? terminalJson(ticket) : line(ticket)}\n`)
-      return EXIT.ok
-    },
+interface Answer {
+  readonly request: ServerRequest
+  /** Default: its JSON, indented for people. */
+  readonly show?: Show
+}
+
+/** Each with one ticket. */
+const ACTIONS: Readonly<Record<string, { summary: string; request: (path: string) => ServerRequest }>> = {
+  show: { summary: 'Show a ticket', request: (path) => ({ method: 'GET', path }) },
+  cancel: { summary: 'Cancel a ticket', request: (path) => ({ method: 'DELETE', path }) },
+  replay: {
+    summary: 'Ask the event of a ticket again, as a new ticket',
+    request: (path) => ({ method: 'POST', path: `${path}/replay` }),
   },
-  EXAMPLES,
-)
+  callbacks: {
+    summary: 'Show the attempts to deliver the callback of a ticket',
+    request: (path) => ({ method: 'GET', path: `${path}/callbacks` }),
+  },
+  resend: {
+    summary: 'Send the callback of a ticket again',
+    request: (path) => ({ method: 'POST', path: `${path}/callbacks/resend` }),
+  },
+}
+
+export const command: CommandModule = {
+  configure(command) {
+    const list = command
+      .command('list')
+      .description('List tickets, the newest first')
+      .option('--status <names>', 'Only these, comma separated')
+      .option('--text <text>', 'With this in the prompt or the answer')
+      .option('--limit <number>', 'At most this many; 200 at most', readCount)
+    answers(list, (options: ListOptions) => ({ request: listRequest(options), show: ticketLines }))
+    for (const [name, { summary, request }] of Object.entries(ACTIONS)) {
+      const action = command.command(name).description(summary).argument('<id>', 'The ticket')
+      answers(action, (_options, [id = '']) => ({ request: request(`/tickets/${encodeURIComponent(id)}`) }))
+    }
+    const prune = command
+      .command('prune')
+      .description('Remove finished tickets; on a terminal it asks first')
+      .option('--older-than <time>', 'Tickets that finished longer ago, like 7d', readDuration)
+      .option('--keep <number>', 'All but this many, the newest', readKept)
+      .option('--failed', 'Failed tickets that are --older-than, too')
+      .option('--dry-run', 'Only say how many')
+      .option('--yes', 'Do not ask')
+    const removes = (options: PruneOptions) => ({ request: pruneRequest(options), show: pruned })
+    answers(prune, removes, confirmPrune)
+    addExamples(command, EXAMPLES)
+  },
+}
+
+type Ask = (request: ServerRequest) => Promise<ServerReply>
+
+/** Undefined: go on. */
+type Confirm<Options> = (options: Options, request: ServerRequest, ask: Ask) => Promise<number | undefined>
+
+/** Makes it the action of the command to ask the server and print the reply. */
+function answers<Options>(
+  command: Command,
+  answerOf: (options: Options, words: readonly string[]) => Answer,
+  confirm?: Confirm<Options>,
+): void {
+  command.option('--json', 'Print JSON; a list has one ticket a line')
+  addServerFlags(command)
+  runs<Options & { readonly json?: boolean }>(command, async ({ options, words, flags }) => {
+    const { request, show } = answerOf(options, words)
+    const resolved = readConfig(flags)
+    if (resolved === undefined) return EXIT.badConfiguration
+    const { config } = resolved
+    const ask: Ask = (asked) => askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), asked)
+    const stopped = await confirm?.(options, request, ask)
+    if (stopped !== undefined) return stopped
+    const reply = await wholeList(ask, request)
+    if (!reply.ok) return refused(reply)
+    const asJson = options.json === true
+    process.stdout.write(show?.(reply.body, asJson) ?? `${terminalJson(reply.body, asJson ? 0 : 2)}\n`)
+    return EXIT.ok
+  })
+}
+
+function refused({ error, message }: ServerReply & { readonly ok: false }): number {
+  process.stderr.write(`${terminalLine(message)}\n`)
+  return error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[error]
+}
+
+/** On a terminal, says how many tickets would go, and goes on only after a yes. */
+const confirmPrune: Confirm<PruneOptions> = async ({ yes, dryRun }, request, ask) => {
+  if (yes || dryRun || !process.stdin.isTTY || !process.stderr.isTTY) return undefined
+  const reply = await ask({ ...request, body: { ...(request.body as object), dry_run: true } })
+  if (!reply.ok) return refused(reply)
+  const question = `Remove ${reply.body.removed} tickets for good? [y/N] `
+  if (await saysYes(question, { input: process.stdin, output: process.stderr })) return undefined
+  process.stderr.write('Nothing was removed. --yes removes without a question.\n')
+  return EXIT.interrupted
+}
+
+/** Asks a person. Anything but y or yes is a no, and so is the end of the input. */
+export async function saysYes(
+  question: string,
+  streams: { readonly input: NodeJS.ReadableStream; readonly output: NodeJS.WritableStream },
+): Promise<boolean> {
+  const lines = createInterface(streams)
+  const closed = once(lines, 'close').then(() => '')
+  const answer = await Promise.race([lines.question(question), closed])
+  lines.close()
+  return /^y(es)?$/i.test(answer.trim())
+}
 
 const DEFAULT_LIMIT = 50
 
@@ -114,63 +161,46 @@ async function wholeList(
 /** Reading needs less than changing what may belong to another. */
 const scopeOf = ({ method }: ServerRequest): Scope => (method === 'GET' ? 'read' : 'admin')
 
-interface TicketsArgs {
-  readonly _: readonly string[]
-  readonly action?: string | undefined
-  readonly id?: string | undefined
-  readonly status?: string | undefined
-  readonly text?: string | undefined
-  readonly limit?: string | undefined
-  readonly 'older-than'?: string | undefined
-  readonly keep?: string | undefined
-  readonly failed?: boolean | undefined
-  readonly 'dry-run'?: boolean | undefined
+interface ListOptions {
+  readonly status?: string
+  readonly text?: string
+  readonly limit?: number
 }
 
-function requestOf(args: TicketsArgs): ServerRequest {
-  const { _: words, action, id, status, text, limit } = args
-  if (action === 'list' && words.length === 1) {
-    const query = new URLSearchParams()
-    for (const [name, value] of Object.entries({ status, text, limit })) {
-      if (value !== undefined) query.set(name, value)
-    }
-    return { method: 'GET', path: `/tickets?${query}` }
+function listRequest({ status, text, limit }: ListOptions): ServerRequest {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries({ status, text, limit })) {
+    if (value !== undefined) query.set(name, String(value))
   }
-  if (action === 'prune' && words.length === 1)
-    return { method: 'POST', path: '/tickets/prune', body: pruneOf(args) }
-  if (id === undefined || words.length !== 2) throw new UsageError(USE)
-  const path = `/tickets/${encodeURIComponent(id)}`
-  switch (action) {
-    case 'show':
-      return { method: 'GET', path }
-    case 'cancel':
-      return { method: 'DELETE', path }
-    case 'replay':
-      return { method: 'POST', path: `${path}/replay` }
-    case 'callbacks':
-      return { method: 'GET', path: `${path}/callbacks` }
-    case 'resend':
-      return { method: 'POST', path: `${path}/callbacks/resend` }
-    default:
-      throw new UsageError(USE)
-  }
+  return { method: 'GET', path: `/tickets?${query}` }
 }
 
-function pruneOf({ 'older-than': olderThan, keep, failed, 'dry-run': dryRun }: TicketsArgs): object {
-  const ageMs = olderThan === undefined ? undefined : parseDurationMs(olderThan)
-  if (olderThan !== undefined && ageMs === undefined)
-    throw new UsageError('--older-than needs a time like 7d, 12h or 90m.')
-  if (keep !== undefined && !/^\d{1,15}$/.test(keep)) throw new UsageError('--keep needs a whole number.')
-  if (ageMs === undefined && (failed || keep === undefined))
+interface PruneOptions {
+  readonly olderThan?: number
+  readonly keep?: number
+  readonly failed?: boolean
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+/** Keeping none is a choice, too. */
+function readKept(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+function pruneRequest({ olderThan, keep, failed, dryRun }: PruneOptions): ServerRequest {
+  if (olderThan === undefined && (failed || keep === undefined))
     throw new UsageError(`Say which tickets to remove: --older-than 7d${failed ? '' : ', or --keep 10000'}.`)
-  return {
-    ...(ageMs === undefined
+  const body = {
+    ...(olderThan === undefined
       ? {}
-      : { finished_before: new Date(Math.max(0, Date.now() - ageMs)).toISOString() }),
-    ...(keep === undefined ? {} : { keep: Number(keep) }),
+      : { finished_before: new Date(Math.max(0, Date.now() - olderThan)).toISOString() }),
+    ...(keep === undefined ? {} : { keep }),
     failed: failed === true,
     dry_run: dryRun === true,
   }
+  return { method: 'POST', path: '/tickets/prune', body }
 }
 
 interface ListedTicket {
@@ -182,8 +212,12 @@ interface ListedTicket {
   readonly outcome?: { readonly error?: string }
 }
 
-const pruned = ({ removed, dry_run }: Readonly<Record<string, unknown>>): string =>
-  `${removed} ${dry_run ? 'would be ' : ''}removed\n`
+const pruned: Show = (body, asJson) =>
+  asJson ? `${terminalJson(body)}\n` : `${body.removed} ${body.dry_run ? 'would be ' : ''}removed\n`
+
+/** Each ticket in a line. */
+const ticketLines: Show = ({ data }, asJson) =>
+  (data as ListedTicket[]).map((ticket) => `${asJson ? terminalJson(ticket) : line(ticket)}\n`).join('')
 
 const line = ({ id, status, created_at, runs, event_id, outcome }: ListedTicket): string =>
   terminalLine(

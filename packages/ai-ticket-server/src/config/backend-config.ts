@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { BackendUrlSchema, type ListedBackend } from './backend-schema.ts'
+import { BackendUrlSchema, type ListedBackend, OpenAIUrlSchema } from './backend-schema.ts'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
 import { asList } from './schema-parts.ts'
 import { SOURCES } from './settings.ts'
@@ -18,6 +18,8 @@ export const addressOf = (backend: BackendConfig): string =>
 interface BackendSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** A variable by its name, and where it was set. */
+  readonly labelOf: (variable: string) => string
   readonly file: { readonly name: string; readonly backends: ListedBackend[] | undefined } | undefined
 }
 
@@ -29,44 +31,92 @@ interface ResolvedBackends {
   readonly warnings: string[]
 }
 
-const { flag: URL_FLAG, environment: URL_VARIABLE, fallback: DEFAULT_URL } = SOURCES.backends
+const { backends: KOBOLD, anyBackends: ANY } = SOURCES
 const KEY_VARIABLE = SOURCES.backendKeys.environment
 
-/** The backends, from the first source that names any: the flag, the variable, the file, the default. */
-export function resolveBackends({ flags, environment, file }: BackendSources): ResolvedBackends {
+/** The backends, from the first source that names any: the flags, the variables, the file, the default. */
+export function resolveBackends({ flags, environment, labelOf, file }: BackendSources): ResolvedBackends {
   const keys = asList(environment[KEY_VARIABLE] ?? '')
-  if (flags[URL_FLAG] !== undefined) {
-    return fromUrls(flags[URL_FLAG], { kind: 'flag', name: URL_FLAG }, keys)
-  }
-  if (environment[URL_VARIABLE] !== undefined) {
-    return fromUrls(environment[URL_VARIABLE], { kind: 'environment', name: URL_VARIABLE }, keys)
-  }
+  const fromFlags = namedIn([KOBOLD.flag, ANY.flag], flags)
+  const keyLabel = labelOf(KEY_VARIABLE)
+  if (fromFlags.length > 0) return fromNames(fromFlags, 'flag', { keys, keyLabel })
+  const fromVariables = namedIn([KOBOLD.environment, ANY.environment], environment).map((one) => ({
+    ...one,
+    source: labelOf(one.source),
+  }))
+  if (fromVariables.length > 0) return fromNames(fromVariables, 'environment', { keys, keyLabel })
   if (file?.backends !== undefined) {
     return fromFile(file.backends, { kind: 'file', name: file.name }, environment)
   }
-  return fromUrls(DEFAULT_URL, { kind: 'default' }, keys)
+  const named = [{ source: 'url', kind: 'kobold', url: KOBOLD.fallback, place: 'url' }]
+  return { ...fromNames(named, 'environment', { keys, keyLabel }), origin: { kind: 'default' } }
 }
 
-function fromUrls(list: string, origin: Origin, keys: string[]): ResolvedBackends {
-  const key = origin.kind === 'default' ? 'url' : origin.name
-  const urls = asList(list)
-  const parsed = v.safeParse(v.pipe(v.array(BackendUrlSchema), v.minLength(1, 'at least one address')), urls)
-  const problems = parsed.success ? [] : problemsOf(parsed.issues, origin, key)
-  if (keys.length > 1 && keys.length !== urls.length) {
+/** A server as a flag or a variable names it. */
+interface Named {
+  /** The flag or the variable. */
+  readonly source: string
+  readonly kind: string
+  readonly url: string
+  /** What a problem is named after. */
+  readonly place: string
+}
+
+const namedIn = (names: readonly string[], texts: Readonly<Record<string, string | undefined>>): Named[] =>
+  names.flatMap((source) => {
+    const text = texts[source]
+    if (text === undefined) return []
+    const items = asList(text)
+    // It is there and names nothing, which is a mistake.
+    if (items.length === 0) return [{ source, kind: 'kobold', url: '', place: source }]
+    return items.map((item, index) => {
+      const [, kind = 'kobold', url = ''] = /^(?:([A-Za-z]\w*)=)?(.*)$/s.exec(item) ?? []
+      return { source, kind, url, place: `${source}[${index}]` }
+    })
+  })
+
+function fromNames(
+  named: readonly Named[],
+  kind: 'flag' | 'environment',
+  { keys, keyLabel }: { readonly keys: readonly string[]; readonly keyLabel: string },
+): ResolvedBackends {
+  const origin = { kind, name: [...new Set(named.map(({ source }) => source))].join(' and ') } as const
+  const problems = named.flatMap((one) => checkNamed(one, { kind, name: one.source }))
+  const kobolds = named.filter((one) => one.kind === 'kobold')
+  if (keys.length > 1 && keys.length !== kobolds.length) {
     problems.push({
       key: KEY_VARIABLE,
-      message: `${KEY_VARIABLE} holds ${keys.length} keys for ${urls.length} addresses. Give one for all, or one for each, in the same order.`,
+      message: `${KEY_VARIABLE} holds ${keys.length} keys for ${kobolds.length} addresses. Give one for all, or one for each, in the same order.`,
     })
   }
   problems.push(...keyProblems(keys, KEY_VARIABLE))
-  const backends = urls.map((url, index): BackendConfig => {
+  const backends = named.map((one): BackendConfig => {
+    const alike = named.filter((other) => other.kind === one.kind)
+    const index = alike.indexOf(one)
+    const name = alike.length === 1 ? one.kind : `${one.kind}-${index + 1}`
+    if (one.kind === 'openai') {
+      const [url = '', model] = one.url.split('#')
+      return { name, type: 'openai', url, ...(model && { model }) }
+    }
     const apiKey = keys.length === 1 ? keys[0] : keys[index]
-    const name = urls.length === 1 ? 'kobold' : `kobold-${index + 1}`
-    return { name, type: 'kobold', url, ...(apiKey !== undefined && { api_key: apiKey }) }
+    return { name, type: 'kobold', url: one.url, ...(apiKey !== undefined && { api_key: apiKey }) }
   })
-  const keyOrigin: Origin = { kind: 'environment', name: KEY_VARIABLE }
+  const keyOrigin: Origin = { kind: 'environment', name: keyLabel }
   const keyOrigins = Object.fromEntries(backends.map(({ name }) => [name, keyOrigin]))
   return { backends, origin, keyOrigins, problems, warnings: [] }
+}
+
+function checkNamed(
+  { kind, url, place }: Named,
+  origin: Origin & { readonly name: string },
+): ConfigProblem[] {
+  const schema = { kobold: BackendUrlSchema, openai: OpenAIUrlSchema }[kind]
+  if (schema === undefined) {
+    const message = `${place} is of the kind "${kind}", but must be kobold=http://… or openai=http://… (Ollama, llama.cpp, vLLM and LM Studio are openai). Correct it.`
+    return [{ key: place, message }]
+  }
+  const parsed = v.safeParse(schema, kind === 'openai' ? url.replace(/#.*$/s, '') : url)
+  return parsed.success ? [] : problemsOf(parsed.issues, origin, place)
 }
 
 /** A key that a header cannot carry would fail at every call. */

@@ -113,6 +113,11 @@ const OpenAITimeoutsSchema = closedObject(
   'the object "timeouts"',
 )
 
+export const OpenAIUrlSchema = v.pipe(
+  BackendUrlSchema,
+  v.check((url) => !url.includes('?'), 'an address without a query, like http://localhost:8080/v1'),
+)
+
 const MODELS_EXPECTED = 'a list of names of models'
 
 const OpenAIBackendSchema = closedObject(
@@ -122,13 +127,7 @@ const OpenAIBackendSchema = closedObject(
       'Any OpenAI-compatible server: llama.cpp, vLLM, Ollama, LM Studio or a hosted service.',
     ),
     ...serverEntries,
-    url: describe(
-      v.pipe(
-        BackendUrlSchema,
-        v.check((url) => !url.includes('?'), 'an address without a query, like http://localhost:8080/v1'),
-      ),
-      'Base address of the server, with or without /v1.',
-    ),
+    url: describe(OpenAIUrlSchema, 'Base address of the server, with or without /v1.'),
     model: setting(
       text('the name of a model'),
       'Sent where an event names none. Default: the only model of the server, where it has one.',

@@ -41,6 +41,7 @@ const template = {
 test('nothing given: the documented defaults', () => {
   const { config, origins, warnings } = accepted({})
   expect(config).toEqual({
+    server: '',
     host: '127.0.0.1',
     port: 5000,
     logLevel: 'info',
@@ -87,6 +88,32 @@ test('flags win over variables, variables over the file, the file over defaults'
   })
 })
 
+test('a variable of the file .env says so, and is corrected there', () => {
+  const dotEnv = new Set(['PORT', 'KOBOLDCPP_API_URL', 'OTHER'])
+  const environment = { PORT: '81', KOBOLDCPP_API_URL: 'http://a:5001', LOG_LEVEL: 'error', OTHER: 'x' }
+  const { origins, notes } = accepted({ environment, dotEnv })
+  expect(origins).toMatchObject({
+    port: { kind: 'environment', name: 'PORT in .env' },
+    backends: { kind: 'environment', name: 'KOBOLDCPP_API_URL in .env' },
+    logLevel: { kind: 'environment', name: 'LOG_LEVEL' },
+  })
+  expect(notes).toEqual(['The file .env sets PORT, KOBOLDCPP_API_URL.'])
+  expect(refused({ environment: { PORT: 'many' }, dotEnv })).toEqual([
+    expect.stringMatching(/^PORT in \.env is a text, but must be a whole number/),
+  ])
+})
+
+test('a bare DATABASE_URL is that of somebody else, and only mentioned', () => {
+  const url = `postgres://user:${SECRET}@host/other`
+  const { config, notes } = accepted({ environment: { DATABASE_URL: url } })
+  expect(config.databaseUrl).toBe('')
+  expect(notes).toEqual([
+    'DATABASE_URL is set and not used. If it is the database for tickets, call it AI_TICKET_DATABASE_URL.',
+  ])
+  const ours = accepted({ environment: { DATABASE_URL: url, AI_TICKET_DATABASE_URL: 'postgres://a/b' } })
+  expect(ours).toMatchObject({ config: { databaseUrl: 'postgres://a/b' }, notes: [] })
+})
+
 test('what happens to long prompts: the variable over the file, the file over the default', () => {
   const asked = { file: file({ context_policy: 'drop_oldest' }) }
   expect(accepted(asked).config.contextPolicy).toBe('drop_oldest')
@@ -121,6 +148,46 @@ test('several addresses make numbered backends, with one key for all or one for 
 test('an address may come without its scheme', () => {
   const { config } = accepted({ flags: { '--kobold-url': 'localhost:5001,gpu/api' } })
   expect(config.backends.map(addressOf)).toEqual(['localhost:5001', 'gpu/api'])
+})
+
+test('servers of any kind are named without a file, each with a name by its kind', () => {
+  const named = '--backend'
+  const text = 'openai=http://localhost:11434#qwen3:8b,http://a:5001,kobold=b:5001,openai=gpu:8080/v1'
+  const { config, origins } = accepted({
+    flags: { [named]: text },
+    environment: { KOBOLDCPP_API_KEY: 'one,two', KOBOLDCPP_API_URL: 'http://not-asked:1' },
+  })
+  expect(config.backends).toEqual([
+    { name: 'openai-1', type: 'openai', url: 'http://localhost:11434', model: 'qwen3:8b' },
+    { name: 'kobold-1', type: 'kobold', url: 'http://a:5001', api_key: 'one' },
+    { name: 'kobold-2', type: 'kobold', url: 'b:5001', api_key: 'two' },
+    { name: 'openai-2', type: 'openai', url: 'gpu:8080/v1' },
+  ])
+  expect(origins.backends).toEqual({ kind: 'flag', name: named })
+})
+
+test('both variables together name the backends', () => {
+  const environment = { AI_TICKET_BACKENDS: 'openai=http://b:8080', KOBOLDCPP_API_URL: 'http://a:5001' }
+  const { config, origins } = accepted({ environment, file: file({ backends: [kobold] }) })
+  expect(config.backends.map(({ name }) => name)).toEqual(['kobold', 'openai'])
+  expect(origins.backends).toEqual({ kind: 'environment', name: 'KOBOLDCPP_API_URL and AI_TICKET_BACKENDS' })
+})
+
+test.each([
+  [
+    'ollama=http://localhost:11434',
+    '--backend[0] is of the kind "ollama", but must be kobold=http://… or openai=',
+  ],
+  ['a:1,openai=http://b?x', '--backend[1] is a text, but must be an address without a query'],
+  ['openai=', '--backend[0] is an empty text, but must be an http or https address'],
+  [
+    'kobold=http://user:secret@a',
+    '--backend[0] is a text, but must be an http or https address without user',
+  ],
+])('--backend %s is refused', (text, message) => {
+  const problems = refused({ flags: { '--backend': text } })
+  expect(problems).toEqual([expect.stringContaining(message)])
+  expect(problems.join()).not.toContain('secret')
 })
 
 test('addresses from outside replace the backends of the file', () => {
@@ -218,7 +285,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'no address at all',
     { environment: { KOBOLDCPP_API_URL: ',' } },
-    'KOBOLDCPP_API_URL is a list of 0, but must be at least one address. Correct it, or unset it for the default.',
+    'KOBOLDCPP_API_URL is an empty text, but must be an http or https address without user and password, like http://localhost:5001. Correct it, or unset it for the default.',
   ],
   [
     'two keys for three addresses',
@@ -238,7 +305,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a file that is no JSON',
     { file: file(`{ "port": ${SECRET} }`) },
-    'desk.json is not valid JSON. Correct it; comments and trailing commas are not allowed.',
+    'desk.json is not valid JSON. Correct it; comments and a comma at the end are allowed.',
   ],
   [
     'a file that is a list',

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Tuning } from '@ai-ticket/core'
+import { parseJSONC } from 'confbox/jsonc'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
 import { type BackendConfig, resolveBackends } from './backend-config.ts'
@@ -10,6 +12,7 @@ import { decodeUtf8 } from './decode-utf8.ts'
 import { takeQuotesAway } from './quoted-variables.ts'
 import {
   readText,
+  SETTINGS,
   type Setting,
   type SettingName,
   type SettingValues,
@@ -23,7 +26,9 @@ import { tuningFrom } from './tuning-schema.ts'
 export interface ConfigSources {
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Readonly<Record<string, string | undefined>>
-  readonly file?: { readonly name: string; readonly text: string }
+  /** Which of the variables come from the file `.env`. */
+  readonly dotEnv?: ReadonlySet<string> | undefined
+  readonly file?: { readonly name: string; readonly text: string } | undefined
 }
 
 export type Config = Readonly<SettingValues> & {
@@ -40,6 +45,8 @@ export interface ResolvedConfig {
   /** Of the numbers in `tuning`. */
   readonly tuningOrigin: Origin
   readonly warnings: readonly string[]
+  /** What a reader of the log may wonder about, and nobody has to change. */
+  readonly notes: readonly string[]
 }
 
 type ConfigResult =
@@ -50,30 +57,44 @@ export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => 
 
 const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
 
-/** Reads the configuration file, where one is named, and resolves everything. */
+/** Reads the configuration file, the one that is named or the first that is there, and resolves everything. */
 export function loadConfig(
-  flags: ConfigSources['flags'],
-  environment: ConfigSources['environment'],
+  sources: Omit<ConfigSources, 'file'>,
+  places: readonly string[] = [],
 ): ConfigResult {
-  const fromFlag = flags[SOURCES.file.flag]
-  const { environment: bare } = takeQuotesAway(environment, [SOURCES.file.environment])
-  const name = fromFlag ?? (bare[SOURCES.file.environment] || undefined)
-  if (name === undefined) return resolveConfig({ flags, environment })
-  const key = fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
+  const fromFlag = sources.flags[SOURCES.file.flag]
+  const { environment: bare } = takeQuotesAway(sources.environment, [SOURCES.file.environment])
+  const fromVariable = bare[SOURCES.file.environment] || undefined
+  const name = fromFlag ?? fromVariable ?? places.find((place) => existsSync(place))
+  if (name === undefined) return resolveConfig(sources)
+  const isFound = fromFlag === undefined && fromVariable === undefined
+  const key = isFound ? name : fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
+  const what = isFound ? `The configuration file ${name}` : `${key} names the file ${name}, which`
+  const refuse = (words: string): ConfigResult => ({
+    ok: false,
+    problems: [{ key, message: `${what} ${words}` }],
+  })
   try {
     const text = decodeUtf8(readFileSync(name))
-    if (text !== undefined) return resolveConfig({ flags, environment, file: { name, text } })
-    const message = `${key} names the file ${name}, which is not valid UTF-8. Save it as UTF-8.`
-    return { ok: false, problems: [{ key, message }] }
+    if (text === undefined) return refuse('is not valid UTF-8. Save it as UTF-8.')
+    return resolveConfig({ ...sources, file: { name, text } })
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    const message = `${key} names the file ${name}, which cannot be read (${reason}). Correct the path, or leave it out.`
-    return { ok: false, problems: [{ key, message }] }
+    return refuse(
+      `cannot be read (${reason}). Correct ${isFound ? 'its rights' : 'the path, or leave it out'}.`,
+    )
   }
 }
 
+/** Where a configuration file is looked for, unless one is named: the working folder, then the user's own. */
+export const placesFor = (configHome: string): readonly string[] => [
+  ...['ai-ticket.json', 'ai-ticket.jsonc'],
+  ...['config.json', 'config.jsonc'].map((name) => join(configHome, 'ai-ticket', name)),
+]
+
 /** Flags over environment over file over defaults. Pure: the caller has read the file. */
-export function resolveConfig({ flags, environment: given, file }: ConfigSources): ConfigResult {
+export function resolveConfig({ flags, environment: given, dotEnv, file }: ConfigSources): ConfigResult {
+  const labelOf = (variable: string) => (dotEnv?.has(variable) ? `${variable} in .env` : variable)
   const { content, problems: fileProblems } = parseFile(file)
   const variables = [...KNOWN_VARIABLES, ...variablesNamedIn(content)]
   const { environment: bare, problems: quoteProblems } = takeQuotesAway(given, variables)
@@ -82,7 +103,7 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
   for (const [name, setting] of settingList) {
-    const found = find(setting, { flags, environment, content, fileName: file?.name ?? '' })
+    const found = find(setting, { flags, environment, labelOf, content, fileName: file?.name ?? '' })
     problems.push(...check(setting, found))
     values[name] = found.value
     origins[name] = found.origin
@@ -94,7 +115,7 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
     problems.push(...found)
   }
   const listed = file && { name: file.name, backends: content.backends }
-  const resolved = resolveBackends({ flags, environment, file: listed })
+  const resolved = resolveBackends({ flags, environment, labelOf, file: listed })
   problems.push(...resolved.problems)
   const config = { ...(values as SettingValues), backends: resolved.backends, tuning: tuningFrom(content) }
   if (problems.length > 0) return { ok: false, problems }
@@ -107,9 +128,24 @@ export function resolveConfig({ flags, environment: given, file }: ConfigSources
       keyOrigins: resolved.keyOrigins,
       tuningOrigin: file === undefined ? { kind: 'default' } : { kind: 'file', name: file.name },
       warnings,
+      notes: notesOn({ environment, dotEnv, file }),
     },
   }
 }
+
+function notesOn({ environment, dotEnv, file }: Omit<ConfigSources, 'flags'>): string[] {
+  const used = [...(dotEnv ?? [])].filter((name) => KNOWN_VARIABLES.includes(name))
+  return [
+    ...(file === undefined ? [] : [`The configuration file is ${file.name}.`]),
+    ...(used.length === 0 ? [] : [`The file .env sets ${used.join(', ')}.`]),
+    ...(environment.DATABASE_URL === undefined || environment[DATABASE] !== undefined
+      ? []
+      : [`DATABASE_URL is set and not used. If it is the database for tickets, call it ${DATABASE}.`]),
+  ]
+}
+
+/** A bare `DATABASE_URL` is usually that of another application, in whose folder a command was called. */
+const DATABASE = SETTINGS.databaseUrl.environment
 
 const withoutEmpty = (given: ConfigSources['environment']) =>
   Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined && text.trim() !== ''))
@@ -125,10 +161,13 @@ function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems
   const refuse = (message: string) => ({ content: {}, problems: [{ key: file.name, message }] })
   let json: unknown
   try {
-    json = JSON.parse(file.text)
-  } catch {
+    json = parseJSONC(file.text, { allowTrailingComma: true })
+  } catch (error) {
     // The parser's own message quotes the text around the fault, which may be a secret.
-    return refuse(`${file.name} is not valid JSON. Correct it; comments and trailing commas are not allowed.`)
+    const [place = ''] = /line \d+ column \d+/.exec(String(error)) ?? []
+    return refuse(
+      `${file.name} is not valid JSON${place && ` (${place})`}. Correct it; comments and a comma at the end are allowed.`,
+    )
   }
   // To valibot a list is an object, too.
   if (Array.isArray(json))
@@ -143,6 +182,7 @@ function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems
 interface Places {
   readonly flags: ConfigSources['flags']
   readonly environment: ConfigSources['environment']
+  readonly labelOf: (variable: string) => string
   readonly content: ConfigFile
   readonly fileName: string
 }
@@ -155,7 +195,10 @@ function find(setting: Setting, places: Places): { value: unknown; origin: Origi
   }
   const variableText = places.environment[variable]
   if (variableText !== undefined) {
-    return { value: readText(setting, variableText.trim()), origin: { kind: 'environment', name: variable } }
+    return {
+      value: readText(setting, variableText.trim()),
+      origin: { kind: 'environment', name: places.labelOf(variable) },
+    }
   }
   const fileValue = (places.content as Readonly<Record<string, unknown>>)[setting.key]
   if (fileValue !== undefined) return { value: fileValue, origin: { kind: 'file', name: places.fileName } }

@@ -34,11 +34,20 @@ export const SOURCES = {
   backends: {
     words: 'KoboldCPP servers, comma separated',
     flag: '--kobold-url',
-    flagValue: 'url,…',
+    flagValue: 'urls',
     environment: 'KOBOLDCPP_API_URL',
     fallback: 'http://localhost:5001/api',
   },
-  backendKeys: { words: 'Their keys: one for all, or one for each', environment: 'KOBOLDCPP_API_KEY' },
+  anyBackends: {
+    words: 'Servers of any kind, like openai=http://localhost:11434; a bare address is a KoboldCPP',
+    flag: '--backend',
+    flagValue: 'kind=url',
+    environment: 'AI_TICKET_BACKENDS',
+  },
+  backendKeys: {
+    words: 'Keys of KoboldCPP servers: one for all, or one for each',
+    environment: 'KOBOLDCPP_API_KEY',
+  },
   file: {
     words: 'Configuration file, JSON',
     flag: '--config',
@@ -57,6 +66,12 @@ const LOG_LEVEL_EXPECTED = 'one of silent, error, warning, info, debug'
 const LogLevelSchema = v.pipe(
   v.string(LOG_LEVEL_EXPECTED),
   v.check((level) => LOG_LEVELS.includes(level.toLowerCase()), LOG_LEVEL_EXPECTED),
+)
+
+const ADDRESS_EXPECTED = 'an address like http://127.0.0.1:5000'
+const AddressSchema = v.pipe(
+  v.string(ADDRESS_EXPECTED),
+  v.regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, ADDRESS_EXPECTED),
 )
 
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
@@ -79,6 +94,16 @@ const define = <
  * than a file should be: cut in two, it would have to be read in two places again.
  */
 export const SETTINGS = {
+  server: define({
+    key: 'server',
+    words: 'The AI Ticket server that the commands ask, instead of backends from here',
+    schema: AddressSchema,
+    flag: '--server',
+    flagValue: 'url',
+    environment: 'AI_TICKET_SERVER',
+    fallback: '',
+    fallbackWords: 'none',
+  }),
   host: define({
     key: 'host',
     words: 'Address to listen on',
@@ -120,7 +145,7 @@ export const SETTINGS = {
     words: 'The PostgreSQL that holds the tickets',
     schema: DatabaseSchema,
     fileSchema: false,
-    environment: 'DATABASE_URL',
+    environment: 'AI_TICKET_DATABASE_URL',
     fallback: '',
     secret: true,
   }),

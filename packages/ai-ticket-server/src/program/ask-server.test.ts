@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { command as tickets } from '../commands/tickets.ts'
 import { askServer } from './ask-server.ts'
+import { createProgram, runProgram } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
 
 async function serverThatSays(status: number, body: string) {
@@ -28,6 +29,9 @@ test.each([
   await using server = await serverThatSays(status, body)
   const reply = await askServer(server.url, undefined, { method: 'GET', path: '/tickets' })
   expect(reply).toMatchObject({ ok: false, message: expect.stringContaining(message) })
-  const end = await tickets.run(['list', '--url', server.url])
+  const words = ['tickets', 'list', '--server', server.url]
+  const program = createProgram('ai-ticket', words)
+  tickets.configure(program.command('tickets'))
+  const end = await runProgram(program, words)
   expect(end).toBe(exitCode)
 })

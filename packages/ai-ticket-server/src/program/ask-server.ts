@@ -13,8 +13,9 @@ export interface ServerRequest {
   readonly body?: unknown
 }
 
-/** Where the server of this configuration listens, as seen from its own machine. */
-export function serverUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+/** The server that commands ask: the one named, or where this configuration listens, as seen from its own machine. */
+export function serverOf({ server, host, port }: Pick<Config, 'server' | 'host' | 'port'>): string {
+  if (server !== '') return server.replace(/\/+$/, '')
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
@@ -38,12 +39,12 @@ export async function askServer(
     if (response.ok) return { ok: true, body: reply }
     const error = FAILURE_CODES.find((code) => code === reply.error)
     if (error !== undefined) return { ok: false, error, message: `${error}: ${reply.details}` }
-    const message = `What answers at ${url} is not an AI Ticket server (HTTP ${response.status}). Name another with --url.`
+    const message = `What answers at ${url} is not an AI Ticket server (HTTP ${response.status}). Name another with --server.`
     return { ok: false, message }
   } catch {
     return {
       ok: false,
-      message: `No AI Ticket server answers at ${url}. Start it, or name another with --url.`,
+      message: `No AI Ticket server answers at ${url}. Start it, or name another with --server.`,
     }
   }
 }

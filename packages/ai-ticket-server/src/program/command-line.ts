@@ -1,8 +1,7 @@
-import { stripVTControlCharacters } from 'node:util'
-import { type ArgDef, type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
-import { suggestion } from '../config/closest-name.ts'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { CONFIG_FLAGS } from '../config/config.ts'
 import { defaultOf, SETTINGS, SOURCES, type Source } from '../config/settings.ts'
+import { HOMEPAGE, VERSION } from '../version.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** A wrong command line: exit code 2. */
@@ -10,67 +9,85 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** A flag of the configuration in the help. `withDefault`: of a program whose default is that of the table. */
-export const flagOf = (source: Source, { withDefault = false } = {}) =>
-  ({
-    type: 'string',
-    ...(source.flagValue !== undefined && { valueHint: source.flagValue }),
-    description: `${source.words} (${source.environment}${withDefault ? `, default ${defaultOf(source)}` : ''})`,
-  }) as const
-
-/** Flags of every command that reads the configuration; their texts are checked with it. */
-export const CONFIG_ARGS = {
-  'kobold-url': flagOf(SOURCES.backends),
-  'log-level': flagOf(SETTINGS.logLevel),
-  config: flagOf(SOURCES.file),
-} as const satisfies ArgsDef
-
-export const wantsHelp = (rawArgs: readonly string[]): boolean =>
-  beforeDashes(rawArgs).some((arg) => arg === '--help' || arg === '-h')
-
-export const wantsVersion = (rawArgs: readonly string[]): boolean =>
-  beforeDashes(rawArgs).includes('--version')
-
-const beforeDashes = (rawArgs: readonly string[]): readonly string[] => {
-  const end = rawArgs.indexOf('--')
-  return end === -1 ? rawArgs : rawArgs.slice(0, end)
+/** What a command was called with. */
+interface Call<Options> {
+  readonly options: Options
+  readonly words: readonly string[]
+  /** The flags of the configuration, by their long form. */
+  readonly flags: ConfigFlags
 }
 
-/** citty silently takes any flag, and reads a text flag without its text as empty. This throws a `UsageError` instead. */
-export function checkFlags(rawArgs: readonly string[], definitions: ArgsDef): void {
-  const flags = Object.entries(definitions).filter(([, { type }]) => type !== 'positional')
-  const names = flags.map(([name]) => `--${name}`)
-  const given = beforeDashes(rawArgs)
-  for (let index = 0; index < given.length; index++) {
-    const arg = given[index] ?? ''
-    if (!arg.startsWith('-') || arg === '-') continue
-    const [flag = '', value] = arg.split(/=(.*)/s, 2)
-    const definition = flags.find(([name, one]) => flag === `--${name}` || flag === `-${aliasOf(one)}`)?.[1]
-    if (definition === undefined) {
-      throw new UsageError(
-        `${flag} is not a flag of this command.${suggestion(flag, names)} --help lists the flags.`,
-      )
-    }
-    if (definition.type !== 'string' || value !== undefined) continue
-    index++
-    if (given[index] === undefined) throw new UsageError(`${flag} needs a value. --help says which.`)
-  }
+export type ConfigFlags = Readonly<Record<string, string | undefined>>
+
+/** Gives the exit code; undefined: the program goes on, and ends by itself. */
+export type Run<Options> = (call: Call<Options>) => Promise<number | undefined> | number
+
+/** A command of `ai-ticket`, in a file that is loaded only when it is called. */
+export interface CommandModule {
+  /** Adds its arguments, flags and examples, and what it does. */
+  configure(command: Command): void
 }
 
-const aliasOf = (definition: ArgDef): unknown => ('alias' in definition ? definition.alias : undefined)
+/** commander drops what an action returns, so it is kept here for `runProgram`, by the program. */
+const exitCodes = new WeakMap<Command, number | undefined>()
 
-/** The flags of the configuration among a command's arguments, by their long form. */
-export function configFlags(args: Readonly<Record<string, unknown>>): Record<string, string | undefined> {
+/** Makes this the action of the command. */
+export function runs<Options>(command: Command, run: Run<Options>): void {
+  command.action(async () => {
+    const options = command.opts()
+    const flags = configFlags(options)
+    exitCodes.set(rootOf(command), await run({ options: options as Options, words: command.args, flags }))
+  })
+}
+
+const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command)
+
+function configFlags(options: Readonly<Record<string, unknown>>): ConfigFlags {
   return Object.fromEntries(
     CONFIG_FLAGS.map((flag) => {
-      const value = args[flag.slice(2)]
+      const value = options[new Option(flag).attributeName()]
       return [flag, typeof value === 'string' ? value : undefined]
     }),
   )
 }
 
-const EXIT_CODES = `EXIT CODES
+/** A program with what every one of ours has. `words`: its command line. */
+export function createProgram(name: string, words: readonly string[]): Command {
+  const program = new Command(name)
+    .version(VERSION, '-V, --version', 'Show the version')
+    .helpOption('-h, --help', 'Show this help')
+    .option('--no-color', 'Show no colours, as with NO_COLOR')
+    .showHelpAfterError('--help shows what there is.')
+    .configureHelp({ styleTitle: (title) => `\x1b[1m${title}\x1b[22m` })
+    .exitOverride()
+  if (words.includes('--no-color')) {
+    program.configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false })
+  }
+  return program
+}
 
+/** Runs what the words ask for. Throws a `UsageError`; what commander refuses it has printed. */
+export async function runProgram(program: Command, words: readonly string[]): Promise<number | undefined> {
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return exitCodes.get(program)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+}
+
+/** What stands below the flags in the help of a command. */
+export function addExamples(command: Command, examples: string): Command {
+  return command.addHelpText('after', `\nExamples:\n  ${examples.trim()}\n`)
+}
+
+/** The end of the help of a program. */
+export const addExitCodes = (program: Command): Command =>
+  program.addHelpText('after', EXIT_CODES).addHelpText('afterAll', `\nDocumentation: ${HOMEPAGE}`)
+
+const EXIT_CODES = `
+Exit codes:
   ${EXIT.ok}    done
   ${EXIT.cannotListen}    the server cannot listen on the address or port
   ${EXIT.usage}    wrong command line
@@ -86,42 +103,49 @@ const EXIT_CODES = `EXIT CODES
   ${EXIT.interrupted}  interrupted (SIGINT)
   ${EXIT.terminated}  terminated (SIGTERM) a second time`
 
-/** Help of a command: examples first, then what citty knows, then the exit codes. */
-export async function renderHelp<Args extends ArgsDef>(
-  command: CommandDef<Args>,
-  examples: string,
-  parentName?: string,
-): Promise<string> {
-  const parent: CommandDef<Args> = { meta: parentName === undefined ? {} : { name: parentName } }
-  const usage = (await renderUsage(command, parent)).trim().replace(/ +$/gm, '')
-  const text = `EXAMPLES\n\n  ${examples.trim()}\n\n${usage}\n\n${EXIT_CODES}\n`
-  const plain = !process.stdout.isTTY || Boolean(process.env.NO_COLOR)
-  return plain ? stripVTControlCharacters(text) : text
+/** A flag of the configuration in the help. `withDefault`: of a program whose default is that of the table. */
+function configFlag({ flag, flagValue, words, environment, ...source }: Source, withDefault = false): Option {
+  const from = withDefault
+    ? `${environment}, default ${defaultOf({ words, environment, ...source })}`
+    : environment
+  return new Option(`${flag} <${flagValue}>`, `${words} (${from})`)
 }
 
-/** A command of `ai-ticket`, ready to be called. */
-export interface CliCommand {
-  // biome-ignore lint/suspicious/noExplicitAny: citty's own type for subcommands, whatever their arguments
-  readonly definition: CommandDef<any>
-  help(parentName: string): Promise<string>
-  /** Gives the exit code. Throws a `UsageError`. */
-  run(rawArgs: string[]): Promise<number>
+/** A flag that may be given several times is read like a list with commas. */
+const collect = (text: string, before: string | undefined): string =>
+  before === undefined ? text : `${before},${text}`
+
+/** Flags of every command that reads the configuration; their texts are checked with it. */
+export const addConfigFlags = (command: Command): Command =>
+  command
+    .addOption(configFlag(SOURCES.backends))
+    .addOption(configFlag(SOURCES.anyBackends).argParser(collect))
+    .addOption(configFlag(SETTINGS.logLevel))
+    .addOption(configFlag(SOURCES.file))
+
+/** The same for a command that asks a server where there is one. */
+export const addAskFlags = (command: Command): Command =>
+  addConfigFlags(command.addOption(configFlag(SETTINGS.server)))
+
+/** The same for a command that asks a server, and no backend. */
+export const addServerFlags = (command: Command): Command =>
+  command.addOption(configFlag(SETTINGS.server)).addOption(configFlag(SOURCES.file))
+
+/** Where the server listens. */
+export const addListenFlags = (command: Command): Command =>
+  command.addOption(configFlag(SETTINGS.port, true)).addOption(configFlag(SETTINGS.host, true))
+
+/** Reads the text of a flag; commander names the flag, and what it must be. */
+export function readCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
 
-/** Wraps what citty defines; the `run` of the definition returns the exit code. */
-export function cliCommand<const Args extends ArgsDef>(
-  definition: CommandDef<Args> & { readonly args: Args },
-  examples: string,
-): CliCommand {
-  return {
-    definition,
-    help: (parentName) => renderHelp(definition, examples, parentName),
-    async run(rawArgs) {
-      checkFlags(rawArgs, definition.args)
-      const { result } = await runCommand(definition, { rawArgs })
-      return typeof result === 'number' ? result : EXIT.ok
-    },
-  }
+/** The same for a time, in milliseconds. */
+export function readDuration(text: string): number {
+  const milliseconds = parseDurationMs(text)
+  if (milliseconds !== undefined) return milliseconds
+  throw new InvalidArgumentError('It must be a time like 500ms, 90s, 10m, 12h or 7d.')
 }
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -15,6 +15,7 @@ export const EXIT = {
   temporary: 75,
   noPermission: 77,
   badConfiguration: 78,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const

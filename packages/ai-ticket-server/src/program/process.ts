@@ -44,7 +44,12 @@ async function isWritten(stream: NodeJS.WriteStream): Promise<void> {
   while (stream.writableLength > 0)
 }
 
-export const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const
+/** SIGHUP: the terminal has gone, or a supervisor means the end. */
+export const EXIT_OF_SIGNAL = {
+  SIGHUP: EXIT.hungUp,
+  SIGINT: EXIT.interrupted,
+  SIGTERM: EXIT.terminated,
+} as const
 
 export type EndSignal = keyof typeof EXIT_OF_SIGNAL
 
@@ -82,6 +87,12 @@ export function endOnSignals(
   for (const signal of Object.keys(EXIT_OF_SIGNAL) as EndSignal[]) process.on(signal, () => onSignal(signal))
   return state
 }
+
+/**
+ * Node opens its debugger at this signal, which lets every user of the machine run what they like in here. With
+ * `--inspect` a developer still has one.
+ */
+export const keepDebuggerShut = (): void => void process.on('SIGUSR1', () => {})
 
 /** Node 22 warns at every start that `node:sqlite` is experimental; we use nothing else that it warns about. */
 export function hideSqliteWarning(): void {

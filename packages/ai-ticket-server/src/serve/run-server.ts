@@ -8,13 +8,14 @@ import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { endOnSignals, exitWhenWritten } from '../program/process.ts'
+import { endOnSignals, exitWhenWritten, keepDebuggerShut } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 import { shutDown } from './shut-down.ts'
 
 /** Listens until a signal comes, and ends the process. */
-export async function runServer({ config, warnings }: ResolvedConfig): Promise<void> {
+export async function runServer({ config, warnings, notes }: ResolvedConfig): Promise<void> {
+  keepDebuggerShut()
   const logger = composeLogger(config, process.stdout)
   process.on('uncaughtException', (error) => {
     logger.error('The server ends because of a bug.', {
@@ -23,6 +24,7 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
     exitWhenWritten(EXIT.internal)
   })
   for (const warning of warnings) logger.warn(warning)
+  for (const note of notes) logger.info(note)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
   const tickets = await openTickets(config, { logger, metrics })
@@ -52,13 +54,13 @@ export async function runServer({ config, warnings }: ResolvedConfig): Promise<v
   } catch (error) {
     // A signal came first: a server that is closed does not listen.
     if (signals.ending) return
-    process.stderr.write(`${listenProblem(error, config)}\n`)
+    process.stderr.write(`${listenProblem(error, config, process.platform)}\n`)
     await dispatcher.close()
     await tickets.close()
     return exitWhenWritten(EXIT.cannotListen)
   }
   if (signals.ending) return
-  logger.info(`Tickets are kept in ${tickets.durability}.`, {
+  logger.info(whatIsKept(config, tickets.durability), {
     history: config.history,
     keep_days: config.keepDays,
   })
@@ -104,9 +106,32 @@ async function openTickets(
   }
 }
 
+/** Where prompts and answers are kept, for how long, and how to switch that off. */
+export function whatIsKept(
+  { history, keepDays, keepFailedDays }: Pick<Config, 'history' | 'keepDays' | 'keepFailedDays'>,
+  durability: string,
+): string {
+  const failed = keepFailedDays === 0 ? 'forever' : `for ${keepFailedDays} days`
+  const time = `for ${keepDays} days, of failed tickets ${failed}`
+  if (history === 'full') {
+    return `Prompts and answers are kept ${time}, in ${durability}. AI_TICKET_HISTORY=off keeps those of tickets only.`
+  }
+  return `Only prompts and answers of tickets are kept, ${time}, in ${durability}. AI_TICKET_DATA_DIR=:memory: keeps nothing.`
+}
+
+/** Ports of AirPlay Receiver, which every Mac has on. */
+const AIRPLAY_PORTS: readonly number[] = [5000, 7000]
+
 /** Why the server cannot listen there, and what to do. */
-export function listenProblem(error: unknown, { host, port }: Pick<Config, 'host' | 'port'>): string {
+export function listenProblem(
+  error: unknown,
+  { host, port }: Pick<Config, 'host' | 'port'>,
+  platform: NodeJS.Platform,
+): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  if (code === 'EADDRINUSE' && platform === 'darwin' && AIRPLAY_PORTS.includes(port)) {
+    return `Port ${port} on ${host} is taken, on a Mac usually by AirPlay Receiver. Choose another: --port ${port + 1}, or switch AirPlay Receiver off in System Settings, General, AirDrop & Handoff.`
+  }
   if (code === 'EADDRINUSE') {
     return `Port ${port} on ${host} is taken. Stop the program that has it, or choose another: --port ${port + 1}`
   }

@@ -45,7 +45,6 @@ export const postgresKind = (connectionString: string): StoreKind => ({
         const client = new pg.Client({ connectionString })
         await client.connect()
         await client.query(`DROP SCHEMA ${schema} CASCADE`)
-        await client.query(`DROP SCHEMA ${schema}_queue CASCADE`)
         await client.end()
       },
     }

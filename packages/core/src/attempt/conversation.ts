@@ -1,5 +1,6 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
 import { BackendError, type GenerationRequest } from '../contract/backend.ts'
+import { ABORTED, untilAborted, withTimeout } from '../contract/clock.ts'
 import { type Result, success } from '../contract/failure.ts'
 import type { LogFields } from '../contract/logger.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -145,9 +146,18 @@ export class Conversations {
   async #countTokens(turns: readonly Turn[]): Promise<number | undefined> {
     const { cancellation } = this.#run
     const { backend } = this.#lease
+    const { clock } = this.#options
     const request = this.requestFor({ turns, maxTokens: 1, isEnforced: false })
     try {
-      const tokens = await backend.countTokens?.(request, cancellation.signal)
+      const limits = { timeoutMs: LONGEST_COUNT_MS, signal: cancellation.signal }
+      const tokens = await withTimeout(clock, limits, (signal) =>
+        // An adapter that does not obey its signal must not keep the event.
+        untilAborted(Promise.resolve(backend.countTokens?.(request, signal)), signal),
+      )
+      if (tokens === ABORTED) {
+        if (!cancellation.isCancelled) this.#warnOfCount(SILENT, { details: SILENT })
+        return undefined
+      }
       if (tokens === undefined) this.#warnOfCount('it cannot count', {})
       else this.#lease.isNewCountProblem(undefined)
       return tokens
@@ -176,6 +186,9 @@ const LARGEST_SEED = 2 ** 31 - 1
 
 type Sent = Pick<Conversation, 'turns' | 'maxTokens' | 'isOpenEnded' | 'isEnforced'>
 
+/** A tokenizer takes milliseconds. One that hangs must not take the time of the event. */
+const LONGEST_COUNT_MS = 5000
+const SILENT = `It did not count them within ${LONGEST_COUNT_MS} ms.`
 const UNCOUNTED = 'tokens could not be counted: a prompt that is too long is not refused'
 
 /** By this name a schema remembers who refused it. */

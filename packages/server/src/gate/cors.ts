@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RequestProblem } from '../http/request-problem.ts'
 
 /** Read by pages beside the answer itself. */
 const EXPOSED = [
@@ -38,6 +40,38 @@ export function installCors(server: FastifyInstance, origins: readonly string[])
     reply.code(204).send()
   })
 }
+
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * A page elsewhere cannot read what this server answers, but a browser sends it many a request all the same, and a replay
+ * needs no body. So what changes something is refused where the browser says that another site asks: by
+ * `Sec-Fetch-Site`, or by an `Origin` that is not the `Host` where that header is missing (plain HTTP). Whoever shows a
+ * key is no browser by accident: no page knows it, and that header needs a preflight. Listed origins may.
+ */
+export function installCrossSiteCheck(server: FastifyInstance, origins: readonly string[]): void {
+  const allowed = new Set(origins)
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { method, headers } = request.raw
+    if (READS.has(method ?? '') || !isFromElsewhere(headers)) return done()
+    const isListed = headers.origin !== undefined && allowed.has(headers.origin)
+    const showsKey = headers.authorization !== undefined || headers['x-api-key'] !== undefined
+    done(isListed || showsKey ? undefined : FROM_ELSEWHERE)
+  })
+}
+
+function isFromElsewhere({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  if (origin === undefined) return false
+  return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase()
+}
+
+const FROM_ELSEWHERE = new RequestProblem({
+  code: 'forbidden',
+  details:
+    'A page of another site may not change anything here. Its operator can list the origin of the page (corsOrigins, ' +
+    'AI_TICKET_CORS_ORIGINS), or the page can show an API key.',
+})
 
 /** A browser asks whether a page may send a request. There is no key in it, by design. */
 export const isPreflight = ({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean =>

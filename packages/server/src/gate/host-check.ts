@@ -18,6 +18,8 @@ export function installHostCheck(
   let lastAccepted: string | undefined
   server.addHook('onRequest', (request, _reply, done) => {
     const { host } = request.raw.headers
+    // Node keeps the first; whoever stands in front may have gone by the other.
+    if (hasTwoHosts(request.raw.rawHeaders)) return done(TWO_HOSTS)
     if (host !== undefined && host === lastAccepted) return done()
     if (isOpenPath(request.raw.url ?? '')) return done()
     if (host === undefined) return done(NO_HOST)
@@ -34,6 +36,20 @@ function nameCheck(allowedHosts: readonly string[]): (name: string) => boolean {
   const allowed = new Set(allowedHosts.map(hostNameOf))
   return (name) => isSafeFromRebinding(name) || allowed.has(name)
 }
+
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1
+  }
+  return count > 1
+}
+
+const TWO_HOSTS = new RequestProblem({
+  code: 'invalid_request',
+  details: 'The request has two Host headers. Send one.',
+})
 
 const NO_HOST = new RequestProblem({
   code: 'invalid_request',

@@ -1,6 +1,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { Agent } from 'undici'
+import { skipInformational } from '@ai-ticket/core'
+import { Agent, buildConnector } from 'undici'
 import type { AddressGuard } from './callback-policy.ts'
 
 interface CallbackRequest {
@@ -39,10 +40,12 @@ export function createCallbackPoster(options: {
     pipelining: 0,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      lookup: createGuardedLookup(options.isBlocked, options.lookup),
-    },
+    connect: skipInformational(
+      buildConnector({
+        timeout: CONNECT_TIMEOUT_MS,
+        lookup: createGuardedLookup(options.isBlocked, options.lookup),
+      }),
+    ),
   })
   return {
     async post({ url, headers, body, signal }) {

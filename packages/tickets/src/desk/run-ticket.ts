@@ -108,7 +108,7 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
   let recorded: Outcome | undefined
   const eventOptions: EventOptions = {
     signal: run.control.signal,
-    caller: ticket.caller,
+    caller: ticket.sender ?? ticket.caller,
     record: (outcome) => {
       recorded = outcome
     },

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Idempotency, NewTicket } from '../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import type { Ticket } from '../ticket/ticket.ts'
+import type { Accepted } from '../ticket/ticket-store.ts'
 import { addressOf, ticketBody } from './ticket-body.ts'
 import { problem, type TicketContext } from './ticket-context.ts'
 
@@ -15,7 +16,7 @@ export interface AcceptedEvent {
 }
 
 /** An event that is to be taken in; who sends it, its key and its trace are those of the request. */
-export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'idempotency' | 'trace'> {
+export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'sender' | 'idempotency' | 'trace'> {
   /** The trace of the ticket that it repeats. */
   readonly follows?: NewTicket['trace']
 }
@@ -41,7 +42,13 @@ export async function acceptEvent(
   })
   const trace = headers && traceOf(headers)
   const accepted = await context.store
-    .accept({ ...given, caller, ...(trace && { trace }), ...(idempotency && { idempotency }) })
+    .accept({
+      ...given,
+      caller,
+      ...senderOf(caller, request),
+      ...(trace && { trace }),
+      ...(idempotency && { idempotency }),
+    })
     .catch((error: unknown) => {
       if (!(error instanceof StoreUnavailable)) throw error
       context.logger.error('ticket not accepted', { request_id: request.id, error })
@@ -56,17 +63,19 @@ export async function acceptEvent(
           : 'This Idempotency-Key was used before for another request. Use a new one for each event.',
       )
     case 'full':
-      throw problem(
-        'capacity_exceeded',
-        `${accepted.queued} tickets wait; no more are taken. Come back later.`,
-        {
-          retryAfterMs: 30_000,
-        },
-      )
+      throw problem('capacity_exceeded', fullStore(accepted), { retryAfterMs: 30_000 })
     default:
       return { ticket: accepted.ticket, isKnown: accepted.type === 'existing' }
   }
 }
+
+/** Callers without a key are told apart by their address, as in the waiting line of the dispatcher. */
+const senderOf = (caller: string, { ip }: FastifyRequest) => (caller === '' ? { sender: ip } : {})
+
+const fullStore = ({ queued, capacity, limit }: Accepted & { readonly type: 'full' }): string =>
+  limit === 'store'
+    ? `${queued} tickets wait, as many as may (${capacity}). Come back later.`
+    : `${queued} tickets wait. The last places of ${capacity} are for callers who have few tickets waiting, and you have many. Come back when some of yours have run.`
 
 const refusalOf = ({ problem: kind }: StoreUnavailable): string =>
   kind === 'unknown'

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
 import { objectsOf, readObject, readObjects, readTime, storableTime } from '../ticket/stored-value.ts'
 import {
@@ -23,6 +24,8 @@ export interface TextColumns {
 export interface OwnColumns {
   readonly event: Ticket['event']
   readonly outcome: Outcome | undefined
+  /** Of the outcome; see `isAsWritten`. */
+  readonly isAsWritten: boolean
 }
 
 /**
@@ -82,6 +85,7 @@ const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
   event_id: texts.write(ticket.eventId),
   kind: ticket.kind,
   caller: texts.write(ticket.caller),
+  sender: texts.write(ticket.sender ?? ticket.caller),
   trace: ticket.trace === undefined ? null : JSON.stringify(ticket.trace),
   priority: ticket.priority,
   created_at: storableTime(ticket.createdAt),
@@ -152,19 +156,21 @@ function glanceOf(row: Row, { read }: TextColumns): TicketGlance {
   }
 }
 
-function ticketOf(row: Row, { event: storedEvent, outcome }: OwnColumns, texts: TextColumns): Ticket {
+function ticketOf(row: Row, own: OwnColumns, texts: TextColumns): Ticket {
   const { read } = texts
+  const outcome = own.isAsWritten ? own.outcome : damaged(read(row.event_id))
   const startedAt = readTime(row.started_at)
   const expiresAt = readTime(row.expires_at)
   const lastError = row.last_error as FailureCode | null
   const isEvent = row.kind === 'event'
-  const { event, trace } = readTrace(row, storedEvent)
+  const { event, trace } = readTrace(row, own.event)
   return {
     id: String(row.id),
     eventId: read(row.event_id),
     kind: isEvent ? 'event' : 'ticket',
     event,
     caller: read(row.caller),
+    ...(isEvent || row.sender === '' || row.sender === row.caller ? {} : { sender: read(row.sender) }),
     ...(trace === undefined ? {} : { trace }),
     priority: Number(row.priority),
     createdAt: readTime(row.created_at) ?? 0,
@@ -224,6 +230,20 @@ function callOf(row: Row, { read }: TextColumns): TicketCall | undefined {
   }
 }
 
+/** As a store keeps an outcome: its JSON, and where the text stands in a column of its own, that. */
+export type StoredOutcome = readonly (string | null)[]
+
+/**
+ * What stands beside an outcome, so that a bit that flips on the disk is told and not handed out; CRC-32. With the id of
+ * the ticket: the outcome of another one is none of this.
+ */
+export const checksumOf = (id: string, stored: StoredOutcome): number =>
+  stored.reduce((sum, text) => crc32(text ?? '', crc32('\n', sum)), crc32(id))
+
+/** False: it is not as it was written. An earlier release wrote no checksum. */
+export const isAsWritten = (row: Row, stored: StoredOutcome): boolean =>
+  row.outcome_crc == null || Number(row.outcome_crc) === checksumOf(String(row.id), stored)
+
 /** An outcome from its JSON. `completion`: where the text stands in a column of its own. Undefined: it cannot be read. */
 export function readOutcome(stored: unknown, completion?: string): Outcome | undefined {
   const value = readObject(stored)
@@ -236,15 +256,21 @@ export function readOutcome(stored: unknown, completion?: string): Outcome | und
 
 const attemptsOf = (values: readonly Record<string, unknown>[]) => values as unknown as AttemptRecord[]
 
-/** Stands for an outcome that the store holds no more, or holds in a form that nobody can read. */
-const unreadable = (eventId: string): FailureOutcome => ({
+const lost = (eventId: string, details: string): FailureOutcome => ({
   error: 'internal_error',
-  details:
-    'The outcome of this ticket cannot be read in the ticket store. Replay the ticket to run it again.',
+  details: `${details} Replay the ticket to run it again.`,
   id: eventId,
   duration_ms: 0,
   attempts: [],
 })
+
+/** Stands for an outcome that the store holds no more, or holds in a form that nobody can read. */
+const unreadable = (eventId: string) =>
+  lost(eventId, 'The outcome of this ticket cannot be read in the ticket store.')
+
+/** Stands for one that is not as it was written. */
+const damaged = (eventId: string) =>
+  lost(eventId, 'The outcome of this ticket was damaged in the ticket store, so it is not handed out.')
 
 /**
  * Releases before the column kept the trace inside the event; their rows, and those that such a release still writes beside

@@ -9,6 +9,8 @@ export interface NewTicket {
   readonly event: Readonly<Record<string, unknown>>
   readonly eventId: string
   readonly caller: string
+  /** Who takes turns with the others, and has a share of the places. Default: the caller. */
+  readonly sender?: string
   /** Headers of the trace that it belongs to (`traceparent`, `tracestate`). Default: none. */
   readonly trace?: Readonly<Record<string, string>>
   /** -100 to 100, higher first. Default 0. One step is worth 30 s of waiting. */
@@ -46,10 +48,11 @@ export interface HistoryEntry {
 
 /** The ticket of an event that waits from now on. */
 export function openTicket(given: NewTicket, id: string, now: number): Ticket {
-  const { trace, expiresAt, replayOf, callbackUrl, notBefore = now } = given
+  const { sender, trace, expiresAt, replayOf, callbackUrl, notBefore = now } = given
   return {
     ...blankTicket(given, id, now),
     kind: 'ticket',
+    ...(sender === undefined || sender === given.caller ? {} : { sender }),
     ...(trace === undefined ? {} : { trace }),
     priority: given.priority ?? 0,
     ...(expiresAt === undefined ? {} : { expiresAt: storableTime(expiresAt) }),

@@ -24,7 +24,10 @@ export interface TicketStore extends AsyncDisposable {
   accept(ticket: NewTicket): Promise<Accepted>
   /** Adds events that were answered already, for the history. */
   record(entries: readonly HistoryEntry[]): Promise<void>
-  /** Gives waiting tickets that are due to a worker, the highest rank first. */
+  /**
+   * Gives waiting tickets that are due to a worker. Senders take turns: each stands in line with its first ticket, by
+   * rank, and its wait counts from its last turn.
+   */
   claim(request: ClaimRequest): Promise<readonly Ticket[]>
   /** Takes over the tickets of dead processes; their leases are the caller's from here on. */
   adopt(request: AdoptRequest): Promise<readonly Ticket[]>
@@ -67,8 +70,13 @@ export type Accepted =
   | { readonly type: 'existing'; readonly ticket: Ticket }
   /** The key was used for another request. */
   | { readonly type: 'conflict' }
-  /** As many tickets wait as may; no more are taken. */
-  | { readonly type: 'full'; readonly queued: number }
+  /** Refused. `store`: as many tickets wait as may. `sender`: few places are left, and they are for those who have fewer. */
+  | {
+      readonly type: 'full'
+      readonly queued: number
+      readonly capacity: number
+      readonly limit: 'store' | 'sender'
+    }
 
 export interface LeaseRequest {
   readonly owner: TicketOwner
@@ -157,10 +165,10 @@ export interface PruneRequest {
 }
 
 /** A wait of this length is worth one step of priority. */
-const AGEING_MS = 30_000
+export const AGEING_MS = 30_000
 
 /**
- * The order of the queue: the lowest rank is first. Priority, plus one step for each 30 s of waiting; because all age alike, the order
+ * The order of one sender's tickets: the lowest rank is first. Priority, plus one step for each 30 s of waiting; because all age alike, the order
  * of two tickets never changes, so that an index can hold it.
  */
 export const rankOf = (dueAt: number, priority: number): number => dueAt - priority * AGEING_MS

@@ -55,6 +55,8 @@ export interface Ticket {
   readonly event: Readonly<Record<string, unknown>> | null
   /** Whose ticket it is: the name of the API key; empty without keys. */
   readonly caller: string
+  /** Who takes turns with the others; absent: the caller. */
+  readonly sender?: string
   /** Headers of the trace that has accepted it (`traceparent`, `tracestate`): a run hours later continues it. */
   readonly trace?: Readonly<Record<string, string>>
   readonly priority: number

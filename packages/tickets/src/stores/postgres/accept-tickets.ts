@@ -1,27 +1,28 @@
 import { createHash } from 'node:crypto'
 import { createTicketId, type Idempotency, type NewTicket, openTicket } from '../../ticket/new-ticket.ts'
-import { type Accepted, rankOf } from '../../ticket/ticket-store.ts'
+import type { Accepted } from '../../ticket/ticket-store.ts'
 import type { KnownKey } from '../ticket-columns.ts'
+import { fullBy, shareOf } from '../turns.ts'
 import type { Queryable } from './database.ts'
-import type { JobQueue } from './job-queue.ts'
-import { storableText, wantedBackend } from './ticket-row.ts'
+import { storableText } from './ticket-row.ts'
 import { findByKeys, forgetKeys, insertTickets, type NewRow } from './ticket-table.ts'
 
 export interface AcceptContext {
-  readonly queue: JobQueue
   readonly now: number
   /** How many wait; asked once for a group. */
   readonly queued: number
   readonly capacity: number
 }
 
-/** Takes a group of tickets in: their rows and their jobs, in one transaction. */
+/** Takes a group of tickets in, in one transaction. */
 export async function acceptTickets(
   at: Queryable,
   group: readonly NewTicket[],
-  { queue, now, queued, capacity }: AcceptContext,
+  context: AcceptContext,
 ): Promise<readonly Accepted[]> {
+  const { now, capacity } = context
   const known = await knownKeys(at, group)
+  const own = new Map(await countOwn(at, group, context))
   const rows: NewRow[] = []
   const outdated: string[] = []
   const accepted = group.map((given): Accepted => {
@@ -31,12 +32,16 @@ export async function acceptTickets(
       if (earlier.fingerprint !== storableText(idempotency.fingerprint)) return { type: 'conflict' }
       return { type: 'existing', ticket: earlier.ticket }
     }
-    if (queued + rows.length >= capacity) return { type: 'full', queued: queued + rows.length }
+    const sender = senderOf(given)
+    const ownWaiting = own.get(sender) ?? 0
+    const queued = context.queued + rows.length
+    const limit = fullBy({ capacity, queued, countOwn: () => ownWaiting })
+    if (limit) return { type: 'full', queued, capacity, limit }
+    own.set(sender, ownWaiting + 1)
     if (earlier) outdated.push(earlier.ticket.id)
     const ticket = openTicket(given, createTicketId(now), now)
     const until = now + (idempotency?.ttlMs ?? 0)
-    const hasJob = (given.notBefore ?? now) <= now
-    rows.push({ ticket, hasJob, ...(idempotency && { idempotency: { ...idempotency, until } }) })
+    rows.push({ ticket, ...(idempotency && { idempotency: { ...idempotency, until } }) })
     if (idempotency) {
       known.set(nameOf(idempotency), { ticket, fingerprint: storableText(idempotency.fingerprint), until })
     }
@@ -44,19 +49,27 @@ export async function acceptTickets(
   })
   await forgetKeys(at, outdated)
   await insertTickets(at, rows)
-  await queue.add(at, jobsOf(rows))
   return accepted
 }
 
-/** One that begins later has its job when its time has come. */
-const jobsOf = (rows: readonly NewRow[]) =>
-  rows
-    .filter(({ hasJob }) => hasJob)
-    .map(({ ticket: { id, createdAt, priority, event } }) => ({
-      id,
-      rank: rankOf(createdAt, priority),
-      group: wantedBackend(event),
-    }))
+/** How many of those who send already wait, as far as it counts: only where few places are left. */
+async function countOwn(
+  at: Queryable,
+  group: readonly NewTicket[],
+  { queued, capacity }: AcceptContext,
+): Promise<ReadonlyMap<string, number>> {
+  if (shareOf({ capacity, queued: queued + group.length }) === undefined) return new Map()
+  const senders = [...new Set(group.map(senderOf))]
+  const rows = await at.query(
+    `SELECT (SELECT count(*) FROM (
+        SELECT 1 FROM tickets WHERE status = 'queued' AND sender = given.sender LIMIT $2) AS own) AS number
+      FROM unnest($1::text[]) WITH ORDINALITY AS given (sender, place) ORDER BY place`,
+    [senders.map(storableText), capacity],
+  )
+  return new Map(senders.map((sender, index) => [sender, Number(rows[index]?.number)]))
+}
+
+const senderOf = ({ caller, sender = caller }: NewTicket): string => sender
 
 /** The tickets of the keys; no other server takes a ticket of one of them in until the transaction ends. */
 async function knownKeys(at: Queryable, group: readonly NewTicket[]): Promise<Map<string, KnownKey>> {

@@ -1,81 +1,123 @@
-import type { JobAttempt } from 'pg-boss'
-import { claimTicket, type Fence, isFinished, type Lease, type Ticket } from '../../ticket/ticket.ts'
-import { type ClaimStanding, rankOf } from '../../ticket/ticket-store.ts'
-import type { Queryable } from './database.ts'
-import type { JobQueue, TakenJob } from './job-queue.ts'
-import {
-  lockTickets,
-  lockWithoutJob,
-  noteAttempt,
-  noteJobs,
-  type RowChange,
-  type StoredTicket,
-  updateTickets,
-} from './ticket-table.ts'
+import { claimTicket, type Fence, type Lease, type Ticket } from '../../ticket/ticket.ts'
+import type { ClaimStanding } from '../../ticket/ticket-store.ts'
+import { withinBytes } from '../list-page.ts'
+import { lastTurns, type Sender, type Served, scoreSql, takeTurns, type WaitingTicket } from '../turns.ts'
+import type { Queryable, Row } from './database.ts'
+import { BYTES } from './list-query.ts'
+import { ticketOf } from './ticket-row.ts'
+import { updateTickets } from './ticket-table.ts'
 
 export interface ClaimContext {
-  readonly queue: JobQueue
   readonly lease: Lease
   readonly limit: number
   readonly busyBackends: readonly string[]
 }
 
-/**
- * Fetches as many jobs as there are free slots, and claims their tickets. The ticket is the truth and the job a hint: one
- * whose ticket was cancelled, expired or removed meanwhile is dropped here, and the next one is fetched for it.
- */
+/** Claims the tickets whose turn it is. One that another server takes at this moment is left to it, and the next one tried. */
 export async function claimTickets(at: Queryable, context: ClaimContext): Promise<readonly Ticket[]> {
-  const { queue, lease, limit, busyBackends } = context
-  await queueDueTickets(at, queue, lease.now)
-  const claimed: (RowChange & Pick<StoredTicket, 'seq'>)[] = []
+  const { lease, limit } = context
+  const claimed: Ticket[] = []
+  const passed: number[] = []
   while (claimed.length < limit) {
-    const jobs = await queue.take(at, { limit: limit - claimed.length, ignoreGroups: busyBackends })
-    if (jobs.length === 0) break
-    const stored = new Map(
-      (
-        await lockTickets(
-          at,
-          jobs.map(({ ticket }) => ticket),
-        )
-      ).map((one) => [one.ticket.id, one]),
-    )
-    for (const job of jobs) {
-      const one = stored.get(job.ticket)
-      const ticket = one && claimTicket(one.ticket, lease)
-      if (ticket) claimed.push({ ticket, seq: one.seq, hasJob: true, attempt: job.retryCount })
-      else await putAside(at, queue, job, one)
+    const missing = limit - claimed.length
+    const senders = await readSenders(at, { ...context, limit: missing, passed })
+    const served = takeTurns(senders, missing, lease.now)
+    const some = withinBytes(served.map((one) => ({ ...one, bytes: one.ticket.bytes })))
+    if (some.length === 0) break
+    const found = await lockWaiting(at, some)
+    const taken = some.filter(({ ticket }) => found.has(ticket.seq))
+    await noteTurns(at, lastTurns(taken), lease.now)
+    for (const { ticket } of taken) {
+      const before = found.get(ticket.seq)
+      const after = before && claimTicket(before, lease)
+      if (after) claimed.push(after)
     }
+    if (taken.length === some.length) break
+    passed.push(...some.map(({ ticket }) => ticket.seq))
   }
   await updateTickets(at, claimed)
-  return claimed.toSorted(inOrder).map(({ ticket }) => ticket)
+  return claimed
 }
 
-/** Tickets that begin later, and retries, get their job when their time has come. */
-async function queueDueTickets(at: Queryable, queue: JobQueue, now: number): Promise<void> {
-  const due = await lockWithoutJob(at, now)
-  await queue.add(at, due)
-  await noteJobs(
-    at,
-    due.map(({ id }) => id),
-    true,
+/** Of those that were looked at, what no other server has taken. */
+async function lockWaiting(at: Queryable, served: readonly Served[]): Promise<ReadonlyMap<number, Ticket>> {
+  const rows = await at.query(
+    "SELECT * FROM tickets WHERE seq = ANY($1) AND status = 'queued' FOR UPDATE SKIP LOCKED",
+    [served.map(({ ticket }) => ticket.seq)],
+  )
+  return new Map(rows.map((row) => [Number(row.seq), ticketOf(row)]))
+}
+
+/** Each turn is a row of its own, and the last one counts: one row a sender would make all servers wait for each other. */
+async function noteTurns(at: Queryable, senders: readonly string[], now: number): Promise<void> {
+  if (senders.length === 0) return
+  await at.query(
+    `WITH gone AS (DELETE FROM turns WHERE turn = ANY (ARRAY(
+        SELECT turn FROM turns WHERE sender = ANY($1::text[]) FOR UPDATE SKIP LOCKED)))
+      INSERT INTO turns (sender, served_at) SELECT sender, $2 FROM unnest($1::text[]) AS given (sender)`,
+    [senders, now],
   )
 }
 
-async function putAside(at: Queryable, queue: JobQueue, job: TakenJob, one?: StoredTicket): Promise<void> {
-  if (one?.ticket.state.status === 'in_progress') {
-    // It runs, for so long that pg-boss took it for dead. Its lease says otherwise, so the job stays with it.
-    return await noteAttempt(at, one.ticket.id, job.retryCount)
-  }
-  const attempt: JobAttempt = { id: job.id, retryCount: job.retryCount }
-  if (one === undefined || isFinished(one.ticket)) return await queue.finish(at, [attempt])
-  await queue.drop(at, [attempt])
-  await noteJobs(at, [one.ticket.id], false)
+interface SenderSearch extends ClaimContext {
+  /** Tickets that were tried already. */
+  readonly passed: readonly number[]
 }
 
-/** The rank of a claimed ticket is that of its creation; what a retry lost by waiting no longer matters. */
-const inOrder = (one: Pick<StoredTicket, 'ticket' | 'seq'>, other: Pick<StoredTicket, 'ticket' | 'seq'>) =>
-  rankOf(one.ticket.createdAt, one.ticket.priority) - rankOf(other.ticket.createdAt, other.ticket.priority) ||
-  one.seq - other.seq
+async function readSenders(
+  at: Queryable,
+  { lease, limit, busyBackends, passed }: SenderSearch,
+): Promise<readonly Sender[]> {
+  const rows = await at.query(WHO_WAITS, [lease.now, limit, busyBackends, passed])
+  const senders = new Map<string, Sender & { readonly waiting: WaitingTicket[] }>()
+  for (const row of rows) {
+    const sender = String(row.sender)
+    const known = senders.get(sender) ?? {
+      sender,
+      servedAt: Number(row.served_at),
+      turn: Number(row.turn),
+      waiting: [],
+    }
+    senders.set(sender, known)
+    known.waiting.push(waitingTicket(row))
+  }
+  return [...senders.values()]
+}
+
+const headsOf = (sender: string, limit: string) => `SELECT seq, rank, priority::bigint, ${BYTES} FROM tickets
+  WHERE status = 'queued' AND sender = ${sender} AND (not_before <= $1::bigint OR paused_at > $1::bigint)
+    AND (wanted_backend IS NULL OR NOT wanted_backend = ANY($3::text[])) AND NOT seq = ANY($4::bigint[])
+  ORDER BY rank, seq LIMIT ${limit}`
+
+/**
+ * Those who may come to their turn, each with its first tickets. It jumps from one sender to the next, so that the length
+ * of a backlog makes no difference.
+ */
+const WHO_WAITS = `WITH RECURSIVE senders (sender) AS (
+    (SELECT sender FROM tickets WHERE status = 'queued' ORDER BY sender LIMIT 1)
+    UNION ALL
+    SELECT (SELECT other.sender FROM tickets AS other
+      WHERE other.status = 'queued' AND other.sender > senders.sender ORDER BY other.sender LIMIT 1)
+    FROM senders WHERE senders.sender IS NOT NULL
+  ), first AS (
+    SELECT senders.sender, coalesce(last.served_at, 0) AS served_at, coalesce(last.turn, 0) AS turn
+    FROM senders
+      CROSS JOIN LATERAL (${headsOf('senders.sender', '1')}) AS head
+      LEFT JOIN LATERAL (
+        SELECT served_at, turn FROM turns WHERE turns.sender = senders.sender ORDER BY turn DESC LIMIT 1
+      ) AS last ON true
+    ORDER BY ${scoreSql({ greater: 'greatest', smaller: 'least', now: '$1::bigint' })}, 3, head.rank, head.seq
+    LIMIT $2
+  )
+  SELECT first.sender, served_at, turn, heads.* FROM first
+    CROSS JOIN LATERAL (${headsOf('first.sender', '$2')}) AS heads ORDER BY heads.rank, heads.seq`
+
+const waitingTicket = ({ seq, rank, priority, bytes }: Row): WaitingTicket => ({
+  seq: Number(seq),
+  rank: Number(rank),
+  priority: Number(priority),
+  bytes: Number(bytes),
+})
 
 /** All claims of a server in one statement, as often as it likes: this is not announced. */
 export async function extendLeases(

@@ -1,10 +1,8 @@
 import { type Clock, type Logger, silentLogger } from '@ai-ticket/core'
-import { type ConstructorOptions, PgBoss } from 'pg-boss'
 import type { TicketStore } from '../../ticket/ticket-store.ts'
 import { mendCallbacks, mendTickets, warnOfMended } from '../mend-statement.ts'
 import type { Database } from './database.ts'
 import { createDatabaseTime, timeOf } from './database.ts'
-import { createJobQueue, QUEUE, QUEUE_OPTIONS } from './job-queue.ts'
 import { migrate } from './migrations.ts'
 import { openStore } from './open-store.ts'
 import { createPgDatabase } from './pg-database.ts'
@@ -13,9 +11,9 @@ import { postgresProblem } from './postgres-problem.ts'
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database`. */
   readonly connectionString: string
-  /** Lower case letters, digits and `_`. pg-boss lives beside it in `<schema>_queue`. Default `ai_ticket`. */
+  /** Lower case letters, digits and `_`. Default `ai_ticket`. */
   readonly schema?: string
-  /** Connections for tickets; one more listens, one holds the name, two are pg-boss's own. Default 8. */
+  /** Connections for tickets; one more listens, one holds the name. Default 8. */
   readonly connections?: number
   /** How many tickets may wait; servers that accept at the same moment may exceed it slightly. Default 100,000. */
   readonly capacity?: number
@@ -33,8 +31,7 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * Tickets in a PostgreSQL (13 or newer) that any number of servers share, with pg-boss as their queue. The row of a ticket
- * and its job are written in one transaction. Survives whatever that PostgreSQL survives: with its defaults a killed
+ * Tickets in a PostgreSQL (13 or newer) that any number of servers share. Survives whatever that PostgreSQL survives: with its defaults a killed
  * process and a power cut, with a standby or backups the loss of a disk as well.
  *
  * Makes its schemas and brings them to the newest version. Rejects with `StoreUnavailable` where PostgreSQL cannot be
@@ -51,8 +48,6 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     ...options,
     schema,
     database,
-    boss: { connectionString, max: 2, application_name: 'ai-ticket queue' },
-    onError,
     durability: `PostgreSQL, schema ${schema}: survives what PostgreSQL survives, by its defaults a killed process and a power cut`,
   })
 }
@@ -62,63 +57,32 @@ export async function createStoreOn(
   options: Omit<PostgresStoreOptions, 'connectionString'> & {
     readonly schema: string
     readonly database: Database
-    readonly boss: ConstructorOptions
-    readonly onError: (error: Error) => void
     readonly durability: string
   },
 ): Promise<TicketStore> {
   const { schema, database, clock, capacity = 100_000, onStep = () => {}, durability } = options
   const { logger = silentLogger, nameWaitMs = 30_000 } = options
-  const boss = createBoss(options)
   const time = clock ? timeOf(clock) : createDatabaseTime()
-  const close = async () => {
-    await boss.stop({ graceful: false, close: true }).catch(options.onError)
-    await database.close()
-  }
   try {
     await migrate(database, schema)
-    await boss.start()
-    await boss.createQueue(QUEUE, QUEUE_OPTIONS)
-    // Reads the queue's settings into pg-boss now: inside a transaction it would need a second connection for that.
-    await boss.fetch(QUEUE, { batchSize: 1, minPriority: NEVER })
     await time.adjust(database)
     await mend(database, time.now(), logger)
-    await missJobs(database, queueSchemaOf(schema))
     return await openStore({
       database,
       time,
       capacity,
       onStep,
       durability,
-      queue: createJobQueue(boss),
       channel: schema,
       logger,
       nameWaitMs,
-      close,
+      close: () => database.close(),
     })
   } catch (error) {
-    await close()
+    await database.close()
     throw postgresProblem(error)
   }
 }
-
-/** A priority that no job has. */
-const NEVER = 2_147_483_647
-
-function createBoss({ schema, boss: given, onError }: Parameters<typeof createStoreOn>[0]): PgBoss {
-  const boss = new PgBoss({
-    ...given,
-    schema: queueSchemaOf(schema),
-    schedule: false,
-    maintenanceIntervalSeconds: 600,
-    openTelemetry: { enabled: false },
-  })
-  // Unheard, an error of its background work would end the process.
-  boss.on('error', onError)
-  return boss
-}
-
-const queueSchemaOf = (schema: string) => `${schema}_queue`
 
 async function mend(database: Database, now: number, logger: Logger): Promise<void> {
   for (const sql of [mendTickets(now), mendCallbacks(now)]) {
@@ -128,15 +92,6 @@ async function mend(database: Database, now: number, logger: Logger): Promise<vo
       mended.map(({ id }) => String(id)),
     )
   }
-}
-
-/** Waiting tickets whose job is gone, as after a restored backup of one schema without the other. */
-async function missJobs(database: Database, queueSchema: string): Promise<void> {
-  await database.query(
-    `UPDATE tickets SET has_job = false WHERE status = 'queued' AND has_job AND NOT EXISTS (
-      SELECT 1 FROM ${queueSchema}.job WHERE name = $1 AND state < 'active' AND id::text = substr(tickets.id, $2))`,
-    [QUEUE, 'tkt_'.length + 1],
-  )
 }
 
 function checkSchema(schema: string): void {

@@ -157,6 +157,24 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   ALTER TABLE callbacks ADD COLUMN paused_at bigint;
   CREATE INDEX callbacks_paused ON callbacks (paused_at) WHERE status = 'pending';
   `,
+  // Senders take turns, which no queue of pg-boss could tell: the store picks the tickets itself. Servers of an earlier
+  // release that run beside it make jobs of their own for the tickets that have none, so the columns for them stay.
+  `
+  ALTER TABLE tickets ADD COLUMN sender text COLLATE "C" NOT NULL DEFAULT '';
+  UPDATE tickets SET sender = caller WHERE status IN ('queued', 'in_progress') AND caller <> '';
+  DROP INDEX tickets_without_job;
+  DROP INDEX tickets_paused;
+  CREATE INDEX tickets_in_turn ON tickets (sender, rank, seq)
+    INCLUDE (not_before, paused_at, wanted_backend, priority) WHERE status = 'queued';
+  CREATE TABLE turns (
+    turn bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sender text COLLATE "C" NOT NULL,
+    served_at bigint NOT NULL
+  );
+  CREATE INDEX turns_by_sender ON turns (sender, turn);
+  `,
+  // Null: an earlier release wrote the row.
+  'ALTER TABLE tickets ADD COLUMN outcome_crc bigint',
 ]
 
 /**

@@ -6,7 +6,6 @@ import {
   adoptTicket,
   cancelTicket,
   expireTicket,
-  isFinished,
   releaseTicket,
   settleTicket,
   type Ticket,
@@ -19,7 +18,6 @@ import { type AnnouncedWrites, openAnnouncedWrites } from './announced-writes.ts
 import { createPostgresCallbacks } from './callbacks.ts'
 import { claimTickets, extendLeases } from './claim-tickets.ts'
 import type { Database, DatabaseTime, NameLock, Queryable } from './database.ts'
-import type { JobQueue } from './job-queue.ts'
 import { createRoom, groupCalls } from './limit-calls.ts'
 import { listTickets } from './list-query.ts'
 import { postgresProblem } from './postgres-problem.ts'
@@ -31,18 +29,15 @@ import {
   lockOrphans,
   lockTickets,
   peekTicket,
-  type RowChange,
   readNextDueAt,
   readPruneLimits,
   removeFinished,
-  type StoredTicket,
   saveProgress,
   updateTickets,
 } from './ticket-table.ts'
 
 export interface StoreParts {
   readonly database: Database
-  readonly queue: JobQueue
   readonly time: DatabaseTime
   readonly capacity: number
   readonly channel: string
@@ -180,14 +175,14 @@ const nameTaken = (worker: string) =>
 
 /** The methods that take tickets in. */
 function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
-  const { database, queue, time, capacity, writes, call } = context
+  const { database, time, capacity, writes, call } = context
   const room = createRoom({ capacity, count: () => countQueued(database), now: time.now })
   const acceptInGroup = groupCalls<NewTicket, Accepted>({
     isCommon: (error) => error instanceof StoreUnavailable || postgresProblem(error) !== error,
     run: async (group) => {
       const queued = await room.queued()
       const accepted = await writes.write(async (at, changed) => {
-        const results = await acceptTickets(at, group, { queue, queued, capacity, now: time.now() })
+        const results = await acceptTickets(at, group, { queued, capacity, now: time.now() })
         changed(results.flatMap((result) => (result.type === 'created' ? [result.ticket] : [])))
         return results
       })
@@ -201,7 +196,6 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
       call(async () => {
         const rows = entries.map((entry) => ({
           ticket: recordedTicket(entry, createTicketId(entry.createdAt)),
-          hasJob: false,
         }))
         await insertTickets(database, rows)
       }),
@@ -212,7 +206,7 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
 function claims(
   context: StoreContext,
 ): Pick<TicketStore, 'claim' | 'adopt' | 'heartbeat' | 'saveProgress' | 'settle' | 'release'> {
-  const { database, queue, time, writes, names, call } = context
+  const { database, time, writes, names, call } = context
   const change = createChange(context)
   return {
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
@@ -220,7 +214,7 @@ function claims(
         writes.write(async (at, changed) => {
           names.check()
           const lease = { owner, leaseMs, now: time.now() }
-          const claimed = await claimTickets(at, { queue, lease, limit, busyBackends })
+          const claimed = await claimTickets(at, { lease, limit, busyBackends })
           changed(claimed)
           return claimed
         }),
@@ -249,9 +243,9 @@ function claims(
         }),
       ),
     settle: ({ id, token }, outcome) =>
-      change(id, (ticket) => settleTicket(ticket, token, outcome, time.now()), finishJob),
+      change(id, (ticket) => settleTicket(ticket, token, outcome, time.now())),
     release: ({ id, token }, release) =>
-      change(id, (ticket) => releaseTicket(ticket, token, release, time.now()), releaseJob),
+      change(id, (ticket) => releaseTicket(ticket, token, release, time.now())),
   }
 }
 
@@ -261,7 +255,6 @@ function endings(context: StoreContext): Pick<TicketStore, 'cancel' | 'expire'> 
   const change = createChange(context)
   return {
     async cancel(id) {
-      // The job of a waiting ticket stays where it is: the server that fetches it finds the ticket ended, and drops it.
       await change(id, (ticket) => cancelTicket(ticket, time.now()))
       return await call(() => findTicket(database, id))
     },
@@ -313,75 +306,27 @@ const transit = (
     lock,
     transition,
   }: {
-    readonly lock: (at: Queryable) => Promise<readonly StoredTicket[]>
+    readonly lock: (at: Queryable) => Promise<readonly Ticket[]>
     readonly transition: Transition
   },
 ): Promise<readonly Ticket[]> =>
   write(async (at, changed) => {
-    const changes = (await lock(at)).flatMap((before) => {
-      const after = transition(before.ticket)
-      return after ? [rowChange(before, after)] : []
-    })
-    await updateTickets(at, changes)
-    const tickets = changes.map(({ ticket }) => ticket)
+    const tickets = (await lock(at)).flatMap((before) => transition(before) ?? [])
+    await updateTickets(at, tickets)
     changed(tickets)
     return tickets
   })
 
 type Transition = (ticket: Ticket) => Ticket | undefined
 
-/** Changes the job of a ticket together with the ticket. */
-type SeeToJob = (
-  at: Queryable,
-  change: { readonly queue: JobQueue; readonly before: StoredTicket; readonly after: Ticket },
-) => Promise<Partial<RowChange>>
-
-/** Applies a transition to one ticket; false where it does not apply. `seeToJob` then sees to its job. */
+/** Applies a transition to one ticket; false where it does not apply. */
 const createChange =
-  ({ queue, writes, call }: StoreContext) =>
-  (id: string, transition: Transition, seeToJob: SeeToJob = keepJob): Promise<boolean> =>
-    call(() =>
-      writes.write(async (at, changed) => {
-        const [before] = await lockTickets(at, [id])
-        const after = before && transition(before.ticket)
-        if (!after) return false
-        await updateTickets(at, [rowChange(before, after, await seeToJob(at, { queue, before, after }))])
-        changed([after])
-        return true
-      }),
-    )
-
-const keepJob: SeeToJob = async () => ({})
-
-const finishJob: SeeToJob = async (at, { queue, before: { job } }) => {
-  if (job) await queue.finish(at, [job])
-  return {}
-}
-
-/** One that keeps its place keeps its job; another gets a new one when it is due. */
-const releaseJob: SeeToJob = async (at, change) => {
-  const { queue, before, after } = change
-  const { job } = before
-  if (isFinished(after) || job === undefined) return finishJob(at, change)
-  const isInPlace = after.retries === 0 && after.state.status === 'queued'
-  if (isInPlace && after.state.notBefore <= after.createdAt) {
-    await queue.giveBack(at, job)
-    return {}
-  }
-  await queue.drop(at, [job])
-  return { hasJob: false }
-}
-
-/** A ticket that runs keeps the claim on its job; one that does not has none. */
-function rowChange(before: StoredTicket, ticket: Ticket, change: Partial<RowChange> = {}): RowChange {
-  const runs = ticket.state.status === 'in_progress' && before.job !== undefined
-  return {
-    ticket,
-    hasJob: true,
-    ...(runs ? { attempt: before.job.retryCount } : {}),
-    ...change,
-  }
-}
+  ({ writes, call }: StoreContext) =>
+  (id: string, transition: Transition): Promise<boolean> =>
+    call(async () => {
+      const changed = await transit(writes, { lock: (at) => lockTickets(at, [id]), transition })
+      return changed.length > 0
+    })
 
 /** How many differences a reader adds up; more of them are made one row a status. */
 const MOST_ROWS = 1_000

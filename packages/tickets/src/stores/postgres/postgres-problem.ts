@@ -7,14 +7,14 @@ const BY_CODE: readonly [prefix: string, problem: StoreProblem, advice: string][
   [
     '42501',
     'read_only',
-    'The role of DATABASE_URL may not do this. Give it its schemas, or CREATE on the database.',
+    'The role of AI_TICKET_DATABASE_URL may not do this. Give it its schemas, or CREATE on the database.',
   ],
   ['XX001', 'broken', 'PostgreSQL reports damaged data. Look into its log; restore a backup.'],
   ['XX002', 'broken', 'PostgreSQL reports a damaged index. Look into its log; REINDEX mends it.'],
   ['3F000', 'broken', 'The schema is gone. Restore it, or start again to have an empty one.'],
   ['42P01', 'broken', 'A table is gone. Restore it, or start again to have an empty one.'],
-  ['3D000', 'unreachable', 'The database does not exist. Create it, or correct DATABASE_URL.'],
-  ['28', 'unreachable', 'PostgreSQL refused the login. Correct DATABASE_URL.'],
+  ['3D000', 'unreachable', 'The database does not exist. Create it, or correct AI_TICKET_DATABASE_URL.'],
+  ['28', 'unreachable', 'PostgreSQL refused the login. Correct AI_TICKET_DATABASE_URL.'],
   ['08', 'unreachable', 'The connection to PostgreSQL broke. It is retried automatically.'],
   [
     '53',
@@ -51,7 +51,7 @@ export function postgresProblem(error: unknown): unknown {
   if (!(code && NETWORK.has(code)) && !BROKEN_CONNECTION.test(error.message)) return error
   return new StoreUnavailable(
     'unreachable',
-    'PostgreSQL cannot be reached. Check that it runs and that DATABASE_URL is right; it is retried automatically.',
+    'PostgreSQL cannot be reached. Check that it runs and that AI_TICKET_DATABASE_URL is right; it is retried automatically.',
     error,
   )
 }

@@ -1,7 +1,7 @@
 import type { Outcome } from '@ai-ticket/core'
 import { readJson, readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
-import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
+import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
 type Value = string | number | boolean | null
@@ -26,10 +26,9 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   call_started_at: 'bigint',
   content_is_json: 'boolean',
   metadata: 'jsonb',
-  has_job: 'boolean',
-  job_attempt: 'integer',
   idempotency_until: 'bigint',
   wants_stream: 'integer',
+  outcome_crc: 'bigint',
 }
 
 const textOf = (value: unknown) => restoredText(String(value))
@@ -38,7 +37,7 @@ const MARK = '\uE000'
 
 const columns = createTicketColumns({ write: storableText, read: textOf })
 
-export const { wantedBackend, glanceOf } = columns
+export const { glanceOf } = columns
 
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Columns => ({
@@ -82,16 +81,26 @@ export function storableMetadata(metadata: object): string {
 }
 
 /** The text of an answer stands in a column of its own, too. */
-function outcomeColumns({ state }: Ticket): Columns {
-  if (!('outcome' in state)) return { outcome: null, answer: null }
-  const { outcome } = state
-  if (outcome.error !== undefined) return { outcome: JSON.stringify(outcome), answer: null }
-  const { completion, ...rest } = outcome
-  return { outcome: JSON.stringify(rest), answer: storableText(completion) }
+function outcomeColumns({ id, state }: Ticket): Columns {
+  if (!('outcome' in state)) return { outcome: null, answer: null, outcome_crc: null }
+  const [outcome, answer] = storedOutcome(state.outcome)
+  return { outcome, answer, outcome_crc: checksumOf(id, [outcome, answer]) }
 }
 
+function storedOutcome(outcome: Outcome): readonly [outcome: string, answer: string | null] {
+  if (outcome.error !== undefined) return [JSON.stringify(outcome), null]
+  const { completion, ...rest } = outcome
+  return [JSON.stringify(rest), storableText(completion)]
+}
+
+const textOrNull = (value: unknown) => (value == null ? null : String(value))
+
 export const ticketOf = (row: Row): Ticket =>
-  columns.ticketOf(row, { event: eventOf(row), outcome: outcomeOf(row) })
+  columns.ticketOf(row, {
+    event: eventOf(row),
+    outcome: outcomeOf(row),
+    isAsWritten: isAsWritten(row, [textOrNull(row.outcome), textOrNull(row.answer)]),
+  })
 
 function eventOf(row: Row): Ticket['event'] {
   const rest = readObject(row.event)

@@ -1,4 +1,3 @@
-import type { JobAttempt } from 'pg-boss'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import { type Fence, latestLease, type Progress, type Ticket } from '../../ticket/ticket.ts'
@@ -7,7 +6,6 @@ import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
-import { jobIdOf, type QueuedTicket } from './job-queue.ts'
 import { BYTES } from './list-query.ts'
 import {
   COLUMN_TYPES,
@@ -20,25 +18,9 @@ import {
   ticketOf,
 } from './ticket-row.ts'
 
-/** A ticket with what only the store knows of it. */
-export interface StoredTicket {
-  readonly ticket: Ticket
-  readonly seq: number
-  /** The claim on its job that it runs under; undefined: it does not run. */
-  readonly job?: JobAttempt
-}
-
 export interface NewRow {
   readonly ticket: Ticket
-  readonly hasJob: boolean
   readonly idempotency?: Idempotency & { readonly until: number }
-}
-
-/** A ticket that has changed, and its job. */
-export interface RowChange {
-  readonly ticket: Ticket
-  readonly hasJob: boolean
-  readonly attempt?: number
 }
 
 // The statements of the store: rows in, tickets out; what may happen to a ticket is decided elsewhere.
@@ -46,10 +28,9 @@ export interface RowChange {
 export async function insertTickets(at: Queryable, rows: readonly NewRow[]): Promise<void> {
   if (rows.length === 0) return
   const columns = rows.map(
-    ({ ticket, hasJob, idempotency: key }): Columns => ({
+    ({ ticket, idempotency: key }): Columns => ({
       ...lastingColumns(ticket),
       ...changingColumns(ticket),
-      has_job: hasJob,
       idempotency_scope: key === undefined ? null : storableText(key.scope),
       idempotency_key: key === undefined ? null : storableText(key.key),
       idempotency_fingerprint: key === undefined ? null : storableText(key.fingerprint),
@@ -65,16 +46,9 @@ export async function insertTickets(at: Queryable, rows: readonly NewRow[]): Pro
   )
 }
 
-export async function updateTickets(at: Queryable, changes: readonly RowChange[]): Promise<void> {
-  if (changes.length === 0) return
-  const columns = changes.map(
-    ({ ticket, hasJob, attempt }): Columns => ({
-      ...changingColumns(ticket),
-      has_job: hasJob,
-      job_attempt: attempt ?? null,
-    }),
-  )
-  const { names, lists, values } = asLists(columns)
+export async function updateTickets(at: Queryable, tickets: readonly Ticket[]): Promise<void> {
+  if (tickets.length === 0) return
+  const { names, lists, values } = asLists(tickets.map(changingColumns))
   const sets = names.filter((name) => name !== 'id').map((name) => `${name} = given.${name}`)
   await at.query(
     `UPDATE tickets SET ${sets.join(', ')}
@@ -98,16 +72,16 @@ export async function findTickets(at: Queryable, ids: readonly string[]): Promis
 }
 
 /** Nobody else changes these until the transaction ends. */
-export async function lockTickets(at: Queryable, ids: readonly string[]): Promise<readonly StoredTicket[]> {
+export async function lockTickets(at: Queryable, ids: readonly string[]): Promise<readonly Ticket[]> {
   const sql = 'SELECT * FROM tickets WHERE id = ANY($1) ORDER BY seq FOR UPDATE'
-  return (await at.query(sql, [ids.map(storableText)])).map(storedTicketOf)
+  return (await at.query(sql, [ids.map(storableText)])).map(ticketOf)
 }
 
 /** Running tickets whose holder is dead. One that another server takes over at this moment is left to it. */
 export async function lockOrphans(
   at: Queryable,
   { owner, limit, held, ...lease }: OrphanSearch,
-): Promise<readonly StoredTicket[]> {
+): Promise<readonly Ticket[]> {
   const rows = await at.query(
     `SELECT id, ${BYTES} FROM tickets WHERE status = 'in_progress'
       AND (lease_until <= $1 OR lease_until > $6 OR (worker = $2 AND session <> $3)) AND NOT id = ANY($5)
@@ -117,7 +91,7 @@ export async function lockOrphans(
   return await lockTickets(at, idsWithin(rows))
 }
 
-export async function lockExpired(at: Queryable, now: number): Promise<readonly StoredTicket[]> {
+export async function lockExpired(at: Queryable, now: number): Promise<readonly Ticket[]> {
   const rows = await at.query(
     `SELECT id, ${BYTES} FROM tickets WHERE status = 'queued' AND expires_at <= $1 LIMIT 500 FOR UPDATE SKIP LOCKED`,
     [now],
@@ -145,33 +119,6 @@ export async function saveProgress(
     [storableText(id), token, ...columns.map(([, value]) => value)],
   )
   return rows.length > 0
-}
-
-/** Waiting tickets whose time has come and that no job stands for. */
-export async function lockWithoutJob(at: Queryable, now: number): Promise<readonly QueuedTicket[]> {
-  const rows = await at.query(
-    // Two indexes, so two arms: one whose wait begins in the future is due as well, for the clock was set back.
-    `SELECT id, rank, wanted_backend FROM tickets WHERE seq IN (
-        (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND not_before <= $1
-          ORDER BY not_before LIMIT 500)
-        UNION (SELECT seq FROM tickets WHERE status = 'queued' AND NOT has_job AND paused_at > $1 LIMIT 500)
-      ) AND status = 'queued' AND NOT has_job FOR UPDATE SKIP LOCKED`,
-    [now],
-  )
-  return rows.map((row) => ({
-    id: String(row.id),
-    rank: Number(row.rank),
-    group: row.wanted_backend === null ? null : String(row.wanted_backend),
-  }))
-}
-
-export async function noteJobs(at: Queryable, ids: readonly string[], hasJob: boolean): Promise<void> {
-  if (ids.length > 0) await at.query('UPDATE tickets SET has_job = $2 WHERE id = ANY($1)', [ids, hasJob])
-}
-
-/** pg-boss has restarted its count for a job whose run continues. */
-export async function noteAttempt(at: Queryable, id: string, attempt: number): Promise<void> {
-  await at.query('UPDATE tickets SET job_attempt = $2 WHERE id = $1', [id, attempt])
 }
 
 export async function findByKeys(at: Queryable, keys: readonly Idempotency[]) {
@@ -213,17 +160,6 @@ export async function removeFinished(at: Queryable, limits: PruneLimits): Promis
 
 export async function countPrunable(at: Queryable, limits: PruneLimits): Promise<number> {
   return Number((await at.query(COUNT_PRUNABLE, limitValues(limits)))[0]?.number)
-}
-
-function storedTicketOf(row: Row): StoredTicket {
-  const ticket = ticketOf(row)
-  return {
-    ticket,
-    seq: Number(row.seq),
-    ...(row.job_attempt === null
-      ? {}
-      : { job: { id: jobIdOf(ticket.id), retryCount: Number(row.job_attempt) } }),
-  }
 }
 
 const typeOf = (column: string) => COLUMN_TYPES[column] ?? 'text'

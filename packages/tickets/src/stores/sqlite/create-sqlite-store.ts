@@ -10,6 +10,7 @@ import { type OpenDatabase, openDatabase } from './open-database.ts'
 import { sqliteProblem } from './sqlite-problem.ts'
 import { createTicketTable } from './ticket-table.ts'
 import { arrivals, claims, endings, type TicketWriteParts } from './ticket-writes.ts'
+import { createTurnTable } from './turn-table.ts'
 
 export interface SqliteStoreOptions {
   /** Made with mode 0700 where it does not exist. `:memory:` keeps nothing: for tests. */
@@ -70,6 +71,7 @@ interface OpenParts {
 function storeOn({ opened, commits, watch, explain, now, capacity, durability }: OpenParts): TicketStore {
   const { database } = opened
   const table = createTicketTable(database)
+  const turns = createTurnTable(database)
   const callbackTable = createCallbackTable(database)
   const writes = createAnnouncedWrites({ commits, table, callbackTable })
   const { due } = writes
@@ -90,7 +92,7 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
       return table.count('queued')
     })
   const probe = () => commits.write(() => database.exec(PROBE))
-  const parts: TicketWriteParts = { table, commits, writes, read, now, capacity }
+  const parts: TicketWriteParts = { table, turns, commits, writes, read, now, capacity }
   const store: TicketStore = {
     durability,
     // The lock of the folder holds every name in it.

@@ -154,6 +154,17 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
   CREATE INDEX callbacks_paused ON callbacks (paused_at) WHERE status = 'pending';
   `,
+  // Senders take turns. What tells whether a ticket is due stands in the index, for a claim may pass over many.
+  `
+  ALTER TABLE tickets ADD COLUMN sender TEXT NOT NULL DEFAULT '';
+  UPDATE tickets SET sender = caller WHERE status IN ('queued', 'in_progress') AND caller <> '';
+  DROP INDEX tickets_waiting;
+  CREATE INDEX tickets_in_turn ON tickets (sender, rank, seq, not_before, paused_at, wanted_backend)
+    WHERE status = 'queued';
+  CREATE TABLE turns (turn INTEGER PRIMARY KEY, sender TEXT NOT NULL UNIQUE, served_at INTEGER NOT NULL) STRICT;
+  `,
+  // Null: an earlier release wrote the row.
+  'ALTER TABLE tickets ADD COLUMN outcome_crc INTEGER;',
 ]
 
 /** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */

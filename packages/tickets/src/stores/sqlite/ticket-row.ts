@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
-import { createTicketColumns, readOutcome } from '../ticket-columns.ts'
+import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
 export type Values = Record<string, SQLInputValue>
@@ -11,8 +11,14 @@ const columns = createTicketColumns({ write: (text) => text, read: String })
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Values => ({
   ...columns.changing(ticket),
-  outcome: 'outcome' in ticket.state ? JSON.stringify(ticket.state.outcome) : null,
+  ...outcomeColumns(ticket),
 })
+
+function outcomeColumns({ id, state }: Ticket): Values {
+  if (!('outcome' in state)) return { outcome: null, outcome_crc: null }
+  const outcome = JSON.stringify(state.outcome)
+  return { outcome, outcome_crc: checksumOf(id, [outcome]) }
+}
 
 export const progressColumns = (progress: Progress): Values => columns.progress(progress)
 
@@ -24,10 +30,13 @@ export const lastingColumns = (ticket: Ticket): Values => ({
 
 export const { glanceOf } = columns
 
+const textOrNull = (value: unknown) => (value == null ? null : String(value))
+
 export const ticketOf = (row: Row): Ticket =>
   columns.ticketOf(row, {
     event: readObject(row.event) ?? null,
     outcome: readOutcome(row.outcome),
+    isAsWritten: isAsWritten(row, [textOrNull(row.outcome)]),
   })
 
 /**

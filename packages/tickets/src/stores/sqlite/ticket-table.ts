@@ -57,6 +57,7 @@ const NEW_COLUMNS = [
 ] as const
 const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
+  'sender',
   'paused_at',
   'expires_at',
   'replay_of',
@@ -78,7 +79,7 @@ const insertion = (names: readonly string[]) => ({
 
 const WAITING = insertion(WAITING_COLUMNS)
 const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
-const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome'])
+const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome', 'outcome_crc'])
 
 const updateOf = (names: readonly string[]) =>
   `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
@@ -193,13 +194,6 @@ function queueStatements({ all, tickets }: Statements) {
     )
   }
   return {
-    due({ now, limit, busyBackends }: { now: number; limit: number; busyBackends: readonly string[] }) {
-      const due = "status = 'queued' AND (not_before <= ? OR paused_at > ?)"
-      const order = 'ORDER BY rank, seq'
-      if (busyBackends.length === 0) return someOf(`${due} ${order}`, limit, now, now)
-      const allowed = 'AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(?)))'
-      return someOf(`${due} ${allowed} ${order}`, limit, now, now, JSON.stringify(busyBackends))
-    },
     orphans: ({ owner, limit, held, ...lease }: OrphanSearch) =>
       someOf(
         `status = 'in_progress' AND (lease_until <= ? OR lease_until > ? OR (worker = ? AND session <> ?))

@@ -8,12 +8,15 @@ import {
   settleTicket,
 } from '../../ticket/ticket.ts'
 import type { Accepted, ClaimStanding, TicketStore } from '../../ticket/ticket-store.ts'
+import { fullBy } from '../turns.ts'
 import type { AnnouncedWrites } from './announced-writes.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { TicketTable } from './ticket-table.ts'
+import type { TurnTable } from './turn-table.ts'
 
 export interface TicketWriteParts {
   readonly table: TicketTable
+  readonly turns: TurnTable
   readonly commits: GroupCommit
   readonly writes: AnnouncedWrites
   readonly read: <Value>(work: () => Value | Promise<Value>) => Promise<Value>
@@ -42,14 +45,17 @@ export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 
   }
 }
 
-function acceptOne(given: NewTicket, { table, now, capacity }: TicketWriteParts): Accepted {
+function acceptOne(given: NewTicket, { table, turns, now, capacity }: TicketWriteParts): Accepted {
   const known = given.idempotency && table.findByKey(given.idempotency)
   if (known && known.until > now()) {
     if (known.fingerprint !== given.idempotency?.fingerprint) return { type: 'conflict' }
     return { type: 'existing', ticket: known.ticket }
   }
   const queued = table.count('queued')
-  if (queued >= capacity) return { type: 'full', queued }
+  const { caller, sender = caller } = given
+  const countOwn = (limit: number) => turns.countWaiting(sender, limit)
+  const limit = fullBy({ capacity, queued, countOwn })
+  if (limit) return { type: 'full', queued, capacity, limit }
   if (known) table.forgetKey(known.ticket.id)
   const ticket = openTicket(given, createTicketId(now()), now())
   table.insert(ticket, given.idempotency && { ...given.idempotency, until: now() + given.idempotency.ttlMs })
@@ -59,6 +65,7 @@ function acceptOne(given: NewTicket, { table, now, capacity }: TicketWriteParts)
 /** The methods of workers, for the tickets that they hold. */
 export function claims({
   table,
+  turns,
   commits,
   writes,
   now,
@@ -70,7 +77,7 @@ export function claims({
   return {
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
       transit(
-        () => table.due({ now: now(), limit, busyBackends }),
+        () => turns.serve({ now: now(), limit, busyBackends }),
         (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
       ),
     adopt: ({ owner, leaseMs, limit, held = [] }) =>

@@ -1,0 +1,145 @@
+import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import https from 'node:https'
+import { text } from 'node:stream/consumers'
+import {
+  FAILURE_CODES,
+  type FailureOutcome,
+  type Outcome,
+  parseJson,
+  type StreamEvent,
+} from '@ai-ticket/core'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { keyWith } from '../config/api-keys.ts'
+import type { ResolvedConfig } from '../config/config.ts'
+import { serverOf } from './ask-server.ts'
+
+/** What a command asks: the dispatcher of this process, or a running server. */
+export interface EventDesk {
+  onEvent(event: unknown, options: { readonly signal: AbortSignal }): Promise<Outcome>
+  streamEvent(event: unknown, options: { readonly signal: AbortSignal }): AsyncIterable<StreamEvent>
+}
+
+/** So long a server on this machine has to say who it is, in milliseconds. */
+const GREETING_MS = 500
+
+/**
+ * The address of the server that a command asks instead of backends of its own: the one that is named; or, where nothing
+ * names a backend, the AI Ticket that listens where this configuration would, for one box belongs to one server.
+ */
+export async function findServer({ config, origins }: ResolvedConfig): Promise<string | undefined> {
+  const url = serverOf(config)
+  if (config.server !== '') return url
+  if (origins.backends.kind !== 'default') return undefined
+  return (await isAiTicket(url)) ? url : undefined
+}
+
+/** Whether AI Ticket answers there, with or without keys: another program says nothing like it to a GET of /event. */
+async function isAiTicket(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/event`, {
+      signal: AbortSignal.timeout(GREETING_MS),
+      redirect: 'manual',
+    })
+    const { error, details } = parseJson(await response.text()) as Record<string, unknown>
+    return FAILURE_CODES.some((code) => code === error) && typeof details === 'string'
+  } catch {
+    return false
+  }
+}
+
+/** A running server as a desk. What it cannot be asked is an outcome, too; only the caller's own abort rejects. */
+export function serverDesk(url: string, { config: { apiKeys } }: ResolvedConfig): EventDesk {
+  const key = keyWith(apiKeys, 'events')
+  const headers = {
+    'content-type': 'application/json',
+    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+  }
+  const ask = (event: unknown, accept: string, signal: AbortSignal) =>
+    post(`${url}/event`, { headers: { ...headers, accept }, body: JSON.stringify(event), signal })
+
+  return {
+    async onEvent(event, { signal }) {
+      try {
+        return outcomeOf(await text(await ask(event, 'application/json', signal)), url)
+      } catch {
+        signal.throwIfAborted()
+        return failure('api_connection_error', awayFrom(url))
+      }
+    },
+    async *streamEvent(event, { signal }) {
+      try {
+        const response = await ask(event, 'text/event-stream', signal)
+        if (!response.headers['content-type']?.startsWith('text/event-stream')) {
+          yield endOf(outcomeOf(await text(response), url))
+          return
+        }
+        for await (const { event: name, data } of framesOf(response)) {
+          const isDelta = name === 'delta'
+          yield isDelta ? { type: 'delta', text: deltaOf(data) } : endOf(outcomeOf(data, url))
+          if (!isDelta) return
+        }
+        yield endOf(
+          failure('api_stream_interrupted', `The server at ${url} ended its stream early. Ask again.`),
+        )
+      } catch {
+        signal.throwIfAborted()
+        yield endOf(failure('api_connection_error', awayFrom(url)))
+      }
+    },
+  }
+}
+
+/** Not `fetch`, which gives up after five minutes without a byte: a long prompt may take longer. */
+function post(
+  url: string,
+  {
+    body,
+    ...options
+  }: { readonly headers: OutgoingHttpHeaders; readonly body: string; readonly signal: AbortSignal },
+): Promise<IncomingMessage> {
+  const { request } = url.startsWith('https:') ? https : http
+  return new Promise((resolve, reject) => {
+    request(url, { ...options, method: 'POST' }, resolve)
+      .once('error', reject)
+      .end(body)
+  })
+}
+
+async function* framesOf(response: IncomingMessage): AsyncGenerator<EventSourceMessage> {
+  const frames: EventSourceMessage[] = []
+  const parser = createParser({ onEvent: (frame) => frames.push(frame) })
+  for await (const chunk of response.setEncoding('utf8')) {
+    parser.feed(chunk)
+    yield* frames.splice(0)
+  }
+}
+
+const deltaOf = (data: string): string => String((parseJson(data) as { readonly text?: unknown }).text ?? '')
+
+const endOf = (outcome: Outcome): StreamEvent =>
+  outcome.error === undefined ? { type: 'done', outcome } : { type: 'error', outcome }
+
+/** Whatever is no outcome did not come from AI Ticket. */
+function outcomeOf(text: string, url: string): Outcome {
+  try {
+    const body = parseJson(text) as Record<string, unknown>
+    if (typeof body.completion === 'string') return body as unknown as Outcome
+    const error = FAILURE_CODES.find((code) => code === body.error)
+    if (error !== undefined) return { ...failure(error, String(body.details)), ...body, error }
+  } catch {}
+  return failure(
+    'api_response_format_error',
+    `What answers at ${url} is not an AI Ticket server. Name another with --server.`,
+  )
+}
+
+const awayFrom = (url: string): string =>
+  `No AI Ticket server answers at ${url}. Start it, or name another with --server.`
+
+const failure = (error: FailureOutcome['error'], details: string): FailureOutcome => ({
+  error,
+  details,
+  id: '',
+  duration_ms: 0,
+  attempts: [],
+})

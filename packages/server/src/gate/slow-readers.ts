@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net'
+import type { Logger } from '@ai-ticket/core'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RequestProblem } from '../http/request-problem.ts'
+import { currentResponse } from './client-error.ts'
+
+interface SlowReadersOptions {
+  /** A connection that takes nothing of its answer for so long is closed, in milliseconds. */
+  readonly readerTimeoutMs: number
+  /** Bytes of whole answers that may wait until they are read, all connections together. */
+  readonly unreadBytes: number
+  readonly callerOf: (request: FastifyRequest) => string
+  readonly logger: Logger
+}
+
+/** Smaller answers fit into the buffers of the connection, or nearly so. */
+const LARGE_BYTES = 64 * 1_024
+/** Milliseconds that every reader has, however many want room. */
+const GRACE_MS = 1_000
+
+/**
+ * Whoever asks and does not read holds memory. So a connection that takes nothing is closed after a while, and large
+ * answers have a budget together: where it is spent, the oldest of the caller with the most makes room.
+ */
+export function installSlowReaders(server: FastifyInstance, options: SlowReadersOptions): void {
+  const { readerTimeoutMs, unreadBytes, callerOf, logger } = options
+  closeStalled(server, readerTimeoutMs, logger)
+  const unread = createUnread(unreadBytes)
+  const full = new RequestProblem({
+    code: 'capacity_exceeded',
+    details:
+      `Answers of ${unreadBytes.toLocaleString('en-US')} bytes wait until their callers have read them, and more are ` +
+      'not held. Read what you ask for, and send the request again.',
+  })
+  server.addHook('onSend', (request, reply, payload, done) => {
+    const bytes = lengthOf(payload)
+    if (bytes < LARGE_BYTES) return done()
+    const isRoom = unread.hold({ reply, bytes, caller: callerOf(request), mayBeRefused: isRead(request) })
+    return isRoom ? done() : done(full)
+  })
+}
+
+const isRead = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD'
+
+const lengthOf = (payload: unknown): number =>
+  typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0
+
+/**
+ * Node knows when a connection has neither sent nor received for so long, bytes of one long write included. While an event
+ * waits or runs that is as it should be; with an answer on its way it is not.
+ */
+function closeStalled(server: FastifyInstance, readerTimeoutMs: number, logger: Logger): void {
+  server.server.setTimeout(readerTimeoutMs, (socket: Socket) => {
+    const isIdle = currentResponse(socket) === undefined
+    if (!isIdle && socket.writableLength === 0) return
+    if (!isIdle) logger.warn('connection closed: its client reads nothing', { after_ms: readerTimeoutMs })
+    socket.destroy()
+  })
+}
+
+interface UnreadAnswer {
+  readonly reply: FastifyReply
+  readonly bytes: number
+  readonly caller: string
+  /** Asking again costs nothing but the request. */
+  readonly mayBeRefused: boolean
+}
+
+/** Large answers that are on their way, the oldest first. */
+function createUnread(mostBytes: number) {
+  const held = new Map<UnreadAnswer, number>()
+  let all = 0
+  const release = (answer: UnreadAnswer) => {
+    if (held.delete(answer)) all -= answer.bytes
+  }
+  /** False: nobody has had it for so long that it should be taken away. */
+  const makeRoom = (isPatient: boolean): boolean => {
+    const [answer, since] = oldestOf(greediest(held), held) ?? []
+    if (answer === undefined || since === undefined) return false
+    if (isPatient && performance.now() - since < GRACE_MS) return false
+    release(answer)
+    answer.reply.raw.destroy()
+    return true
+  }
+  return {
+    hold(answer: UnreadAnswer): boolean {
+      while (held.size > 0 && all + answer.bytes > mostBytes) {
+        if (!makeRoom(answer.mayBeRefused)) return false
+      }
+      held.set(answer, performance.now())
+      all += answer.bytes
+      const onEnd = () => release(answer)
+      answer.reply.raw.once('finish', onEnd).once('close', onEnd)
+      return true
+    },
+  }
+}
+
+/** The caller with the most bytes. */
+function greediest(held: ReadonlyMap<UnreadAnswer, number>): string | undefined {
+  const bytesOf = new Map<string, number>()
+  for (const { caller, bytes } of held.keys()) bytesOf.set(caller, (bytesOf.get(caller) ?? 0) + bytes)
+  return [...bytesOf].reduce<[string, number] | undefined>(
+    (most, one) => (most === undefined || one[1] > most[1] ? one : most),
+    undefined,
+  )?.[0]
+}
+
+const oldestOf = (
+  caller: string | undefined,
+  held: ReadonlyMap<UnreadAnswer, number>,
+): [UnreadAnswer, number] | undefined => [...held].find(([answer]) => answer.caller === caller)

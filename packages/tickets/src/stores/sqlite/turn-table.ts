@@ -1,0 +1,78 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Ticket } from '../../ticket/ticket.ts'
+import { withinBytes } from '../list-page.ts'
+import { lastTurns, type Sender, scoreSql, takeTurns, type WaitingTicket } from '../turns.ts'
+import { BYTES } from './list-query.ts'
+import { prepareToRead, type Row, ticketOf } from './ticket-row.ts'
+
+/** The statements of the tickets that wait, and of who was served when. */
+export type TurnTable = ReturnType<typeof createTurnTable>
+
+export interface DueSearch {
+  readonly now: number
+  readonly limit: number
+  readonly busyBackends: readonly string[]
+}
+
+export function createTurnTable(database: DatabaseSync) {
+  const prepare = (sql: string) => prepareToRead(database, sql)
+  const queues = [createQueue(prepare, false), createQueue(prepare, true)] as const
+  const noteTurn = prepare('INSERT OR REPLACE INTO turns (sender, served_at) VALUES (?, ?)')
+  const find = prepare('SELECT * FROM tickets WHERE seq IN (SELECT value FROM json_each(?))')
+  const countWaiting = prepare(
+    `SELECT count(*) AS number FROM (SELECT 1 FROM tickets WHERE status = 'queued' AND sender = ? LIMIT ?)`,
+  )
+  return {
+    /** Those whose turn it is, in its order; notes that they had it. */
+    serve(search: DueSearch): readonly Ticket[] {
+      const { now, limit, busyBackends } = search
+      const served = takeTurns(queues[busyBackends.length === 0 ? 0 : 1](search), limit, now)
+      const some = withinBytes(served.map((one) => ({ ...one, bytes: one.ticket.bytes })))
+      if (some.length === 0) return []
+      for (const sender of lastTurns(some)) noteTurn.run(sender, now)
+      const seqs = some.map(({ ticket }) => ticket.seq)
+      const found = new Map(find.all(JSON.stringify(seqs)).map((row) => [Number(row.seq), ticketOf(row)]))
+      return seqs.flatMap((seq) => found.get(seq) ?? [])
+    },
+    /** How many tickets of a sender wait, up to a limit. */
+    countWaiting: (sender: string, limit: number): number => Number(countWaiting.get(sender, limit)?.number),
+  }
+}
+
+/** Reads who waits. A search among backends has statements of its own, for most have no backend to leave out. */
+function createQueue(prepare: (sql: string) => ReturnType<DatabaseSync['prepare']>, isPicky: boolean) {
+  const allowed = `AND (wanted_backend IS NULL OR wanted_backend NOT IN (SELECT value FROM json_each(:busy)))`
+  const due = `status = 'queued' AND (not_before <= :now OR paused_at > :now) ${isPicky ? allowed : ''}`
+  const first = prepare(`${SENDERS}
+    SELECT senders.sender, last.served_at, last.turn FROM senders
+      JOIN tickets AS head ON head.seq = (
+        SELECT seq FROM tickets INDEXED BY tickets_in_turn WHERE sender = senders.sender AND ${due}
+        ORDER BY rank, seq LIMIT 1)
+      LEFT JOIN turns AS last ON last.sender = senders.sender
+    ORDER BY ${scoreSql({ greater: 'max', smaller: 'min', now: ':now' })}, last.turn, head.rank, head.seq LIMIT :limit`)
+  const heads = prepare(`SELECT seq, rank, priority, ${BYTES} FROM tickets INDEXED BY tickets_in_turn
+    WHERE sender = :sender AND ${due} ORDER BY rank, seq LIMIT :limit`)
+  return ({ now, limit, busyBackends }: DueSearch): readonly Sender[] => {
+    const values: Record<string, SQLInputValue> = { now, limit }
+    if (isPicky) values.busy = JSON.stringify(busyBackends)
+    return first.all(values).map((row): Sender => {
+      const sender = String(row.sender)
+      const waiting = heads.all({ ...values, sender }).map(waitingTicket)
+      return { sender, servedAt: Number(row.served_at ?? 0), turn: Number(row.turn ?? 0), waiting }
+    })
+  }
+}
+
+/** Jumps from one sender to the next, so that the length of a backlog makes no difference. */
+const SENDERS = `WITH RECURSIVE senders (sender) AS (
+    SELECT min(sender) FROM tickets INDEXED BY tickets_in_turn WHERE status = 'queued'
+    UNION ALL
+    SELECT (SELECT min(sender) FROM tickets INDEXED BY tickets_in_turn
+      WHERE status = 'queued' AND sender > senders.sender) FROM senders WHERE senders.sender IS NOT NULL)`
+
+const waitingTicket = ({ seq, rank, priority, bytes }: Row): WaitingTicket => ({
+  seq: Number(seq),
+  rank: Number(rank),
+  priority: Number(priority),
+  bytes: Number(bytes),
+})
