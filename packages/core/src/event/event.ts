@@ -87,8 +87,9 @@ export function hasUnknownField(value: unknown): boolean {
   )
 }
 
+/** For every event: a list of its keys would cost as much again. */
 const hasOnly = (value: object, names: ReadonlySet<string>): boolean => {
-  for (const name of Object.keys(value)) if (!names.has(name)) return false
+  for (const name in value) if (!names.has(name)) return false
   return true
 }
 
