@@ -208,6 +208,30 @@ export function describeTicketStore(
       expect(await at.store.get(other.id)).toMatchObject({ runs: 1 })
     })
 
+    it('lets each ticket of a modest sender wait one round of the others at most', async () => {
+      await using at = await openStore()
+      const rivals = ['a', 'b', 'c', 'd']
+      const waiting = process.env.AI_TICKET_LONG === '1' ? 2_000 : 200
+      await Promise.all(
+        rivals.flatMap((caller) => Array.from({ length: waiting }, () => at.accept({ caller }))),
+      )
+      const waits: number[] = []
+      for (let arrivals = 0; arrivals < 10; arrivals++) {
+        await at.clock.advance(arrivals * 7_000)
+        const { id } = await at.accept({ caller: 'modest' })
+        for (let others = 0; ; others++) {
+          const served = await at.claimOne()
+          // They never have fewer waiting than before.
+          if (served.id !== id) await at.accept({ caller: served.caller })
+          else {
+            waits.push(others)
+            break
+          }
+        }
+      }
+      expect(Math.max(...waits)).toBeLessThanOrEqual(rivals.length)
+    })
+
     it('lets senders take turns within one claim, and each its oldest first', async () => {
       await using at = await openStore()
       const ids: Record<string, string[]> = { a: [], b: [], c: [] }
