@@ -99,11 +99,10 @@ export function describeTicketStore(
       const waiting = await at.accept({ eventId: 'waiting' })
       const retried = await at.accept({ eventId: 'retried' })
       for (const one of [await at.claimOne(), await at.claimOne()]) {
-        const notBefore = one.id === retried.id ? START + 60_000 : undefined
-        const release =
-          notBefore === undefined
-            ? { reason: 'interrupted' as const }
-            : { reason: 'retry' as const, notBefore }
+        const isRetried = one.id === retried.id
+        const release = isRetried
+          ? { reason: 'retry' as const, pauseMs: 60_000 }
+          : { reason: 'interrupted' as const }
         expect(await at.store.release(one, release)).toBe(true)
       }
       const unseen = await at.accept({ eventId: 'unseen' })
@@ -362,7 +361,7 @@ export function describeTicketStore(
       const lastFailure = { error: 'api_server_error', details: 'It broke.' } as const
       await at.store.release(first, {
         reason: 'retry',
-        notBefore: START + 1_000,
+        pauseMs: 1_000,
         attempts: REFUSAL.attempts,
         lastFailure,
         partial: 'Bec',
