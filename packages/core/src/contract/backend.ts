@@ -57,6 +57,8 @@ export interface GenerationEnd {
   readonly finish_reason: FinishReason
   readonly raw_finish_reason: string | null
   readonly usage?: Usage
+  /** Tokens of the prompt that were not read, where the server says so. */
+  readonly cached_prompt_tokens?: number
   readonly tool_calls?: ToolCall[]
   readonly reasoning?: string
   /** The text ended within a block of thoughts that was never closed: it holds no answer. */
@@ -84,6 +86,10 @@ export interface BackendState {
   readonly hasModel?: boolean
   /** False: its model takes no images, and the server drops them without a word. Absent: it does not say. */
   readonly vision?: boolean
+  /** Generations that the server has finished since its start, ours and those of others. */
+  readonly served?: number
+  /** Since its start, in milliseconds. */
+  readonly upMs?: number
 }
 
 /** A server as traces name it. */
@@ -108,6 +114,8 @@ export interface Backend {
   readonly name: string
   /** Who answers, for traces. Default: a server that nothing is known of. */
   readonly server?: BackendServer
+  /** How many prompts the server keeps when it has read them. Default: one for each of its slots. */
+  readonly warmPrompts?: number
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
   generate(

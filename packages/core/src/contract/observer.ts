@@ -24,6 +24,8 @@ export interface AbandonedCall {
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
+  /** Of them, milliseconds since an event behind it was served first because its prompt was warm. 0: none was. */
+  readonly overtakenMs: number
 }
 
 const nothing = () => {}

@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { jsonExcess } from '../contract/json-limits.ts'
 import {
   describeIssue,
   isWithinDepth,
+  jsonExcess,
   kindOf,
   LongNumber,
   MAX_DEPTH,
