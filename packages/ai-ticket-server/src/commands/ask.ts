@@ -77,12 +77,9 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   const outcome = await ask(desk, event, controller.signal)
   if (outcome === undefined) return EXIT.interrupted
   if (!('completion' in outcome)) {
-    process.stderr.write(`${withNextStep(outcome.error, `${outcome.error}: ${outcome.details}`)}
-`)
+    process.stderr.write(`${withNextStep(outcome.error, `${outcome.error}: ${outcome.details}`)}\n`)
     const step = server === undefined ? nextStep(outcome.error, resolved) : undefined
-    if (step !== undefined)
-      process.stderr.write(`${step}
-`)
+    if (step !== undefined) process.stderr.write(`${step}\n`)
     return EXIT_OF_FAILURE[outcome.error]
   }
   if (outcome.finish_reason === 'length' && !options.json) process.stderr.write(`${CUT}\n`)

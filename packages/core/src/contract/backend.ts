@@ -39,6 +39,7 @@ export interface GenerationRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** How a backend is asked to generate. */
 export interface GenerationOptions {
   /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
   readonly signal: AbortSignal
@@ -46,10 +47,12 @@ export interface GenerationOptions {
   readonly stream: boolean
 }
 
+/** What a generation brings: deltas if they are wanted, and one end. */
 export type GenerationEvent =
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
   | GenerationEnd
 
+/** The end of a generation that was answered. Anything else is thrown as a `BackendError`. */
 export interface GenerationEnd {
   readonly type: 'end'
   /** The whole text, as it came. */
@@ -174,6 +177,7 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
+/** What a backend knows about a call that failed; each part helps to decide what comes next. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number

@@ -27,6 +27,7 @@ export interface BackendEntry {
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
 export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
 
+/** What belongs to an outcome, for `onOutcome`. */
 export interface OutcomeContext {
   /** The event as it came. */
   readonly event: unknown
@@ -37,6 +38,7 @@ export interface OutcomeContext {
   readonly isRecorded: boolean
 }
 
+/** Options of `createDispatcher`. Only `backends` is required; `DEFAULTS` has the numbers. */
 export interface DispatcherOptions extends Partial<Tuning> {
   /**
    * One or more, each with a name of its own. They belong to the dispatcher from here on, which closes them: slots
