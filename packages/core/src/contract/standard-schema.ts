@@ -13,12 +13,16 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** A checked value, or what is wrong with it. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
+/** What is wrong with a value, in the words of its schema. */
 export interface StandardIssue {
+  /** In plain words. It may hold the value. */
   readonly message: string
+  /** Where it stands in the value. Absent: it is the value itself. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
