@@ -63,8 +63,7 @@ export {
   type FailureRule,
   LONGEST_RETRY_AFTER_MS,
 } from './contract/failure.ts'
-export { JSON_LIMITS, jsonExcess } from './contract/json-limits.ts'
-export { LongNumber, parseJson } from './contract/json-value.ts'
+export { JSON_LIMITS, jsonExcess, LongNumber, parseJson } from './contract/json-value.ts'
 export { type LineLevel, type LogFields, type Logger, silentLogger } from './contract/logger.ts'
 export type { AbandonedCall, EventTiming, Observer } from './contract/observer.ts'
 export {

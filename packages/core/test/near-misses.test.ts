@@ -82,6 +82,7 @@ test('a failure names them, too, and the log names each once', async () => {
     warnings: [{ field: 'contnet' }],
   })
   expect(await desk.onEvent(wrong)).toHaveProperty('warnings')
+  // Beside the line of each event that says how it ended.
   expect(lines.filter(([message]) => message !== 'event failed')).toEqual([
     ['`contnet` is ignored. Did you mean `content`?', { request_id: 'r1', event_id: 'e1', field: 'contnet' }],
   ])

@@ -44,7 +44,7 @@ export interface GenerationRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How an answer is wanted. */
+/** How a backend is asked to generate. */
 export interface GenerationOptions {
   /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
   readonly signal: AbortSignal
@@ -52,12 +52,12 @@ export interface GenerationOptions {
   readonly stream: boolean
 }
 
-/** What `generate` yields: any number of deltas, then one end. */
+/** What a generation brings: deltas if they are wanted, and one end. */
 export type GenerationEvent =
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
   | GenerationEnd
 
-/** A whole answer. */
+/** The end of a generation that was answered. Anything else is thrown as a `BackendError`. */
 export interface GenerationEnd {
   /** Always `end`. */
   readonly type: 'end'
@@ -69,6 +69,8 @@ export interface GenerationEnd {
   readonly raw_finish_reason: string | null
   /** Token counts of the server. Absent: it does not really know them. */
   readonly usage?: Usage
+  /** Tokens of the prompt that were not read, where the server says so. */
+  readonly cached_prompt_tokens?: number
   /** Tools that the model asks for. */
   readonly tool_calls?: ToolCall[]
   /** Thoughts that stand beside the text. */
@@ -101,6 +103,10 @@ export interface BackendState {
   readonly hasModel?: boolean
   /** False: its model takes no images, and the server drops them without a word. Absent: it does not say. */
   readonly vision?: boolean
+  /** Generations that the server has finished since its start, ours and those of others. */
+  readonly served?: number
+  /** Since its start, in milliseconds. */
+  readonly upMs?: number
 }
 
 /** A server as traces name it. */
@@ -127,6 +133,8 @@ export interface Backend {
   readonly name: string
   /** Who answers, for traces. Default: a server that nothing is known of. */
   readonly server?: BackendServer
+  /** How many prompts the server keeps when it has read them. Default: one for each of its slots. */
+  readonly warmPrompts?: number
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
   /** Answers one request. Its duties are listed above. Throws a `BackendError`, also while it is read. */
@@ -186,7 +194,7 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
-/** What is known of a failure beside its kind. */
+/** What a backend knows about a call that failed; each part helps to decide what comes next. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number

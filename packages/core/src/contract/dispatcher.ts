@@ -93,7 +93,7 @@ export type StreamEvent<Data = never> =
     }
   | { readonly type: 'error'; readonly outcome: FailureOutcome }
 
-/** How one backend is. */
+/** A backend as its last probe saw it. */
 export interface BackendHealth {
   /** Its name, as configured. */
   name: string
@@ -118,7 +118,7 @@ export interface BackendHealth {
   details?: string
 }
 
-/** How the backends are, asked just now. */
+/** What `dispatcher.health()` and `GET /health` say. */
 export interface Health {
   /** `degraded`: no backend answers, or none could be asked. */
   status: 'healthy' | 'degraded'
@@ -142,7 +142,7 @@ export interface BackendReport extends BackendHealth {
   completion_tokens_per_second?: number
 }
 
-/** The waiting line. */
+/** The waiting line at this moment. */
 export interface LineReport {
   /** Events that wait for a slot. */
   waiting: number
@@ -172,7 +172,7 @@ export interface FreeSlots {
   readonly concurrency: number
 }
 
-/** How a dispatcher is closed. */
+/** How a dispatcher closes. */
 export interface CloseOptions {
   /** How long running and waiting events may go on, in milliseconds; then they end as `shutting_down`. Default 0. */
   drainMs?: number

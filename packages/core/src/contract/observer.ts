@@ -16,7 +16,7 @@ export interface Observer {
   eventEnded?(outcome: Outcome, timing: EventTiming): void
 }
 
-/** A call that went on after its event had ended. */
+/** A call whose event had ended before the backend was known to have stopped. */
 export interface AbandonedCall {
   /** The name of the backend. */
   readonly backend: string
@@ -24,10 +24,12 @@ export interface AbandonedCall {
   readonly afterMs: number
 }
 
-/** Where the time of an event went, beside its attempts. */
+/** How an event spent its time, for an observer. */
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
+  /** Of them, milliseconds since an event behind it was served first because its prompt was warm. 0: none was. */
+  readonly overtakenMs: number
 }
 
 const nothing = () => {}

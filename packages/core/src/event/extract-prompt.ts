@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
-import { jsonExcess } from '../contract/json-limits.ts'
 import {
   describeIssue,
   isWithinDepth,
+  jsonExcess,
   kindOf,
   LongNumber,
   MAX_DEPTH,
@@ -90,11 +90,13 @@ function readText(text: string): Result<Content> {
 }
 
 /** A code fence around the whole text, with or without the word `json`, is the wrapping of its content. */
-const FENCE = /^```[a-zA-Z0-9]*[ \t]*\r?\n([\s\S]*?)\r?\n?```$/
+const FENCE_START = /^```[a-zA-Z0-9]*[ \t]*\r?\n/
 
 function unfence(text: string): string {
   const trimmed = text.trim()
-  return FENCE.exec(trimmed)?.[1]?.trim() ?? trimmed
+  const start = FENCE_START.exec(trimmed)?.[0].length
+  if (start === undefined || !trimmed.endsWith('```') || trimmed.length < start + 3) return trimmed
+  return trimmed.slice(start, -3).trim()
 }
 
 const looksLikeJson = (text: string): boolean => text[0] === '{' || text[0] === '[' || text[0] === '"'

@@ -17,7 +17,7 @@ export interface LogStream {
   once?(event: 'drain', listener: () => void): unknown
 }
 
-/** What `createConsolaLogger` takes. */
+/** Options of `createConsolaLogger`. */
 export interface ConsolaLoggerOptions {
   /** Default `info`. See `parseLogLevel` for reading one from a setting. */
   level?: LogLevel
