@@ -46,3 +46,38 @@ test('one caller with a full line keeps no other out: its newest event gives up 
   expect(asked).toEqual(['greedy 0', 'greedy 1', 'one', 'two', 'greedy 2'])
   await dispatcher.close()
 })
+
+test('one key with 2,000 open requests lets another one wait for its turn, and no longer', async () => {
+  const { backend, asked, answerNext } = slowBackend()
+  const dispatcher = createDispatcher({ backends: [backend] })
+  const leaving = new AbortController()
+  const greedy = Array.from({ length: 2_000 }, (_, index) =>
+    dispatcher
+      .onEvent({ content: `greedy ${index}` }, { caller: 'greedy', signal: leaving.signal })
+      .catch(() => undefined),
+  )
+  await expect.poll(() => dispatcher.report().line.waiting).toBe(1_000)
+  await expect.poll(() => asked.length).toBe(1)
+  const turns: number[] = []
+  for (let event = 0; event < 20; event++) {
+    const before = asked.length
+    const answer = dispatcher.onEvent({ content: `other ${event}` }, { caller: 'other' })
+    let isAnswered = false
+    void answer.then(() => {
+      isAnswered = true
+    })
+    // Each answer of the backend lets the next begin.
+    while (!isAnswered && asked.length - before < 50) {
+      await answerNext()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    turns.push(asked.indexOf(`other ${event}`) - before)
+    expect(await answer).toHaveProperty('completion')
+  }
+  process.stdout.write(`Beside 2,000 open requests, others began after ${turns.join(', ')} of them.\n`)
+  // One has its turn before, and nobody a second one.
+  for (const turn of turns) expect(turn).toBeLessThanOrEqual(1)
+  leaving.abort()
+  await dispatcher.close()
+  await Promise.all(greedy)
+})

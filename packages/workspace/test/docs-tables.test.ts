@@ -1,19 +1,28 @@
-import { DEFAULTS, FAILURE_CODES, FAILURES, type Tuning } from '@ai-ticket/core'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DEFAULTS, FAILURE_CODES, FAILURES, JSON_LIMITS, type Tuning } from '@ai-ticket/core'
 import { HTTP_STATUS } from '@ai-ticket/http-server'
 import type { LlamaBackendOptions } from '@ai-ticket/llama'
 import { expect, test } from 'vitest'
 import { LlamaBackendSchema } from '../../ai-ticket-server/src/config/backend-schema.ts'
 import { ConfigFileSchema } from '../../ai-ticket-server/src/config/config-schema.ts'
-import { defaultOf, SOURCES, type Source, settingList } from '../../ai-ticket-server/src/config/settings.ts'
+import {
+  defaultOf,
+  SETTINGS,
+  SOURCES,
+  type Source,
+  settingList,
+} from '../../ai-ticket-server/src/config/settings.ts'
 import { TUNING_PLACES } from '../../ai-ticket-server/src/config/tuning-schema.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../../ai-ticket-server/src/program/exit-codes.ts'
 import { ROWS } from '../../bench/src/torture/run-torture.ts'
+import { ANSWER_LIMITS, SCHEMA_LIMITS } from '../../core/src/answer-schema/answer-schema.ts'
 import { resolveKoboldOptions } from '../../core/src/backends/kobold/kobold-options.ts'
 import { resolveOpenAIOptions } from '../../core/src/backends/openai/openai-options.ts'
 import type { FailureStage } from '../../core/src/contract/failure.ts'
 import { resolveServerOptions } from '../../server/src/options.ts'
 import { DELIVERY_ERRORS } from '../../tickets/src/ticket/delivery.ts'
-import { plain, readPage, tableRows } from './markdown.ts'
+import { plain, ROOT, readPage, tableRows } from './markdown.ts'
 import { OPENAI_OPTIONS } from './openai-options.ts'
 
 // Each test compares whole lists, so that it fails for a row too many as well as for one too few.
@@ -216,4 +225,88 @@ test('the table of what hurts has every row of the torture, and ours passes all 
   expect(rows.map(({ row }) => row)).toEqual(ROWS.map(({ name }) => name))
   expect(ours).toMatch(/^ai-ticket-server \d/)
   expect(rows.filter((row) => row[ours] !== 'pass')).toEqual([])
+})
+
+const KIB = 1_024
+const inMib = (bytes: number) => `${bytes / KIB / KIB} MiB`
+const counted = (count: number) => count.toLocaleString('en')
+
+test('the page on deployment has every limit as it is', () => {
+  const rows = tableRows('docs/deployment.md', ['what', 'at most', 'beyond it'])
+  const { bodyLimitBytes, bodyBudgetBytes, unreadBytes, readerTimeoutMs, requestTimeoutMs, maxConnections } =
+    resolveServerOptions({ dispatcher: Object.create(null) })
+  expect(bodyBudgetBytes).toBe(SETTINGS.bodyBudgetBytes.fallback)
+  expect(rows.map((row) => [row.what, row['at most']])).toEqual([
+    ['a body', `\`AI_TICKET_BODY_LIMIT\`, ${inMib(bodyLimitBytes)}`],
+    ['bodies that come, wait and run', `\`AI_TICKET_BODY_BUDGET\`, ${inMib(bodyBudgetBytes)}`],
+    // body-budget.test.ts
+    ['those of one caller', 'three quarters of what the others leave'],
+    ['levels of JSON', String(JSON_LIMITS.depth)],
+    ['keys of a JSON body', counted(JSON_LIMITS.keys)],
+    ['values of a JSON body', counted(JSON_LIMITS.values)],
+    [
+      'a `schema`',
+      `${SCHEMA_LIMITS.length / KIB} KiB, ${SCHEMA_LIMITS.subschemas} schemas, ${SCHEMA_LIMITS.depth} deep`,
+    ],
+    [
+      'an answer held against a schema',
+      `${inMib(ANSWER_LIMITS.length)}, ${ANSWER_LIMITS.depth} levels, ${counted(ANSWER_LIMITS.steps)} steps`,
+    ],
+    ['events in the waiting line', `\`line.capacity\`, ${counted(DEFAULTS.lineCapacity)}`],
+    // edge-errors.test.ts
+    ['headers, the request line included', '16 KiB'],
+    ['an address', '8 KiB'],
+    ['time for the headers, the whole request', `20 s, ${requestTimeoutMs / 1_000} s`],
+    ['large answers that wait to be read', inMib(unreadBytes)],
+    ['time in which a reader takes nothing', `${readerTimeoutMs / 1_000} s`],
+    ['connections', counted(maxConnections)],
+  ])
+  const codes = rows.flatMap((row) => [...(row['beyond it'] ?? '').matchAll(/(\d{3}) `(\w+)`/g)])
+  expect(codes.length).toBeGreaterThan(10)
+  for (const [, status, code = ''] of codes)
+    expect(HTTP_STATUS[code as keyof typeof HTTP_STATUS], code).toBe(Number(status))
+})
+
+/** What holds each line of the table: the file of the test, and how its name begins. */
+const HELD_BY: Readonly<Record<string, readonly [file: string, test: string]>> = {
+  'a body of a million keys or values': [
+    'server/test/body-limits.test.ts',
+    'refuses a body with too much in it',
+  ],
+  'many large bodies at once': ['server/test/body-budget.test.ts', 'bodies that wait or run have a budget'],
+  '2,000 open requests': ['core/test/fair-line.test.ts', 'one key with 2,000 open requests'],
+  'a schema that multiplies with its answer': [
+    'core/src/answer-schema/compile-schema.test.ts',
+    '%s: judged in half a second',
+  ],
+  'a stream of an answer with a schema': [
+    'core/src/answer-schema/read-partial.test.ts',
+    'costs in proportion to the answer',
+  ],
+  'asking and not reading': ['server/test/slow-readers.test.ts', 'answers that nobody reads have a budget'],
+  'a page of another site that changes something': ['server/test/cross-site.test.ts', 'a page of %s changes'],
+  'two `Host` headers': ['server/test/edge-errors.test.ts', 'two Hosts'],
+  'fields that no event has': ['server/test/body-limits.test.ts', 'fields that nobody reads are not held'],
+  'anything that a backend cannot be sent': ['ai-ticket-server/test/fault-attribution.test.ts', ''],
+}
+
+test('the page on operations says of callers what tests hold', () => {
+  const head = ['what a caller tries', 'what happens', 'what the caller hears']
+  const rows = tableRows('docs/operations.md', head)
+  expect(rows.map((row) => row['what a caller tries'])).toEqual(Object.keys(HELD_BY))
+  for (const [file, name] of Object.values(HELD_BY))
+    expect(readFileSync(join(ROOT, 'packages', file), 'utf8'), file).toContain(name)
+  const page = readPage('docs/operations.md')
+  const { bodyBudgetBytes, unreadBytes, readerTimeoutMs } = resolveServerOptions({
+    dispatcher: Object.create(null),
+  })
+  for (const number of [inMib(bodyBudgetBytes), inMib(unreadBytes), `${readerTimeoutMs / 1_000} s`])
+    expect(page).toContain(number)
+  // Its own numbers: standstill.test.ts.
+  const standstill = readFileSync(join(ROOT, 'packages/ai-ticket-server/test/standstill.test.ts'), 'utf8')
+  expect(standstill).toContain('MOST_PAUSE_MS = 1_000')
+  expect(standstill).toContain('MOST_MIB = 1_000')
+  for (const row of rows)
+    for (const [, status, code = ''] of (row['what the caller hears'] ?? '').matchAll(/(\d{3}) `(\w+)`/g))
+      expect(HTTP_STATUS[code as keyof typeof HTTP_STATUS], code).toBe(Number(status))
 })

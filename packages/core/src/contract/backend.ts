@@ -44,7 +44,7 @@ export interface GenerationRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How a backend is asked to generate. */
+/** How an answer is wanted. */
 export interface GenerationOptions {
   /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
   readonly signal: AbortSignal
@@ -52,12 +52,12 @@ export interface GenerationOptions {
   readonly stream: boolean
 }
 
-/** What a generation brings: deltas if they are wanted, and one end. */
+/** What `generate` yields: any number of deltas, then one end. */
 export type GenerationEvent =
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
   | GenerationEnd
 
-/** The end of a generation that was answered. Anything else is thrown as a `BackendError`. */
+/** A whole answer. */
 export interface GenerationEnd {
   /** Always `end`. */
   readonly type: 'end'
@@ -69,8 +69,6 @@ export interface GenerationEnd {
   readonly raw_finish_reason: string | null
   /** Token counts of the server. Absent: it does not really know them. */
   readonly usage?: Usage
-  /** Tokens of the prompt that were not read, where the server says so. */
-  readonly cached_prompt_tokens?: number
   /** Tools that the model asks for. */
   readonly tool_calls?: ToolCall[]
   /** Thoughts that stand beside the text. */
@@ -194,7 +192,7 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
-/** What a backend knows about a call that failed; each part helps to decide what comes next. */
+/** What is known of a failure beside its kind. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number

@@ -93,7 +93,7 @@ export type StreamEvent<Data = never> =
     }
   | { readonly type: 'error'; readonly outcome: FailureOutcome }
 
-/** A backend as its last probe saw it. */
+/** How one backend is. */
 export interface BackendHealth {
   /** Its name, as configured. */
   name: string
@@ -118,7 +118,7 @@ export interface BackendHealth {
   details?: string
 }
 
-/** What `dispatcher.health()` and `GET /health` say. */
+/** How the backends are, asked just now. */
 export interface Health {
   /** `degraded`: no backend answers, or none could be asked. */
   status: 'healthy' | 'degraded'
@@ -142,7 +142,7 @@ export interface BackendReport extends BackendHealth {
   completion_tokens_per_second?: number
 }
 
-/** The waiting line at this moment. */
+/** The waiting line. */
 export interface LineReport {
   /** Events that wait for a slot. */
   waiting: number
@@ -172,7 +172,7 @@ export interface FreeSlots {
   readonly concurrency: number
 }
 
-/** How a dispatcher closes. */
+/** How a dispatcher is closed. */
 export interface CloseOptions {
   /** How long running and waiting events may go on, in milliseconds; then they end as `shutting_down`. Default 0. */
   drainMs?: number

@@ -14,7 +14,7 @@ type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
  */
 export type PassesRule = 'never' | 'when_free' | 'perhaps' | 'when_open' | 'ended'
 
-/** What a failure code means, and what follows from it. */
+/** What a code means for the way of an event. */
 export interface FailureRule {
   /** Where on its way an event meets it. */
   readonly stage: FailureStage

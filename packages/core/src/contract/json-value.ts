@@ -162,7 +162,6 @@ export const isAnyObject = (schema: Readonly<Record<string, unknown>>): boolean 
   Object.keys(schema).length === 2 &&
   Object.entries(ANY_OBJECT).every(([name, value]) => schema[name] === value)
 
-/** A schema for any object that is no list and no instance of a class. */
 /** An object that is no list; valibot's own object and record take lists too. */
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)
 

@@ -16,7 +16,7 @@ export interface Observer {
   eventEnded?(outcome: Outcome, timing: EventTiming): void
 }
 
-/** A call whose event had ended before the backend was known to have stopped. */
+/** A call that went on after its event had ended. */
 export interface AbandonedCall {
   /** The name of the backend. */
   readonly backend: string
@@ -24,7 +24,7 @@ export interface AbandonedCall {
   readonly afterMs: number
 }
 
-/** How an event spent its time, for an observer. */
+/** Where the time of an event went, beside its attempts. */
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number

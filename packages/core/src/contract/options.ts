@@ -28,7 +28,7 @@ export interface BackendEntry {
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
 export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
 
-/** What belongs to an outcome, for `onOutcome`. */
+/** What is known of an event beside its outcome. */
 export interface OutcomeContext {
   /** The event as it came. */
   readonly event: unknown
@@ -40,7 +40,9 @@ export interface OutcomeContext {
   readonly isRecorded: boolean
 }
 
-/** Options of `createDispatcher`. Only `backends` is required; `DEFAULTS` has the numbers. */
+/**
+ * What `createDispatcher` takes. Only `backends` is required; a bad value throws a TypeError that names it.
+ */
 export interface DispatcherOptions extends Partial<Tuning> {
   /**
    * One or more, each with a name of its own. They belong to the dispatcher from here on, which closes them: slots

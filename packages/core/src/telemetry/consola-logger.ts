@@ -17,7 +17,7 @@ export interface LogStream {
   once?(event: 'drain', listener: () => void): unknown
 }
 
-/** Options of `createConsolaLogger`. */
+/** What `createConsolaLogger` takes. */
 export interface ConsolaLoggerOptions {
   /** Default `info`. See `parseLogLevel` for reading one from a setting. */
   level?: LogLevel

@@ -1,3 +1,4 @@
+import { JSON_LIMITS } from '@ai-ticket/core'
 import type { GenericSchema } from 'valibot'
 import {
   COMMON_HEADERS,
@@ -34,6 +35,12 @@ interface OpenApiOperation extends Readonly<Record<string, unknown>> {
   readonly operationId: string
   readonly responses: Readonly<Record<string, object>>
 }
+
+const inWords = (count: number) => count.toLocaleString('en-US')
+
+const LIMITS =
+  `A JSON body holds at most ${JSON_LIMITS.depth} levels, ${inWords(JSON_LIMITS.keys)} keys and ` +
+  `${inWords(JSON_LIMITS.values)} values.`
 
 const TAGS = [
   { name: 'Events', description: 'An event in, its outcome out.' },
@@ -77,7 +84,7 @@ export function openApiDocument(
     info: {
       title: 'AI Ticket',
       version,
-      description: 'The front desk of a local LLM server. Every event ends in exactly one outcome.',
+      description: `The front desk of a local LLM server. Every event ends in exactly one outcome. ${LIMITS}`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],
