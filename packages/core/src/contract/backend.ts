@@ -69,6 +69,8 @@ export interface GenerationEnd {
   readonly raw_finish_reason: string | null
   /** Token counts of the server. Absent: it does not really know them. */
   readonly usage?: Usage
+  /** Tokens of the prompt that were not read, where the server says so. */
+  readonly cached_prompt_tokens?: number
   /** Tools that the model asks for. */
   readonly tool_calls?: ToolCall[]
   /** Thoughts that stand beside the text. */
