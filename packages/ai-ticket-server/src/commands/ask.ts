@@ -76,7 +76,7 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   const ask = options.json ? askForJson : schema === undefined ? askForText : askForData
   const outcome = await ask(desk, event, controller.signal)
   if (outcome === undefined) return EXIT.interrupted
-  if (!('completion' in outcome)) {
+  if (outcome.error !== undefined) {
     process.stderr.write(`${withNextStep(outcome.error, `${outcome.error}: ${outcome.details}`)}\n`)
     const step = server === undefined ? nextStep(outcome.error, resolved) : undefined
     if (step !== undefined) process.stderr.write(`${step}\n`)
