@@ -12,10 +12,10 @@ const SMALL_LINES = 25
 
 /** What each package may have at most. */
 export const BOUNDS = {
-  core: { files: 104, functionLines: 60 },
-  server: { files: 67, functionLines: 60 },
-  tickets: { files: 72, functionLines: 60 },
-  'ai-ticket-server': { files: 62, functionLines: 60 },
+  core: { files: 100, functionLines: 60 },
+  server: { files: 65, functionLines: 60 },
+  tickets: { files: 70, functionLines: 60 },
+  'ai-ticket-server': { files: 55, functionLines: 60 },
   testkit: { files: 62, functionLines: 60 },
   llama: { files: 20, functionLines: 60 },
 }

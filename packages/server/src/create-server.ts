@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, Server } from 'node:http'
 import { silentLogger } from '@ai-ticket/core'
 import {
   type FastifyHttpOptions,
@@ -17,7 +18,6 @@ import { answerError, installErrorHandler, installNotFound } from './gate/error-
 import { installHostCheck } from './gate/host-check.ts'
 import { createRateLimiter } from './gate/rate-limit.ts'
 import { installRateLimit } from './gate/rate-limit-hook.ts'
-import { installRequestId, requestIdOf } from './gate/request-id.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
 import { installSlowReaders } from './gate/slow-readers.ts'
@@ -174,5 +174,22 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
     version,
     withKeys: options.apiKeys.length > 0,
     withLimits: isLimited(options),
+  })
+}
+
+/** An id from outside goes into logs and a header, so it holds nothing that could forge either. */
+const VALID = /^[A-Za-z0-9._:-]{1,128}$/
+
+/** The caller's `X-Request-Id` where it is a sane one, else a new UUID. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && VALID.test(given) ? given : randomUUID()
+}
+
+/** Every reply carries its id, and none is taken for something else than what it says it is. */
+export function installRequestId(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+    done()
   })
 }

@@ -3,6 +3,7 @@ import type { ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import type { Ask, HopelessReason } from './ask-here.ts'
 import type { BatchSettings } from './batch-options.ts'
+import { changedInput, stateOf, surveyInput } from './finished-lines.ts'
 import { type Job, openJob } from './job.ts'
 import { openAsker } from './open-asker.ts'
 import { openInput } from './open-input.ts'
@@ -11,7 +12,6 @@ import { createProgress, durationText, type Progress, type ProgressOptions } fro
 import type { InputLine } from './read-lines.ts'
 import { type Result, refusalOf, resultOf } from './results.ts'
 import { type BatchEnd, type BatchOptions, runBatch } from './run-lines.ts'
-import { changedInput, stateOf, surveyInput } from './survey-input.ts'
 
 interface PerformOptions {
   readonly settings: BatchSettings

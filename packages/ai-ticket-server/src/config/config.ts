@@ -9,7 +9,6 @@ import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, placeOf, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
 import { decodeUtf8 } from './decode-utf8.ts'
-import { takeQuotesAway } from './quoted-variables.ts'
 import {
   readText,
   SETTINGS,
@@ -278,4 +277,29 @@ function callbackProblems({ config, origins }: ResolvedConfig): ConfigProblem[] 
         `${placeOf('callback_allow', origins.callbackAllow)}.`,
     },
   ]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const IN_QUOTES = /^\s*(["'`])(.*)\1\s*$/s
+
+/**
+ * A problem for each of these variables whose value is in quotation marks. A shell takes them away; `docker --env-file`
+ * leaves them in the value, and they would end up in keys, paths and addresses. `environment`: without them, to find
+ * further problems.
+ */
+function takeQuotesAway(
+  given: Environment,
+  names: readonly string[],
+): { readonly environment: Environment; readonly problems: ConfigProblem[] } {
+  const environment: Record<string, string | undefined> = { ...given }
+  const problems: ConfigProblem[] = []
+  for (const name of new Set(names)) {
+    const inner = IN_QUOTES.exec(given[name] ?? '')?.[2]
+    if (inner === undefined) continue
+    environment[name] = inner
+    const message = `${name} has quotation marks around its value. Remove them: docker --env-file and some other programs pass them on as part of the value.`
+    problems.push({ key: name, message })
+  }
+  return { environment, problems }
 }

@@ -3,23 +3,21 @@ import type { Clock } from '../contract/clock.ts'
 import type { Tuning } from '../contract/options.ts'
 import type { Prompt, Turn } from '../contract/prompt.ts'
 import {
-  type Chainer,
-  createChainer,
-  EMPTY_CHAIN,
-  type PromptChain,
-  partsAtTurn,
-  sharedTokens,
-  tokensOf,
-} from '../warmth/prompt-chain.ts'
-import {
   afterAnswer,
   afterLoss,
   afterReading,
+  type Chainer,
+  createChainer,
+  EMPTY_CHAIN,
   nothingWarm,
+  type PromptChain,
+  partsAtTurn,
   pushedOut,
+  sharedTokens,
+  tokensOf,
   type WarmPrompts,
   warmTokens,
-} from '../warmth/warm-prompts.ts'
+} from '../warmth/prompt-chain.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { ForecastWaiter } from './forecast.ts'
 import type { AnswerSample, PromptReader } from './lease.ts'

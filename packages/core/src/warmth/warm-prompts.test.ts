@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PromptChain } from './prompt-chain.ts'
-import { afterAnswer, afterLoss, afterReading, nothingWarm, pushedOut, warmTokens } from './warm-prompts.ts'
+import { afterAnswer, afterLoss, afterReading, nothingWarm, pushedOut, warmTokens } from './prompt-chain.ts'
 
 /** A link of ten tokens for each letter. */
 const chain = (letters: string): PromptChain =>

@@ -2,11 +2,10 @@ import { acceptEvents } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
-import { acceptEvent, replyAccepted } from './accept-event.ts'
-import { addCallbackRoutes } from './callback-routes.ts'
+import { acceptEvent, checkCallback, replyAccepted } from './accept-event.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
 import { readPrune, readQuery, readWait } from './read-query.ts'
-import { deliveriesFor, type TicketBodyOptions, ticketBody } from './ticket-body.ts'
+import { callbackBody, deliveriesFor, type TicketBodyOptions, ticketBody } from './ticket-body.ts'
 import {
   describedAs,
   problem,
@@ -210,4 +209,47 @@ function replayedEvent({ event, callbackUrl }: Ticket, { body }: FastifyRequest)
   }
   const { id: _former, ...rest } = event
   return { ...rest, callback_url: callbackUrl, ...body }
+}
+
+interface Named {
+  readonly Params: { readonly id: string }
+  readonly Querystring: Readonly<Record<string, unknown>>
+}
+
+/** The history of a ticket's callback, and sending it again. `find` throws where the caller may not see the ticket. */
+function addCallbackRoutes(
+  instance: FastifyInstance,
+  context: TicketContext,
+  find: (request: FastifyRequest<Named>) => Promise<Ticket>,
+): void {
+  const { store } = context
+
+  instance.get<Named>(
+    '/tickets/:id/callbacks',
+    { config: describedAs('getCallbacks', ['events', 'read']) },
+    async (request, reply) => {
+      const ticket = await find(request)
+      const { callbackUrl } = ticket
+      const delivery = (await deliveriesFor(store, [ticket])).get(ticket.id)
+      const data = callbackUrl === undefined ? [] : [callbackBody(ticket, callbackUrl, delivery)]
+      reply.header('cache-control', 'no-store')
+      return reply.send({ object: 'list', data })
+    },
+  )
+
+  instance.post<Named>(
+    '/tickets/:id/callbacks/resend',
+    { config: describedAs('postResend', ['admin']) },
+    async (request, reply) => {
+      const ticket = await find(request)
+      const { callbackUrl } = ticket
+      if (callbackUrl === undefined) throw problem('not_found', 'This ticket has no `callback_url`.')
+      checkCallback(context, callbackUrl)
+      const delivery = await store.callbacks.resend(ticket.id)
+      if (delivery === undefined) {
+        throw problem('conflict', 'This ticket has not ended; its callback is sent when it has.')
+      }
+      return reply.code(202).send(callbackBody(ticket, callbackUrl, delivery))
+    },
+  )
 }

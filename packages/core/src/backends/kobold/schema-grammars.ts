@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { type Clock, withTimeout } from '../../contract/clock.ts'
 import { isAnyObject } from '../../contract/json-value.ts'
 import type { HttpClient } from '../http/client.ts'
-import { JSON_OBJECT_GRAMMAR } from './request-body.ts'
+import { JSON_OBJECT_GRAMMAR } from './endpoints.ts'
 import { schemaToGbnf } from './schema-to-gbnf.ts'
 import { versionReply } from './wire.ts'
 

@@ -1,11 +1,26 @@
-import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
-import { stoppedError } from '../http/errors.ts'
+import {
+  BackendError,
+  type GenerationEnd,
+  type GenerationEvent,
+  type GenerationRequest,
+} from '../../contract/backend.ts'
+import type { Usage } from '../../contract/outcome.ts'
+import { endOf, refuseUnfinished } from '../http/completion-wire.ts'
+import { at, type ErrorPlace, stoppedError } from '../http/errors.ts'
 import { contentTypeOf, responseChunks } from '../http/pool-response.ts'
-import { collectAnswer } from '../http/read-completion.ts'
+import { asAsked, collectAnswer, type RawAnswer, toEnd } from '../http/read-completion.ts'
 import { cutError, endIn, readPart, readParts, streamError } from '../http/read-parts.ts'
-import { inOneChunk, isStreamText, isStreamType, readEventStream, readWhole } from '../http/read-reply.ts'
+import {
+  inOneChunk,
+  isErrorFrame,
+  isStreamText,
+  isStreamType,
+  notAnAnswer,
+  parseReply,
+  readEventStream,
+  readWhole,
+} from '../http/read-reply.ts'
 import { interruptError, type Run, waitFor } from './openai-call.ts'
-import { finishAnswer, readReply } from './read-answer.ts'
 
 /** A generation whose text is handed on as it comes. */
 export async function* streamAnswer(run: Run, response: Response): AsyncGenerator<GenerationEvent> {
@@ -54,4 +69,33 @@ async function* answerInParts(
     if (!(error instanceof BackendError)) throw error
     throw stoppedError(error, error.stopped, collected.answer().text || error.partial)
   }
+}
+
+interface AnswerContext {
+  readonly place: ErrorPlace
+  readonly request: GenerationRequest
+}
+
+/** Turns what came into the end of a generation; throws where an answer of 200 is none. */
+function finishAnswer(answer: RawAnswer, { place }: AnswerContext): GenerationEnd {
+  const { text, rawFinishReason, toolCalls, reasoning } = answer
+  refuseUnfinished(answer, place)
+  const empty = text === '' && !toolCalls?.length && !reasoning
+  if (empty && (answer.usage?.completion_tokens === 0 || rawFinishReason === null)) {
+    throw new BackendError('wrong_shape', `${at(place)} answered without a token; is a model loaded?`)
+  }
+  return toEnd({ ...answer, usage: realUsage(answer) }, endOf(answer))
+}
+
+/** Servers that do not count say 0 for a text that is there. */
+function realUsage({ text, usage }: RawAnswer): Usage | undefined {
+  return usage && text !== '' && usage.completion_tokens === 0 ? undefined : usage
+}
+
+/** The end of a generation from the text of a plain reply with a good status. */
+function readReply(run: Run, text: string): GenerationEnd {
+  const reply = parseReply(run.place, text)
+  const answer = isErrorFrame(reply) ? undefined : run.endpoint.readReply(reply)
+  if (!answer) throw notAnAnswer(run.place, reply)
+  return finishAnswer(asAsked(answer, run.request), run)
 }
