@@ -8,8 +8,12 @@ const conditions = ['@ai-ticket/source', 'node']
 
 const TESTS = ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts']
 
-/** Tests that set what a process has once: each of these files has a worker of its own. */
-const ALONE = ['packages/*/{src,test}/**/*tracing.test.ts', 'packages/server/test/openapi-judge.test.ts']
+/** Tests that set what a process has once, or put something in the place of a module: each of these files has a worker of its own. */
+const ALONE = [
+  'packages/*/{src,test}/**/*tracing.test.ts',
+  'packages/server/test/openapi-judge.test.ts',
+  'packages/tickets/test/ticket-simulation.test.ts',
+]
 
 export default defineConfig({
   resolve: { conditions },

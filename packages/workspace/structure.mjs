@@ -12,7 +12,7 @@ const SMALL_LINES = 25
 
 /** What each package may have at most. */
 export const BOUNDS = {
-  core: { files: 100, functionLines: 60 },
+  core: { files: 104, functionLines: 60 },
   server: { files: 67, functionLines: 60 },
   tickets: { files: 72, functionLines: 60 },
   'ai-ticket-server': { files: 62, functionLines: 60 },

@@ -29,11 +29,12 @@ test('a killed server finishes its tickets after the next start, at once', async
   await simulator.waitFor(({ generating }) => generating)
   first.child.kill('SIGKILL')
   await first.ended
-  const killedAt = performance.now()
   await using second = await startServer([], environment)
+  // How long a program takes to start says more of the machine than of it.
+  const startedAt = performance.now()
   await simulator.waitFor(({ aborts, calls }) => aborts.length > 0 && calls.length === 2)
   // Not when its lease ends, which takes 30 s.
-  expect(performance.now() - killedAt).toBeLessThan(15_000)
+  expect(performance.now() - startedAt).toBeLessThan(15_000)
   expect(simulator.aborts[0]?.genkey).toBe(simulator.calls[0]?.genkey)
   expect(await second.waitForLine(/^Prompts and answers are kept for 7 days.* in /)).toMatchObject({
     history: 'full',

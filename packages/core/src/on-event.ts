@@ -43,7 +43,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   context.observer?.eventStarted()
   const tracer = tracing()
   const { headers, trace: traceOptions } = options
-  const trace = tracer && (await tracer).startEventTrace({ id, headers, traceOptions })
+  const trace = tracer && (await tracer)?.startEventTrace({ id, headers, traceOptions })
   const plain = headOf(options, { id, metadata, startedAt, trace })
   const head = hasUnknownField(value) ? await withWarnings(plain, value, context) : plain
   if (!asked.ok) return conclude(context, given, { head, attempted: unread(asked.failure) })
@@ -76,7 +76,12 @@ export interface GivenEvent {
   readonly sink?: Sink
 }
 
-const unread = (problem: Failure): Attempted => ({ result: failure(problem), attempts: [], waitedMs: 0 })
+const unread = (problem: Failure): Attempted => ({
+  result: failure(problem),
+  attempts: [],
+  waitedMs: 0,
+  overtakenMs: 0,
+})
 
 /** Every line about the event can be found by its id and by its trace. */
 function headOf(
@@ -163,7 +168,7 @@ function conclude(
   { head, attempted }: { head: EventHead; attempted: Attempted },
 ): Outcome {
   const { id, startedAt, metadata, warnings, caller, logFields, trace } = head
-  const { result, attempts, waitedMs } = attempted
+  const { result, attempts, waitedMs, overtakenMs } = attempted
   const story = { id, durationMs: Math.round(clock.now() - startedAt), attempts, warnings, metadata }
   const outcome = result.ok
     ? respondWithAnswer(story, result.value)
@@ -171,7 +176,7 @@ function conclude(
   const level = levelOf(outcome)
   if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome, waitedMs) })
   trace?.end(outcome, waitedMs)
-  observer?.eventEnded(outcome, { waitedMs })
+  observer?.eventEnded(outcome, { waitedMs, overtakenMs })
   try {
     options.record?.(outcome)
   } catch (error) {

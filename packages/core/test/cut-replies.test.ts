@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
+import { createBrotliCompress, createDeflate, createGzip, createZstdCompress } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { BACKENDS, END, part, type Reply, rawDesk, sse } from './raw-desk.ts'
+import { BACKENDS, bodied, END, part, type Reply, rawDesk, sse } from './raw-desk.ts'
 
 // A reply without a length that ends with its connection, over sockets. One that breaks off must never be a shorter
 // answer: only a server that closes in good order has said all that it had to say.
@@ -90,6 +91,41 @@ describe.each(BACKENDS)('%s', (kind) => {
   test('a reset of what is no JSON says that the connection broke', async () => {
     const outcome = await askFor(whole.slice(0, 40), ENDS.reset, 'application/json')
     expect(outcome).toMatchObject({ error: 'api_connection_error' })
+  })
+})
+
+const ENCODERS = {
+  gzip: createGzip,
+  deflate: createDeflate,
+  br: createBrotliCompress,
+  zstd: createZstdCompress,
+}
+
+describe.each(Object.entries(ENCODERS))('%s', (encoding, encoder) => {
+  /** The bytes of a body whose server dies before it has ended the compression. */
+  const unfinished = async (body: string): Promise<Buffer> => {
+    const stream = encoder()
+    const bytes: Buffer[] = []
+    stream.on('data', (piece: Buffer) => bytes.push(piece))
+    stream.write(body)
+    await new Promise<void>((resolve) => stream.flush(resolve))
+    return Buffer.concat(bytes)
+  }
+  const outcomeOf = async (body: string, type: string) => {
+    const more = `content-encoding: ${encoding}\r\n`
+    await using desk = await rawDesk('openai', bodied(await unfinished(body), type, more))
+    return (await desk.stream()).outcome
+  }
+
+  test('a compressed stream that stops within its compression has broken off, however cleanly', async () => {
+    const events = part({ content: 'Hel' }, 'stop') + part({ content: 'lo ' }, 'stop')
+    expect(await outcomeOf(events, 'text/event-stream')).toMatchObject(interrupted)
+  })
+
+  test('what is whole by itself stays whole', async () => {
+    const events = part({ content: 'Hello you.' }) + part({}, 'stop') + END
+    expect(await outcomeOf(events, 'text/event-stream')).toMatchObject({ completion: 'Hello you.' })
+    expect(await outcomeOf(whole, 'application/json')).toMatchObject({ completion: 'Hello you.' })
   })
 })
 

@@ -5,7 +5,7 @@ import type { AnswerSchema } from '../src/answer-schema/answer-schema.ts'
 import { openJsonSchema, openStandardSchema } from '../src/answer-schema/open-answer-schema.ts'
 import { ticketsAnswer, ticketsJson, ticketsValibot } from './schema-answer.ts'
 
-/** Of the processor, for one answer, whatever else the machine does. */
+/** Of the processor, for one answer: the least of some rounds, for whatever else the machine does costs caches and clock. */
 async function costMs(answerSchema: AnswerSchema, answer: string): Promise<number> {
   const end = { type: 'end', text: answer, finish_reason: 'stop', raw_finish_reason: 'stop' } as const
   const run = async (rounds: number) => {
@@ -15,9 +15,13 @@ async function costMs(answerSchema: AnswerSchema, answer: string): Promise<numbe
     }
   }
   await run(100)
-  const startedAt = process.cpuUsage()
-  await run(300)
-  return process.cpuUsage(startedAt).user / 1_000 / 300
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 5; round++) {
+    const startedAt = process.cpuUsage()
+    await run(60)
+    least = Math.min(least, process.cpuUsage(startedAt).user / 1_000 / 60)
+  }
+  return least
 }
 
 test('finding and validating an answer of 4 KB takes no millisecond', async () => {

@@ -3,6 +3,7 @@ import { type KoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/te
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { deskOn } from './desk-on.ts'
+import { END, part, rawDesk, streamed } from './raw-desk.ts'
 
 const schema = v.object({ title: v.string(), count: v.number(), tags: v.array(v.string()) })
 const DATA = { title: 'A long title of many words', count: 1234, tags: ['one', 'two', 'three'] }
@@ -38,8 +39,19 @@ test('partial objects grow, then come the validated one and no deltas', async ()
 })
 
 test('each partial is a copy of its own', async () => {
-  await using desk = await openDesk({ answer: () => RIGHT })
-  const { partials } = await collect(desk.dispatcher.streamEvent({ content: 'x' }, { schema }))
+  const seen = Promise.withResolvers<void>()
+  // The second half comes only when the first one was handed on, however busy the machine is.
+  await using desk = await rawDesk('openai', async (socket) => {
+    socket.write(streamed(part({ content: RIGHT.slice(0, 20) })))
+    await seen.promise
+    socket.end(part({ content: RIGHT.slice(20) }) + part({}, 'stop') + END)
+  })
+  const partials: unknown[] = []
+  for await (const event of desk.dispatcher.streamEvent({ content: 'x' }, { schema })) {
+    if (event.type !== 'partial') continue
+    partials.push(event.data)
+    seen.resolve()
+  }
   expect(new Set(partials).size).toBe(partials.length)
   expect(partials[0]).not.toEqual(partials.at(-1))
 })

@@ -81,6 +81,10 @@ async function healthOf(dispatcher: Dispatcher, clock: Context['clock']) {
   return health
 }
 
+/** Short, or long and beginning like others, so that what backends have read takes part in who is served. */
+const contentOf = (random: () => number): string =>
+  random() < 0.5 ? 'x' : `${`family ${Math.floor(random() * 3)} `.repeat(80)}${random()}`
+
 /** Closes the port or falls silent for a while, now and then. All are up again at the end. */
 async function disturb({ clock, random }: Context, backend: SimulatedBackend): Promise<void> {
   for (let round = 0; round < 3; round++) {
@@ -100,7 +104,12 @@ async function sendLater(
   const leaving = new AbortController()
   const timeoutMs = Math.ceil(random() < 0.2 ? random() * 5_000 + 1 : 30_000 + random() * 120_000)
   const leavesAfterMs = random() < 0.2 ? random() * 10_000 : undefined
-  const event = { id: story.id, content: 'x', timeout_ms: timeoutMs, priority: Math.floor(random() * 5) - 2 }
+  const event = {
+    id: story.id,
+    content: contentOf(random),
+    timeout_ms: timeoutMs,
+    priority: Math.floor(random() * 5) - 2,
+  }
   const streams = random() < 0.3
   await sleep(clock, random() * 60_000)
   const known: Story = { ...story, deadlineAt: clock.now() + timeoutMs }

@@ -26,7 +26,7 @@ async function openDesk(status: number, words: string) {
     })
   }
   const backend = createOpenAIBackend({ url: 'http://127.0.0.1:9', fetch })
-  return { asked, dispatcher: createDispatcher({ backends: [backend] }) }
+  return { asked, dispatcher: createDispatcher({ backends: [{ backend, concurrency: 4 }] }) }
 }
 
 test.each([
@@ -53,6 +53,15 @@ test.each([
   expect(asked.map((messages) => messages.length)).toEqual([3, 1, 1])
   expect(await dispatcher.onEvent({ ...event, model: 'free' })).toHaveProperty('completion')
   expect(asked.at(-1)).toHaveLength(3)
+  await dispatcher.close()
+})
+
+test('calls that are refused at the same time all learn of it', async () => {
+  const { asked, dispatcher } = await openDesk(400, 'Conversation roles must alternate user/assistant/...')
+  const event: EventInput = { model: 'strict', content: ['One.', 'Two.'] }
+  const outcomes = await Promise.all([1, 2, 3, 4].map(() => dispatcher.onEvent(event)))
+  expect(outcomes.map((outcome) => outcome.completion)).toEqual(['Fine.', 'Fine.', 'Fine.', 'Fine.'])
+  expect(asked.filter((messages) => messages.length === 2).length).toBeGreaterThan(1)
   await dispatcher.close()
 })
 

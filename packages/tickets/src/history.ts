@@ -51,8 +51,9 @@ const ROWS_AT_ONCE = 100
 const PRUNE_INTERVAL_MS = 600_000
 const DAY_MS = 86_400_000
 /**
- * A clock that is further than this beyond the newest ticket, or that has jumped so far, may be wrong: nothing is removed by age
- * before the server has run with it for as long again.
+ * A clock that has jumped further than this may be wrong: nothing is removed by age before the server has run with it for as long
+ * again. An earlier process may have seen the jump: tickets of the last day tell nothing, for they may have the wrong time as
+ * well; before them there is a gap.
  */
 const DOUBTED_MS = DAY_MS
 
@@ -77,8 +78,7 @@ class StoreHistory implements History {
   #dropped = 0
   #timer: Timer | undefined
   #pruning: Timer
-  /** When the newest ticket was accepted, before this process wrote one. */
-  readonly #newestAt: Promise<number | undefined>
+  #hasLookedBack = false
   /** On the steady clock: by age nothing is removed before. */
   #trustedFrom = Number.NEGATIVE_INFINITY
   /** Of wall time and steady clock: it changes when somebody sets the clock. */
@@ -101,13 +101,6 @@ class StoreHistory implements History {
     this.#logger = logger
     this.#clock = clock
     this.#offsetMs = clock.wallTime() - clock.now()
-    this.#newestAt = store.list({ limit: 1 }).then(
-      ({ tickets }) => tickets[0]?.createdAt,
-      () => undefined,
-    )
-    void this.#newestAt.then((newestAt) => {
-      if (newestAt !== undefined) this.#doubt(clock.wallTime() - newestAt)
-    })
     // Not at the start, which has better things to do.
     this.#pruning = clock.setTimer(() => void this.#prune(), 10_000)
   }
@@ -181,26 +174,39 @@ class StoreHistory implements History {
     )
   }
 
+  /** Once: whether this process was started behind a jump of the clock. */
+  async #lookBack(): Promise<void> {
+    if (this.#hasLookedBack) return
+    const createdBefore = Math.trunc(this.#clock.wallTime()) - DOUBTED_MS
+    const { tickets } = await this.#store.list({ createdBefore, limit: 1 })
+    this.#hasLookedBack = true
+    const [newest] = tickets
+    if (newest) this.#doubt(createdBefore - newest.createdAt)
+  }
+
   async #prune(): Promise<void> {
-    await this.#newestAt
-    const now = Math.trunc(this.#clock.wallTime())
     const offsetMs = this.#clock.wallTime() - this.#clock.now()
     this.#doubt(offsetMs - this.#offsetMs)
     this.#offsetMs = offsetMs
-    const { keepMs, keepFailedMs, keep } = this.#retention
-    const isTrusted = this.#clock.now() >= this.#trustedFrom
-    const request: PruneRequest = {
-      finishedBefore: isTrusted ? now - keepMs : 0,
-      deadLettersBefore: isTrusted ? Math.max(0, now - keepFailedMs) : 0,
-      ...(keep === undefined ? {} : { keep }),
-    }
     try {
-      const removed = await this.#store.prune(request)
+      await this.#lookBack()
+      const removed = await this.#store.prune(this.#outdated())
       if (removed > 0) this.#logger.info('old tickets removed', { count: removed })
     } catch (error) {
       this.#logger.error('Old tickets were not removed: the ticket store failed.', { error })
     }
     if (!this.#isClosed) this.#pruning = this.#clock.setTimer(() => void this.#prune(), PRUNE_INTERVAL_MS)
+  }
+
+  #outdated(): PruneRequest {
+    const { keepMs, keepFailedMs, keep } = this.#retention
+    const now = Math.trunc(this.#clock.wallTime())
+    const isTrusted = this.#clock.now() >= this.#trustedFrom
+    return {
+      finishedBefore: isTrusted ? now - keepMs : 0,
+      deadLettersBefore: isTrusted ? Math.max(0, now - keepFailedMs) : 0,
+      ...(keep === undefined ? {} : { keep }),
+    }
   }
 }
 

@@ -235,7 +235,7 @@ export function describeDamagedRows(name: string, create: () => Promise<Damageab
       expect(await store.get(id)).toMatchObject({ state, expiresAt: 8_640_000_000_000_000 })
       await accept(store, 'evt_b')
       const [held] = await store.claim({ ...LEASE, limit: 9 })
-      expect(held && (await store.release(held, { reason: 'retry', notBefore: time }))).toBe(true)
+      expect(held && (await store.release(held, { reason: 'retry', pauseMs: time }))).toBe(true)
       expect(
         (await store.list({})).tickets.map((ticket) => ticketBody(ticket, { prefix: '' }).not_before),
       ).toEqual(['+275760-09-13T00:00:00.000Z', '+275760-09-13T00:00:00.000Z'])

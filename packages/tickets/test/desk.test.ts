@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
-import { createTicketDesk, type TicketDeskOptions } from '../src/index.ts'
+import {
+  createSqliteStore,
+  createTicketDesk,
+  StoreUnavailable,
+  type TicketDeskOptions,
+  type TicketStore,
+} from '../src/index.ts'
 import { isFinished } from '../src/ticket/ticket.ts'
 import { openTicketDesk, untilText } from './open-ticket-desk.ts'
 
@@ -204,6 +210,25 @@ it('gives up a ticket whose process dies again and again', async () => {
     status: 'failed',
     outcome: { error: 'internal_error' },
   })
+})
+
+it('counts no crash for a ticket that it was given and never heard of', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  let isLost = false
+  const broken: TicketStore = {
+    ...store,
+    async claim(request) {
+      const claimed = await store.claim(request)
+      if (isLost || claimed.length === 0) return claimed
+      isLost = true
+      throw new StoreUnavailable('unknown', 'The connection broke during the commit.')
+    },
+  }
+  await using at = await openTicketDesk({ store: broken, desk: { leaseMs: 150, maxCrashes: 1 } })
+  const { id } = await at.accept()
+  const ticket = await at.until(id, isFinished)
+  expect(isLost).toBe(true)
+  expect(ticket).toMatchObject({ runs: 2, crashes: 0, state: { status: 'completed' } })
 })
 
 async function openNextDesk(

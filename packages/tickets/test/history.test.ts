@@ -160,6 +160,17 @@ it('removes nothing by age for a day after the clock was set forward while it ra
   expect((await store.list({})).tickets).toHaveLength(0)
 })
 
+it('is not taken in by a ticket of the wrong time that an earlier process has taken', async () => {
+  const clock = createVirtualClock({ startAt: 140 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  await store.record([recordedAt(100 * DAY_MS), recordedAt(140 * DAY_MS - 60_000)])
+  await using _restarted = createHistory({ store, clock })
+  await clock.advance(700_000)
+  expect((await store.list({})).tickets).toHaveLength(2)
+  await clock.advance(DAY_MS)
+  expect((await store.list({})).tickets).toHaveLength(1)
+})
+
 const recordedAt = (time: number): HistoryEntry => ({
   event: { content: 'Hi' },
   eventId: 'e1',

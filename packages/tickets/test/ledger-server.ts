@@ -16,7 +16,7 @@ import { breakStore } from './ledger-mistakes.ts'
 import { LEASE_MS, openLedgerStore } from './ledger-store.ts'
 import { watchOperations } from './watch-operations.ts'
 
-const { STORE = '{}', SIMULATOR = '', RECEIVER = '', MISTAKE } = process.env
+const { STORE = '{}', SIMULATOR = '', RECEIVER = '', MISTAKE, WORKER = 'local' } = process.env
 
 const { user, system } = process.cpuUsage()
 const input = createInterface(process.stdin)
@@ -40,13 +40,18 @@ const sender = createCallbackSender({
   store,
   policy: createCallbackPolicy({ allow: [`${RECEIVER}*`], privateNetworks: ['127.0.0.0/8'] }),
   secrets: [`whsec_${Buffer.alloc(32, 'a secret for tests').toString('base64')}`],
+  content: 'full',
   timeoutMs: 500,
   leaseMs: 1_000,
 })
 const backend = createKoboldBackend({ url: SIMULATOR })
 const dispatcher = createDispatcher({ backends: [{ backend }] })
 // So long that a restart which waits for the end of a lease is found out, however busy the machine is.
-const desk = createTicketDesk({ store, dispatcher, leaseMs: LEASE_MS, maxCrashes: 1_000 })
+const desk = createTicketDesk({
+  ...{ store, dispatcher, worker: WORKER },
+  leaseMs: LEASE_MS,
+  maxCrashes: 1_000,
+})
 const server = createServer({ dispatcher })
 server.register(ticketRoutes, { store, desk })
 await server.listen({ host: '127.0.0.1', port: 0 })

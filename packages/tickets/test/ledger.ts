@@ -1,12 +1,10 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createChoice, type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
 import { type Receiver, startCallbackReceiver } from './callback-receiver.ts'
 import { type Audit, audit, toldOf } from './ledger-audit.ts'
 import { type LedgerBook, newBook, sendEvents, sendUnanswered, untilDone } from './ledger-clients.ts'
+import { prepareServers, type Server, urlOf } from './ledger-servers.ts'
 import { type LedgerStore, openLedgerStore } from './ledger-store.ts'
-import { type Child, runChild } from './run-child.ts'
 import type { CrashPoint } from './watch-operations.ts'
 
 export interface LedgerOptions {
@@ -75,35 +73,6 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
     ...(await audit(opened, book, { simulator, receiver })),
   }
 }
-
-interface Server {
-  readonly child: Child
-  readonly loadMs: number
-  readonly startedAt: number
-}
-
-/** Servers that have loaded and wait for the word: the next one loads while one is at work. */
-function prepareServers(environment: Readonly<Record<string, string>>) {
-  const load = () =>
-    runChild(new URL('./ledger-server.ts', import.meta.url), {
-      ...environment,
-      NODE_COMPILE_CACHE: join(tmpdir(), 'ledger-compile-cache'),
-    })
-  let spare = load()
-  return {
-    async next(crashPoint = ''): Promise<Server> {
-      const child = spare
-      const loadMs = Number((await child.line('loaded ')).split(' ')[1])
-      child.tell(`go ${crashPoint}`)
-      spare = load()
-      return { child, loadMs, startedAt: performance.now() }
-    },
-    [Symbol.asyncDispose]: () => spare.kill('SIGKILL'),
-  }
-}
-
-const urlOf = async ({ child }: Server) =>
-  `http://127.0.0.1:${(await child.line('listening ')).split(' ')[1]}`
 
 /** Gives back how long it took from its start to its first generation. */
 async function killUnderLoad(

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Where the connection ends: before PostgreSQL has the COMMIT, behind it; or it stays, and no answer comes. */
 type Trap = 'before' | 'behind' | 'silent'
@@ -10,6 +11,7 @@ export async function openRoad(target: string) {
   const sockets = new Set<Socket>()
   let trap: Trap | undefined
   let isSilent = false
+  let delayMs = 0
   const server = createServer((near) => {
     /** Whether its transaction writes a row: the job queue commits for itself, too, whenever it likes. */
     let hasWritten = false
@@ -21,10 +23,14 @@ export async function openRoad(target: string) {
       sockets.add(from)
       from.on('error', () => {})
       from.on('close', () => to.destroy())
+      let passed = Promise.resolve()
       from.on('data', (data) => {
         if (from === near) meet(data)
         // Nothing more passes once it is silent; nothing says so either.
-        if (!isSilent) to.write(data)
+        if (isSilent) return
+        if (delayMs === 0) return void to.write(data)
+        const ms = delayMs
+        passed = passed.then(() => pause(ms)).then(() => void to.write(data))
       })
     }
     const meet = (data: Buffer) => {
@@ -63,6 +69,16 @@ export async function openRoad(target: string) {
     /** From now on nothing passes, and nobody is told. */
     fallSilent() {
       isSilent = true
+    },
+    /** What passes from now on takes so long; 0: none. Only with nothing on its way may it become shorter. */
+    delay(ms: number) {
+      delayMs = ms
+    },
+    /** All connections break at once; new ones are let through. */
+    cut() {
+      isSilent = false
+      for (const socket of sockets) socket.destroy()
+      sockets.clear()
     },
     async open() {
       server.listen(address.port, '127.0.0.1')

@@ -151,7 +151,7 @@ const settle = (name: string, outcome: typeof ANSWER | typeof REFUSAL) =>
 
 const retry = onOne('retry', held, async (one, model, real) => {
   const fence = newest(real, one.id)
-  const release = { reason: 'retry', notBefore: model.now + 5_000 } as const
+  const release = { reason: 'retry', pauseMs: 5_000 } as const
   expect(fence && (await real.store.release(fence, release))).toBe(true)
   one.status = one.wantsCancel ? 'cancelled' : 'queued'
   one.dueAt = model.now + 5_000

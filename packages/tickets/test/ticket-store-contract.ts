@@ -99,11 +99,10 @@ export function describeTicketStore(
       const waiting = await at.accept({ eventId: 'waiting' })
       const retried = await at.accept({ eventId: 'retried' })
       for (const one of [await at.claimOne(), await at.claimOne()]) {
-        const notBefore = one.id === retried.id ? START + 60_000 : undefined
-        const release =
-          notBefore === undefined
-            ? { reason: 'interrupted' as const }
-            : { reason: 'retry' as const, notBefore }
+        const isRetried = one.id === retried.id
+        const release = isRetried
+          ? { reason: 'retry' as const, pauseMs: 60_000 }
+          : { reason: 'interrupted' as const }
         expect(await at.store.release(one, release)).toBe(true)
       }
       const unseen = await at.accept({ eventId: 'unseen' })
@@ -207,6 +206,30 @@ export function describeTicketStore(
       expect(order).toEqual(['greedy', 'modest', 'late', 'greedy'])
       expect(await at.store.get(one.id)).toMatchObject({ runs: 1 })
       expect(await at.store.get(other.id)).toMatchObject({ runs: 1 })
+    })
+
+    it('lets each ticket of a modest sender wait one round of the others at most', async () => {
+      await using at = await openStore()
+      const rivals = ['a', 'b', 'c', 'd']
+      const waiting = process.env.AI_TICKET_LONG === '1' ? 2_000 : 200
+      await Promise.all(
+        rivals.flatMap((caller) => Array.from({ length: waiting }, () => at.accept({ caller }))),
+      )
+      const waits: number[] = []
+      for (let arrivals = 0; arrivals < 10; arrivals++) {
+        await at.clock.advance(arrivals * 7_000)
+        const { id } = await at.accept({ caller: 'modest' })
+        for (let others = 0; ; others++) {
+          const served = await at.claimOne()
+          // They never have fewer waiting than before.
+          if (served.id !== id) await at.accept({ caller: served.caller })
+          else {
+            waits.push(others)
+            break
+          }
+        }
+      }
+      expect(Math.max(...waits)).toBeLessThanOrEqual(rivals.length)
     })
 
     it('lets senders take turns within one claim, and each its oldest first', async () => {
@@ -338,7 +361,7 @@ export function describeTicketStore(
       const lastFailure = { error: 'api_server_error', details: 'It broke.' } as const
       await at.store.release(first, {
         reason: 'retry',
-        notBefore: START + 1_000,
+        pauseMs: 1_000,
         attempts: REFUSAL.attempts,
         lastFailure,
         partial: 'Bec',

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { importsOf, type PackedPackage, PUBLISHED, packPackage, ROOT } from '../test/published-packages.ts'
 import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
@@ -51,10 +51,59 @@ function manifest(packed: readonly PackedPackage[]) {
     private: true,
     type: 'module',
     dependencies: files,
-    devDependencies: { '@types/node': '24.19.2' },
+    devDependencies: { '@types/node': '24.19.2', msw: '3.0.5', typescript: '5.9.3' },
     overrides: Object.fromEntries(Object.keys(files).map((name) => [name, `$${name}`])),
   }
 }
+
+/** Compilers that users of the packages have: the oldest that is supported, and the workspace's. */
+const COMPILERS = ['5.9', '7'] as const
+
+/** What a compiler says about files of the project. */
+async function compile(compiler: (typeof COMPILERS)[number], files: readonly string[], options: object = {}) {
+  write('tsconfig.json', {
+    compilerOptions: {
+      target: 'es2023',
+      lib: ['es2024', 'esnext.disposable'],
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      ...options,
+    },
+    files,
+  })
+  const folder = compiler === '5.9' ? project.path : ROOT
+  const checked = run(join(folder, 'node_modules/.bin/tsc'), ['-p', '.', '--pretty', 'false'])
+  return (await checked.catch(({ stdout }: { stdout: string }) => ({ stdout }))).stdout
+}
+
+const TYPED = `import { type EventInput, onEvent } from '@ai-ticket/core'
+
+const event: EventInput = { content: { messages: [{ role: 'user', content: 'Hi' }] }, timeout_ms: 5_000 }
+const { completion, error } = await onEvent(event)
+if (error === undefined) completion.toUpperCase()
+
+const raw: unknown = JSON.parse('{"content": "Hi"}')
+await onEvent(raw)
+`
+
+describe.each(COMPILERS)('with TypeScript %s', (compiler) => {
+  test('an event compiles', async () => {
+    write('typed.ts', TYPED)
+    expect(await compile(compiler, ['typed.ts'])).toBe('')
+  })
+
+  test.each([
+    ["{ contnet: 'Hi' }", "'contnet' does not exist in type 'EventInput'. Did you mean to write 'content'?"],
+    ["{ content: 'Hi', max_tokens: 5 }", "'max_tokens' does not exist in type 'EventInput'"],
+    ["{ content: 'Hi', parameters: { maxTokens: 5 } }", "Did you mean to write 'max_tokens'?"],
+  ])('%s does not', async (event, said) => {
+    write('typo.ts', `import { onEvent } from '@ai-ticket/core'\nawait onEvent(${event})\n`)
+    expect(await compile(compiler, ['typo.ts'])).toContain(said)
+  })
+})
 
 const endingWith = (end: RegExp) => ENTRIES.filter((entry) => end.test(entry))
 
@@ -72,21 +121,9 @@ test.each([
   async ({ lib, skipLibCheck, entries }) => {
     expect(entries.length).toBeGreaterThan(0)
     write('entries.ts', entries.map((entry, index) => `export * as entry${index} from '${entry}'\n`).join(''))
-    write('tsconfig.json', {
-      compilerOptions: {
-        target: 'es2023',
-        lib,
-        module: 'nodenext',
-        types: ['node'],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        skipLibCheck,
-        noEmit: true,
-      },
-      files: ['entries.ts', 'first-event.ts'],
-    })
-    const checked = run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.', '--pretty', 'false'])
-    await expect(checked.catch(({ stdout }) => ({ stdout }))).resolves.toMatchObject({ stdout: '' })
+    for (const compiler of COMPILERS) {
+      expect(await compile(compiler, ['entries.ts', 'first-event.ts'], { lib, skipLibCheck })).toBe('')
+    }
   },
 )
 

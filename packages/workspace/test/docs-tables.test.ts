@@ -174,7 +174,7 @@ test('the table of a model in this process has every option with its place in th
   expect(
     rows.map((row) => [plain(row['option of `createLlamaBackend`']), plain(row['in the file'])]),
   ).toEqual(Object.entries(options))
-  const { type, aliases, ...entries } = LlamaBackendSchema.entries
+  const { type, aliases, warm_prompts, ...entries } = LlamaBackendSchema.entries
   expect(Object.values(options).toSorted()).toEqual(Object.keys(entries).toSorted())
 })
 

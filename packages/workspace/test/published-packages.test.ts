@@ -34,6 +34,27 @@ test('no two of them pack to one file name', () => {
 /** The command alone: nothing of it can be imported. */
 const isLibrary = ({ name }: { readonly name: string }) => name !== 'ai-ticket'
 
+// The lock file of the workspace pins what is tested; a project of somebody else gets security fixes without a release of ours.
+test.each(PUBLISHED)('$name takes every later version that fits', ({ manifest }) => {
+  const { dependencies, optionalDependencies, peerDependencies } = manifest
+  const ranges = Object.entries({ ...dependencies, ...optionalDependencies, ...peerDependencies })
+  // The SDK of OpenTelemetry is not yet at 1.0, where `^` would mean one minor version.
+  const pinned = ranges.filter(([name, range]) => name !== '@opentelemetry/sdk-node' && !range.includes('^'))
+  expect(pinned).toEqual([])
+})
+
+// A second copy of OpenTelemetry's API beside an older one sees no tracer and loses every span, without a word.
+test.each([
+  ['@ai-ticket/core', '@opentelemetry/api', '^1.9.0'],
+  ['ai-ticket-server', '@opentelemetry/api', '^1.9.0'],
+  ['@ai-ticket/testkit', 'msw', '^3.0.5'],
+])('%s uses the %s of the project that it is in', (name, peer, range) => {
+  const manifest = PUBLISHED.find((pkg) => pkg.name === name)?.manifest
+  expect(manifest?.dependencies).not.toHaveProperty([peer])
+  expect(manifest?.peerDependencies).toHaveProperty([peer], range)
+  expect(manifest?.peerDependenciesMeta).toHaveProperty([peer], { optional: true })
+})
+
 test.each(packed)('publint finds nothing in $name', async ({ tarball }) => {
   const bytes = new Uint8Array(readFileSync(tarball)).buffer
   const { messages, pkg } = await publint({ pack: { tarball: bytes }, strict: true })

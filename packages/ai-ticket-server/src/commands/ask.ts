@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { buffer as bytesOf } from 'node:stream/consumers'
-import { type Outcome, parseJson } from '@ai-ticket/core'
+import { type FailureCode, type Outcome, parseJson } from '@ai-ticket/core'
+import { addressOf } from '../config/backend-config.ts'
+import type { ResolvedConfig } from '../config/config.ts'
+import { describeOrigin } from '../config/config-problems.ts'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
 import {
   addAskFlags,
@@ -74,10 +77,33 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   if (outcome === undefined) return EXIT.interrupted
   if (!('completion' in outcome)) {
     process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
+    const step = nextStep(outcome.error, server, resolved)
+    if (step !== undefined) process.stderr.write(`${step}\n`)
     return EXIT_OF_FAILURE[outcome.error]
   }
   if (outcome.finish_reason === 'length' && !options.json) process.stderr.write(`${CUT}\n`)
   return EXIT.ok
+}
+
+/** What to do about a failure that has to do with how this command was called. */
+function nextStep(
+  error: FailureCode,
+  server: string | undefined,
+  resolved: ResolvedConfig,
+): string | undefined {
+  if (error === 'unauthorised' || error === 'forbidden')
+    return `Put a key that ${server} knows into AI_TICKET_API_KEYS.`
+  if (server !== undefined) return undefined
+  if (error === 'api_authentication_error')
+    return 'Put the right key into KOBOLDCPP_API_KEY, or into the variable that "api_key_env" in the file names.'
+  return error === 'api_connection_error' ? whoWasAsked(resolved) : undefined
+}
+
+function whoWasAsked({ config, origins }: ResolvedConfig): string {
+  const asked = config.backends.map((backend) => `${backend.name} at ${addressOf(backend)}`).join(', ')
+  return origins.backends.kind === 'default'
+    ? `No backend is named, so a KoboldCPP was asked (${asked}). Name yours, like --backend openai=http://localhost:11434, or start AI Ticket first: ai-ticket serve`
+    : `Asked: ${asked} (${describeOrigin(origins.backends)}). Start it, or name another with --backend.`
 }
 
 const CUT =

@@ -45,11 +45,12 @@ async function openBackends(
   const entries: BackendEntry[] = []
   try {
     for (const config of configs) {
-      const { concurrency, aliases } = config
+      const { concurrency, aliases, warm_prompts: warmPrompts } = config
       entries.push({
         backend: await openBackend(config, options),
         ...(concurrency !== undefined && { concurrency }),
         ...(aliases !== undefined && { aliases }),
+        ...(warmPrompts !== undefined && { warmPrompts }),
       })
     }
     return entries

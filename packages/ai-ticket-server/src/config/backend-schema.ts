@@ -59,6 +59,10 @@ const backendEntries = {
     'Further names under which events may ask for its models, each with the name of the model on the server.',
   ),
   concurrency: setting(wholeNumber(1, 1024), 'Slots: how many generations may run there at once. Default 1.'),
+  warm_prompts: setting(
+    wholeNumber(0, 100_000),
+    'How many prompts it keeps when it has read them; 0: none. Default: one for each slot, for type openai 100.',
+  ),
   template: setting(
     TemplateSchema,
     'How a conversation becomes one text where an endpoint takes no turns. Default: the Alpaca tags.',

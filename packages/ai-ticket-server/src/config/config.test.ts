@@ -360,7 +360,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'a misspelt key of a backend',
     { file: file({ backends: [{ ...kobold, concurency: 2 }] }) },
-    'backends[0].concurency in desk.json is not a known key. Did you mean "concurrency"? Known here: type, name, aliases, concurrency, template, url, api_key_env, model, timeouts.',
+    'backends[0].concurency in desk.json is not a known key. Did you mean "concurrency"? Known here: type, name, aliases, concurrency, warm_prompts, template, url, api_key_env, model, timeouts.',
   ],
   [
     'no slots',
@@ -405,7 +405,7 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an address for a model in this process',
     { file: file({ backends: [{ ...llama, url: 'http://box:5001' }] }) },
-    'backends[0].url in desk.json is not a known key. Known here: type, name, aliases, concurrency, template, model_path, model, context_size, gpu, threads, chat_template.',
+    'backends[0].url in desk.json is not a known key. Known here: type, name, aliases, concurrency, warm_prompts, template, model_path, model, context_size, gpu, threads, chat_template.',
   ],
   [
     'a model path that is a number',

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Tuning } from '@ai-ticket/core'
-import { parseJSONC } from 'confbox/jsonc'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
 import { type BackendConfig, resolveBackends } from './backend-config.ts'
@@ -156,12 +156,22 @@ const variablesNamedIn = ({ api_keys = [], backends = [] }: ConfigFile): string[
   ...backends.flatMap((backend) => (backend.type === 'llama' ? [] : (backend.api_key_env ?? []))),
 ]
 
+/** Only a file with comments needs the library, and every command waits for what is loaded at the start. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    const { parseJSONC } = createRequire(import.meta.url)('confbox/jsonc') as typeof import('confbox/jsonc')
+    return parseJSONC(text, { allowTrailingComma: true })
+  }
+}
+
 function parseFile(file: ConfigSources['file']): { content: ConfigFile; problems: ConfigProblem[] } {
   if (file === undefined) return { content: {}, problems: [] }
   const refuse = (message: string) => ({ content: {}, problems: [{ key: file.name, message }] })
   let json: unknown
   try {
-    json = parseJSONC(file.text, { allowTrailingComma: true })
+    json = parseJson(file.text)
   } catch (error) {
     // The parser's own message quotes the text around the fault, which may be a secret.
     const [place = ''] = /line \d+ column \d+/.exec(String(error)) ?? []

@@ -52,6 +52,16 @@ export const TUNING_ENTRIES = {
   line: group('line', 'The waiting line.', {
     capacity: tuned('lineCapacity', wholeNumber(0, 1_000_000), 'Events that may wait for a slot.'),
     ageing_ms: tuned('ageingMs', milliseconds(1), 'Waiting this long raises the priority by one.'),
+    overtake_ms: tuned(
+      'overtakeMs',
+      milliseconds(),
+      'How long an event may be overtaken by events whose prompts a server has read already; 0: never.',
+    ),
+    linger_ms: tuned(
+      'lingerMs',
+      milliseconds(),
+      'How long a slot is held for the next prompt of a conversation; 0: never.',
+    ),
   }),
   breaker: group('breaker', 'When a backend that fails is left out.', {
     failures: tuned('breakerFailures', wholeNumber(1, 1000), 'Events in a row that open it.'),

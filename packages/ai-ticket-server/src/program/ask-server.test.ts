@@ -19,7 +19,7 @@ async function serverThatSays(status: number, body: string) {
 const refusal = (error: string) => JSON.stringify({ error, details: 'Because.' })
 
 test.each([
-  [401, refusal('unauthorised'), EXIT.noPermission, 'unauthorised: Because.'],
+  [401, refusal('unauthorised'), EXIT.noPermission, 'unauthorised: Because. Here, set AI_TICKET_API_KEYS'],
   [403, refusal('forbidden'), EXIT.noPermission, 'forbidden: Because.'],
   [404, refusal('not_found'), EXIT.badInput, 'not_found: Because.'],
   [503, refusal('store_unavailable'), EXIT.temporary, 'store_unavailable: Because.'],

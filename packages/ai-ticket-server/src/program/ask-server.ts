@@ -20,6 +20,12 @@ export function serverOf({ server, host, port }: Pick<Config, 'server' | 'host' 
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
+/** A server speaks of headers; in a terminal a key comes from somewhere else. */
+export const withNextStep = (error: FailureCode, message: string): string =>
+  error === 'unauthorised'
+    ? `${message} Here, set AI_TICKET_API_KEYS to a key that this server takes.`
+    : message
+
 /** Asks a running server. Never throws. */
 export async function askServer(
   url: string,
@@ -38,7 +44,9 @@ export async function askServer(
     const reply = parseJson(await response.text()) as Record<string, unknown>
     if (response.ok) return { ok: true, body: reply }
     const error = FAILURE_CODES.find((code) => code === reply.error)
-    if (error !== undefined) return { ok: false, error, message: `${error}: ${reply.details}` }
+    if (error !== undefined) {
+      return { ok: false, error, message: withNextStep(error, `${error}: ${reply.details}`) }
+    }
     const message = `What answers at ${url} is not an AI Ticket server (HTTP ${response.status}). Name another with --server.`
     return { ok: false, message }
   } catch {

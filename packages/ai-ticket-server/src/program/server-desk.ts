@@ -19,8 +19,8 @@ export interface EventDesk {
   streamEvent(event: unknown, options: { readonly signal: AbortSignal }): AsyncIterable<StreamEvent>
 }
 
-/** So long a server on this machine has to say who it is, in milliseconds. */
-const GREETING_MS = 500
+/** So long a server on this machine has to say who it is, in milliseconds; a busy one takes a while. */
+const GREETING_MS = 5_000
 
 /**
  * The address of the server that a command asks instead of backends of its own: the one that is named; or, where nothing

@@ -1,19 +1,18 @@
-import type { GenerationEnd } from '../contract/backend.ts'
+import type { Endpoint, GenerationEnd } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { AttemptRecord, SchemaCertificate } from '../contract/outcome.ts'
-import type { CallFailure, Run, RunFailure, Work } from '../event/run.ts'
-import type { CallSample } from '../scheduler/backend-slots.ts'
+import type { Turn } from '../contract/prompt.ts'
+import type { CallFailure, Run, RunFailure } from '../event/run.ts'
 import { canCarry } from '../scheduler/candidates.ts'
-import type { Lease } from '../scheduler/lease.ts'
+import type { AnswerSample, Lease } from '../scheduler/lease.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
-import { type AnsweredCall, type Call, callOnce, type Visit } from './call.ts'
+import { type AnsweredCall, type Call, callOnce, type Place, type Visit } from './call.ts'
 import { addressOf, Conversations } from './conversation.ts'
 import { wasTruncated } from './fit-context.ts'
 import { certify, NO_REPAIRS, type Repairs, repairsAfter, reported } from './match-answer.ts'
 import { backoffMs, nextStep, type SameBackendStep, type Situation, staysAtBackend } from './next-step.ts'
-import { firstPlace, placeAfter } from './place.ts'
 
 export interface AttemptContext extends ResolvedOptions {
   readonly scheduler: Scheduler
@@ -45,11 +44,13 @@ export interface Attempted {
   readonly attempts: AttemptRecord[]
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
+  /** Of them, milliseconds since it was first overtaken by a warm prompt. */
+  readonly overtakenMs: number
 }
 
 /** Attempts an event. A bug of ours must not lose it: then it ends as `internal_error`. */
 export async function attempt(run: Run, context: AttemptContext): Promise<Attempted> {
-  const story: Story = { attempts: [], waitedMs: 0 }
+  const story: Story = { attempts: [], waitedMs: 0, overtakenMs: 0 }
   try {
     return { result: await runLoop(run, context, story), ...story }
   } catch (error) {
@@ -64,6 +65,7 @@ export async function attempt(run: Run, context: AttemptContext): Promise<Attemp
 interface Story {
   readonly attempts: AttemptRecord[]
   waitedMs: number
+  overtakenMs: number
 }
 
 /** The one loop over backends, endpoints and repeats: `nextStep` decides, this acts. */
@@ -78,6 +80,7 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
       const onAdmitted = isReturning ? undefined : () => run.sink?.admitted(run.id)
       const grant = await context.scheduler.take({ event: run, tried, isReturning, onAdmitted })
       story.waitedMs += grant.waitedMs
+      story.overtakenMs += grant.overtakenMs
       if (!grant.lease.ok) return failure(endOf(grant.lease.failure, { failed: verdict, repairs }))
       const opened = await openVisit(run, context, grant.lease.value)
       if (!opened.ok) return opened
@@ -95,7 +98,7 @@ async function runLoop(run: Run, context: AttemptContext, story: Story): Promise
       return failure({ ...call.reason, partial: call.text })
     }
     if (call.type === 'answered') {
-      lease.leave({ type: 'answered', sample: sampleOf(call, run.work) })
+      lease.leave({ type: 'answered', sample: sampleOf(call), answer: turnOf(call) })
       return success(toAnswer(run, context, { visit, call, repairs }))
     }
     const { failure: failed, text, isHandedOn } = call
@@ -242,11 +245,18 @@ function toAnswer(
 const cutContext = ({ backend, knownContextLength }: Lease): number | undefined =>
   backend.server?.provider === 'koboldcpp' ? knownContextLength() : undefined
 
-const sampleOf = ({ end, record }: AnsweredCall, { maxTokens }: Work): CallSample => ({
+const sampleOf = ({ end, record }: AnsweredCall): AnswerSample => ({
   usage: end.usage,
+  cachedTokens: end.cached_prompt_tokens,
   durationMs: record.duration_ms,
   firstTokenMs: record.first_token_ms,
-  maxTokens,
+})
+
+/** The answer as the next prompt of its conversation will hold it. */
+const turnOf = ({ end, matching }: AnsweredCall): Turn => ({
+  role: 'assistant',
+  content: matching?.text ?? end.text,
+  ...(end.tool_calls?.length && { tool_calls: end.tool_calls }),
 })
 
 /** `said`: the verdict on the event. `failed`: the last call, and what it has left behind. */
@@ -261,5 +271,29 @@ function endOf(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     partial,
     ...(failed?.problems ? { schema: { repairs: repairs.count, errors: reported(failed.problems) } } : {}),
+  }
+}
+
+/** The first call of an endpoint. */
+const FIRST_CALL = { call: 1, repairs: 0, pauseMs: 0, isRelaxed: false } as const
+
+/** At the first of the endpoints. There is always one: a backend without any is not chosen. */
+export function firstPlace([endpoint, ...nextEndpoints]: readonly Endpoint[]): Place {
+  if (!endpoint)
+    throw new Error('A backend was chosen that has no endpoint for the event, or none is left there.')
+  return { endpoint, nextEndpoints, ...FIRST_CALL }
+}
+
+/** Where a step leads that stays at the same backend. Pure. */
+export function placeAfter(place: Place, step: SameBackendStep): Place {
+  switch (step.type) {
+    case 'repeat':
+      return { ...place, call: place.call + 1, pauseMs: step.afterMs }
+    case 'repair':
+      return { ...place, call: place.call + 1, repairs: place.repairs + 1, pauseMs: 0 }
+    case 'relax':
+      return { ...place, call: place.call + 1, pauseMs: 0, isRelaxed: true }
+    case 'next_endpoint':
+      return firstPlace(place.nextEndpoints)
   }
 }

@@ -15,9 +15,8 @@ import type { AttemptRecord } from '../contract/outcome.ts'
 import { type CallFailure, type Cancellation, type Run, type Sink, writes } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { classify, foundByDesk } from './classify.ts'
-import type { Conversation, Conversations } from './conversation.ts'
+import type { Conversation, Conversations, Target } from './conversation.ts'
 import { holdAgainst, type Limit, type MatchingAnswer } from './match-answer.ts'
-import type { Place } from './place.ts'
 
 /** How a call ended, by its verdict, and its record for the story of the event. */
 export type Call =
@@ -54,6 +53,18 @@ interface Aborted {
 }
 
 type Verdict = Answered | Failed | Aborted
+
+/** Where the loop stands at one backend: at which endpoint, and at which of its calls. A value. */
+export interface Place extends Target {
+  /** Those to go on to, in order of preference. */
+  readonly nextEndpoints: readonly Endpoint[]
+  /** Which call of this endpoint comes now, from 1. */
+  readonly call: number
+  /** How many of its calls asked for a corrected answer, this one included. */
+  readonly repairs: number
+  /** The pause before the call, in milliseconds. */
+  readonly pauseMs: number
+}
 
 /** Where the loop stands: under which lease, at which place, and with what to send from there. */
 export interface Visit {
@@ -110,7 +121,7 @@ export async function callOnce(
     result: resultOf(verdict),
     ...(seed !== undefined && { seed }),
     ...(receiver?.firstAt !== undefined && { first_token_ms: Math.round(receiver.firstAt - startedAt) }),
-    ...detailsOf(verdict),
+    ...detailsOf(verdict, lease),
   }
   trace?.end(record, verdict.type === 'answered' ? verdict.end : undefined)
   observer?.attemptEnded(record)
@@ -228,8 +239,11 @@ function resultOf(verdict: Verdict): AttemptRecord['result'] {
   return verdict.failure.endpointMissing ? 'endpoint_missing' : verdict.failure.code
 }
 
-function detailsOf(verdict: Verdict): Partial<AttemptRecord> {
-  if (verdict.type === 'answered') return { raw_finish_reason: verdict.end.raw_finish_reason }
+function detailsOf(verdict: Verdict, lease: Lease): Partial<AttemptRecord> {
+  if (verdict.type === 'answered') {
+    const { raw_finish_reason, cached_prompt_tokens: saved = lease.savedTokens() } = verdict.end
+    return { raw_finish_reason, ...(saved && { saved_prompt_tokens: saved }) }
+  }
   if (verdict.type === 'aborted') return {}
   const { details, status, stopped } = verdict.failure
   return {

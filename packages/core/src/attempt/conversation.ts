@@ -1,5 +1,5 @@
 import type { AnswerSchema } from '../answer-schema/answer-schema.ts'
-import { BackendError, type GenerationRequest } from '../contract/backend.ts'
+import { BackendError, type Endpoint, type GenerationRequest } from '../contract/backend.ts'
 import { ABORTED, untilAborted, withTimeout } from '../contract/clock.ts'
 import { type Result, success } from '../contract/failure.ts'
 import type { LogFields } from '../contract/logger.ts'
@@ -9,7 +9,13 @@ import { createId, type Run } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { type Fit, fitContext } from './fit-context.ts'
 import type { Limit } from './match-answer.ts'
-import type { Place } from './place.ts'
+
+/** Where something is sent. */
+export interface Target {
+  readonly endpoint: Endpoint
+  /** The endpoint has refused the schema of the event: it is not asked to enforce it. */
+  readonly isRelaxed: boolean
+}
 
 /** What is sent to one backend. A value. */
 export interface Conversation extends Fit {
@@ -30,7 +36,7 @@ export class Conversations {
   }
 
   /** For an endpoint that enforces the schema, or for a model that reads it in its prompt. */
-  async startAt(place: Place): Promise<Result<Conversation>> {
+  async startAt(place: Target): Promise<Result<Conversation>> {
     const { answerSchema, prompt, cancellation } = this.#run
     const { turns } = prompt
     if (!answerSchema) return this.#fit(turns, false)
@@ -98,14 +104,14 @@ export class Conversations {
   }
 
   /** Undefined: the caller has chosen one, or the server draws better ones itself. A negative seed asks for any. */
-  drawSeed({ endpoint }: Place): number | undefined {
+  drawSeed({ endpoint }: Pick<Target, 'endpoint'>): number | undefined {
     const { seed = -1 } = this.#run.prompt.parameters
     return endpoint.seedsByClock && seed < 0
       ? 1 + Math.floor(this.#options.random() * LARGEST_SEED)
       : undefined
   }
 
-  async #enforces({ endpoint, isRelaxed }: Place, answerSchema: AnswerSchema): Promise<boolean> {
+  async #enforces({ endpoint, isRelaxed }: Target, answerSchema: AnswerSchema): Promise<boolean> {
     const { prompt, cancellation } = this.#run
     const { backend } = this.#lease
     // The caller's own grammar takes precedence: a server takes one or the other.

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Endpoint } from '../contract/backend.ts'
+import { firstPlace, placeAfter } from './attempt.ts'
+import type { Place } from './call.ts'
 import type { SameBackendStep } from './next-step.ts'
-import { firstPlace, type Place, placeAfter } from './place.ts'
 
 const endpoint = (name: string): Endpoint => ({
   name,

@@ -39,6 +39,7 @@ export interface GenerationRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** How a backend is asked to generate. */
 export interface GenerationOptions {
   /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
   readonly signal: AbortSignal
@@ -46,10 +47,12 @@ export interface GenerationOptions {
   readonly stream: boolean
 }
 
+/** What a generation brings: deltas if they are wanted, and one end. */
 export type GenerationEvent =
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
   | GenerationEnd
 
+/** The end of a generation that was answered. Anything else is thrown as a `BackendError`. */
 export interface GenerationEnd {
   readonly type: 'end'
   /** The whole text, as it came. */
@@ -57,6 +60,8 @@ export interface GenerationEnd {
   readonly finish_reason: FinishReason
   readonly raw_finish_reason: string | null
   readonly usage?: Usage
+  /** Tokens of the prompt that were not read, where the server says so. */
+  readonly cached_prompt_tokens?: number
   readonly tool_calls?: ToolCall[]
   readonly reasoning?: string
   /** The text ended within a block of thoughts that was never closed: it holds no answer. */
@@ -84,6 +89,10 @@ export interface BackendState {
   readonly hasModel?: boolean
   /** False: its model takes no images, and the server drops them without a word. Absent: it does not say. */
   readonly vision?: boolean
+  /** Generations that the server has finished since its start, ours and those of others. */
+  readonly served?: number
+  /** Since its start, in milliseconds. */
+  readonly upMs?: number
 }
 
 /** A server as traces name it. */
@@ -108,6 +117,8 @@ export interface Backend {
   readonly name: string
   /** Who answers, for traces. Default: a server that nothing is known of. */
   readonly server?: BackendServer
+  /** How many prompts the server keeps when it has read them. Default: one for each of its slots. */
+  readonly warmPrompts?: number
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
   generate(
@@ -166,6 +177,7 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
+/** What a backend knows about a call that failed; each part helps to decide what comes next. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number

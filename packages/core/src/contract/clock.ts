@@ -16,6 +16,7 @@ export interface Clock {
 /** Longer delays overflow Node's timers and would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647
 
+/** The clock of this machine: the default everywhere. A timer of more than 24 days fires after 24. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -87,6 +87,7 @@ export type StreamEvent<Data = never> =
     }
   | { readonly type: 'error'; readonly outcome: FailureOutcome }
 
+/** A backend as its last probe saw it. */
 export interface BackendHealth {
   name: string
   state: 'unknown' | 'ready' | 'busy' | 'loading' | 'down' | 'stuck'
@@ -102,6 +103,7 @@ export interface BackendHealth {
   details?: string
 }
 
+/** What `dispatcher.health()` and `GET /health` say. */
 export interface Health {
   /** `degraded`: no backend answers, or none could be asked. */
   status: 'healthy' | 'degraded'
@@ -123,6 +125,7 @@ export interface BackendReport extends BackendHealth {
   completion_tokens_per_second?: number
 }
 
+/** The waiting line at this moment. */
 export interface LineReport {
   /** Events that wait for a slot. */
   waiting: number
@@ -147,6 +150,7 @@ export interface FreeSlots {
   readonly concurrency: number
 }
 
+/** How a dispatcher closes. */
 export interface CloseOptions {
   /** How long running and waiting events may go on, in milliseconds; then they end as `shutting_down`. Default 0. */
   drainMs?: number

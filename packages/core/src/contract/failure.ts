@@ -14,6 +14,7 @@ type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
  */
 export type PassesRule = 'never' | 'when_free' | 'perhaps' | 'when_open' | 'ended'
 
+/** What a failure code means, and what follows from it. */
 export interface FailureRule {
   readonly stage: FailureStage
   readonly repeat: RepeatRule

@@ -163,6 +163,7 @@ export const isAnyObject = (schema: Readonly<Record<string, unknown>>): boolean 
   Object.keys(schema).length === 2 &&
   Object.entries(ANY_OBJECT).every(([name, value]) => schema[name] === value)
 
+/** A schema for any object that is no list and no instance of a class. */
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)
 
 /** JSON as it stands, for `JSON.stringify`. TypeScript does not know it yet. */

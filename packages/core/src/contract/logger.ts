@@ -1,6 +1,7 @@
 /** Fields that make a line findable: `event_id`, `trace_id`, `backend`, `code`, `duration_ms`… */
 export type LogFields = Readonly<Record<string, unknown>>
 
+/** The level of one line of the log. */
 export type LineLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** What the library asks of a logger. Prompts, completions and keys are never logged above debug. */
@@ -13,4 +14,5 @@ export interface Logger {
   error(message: string, fields?: LogFields): void
 }
 
+/** A logger that drops every line: the default of the library. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }

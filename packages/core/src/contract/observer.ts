@@ -15,15 +15,19 @@ export interface Observer {
   eventEnded?(outcome: Outcome, timing: EventTiming): void
 }
 
+/** A call whose event had ended before the backend was known to have stopped. */
 export interface AbandonedCall {
   readonly backend: string
   /** Milliseconds from the end of the event until the backend was known to have stopped. */
   readonly afterMs: number
 }
 
+/** How an event spent its time, for an observer. */
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
+  /** Of them, milliseconds since an event behind it was served first because its prompt was warm. 0: none was. */
+  readonly overtakenMs: number
 }
 
 const nothing = () => {}

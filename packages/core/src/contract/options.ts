@@ -17,11 +17,17 @@ export interface BackendEntry {
   concurrency?: number
   /** Names by which an event's `model` may ask for it, each with the name of the model on the server. */
   aliases?: Readonly<Record<string, string>>
+  /**
+   * How many prompts the server keeps when it has read them, those that it works on included; 0: none. A KoboldCPP keeps
+   * one for each slot, and with `--smartcache` more. Default: what the backend says, else its `concurrency`.
+   */
+  warmPrompts?: number
 }
 
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
 export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
 
+/** What belongs to an outcome, for `onOutcome`. */
 export interface OutcomeContext {
   /** The event as it came. */
   readonly event: unknown
@@ -32,6 +38,7 @@ export interface OutcomeContext {
   readonly isRecorded: boolean
 }
 
+/** Options of `createDispatcher`. Only `backends` is required; `DEFAULTS` has the numbers. */
 export interface DispatcherOptions extends Partial<Tuning> {
   /**
    * One or more, each with a name of its own. They belong to the dispatcher from here on, which closes them: slots
@@ -83,6 +90,16 @@ export interface Tuning {
   lineCapacity: number
   /** How long an event waits until its priority rises by one, in milliseconds. Default 30,000. */
   ageingMs: number
+  /**
+   * How long an event may be overtaken, in milliseconds, by events whose prompts a server has read for the most part
+   * already. 0: the order knows nothing of prompts. Default 10,000.
+   */
+  overtakeMs: number
+  /**
+   * How long a free slot is held for the next prompt of a conversation, in milliseconds, where reading it elsewhere would
+   * cost much more. 0: never. Default 50.
+   */
+  lingerMs: number
   /** Events in a row that a backend must fail to be left out. Default 3. */
   breakerFailures: number
   /** How long it is left out at first; doubles. Default 5,000. */
@@ -118,6 +135,8 @@ export const DEFAULTS: Readonly<Tuning> = {
   retryBudgetWindowMs: 60_000,
   lineCapacity: 1_000,
   ageingMs: 30_000,
+  overtakeMs: 10_000,
+  lingerMs: 50,
   breakerFailures: 3,
   breakerOpenMs: 5_000,
   breakerMaxOpenMs: 60_000,
@@ -127,9 +146,11 @@ export const DEFAULTS: Readonly<Tuning> = {
   stuckAfterMs: 15_000,
 }
 
+export type ResolvedEntry = Readonly<Required<BackendEntry>>
+
 /** Options after `resolveOptions`: complete and read-only. */
 export interface ResolvedOptions {
-  readonly backends: readonly Required<BackendEntry>[]
+  readonly backends: readonly ResolvedEntry[]
   readonly clock: Clock
   readonly random: () => number
   readonly logger: Logger
@@ -161,6 +182,8 @@ const TuningSchema = v.object({
   retryBudgetWindowMs: whole(1),
   lineCapacity: whole(0),
   ageingMs: whole(1),
+  overtakeMs: whole(0),
+  lingerMs: whole(0),
   breakerFailures: whole(1),
   breakerOpenMs: whole(0),
   breakerMaxOpenMs: whole(0),
@@ -170,7 +193,11 @@ const TuningSchema = v.object({
   stuckAfterMs: whole(1),
 })
 
-const EntrySchema = v.object({ concurrency: whole(1, 10_000), aliases: v.record(v.string(), v.string()) })
+const EntrySchema = v.object({
+  concurrency: whole(1, 10_000),
+  aliases: v.record(v.string(), v.string()),
+  warmPrompts: whole(0, 100_000),
+})
 
 /** Fills in the defaults. Throws a TypeError that names the option for a bad value. */
 export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
@@ -201,12 +228,13 @@ function resolveTuning(options: Partial<Tuning>): Tuning {
   return check(TuningSchema, tuning, '')
 }
 
-function toEntry(given: Backend | BackendEntry, index: number): Required<BackendEntry> {
+function toEntry(given: Backend | BackendEntry, index: number): ResolvedEntry {
   const entry = 'backend' in given ? given : { backend: given }
   const { concurrency = 1, aliases = {} } = entry
+  const warmPrompts = entry.warmPrompts ?? entry.backend.warmPrompts ?? concurrency
   return {
     backend: entry.backend,
-    ...check(EntrySchema, { concurrency, aliases: { ...aliases } }, `backends[${index}]`),
+    ...check(EntrySchema, { concurrency, aliases: { ...aliases }, warmPrompts }, `backends[${index}]`),
   }
 }
 

@@ -41,6 +41,11 @@ export interface AttemptRecord {
   first_token_ms?: number
   /** How the server is known to have stopped, where the call did not end with a whole answer. */
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  /**
+   * Tokens of the prompt that the server had kept and did not read: its own count where it gives one, else an estimate.
+   * Absent: none, or not known.
+   */
+  saved_prompt_tokens?: number
   /** The seed that was drawn for this call, where the event gave none and the server would have taken its clock. */
   seed?: number
 }

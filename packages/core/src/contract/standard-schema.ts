@@ -13,10 +13,12 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** The outcome of a check by a Standard Schema: a value, or what is wrong. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
+/** One thing that is wrong with a value, as Standard Schema tells it. */
 export interface StandardIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined

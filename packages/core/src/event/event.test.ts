@@ -133,8 +133,12 @@ test('the id of a refused event can be echoed', () => {
 })
 
 test('of fields that nobody reads a few names are left, and whatever is no event stays', () => {
-  const event = { content: 'x', id: null, schema: {}, maxTokens: 1, ['x'.repeat(41)]: 1 }
-  expect(withoutUnknownFields(event)).toEqual({ content: 'x', id: null, schema: {}, maxTokens: null })
+  const large = { contnet: 'x'.repeat(101), parameter: {} }
+  const event = { content: 'x', id: null, schema: {}, maxTokens: 1, ...large, ['x'.repeat(41)]: 1 }
+  expect(withoutUnknownFields(event)).toEqual({
+    ...{ content: 'x', id: null, schema: {}, maxTokens: 1 },
+    ...{ contnet: null, parameter: null },
+  })
   const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`junk${index}`, 'x']))
   expect(Object.keys(withoutUnknownFields({ content: 'x', ...many }) as object)).toHaveLength(33)
   const known = { content: 'x', metadata: { junk: 1 } }

@@ -2,7 +2,7 @@ import { type Backend, BackendError, type BackendState } from '../contract/backe
 import { ABORTED, type Clock, untilAborted, withTimeout } from '../contract/clock.ts'
 import type { BackendHealth, BackendReport } from '../contract/dispatcher.ts'
 import type { Logger } from '../contract/logger.ts'
-import type { BackendEntry, ResolvedOptions } from '../contract/options.ts'
+import type { ResolvedEntry, ResolvedOptions } from '../contract/options.ts'
 import type { Usage } from '../contract/outcome.ts'
 import type { Work } from '../event/run.ts'
 import {
@@ -20,7 +20,7 @@ import {
 } from './backend-state.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { RoutableBackend } from './route.ts'
-import { estimateMs, learnFromCall, tokenTimes, unknownSpeed } from './speed-estimate.ts'
+import { estimateMs, learnFromCall, roughTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 
 /** What a whole answer took. */
 export interface CallSample {
@@ -28,11 +28,28 @@ export interface CallSample {
   /** Of the call alone, without waiting and earlier attempts. */
   readonly durationMs: number
   readonly firstTokenMs: number | undefined
+  /** Estimated before the call, the whole prompt. */
+  readonly likelyTokens: number
+  /** Tokens of `usage` that were not read, because the server had kept them. */
+  readonly savedTokens: number
   readonly maxTokens: number
+}
+
+/** Who is told of what happens to a backend. */
+export interface SlotsWatcher {
+  /** Called after everything that may let in somebody who waits. */
+  onChange(): void
+  /** A probe has found this. `isQuiet`: no call of ours ran meanwhile. */
+  onLook(slots: BackendSlots, found: BackendState, isQuiet: boolean): void
+  /** Whatever the server kept may be gone. */
+  onForgotten(slots: BackendSlots): void
 }
 
 /** Weight of the newest answer in the average. */
 const LATENCY_WEIGHT = 0.3
+
+/** Of the newest count, in what an estimated token is worth. */
+const SCALE_WEIGHT = 0.2
 
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
 export class BackendSlots implements RoutableBackend {
@@ -41,7 +58,9 @@ export class BackendSlots implements RoutableBackend {
   readonly budget: RetryBudget
   readonly #slots: Slots
   readonly #options: ResolvedOptions
-  readonly #onChange: () => void
+  readonly #watcher: SlotsWatcher
+  /** Prompts that the server keeps, those that it works on included. */
+  readonly keeps: number
   #status: BackendStatus
   #reported: BackendState | undefined
   #probedAt = Number.NEGATIVE_INFINITY
@@ -51,16 +70,19 @@ export class BackendSlots implements RoutableBackend {
   #problem: string | undefined
   #latencyMs: number | undefined
   #speed = unknownSpeed
+  /** The server's own tokens for each that was estimated. */
+  #tokenScale = 1
+  readonly #generations = { sent: 0, ended: 0, answered: 0 }
   #countProblem: string | undefined
 
-  /** `onChange` is called after everything that may let in somebody who waits. */
-  constructor(entry: Required<BackendEntry>, options: ResolvedOptions, onChange: () => void) {
+  constructor(entry: ResolvedEntry, options: ResolvedOptions, watcher: SlotsWatcher) {
     const { tuning } = options
     this.backend = entry.backend
     this.aliases = entry.aliases
     this.#slots = createSlots(entry.concurrency)
     this.#options = options
-    this.#onChange = onChange
+    this.#watcher = watcher
+    this.keeps = entry.warmPrompts
     this.budget = createRetryBudget({
       windowMs: tuning.retryBudgetWindowMs,
       share: tuning.retryBudgetRatio,
@@ -159,7 +181,10 @@ export class BackendSlots implements RoutableBackend {
     return { isTrial }
   }
 
-  release(): void {
+  /** So many generations have ended in the slot, the last one with an answer or without. */
+  release(generations = 0, isAnswered = false): void {
+    this.#generations.ended += generations
+    if (isAnswered) this.#generations.answered += 1
     this.#slots.release()
   }
 
@@ -167,7 +192,7 @@ export class BackendSlots implements RoutableBackend {
     const before = this.stateName()
     this.#status = status
     logChange(this.#options.logger, before, this)
-    this.#onChange()
+    this.#watcher.onChange()
   }
 
   /** Asks the backend how it is. One question at a time; answers younger than `maxAgeMs` are taken as they are. */
@@ -183,6 +208,17 @@ export class BackendSlots implements RoutableBackend {
   /** The connection was lost: another server, or the same one with another model, may answer next. */
   expectChange(): void {
     this.#isStale = true
+    this.#watcher.onForgotten(this)
+  }
+
+  /** What its counter of generations may have counted of ours, and what it must have. */
+  get generations(): { readonly sent: number; readonly ended: number; readonly answered: number } {
+    return { ...this.#generations }
+  }
+
+  /** `generations`: so many of them the server makes of one call. */
+  countCall(generations: number): void {
+    this.#generations.sent += generations
   }
 
   /** The context length of the backend in tokens, as far as it is known. `isCertain`: asks, unless it has just been asked. */
@@ -209,8 +245,10 @@ export class BackendSlots implements RoutableBackend {
 
   async #probeNow(): Promise<void> {
     const { clock, tuning } = this.#options
+    const sentBefore = this.inFlight === 0 ? this.#generations.sent : undefined
     const found = await probe(this.backend, clock, tuning.probeTimeoutMs)
     this.#probedAt = clock.now()
+    this.#noticeChange(found, this.#generations.sent === sentBefore)
     this.#problem = found instanceof BackendError ? found.message : undefined
     // A port that was closed a moment ago may be open now, and to ask it costs nothing.
     this.#isStale = found instanceof BackendError && found.kind === 'connect'
@@ -218,11 +256,31 @@ export class BackendSlots implements RoutableBackend {
     this.change(onProbe(this.#status, this.#probedAt, found))
   }
 
+  /** Another model behind the same port has read nothing yet. */
+  #noticeChange(found: BackendState | BackendError, isQuiet: boolean): void {
+    if (found instanceof BackendError) return
+    const before = this.#reported
+    const isOther =
+      before !== undefined &&
+      (before.contextLength !== found.contextLength || before.models.join() !== found.models.join())
+    if (isOther) this.#watcher.onForgotten(this)
+    this.#watcher.onLook(this, found, isQuiet)
+  }
+
+  /** When a probe last ended, on the clock. */
+  get probedAt(): number {
+    return this.#probedAt
+  }
+
   /** Learns from a whole answer. */
-  learn({ usage, durationMs, firstTokenMs, maxTokens }: CallSample): void {
+  learn({ usage, durationMs, firstTokenMs, maxTokens, likelyTokens, savedTokens }: CallSample): void {
     if (usage) {
+      if (likelyTokens > 0) {
+        const scale = usage.prompt_tokens / likelyTokens
+        this.#tokenScale += (this.#speed.observations === 0 ? 1 : SCALE_WEIGHT) * (scale - this.#tokenScale)
+      }
       this.#speed = learnFromCall(this.#speed, {
-        promptTokens: usage.prompt_tokens,
+        promptTokens: Math.max(1, usage.prompt_tokens - savedTokens),
         completionTokens: usage.completion_tokens,
         durationMs,
         maxTokens,
@@ -234,8 +292,39 @@ export class BackendSlots implements RoutableBackend {
   }
 
   /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
-  workMs(work: Work): number | undefined {
-    return estimateMs(this.#speed, work)
+  workMs(work: Work, savedTokens = 0): number | undefined {
+    return estimateMs(this.#speed, this.#scaled(work, savedTokens))
+  }
+
+  /** How long it takes to read and write so many tokens, by whatever is known; undefined before the first answer. */
+  tokensMs(read: number, written: number): number | undefined {
+    const { readMs, writtenMs } = roughTimes(this.#speed)
+    return this.isMeasured ? read * readMs + written * writtenMs : undefined
+  }
+
+  /** The same by whatever is known, for comparing only. */
+  roughWorkMs(work: Work, savedTokens: number): number {
+    const scaled = this.#scaled(work, savedTokens)
+    return estimateMs(this.#speed, scaled, roughTimes(this.#speed)) ?? 0
+  }
+
+  /** Something of its speed is known. */
+  get isMeasured(): boolean {
+    return this.#speed.observations > 0
+  }
+
+  /** What reading so many likely tokens is worth, in milliseconds. */
+  readMs(likelyTokens: number): number {
+    return this.tokens(likelyTokens) * roughTimes(this.#speed).readMs
+  }
+
+  /** The server's tokens for so many likely ones. */
+  tokens(likelyTokens: number): number {
+    return likelyTokens * this.#tokenScale
+  }
+
+  #scaled({ promptTokens, maxTokens }: Work, savedTokens: number): Work {
+    return { promptTokens: this.tokens(Math.max(0, promptTokens - savedTokens)), maxTokens }
   }
 
   health(): BackendHealth {

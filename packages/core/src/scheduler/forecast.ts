@@ -1,5 +1,6 @@
 import type { Clock } from '../contract/clock.ts'
 import type { Failure } from '../contract/failure.ts'
+import type { Prompt } from '../contract/prompt.ts'
 import type { Work } from '../event/run.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { Waiter, WaitingLine } from './waiting-line.ts'
@@ -8,12 +9,20 @@ import type { Waiter, WaitingLine } from './waiting-line.ts'
 export interface ForecastWaiter extends Waiter {
   readonly work: Work
   readonly allowed: readonly BackendSlots[]
+  readonly prompt: Prompt
+  readonly model: string | undefined
+  readonly answerSchema: { readonly schema: unknown } | undefined
+  readonly deadlineAt: number
+  /** Of its prompt, likely tokens that need not be read when its turn comes. */
+  readonly savedTokens: number
 }
 
 /** A slot in use. */
 export interface TakenSlot {
   readonly slots: BackendSlots
   readonly work: Work
+  /** Of its prompt, likely tokens that were not read. */
+  readonly savedTokens: number
   readonly startedAt: number
 }
 
@@ -37,15 +46,15 @@ export function createForecast({
   readonly clock: Clock
 }): Forecast {
   const isTrial = createTrials(clock)
-  const workMs = (allowed: readonly BackendSlots[], work: Work) =>
-    shortest(allowed.map((slots) => slots.workMs(work)))
+  const workMs = ({ allowed, work, savedTokens }: ForecastWaiter) =>
+    shortest(allowed.map((slots) => slots.workMs(work, savedTokens)))
 
   /** What is left to do in each slot of these backends; undefined where nobody can tell. */
   function slotTimes(allowed: readonly BackendSlots[]): (number | undefined)[] {
     const times: (number | undefined)[] = []
-    for (const { slots, work, startedAt } of taken) {
+    for (const { slots, work, savedTokens, startedAt } of taken) {
       if (!allowed.includes(slots)) continue
-      const inAll = slots.workMs(work)
+      const inAll = slots.workMs(work, savedTokens)
       times.push(inAll === undefined ? undefined : Math.max(0, startedAt + inAll - clock.now()))
     }
     for (const { inFlight, concurrency } of allowed) {
@@ -59,14 +68,14 @@ export function createForecast({
     allowed: readonly BackendSlots[],
   ): number | undefined {
     if (allowed.some(({ isFree }) => isFree)) return 0
-    const works = ahead().map((waiter) => workMs(waiter.allowed, waiter.work))
+    const works = ahead().map(workMs)
     return startsInMs({ slots: slotTimes(allowed), ahead: works })
   }
 
   return {
     newcomerStartsInMs: (allowed) => startsAfter(() => line.waiting(), allowed),
     refusal(waiter, deadlineAt) {
-      const inAll = workMs(waiter.allowed, waiter.work)
+      const inAll = workMs(waiter)
       if (inAll === undefined) return undefined
       const retryAfterMs = refusalMs({
         startsMs: startsAfter(() => line.ahead(waiter, clock.now()), waiter.allowed),

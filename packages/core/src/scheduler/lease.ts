@@ -2,8 +2,10 @@ import type { Backend, BackendErrorKind } from '../contract/backend.ts'
 import type { Clock } from '../contract/clock.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
+import type { Usage } from '../contract/outcome.ts'
+import type { Turn } from '../contract/prompt.ts'
 import type { CallFailure } from '../event/run.ts'
-import type { BackendSlots, CallSample } from './backend-slots.ts'
+import type { BackendSlots } from './backend-slots.ts'
 import {
   type BackendStatus,
   onAnswered,
@@ -19,12 +21,32 @@ import { modelOn } from './route.ts'
 
 /** How an event leaves the backend that it called. */
 type Leaving =
-  | { readonly type: 'answered'; readonly sample: CallSample }
+  | { readonly type: 'answered'; readonly sample: AnswerSample; readonly answer: Turn }
   | { readonly type: 'failed'; readonly failure: Failure }
   /** Nothing was sent. */
   | { readonly type: 'unused' }
   /** `settled`: when the backend has stopped. The slot is taken until then. */
   | { readonly type: 'aborted'; readonly reason: Failure; readonly settled: Promise<void> }
+
+/** What a whole answer took. */
+export interface AnswerSample {
+  readonly usage: Usage | undefined
+  /** The server's own count of the tokens that it did not read. */
+  readonly cachedTokens: number | undefined
+  /** Of the last call alone, without waiting and earlier attempts. */
+  readonly durationMs: number
+  readonly firstTokenMs: number | undefined
+}
+
+/** Told of how a call went, for what the server keeps of its prompt. */
+export interface PromptReader {
+  /** Estimated, in the server's tokens: what it need not read of the prompt. */
+  readonly savedTokens: number
+  answered(sample: AnswerSample, answer: Turn): void
+  lost(): void
+  /** Whatever the server kept may be gone. */
+  forget(): void
+}
 
 /** Backends to go on to. */
 interface Alternatives {
@@ -51,6 +73,8 @@ export interface Lease {
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** The same without asking. */
   knownContextLength(): number | undefined
+  /** Tokens of the prompt that the first call here is likely to spare; undefined: none, or it was made already. */
+  savedTokens(): number | undefined
   /** Why the backend did not count tokens; undefined: it did. False: that is known already. */
   isNewCountProblem(problem: string | undefined): boolean
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
@@ -63,20 +87,24 @@ interface LeaseContext {
   readonly allowed: readonly BackendSlots[]
   /** What the caller of the event has left to repeat. */
   readonly callerBudget: RetryBudget | undefined
+  readonly reader: PromptReader
+  /** How many generations the server makes of one call. */
+  readonly generations: number
   readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer' | 'random'>
 }
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
 export function openLease(
-  { slots, allowed, callerBudget, options }: LeaseContext,
+  { slots, allowed, callerBudget, reader, generations, options }: LeaseContext,
   onFree: () => void,
 ): Lease {
   const { clock, tuning, observer, random } = options
   const budgets = callerBudget ? [slots.budget, callerBudget] : [slots.budget]
   const { isTrial } = slots.take()
   let hasLeft = false
+  let calls = 0
   const free = (code: FailureCode | undefined) => {
-    slots.release()
+    slots.release(calls * generations, code === undefined)
     onFree()
     slots.change(onEventEnded(slots.status, clock.now(), { code, trial: isTrial }))
   }
@@ -84,7 +112,10 @@ export function openLease(
     backend: slots.backend,
     isLoading: () => slots.stateName() === 'loading',
     mayRepeat: () => budgets.every((budget) => !budget.spent(clock.now())),
+    savedTokens: () => (calls <= 1 && reader.savedTokens > 0 ? Math.round(reader.savedTokens) : undefined),
     countCall() {
+      calls += 1
+      slots.countCall(generations)
       for (const budget of budgets) budget.recordCall(clock.now())
     },
     countRepeat() {
@@ -97,6 +128,8 @@ export function openLease(
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
+      // Somebody else uses it.
+      if (failed.isBusy) reader.forget()
       const jitter = 1 + BUSY_JITTER * random()
       slots.change(statusAfter(slots.status, failed, { now: clock.now(), jitter }))
     },
@@ -104,9 +137,12 @@ export function openLease(
       if (hasLeft) return
       hasLeft = true
       if (leaving.type === 'answered') {
-        slots.learn(leaving.sample)
+        reader.answered(leaving.sample, leaving.answer)
         free(undefined)
-      } else if (leaving.type === 'failed') free(leaving.failure.code)
+        return
+      }
+      reader.lost()
+      if (leaving.type === 'failed') free(leaving.failure.code)
       else if (leaving.type === 'unused') free('cancelled')
       else {
         const since = clock.now()

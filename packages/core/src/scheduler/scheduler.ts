@@ -9,6 +9,7 @@ import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type Ta
 import { type Lease, openLease } from './lease.ts'
 import { createCallerBudgets } from './retry-budget.ts'
 import { WaitingLine } from './waiting-line.ts'
+import { LinkCounts, LOOK_AGE_MS, WarmDesk } from './warm-desk.ts'
 
 /** What the scheduler needs to know of an event. */
 export interface ScheduledEvent extends RoutedEvent {
@@ -17,6 +18,7 @@ export interface ScheduledEvent extends RoutedEvent {
   readonly startedAt: number
   readonly deadlineAt: number
   readonly work: Work
+  readonly answerSchema: { readonly schema: unknown } | undefined
 }
 
 export interface LeaseRequest {
@@ -33,6 +35,8 @@ export interface LeaseRequest {
 export interface Grant {
   readonly lease: Result<Lease>
   readonly waitedMs: number
+  /** Of that, milliseconds since somebody behind it was first served because of a warm prompt. */
+  readonly overtakenMs: number
 }
 
 interface QueuedEvent extends ForecastWaiter {
@@ -48,7 +52,12 @@ export class Scheduler {
   readonly #line: WaitingLine<QueuedEvent>
   readonly #taken = createInFlight<TakenSlot>()
   readonly #forecast: Forecast
+  readonly #warm: WarmDesk
+  /** When the line is looked at again, because a slot is held or somebody waits for a warm one. */
+  #again: { readonly at: number; readonly timer: Timer } | undefined
   readonly #watches = new Map<BackendSlots, Timer>()
+  /** The beginnings of the prompts that wait. */
+  readonly #links = new LinkCounts()
   readonly #budgetOf: ReturnType<typeof createCallerBudgets>
 
   constructor(options: ResolvedOptions) {
@@ -61,7 +70,17 @@ export class Scheduler {
       floor: tuning.retryBudgetFloor,
     })
     this.#forecast = createForecast({ line: this.#line, taken: this.#taken, clock })
-    this.backends = options.backends.map((entry) => new BackendSlots(entry, options, () => this.#serve()))
+    this.#warm = new WarmDesk({
+      ...options,
+      remainingMs: (slots) => this.#remainingMs(slots),
+      priorityOf: (waiter) => this.#line.effective(waiter, clock.now()),
+    })
+    const watcher = {
+      onChange: () => this.#serve(),
+      onLook: this.#warm.onLook.bind(this.#warm),
+      onForgotten: this.#warm.forget.bind(this.#warm),
+    }
+    this.backends = options.backends.map((entry) => new BackendSlots(entry, options, watcher))
   }
 
   /** Events that wait for a slot. */
@@ -82,15 +101,38 @@ export class Scheduler {
     const isLeft = ({ name }: BackendSlots) => !tried.has(name)
     const left = allowed.filter(isLeft)
     if (left.length === 0) return refused(NOBODY_LEFT)
-    const waiter = toWaiter(event, left)
+    const waiter = this.#toWaiter(event, left)
     const tooLate = isReturning ? undefined : this.#forecast.refusal(waiter, event.deadlineAt)
     if (tooLate) return refused(tooLate)
     this.#serve()
     this.#probeAway(left)
-    const free = best.find((slots) => isLeft(slots) && accepts(slots, left) && !slots.isOutwaitedBy(waiter))
+    const isFit = (slots: BackendSlots) =>
+      isLeft(slots) && accepts(slots, left) && !slots.isOutwaitedBy(waiter)
+    const free = this.#choose(waiter, best.filter(isFit))
     if (!free) return this.#wait(request, waiter, allowed)
     request.onAdmitted?.()
-    return { lease: success(this.#open(free, event, allowed)), waitedMs: 0 }
+    return { lease: success(this.#open(free, event, allowed)), waitedMs: 0, overtakenMs: 0 }
+  }
+
+  /** The free backend to use; undefined: there is none, or the line decides who gets it. */
+  #choose(waiter: ForecastWaiter, free: readonly BackendSlots[]): BackendSlots | undefined {
+    const [first] = free
+    this.#warm.onArrival(waiter)
+    if (!first || !this.#warm.isOn) return first
+    // A slot that is free although somebody waits for it is held, or left for who comes after.
+    if (this.#line.size >= this.#options.tuning.lineCapacity) return first
+    const waiting = this.#line.size > 0 ? this.#line.waiting() : []
+    if (waiting.some(({ allowed }) => free.some((slots) => allowed.includes(slots)))) return undefined
+    return this.#warm.chooseFree(waiter, free, waiting)
+  }
+
+  #toWaiter(event: ScheduledEvent, allowed: readonly BackendSlots[]): ForecastWaiter {
+    const { priority, caller, startedAt, deadlineAt, work, prompt, model, answerSchema } = event
+    const waiter = { priority, caller, enteredAt: startedAt, deadlineAt, work, prompt, model, answerSchema }
+    const savedTokens = allowed.some(({ isFree }) => isFree)
+      ? 0
+      : this.#warm.likelySaved({ ...waiter, allowed }, this.#links)
+    return { ...waiter, backends: allowed.map(({ name }) => name), allowed, savedTokens }
   }
 
   report(): DeskReport {
@@ -105,16 +147,51 @@ export class Scheduler {
   /** Stops looking after backends and closes them. */
   async close(): Promise<void> {
     for (const timer of this.#watches.values()) timer.cancel()
+    this.#again?.timer.cancel()
     this.#watches.clear()
     await Promise.allSettled(this.backends.map(({ backend }) => backend.close()))
   }
 
-  #open(slots: BackendSlots, { work, caller }: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
-    const taken: TakenSlot = { slots, work, startedAt: this.#options.clock.now() }
+  #open(slots: BackendSlots, event: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
+    const { work, caller, prompt } = event
+    const reader = this.#warm.read(slots, event, this.#mayBeAwaited(slots))
+    const { likelySaved: savedTokens } = reader
+    if (savedTokens > 0) this.#lookAt(slots)
+    const taken: TakenSlot = { slots, work, savedTokens, startedAt: this.#options.clock.now() }
     this.#taken.add(taken)
-    const callerBudget = this.#budgetOf(caller)
-    const context = { slots, allowed, callerBudget, options: this.#options }
+    const context = {
+      slots,
+      allowed,
+      callerBudget: this.#budgetOf(caller),
+      reader,
+      // With tools, KoboldCPP makes one of its own to choose among them (fact 68).
+      generations: prompt.parameters.tools?.length ? 2 : 1,
+      options: this.#options,
+    }
     return openLease(context, () => this.#taken.remove(taken))
+  }
+
+  /** Whether somebody may ever choose between this slot and another, or between two who wait for it. */
+  #mayBeAwaited({ inFlight, concurrency }: BackendSlots): boolean {
+    return this.backends.length > 1 || this.#line.size > 0 || inFlight + 1 >= concurrency
+  }
+
+  /** What is believed of a server's memory is compared with what the server counts, now and then. */
+  #lookAt(slots: BackendSlots): void {
+    const { clock } = this.#options
+    if (clock.now() - slots.probedAt > LOOK_AGE_MS) void slots.probe(LOOK_AGE_MS)
+  }
+
+  /** Until one of its slots is likely to be free. A call that takes longer than expected is likely to go on as long. */
+  #remainingMs(slots: BackendSlots): number {
+    const now = this.#options.clock.now()
+    let least = Number.POSITIVE_INFINITY
+    for (const taken of this.#taken) {
+      if (taken.slots !== slots) continue
+      const left = taken.startedAt + slots.roughWorkMs(taken.work, taken.savedTokens) - now
+      least = Math.min(least, Math.abs(left))
+    }
+    return least
   }
 
   #wait(
@@ -128,7 +205,8 @@ export class Scheduler {
     return new Promise((resolve) => {
       const end = (lease: Result<Lease>) => {
         signal.removeEventListener('abort', onAbort)
-        resolve({ lease, waitedMs: clock.now() - since })
+        this.#links.remove(this.#warm.chainOf(queued))
+        resolve({ lease, waitedMs: clock.now() - since, overtakenMs: this.#warm.overtakenMs(queued) })
       }
       const onAbort = () => {
         this.#line.leave(queued)
@@ -141,8 +219,10 @@ export class Scheduler {
         displace: () => end(failure(this.#full(DISPLACED, waiter))),
       }
       if (!this.#enter(queued)) return resolve(refused(this.#full(FULL, waiter)))
+      this.#links.add(this.#warm.chainOf(queued))
       signal.addEventListener('abort', onAbort, { once: true })
       onAdmitted?.()
+      if (this.#warm.isOn && waiter.allowed.some(({ isFree }) => isFree)) this.#serve()
       for (const slots of waiter.allowed) this.#watch(slots)
     })
   }
@@ -172,12 +252,39 @@ export class Scheduler {
   #nextFor(slots: BackendSlots): QueuedEvent | undefined {
     if (this.#line.size === 0 || !slots.isFree) return undefined
     const mayGo = (waiter: QueuedEvent) => !slots.isOutwaitedBy(waiter)
-    if (slots.admits() !== 'no') return this.#line.next(slots.name, this.#options.clock.now(), mayGo)
+    const admission = slots.admits()
+    if (admission === 'yes' && this.#warm.isOn) return this.#nextWarm(slots, mayGo)
+    if (admission !== 'no') return this.#line.next(slots.name, this.#options.clock.now(), mayGo)
     const trial = this.#line
       .waiting()
       .find((waiter) => waiter.allowed.includes(slots) && accepts(slots, waiter.allowed) && mayGo(waiter))
     if (trial) this.#line.leave(trial)
     return trial
+  }
+
+  /** The order of turns, changed within bounds for prompts that the backend has read already. */
+  #nextWarm(slots: BackendSlots, mayGo: (waiter: QueuedEvent) => boolean): QueuedEvent | undefined {
+    const order = this.#line.order(slots.name, this.#options.clock.now(), mayGo)
+    const [first] = order
+    const next = first?.headOfLine ? { waiter: first } : this.#warm.next(slots, order)
+    if (!next) return undefined
+    if ('againAt' in next) {
+      this.#serveAgainAt(next.againAt)
+      return undefined
+    }
+    this.#line.serve(next.waiter, next.waiter.caller !== first?.caller)
+    return next.waiter
+  }
+
+  #serveAgainAt(at: number): void {
+    if (this.#again && this.#again.at <= at) return
+    this.#again?.timer.cancel()
+    const { clock } = this.#options
+    const timer = clock.setTimer(() => {
+      this.#again = undefined
+      this.#serve()
+    }, at - clock.now())
+    this.#again = { at, timer }
   }
 
   /** While somebody waits for a backend that takes nobody, looks again and again whether it does now. */
@@ -221,23 +328,11 @@ export class Scheduler {
   }
 }
 
-const toWaiter = (
-  { priority, caller, startedAt, work }: ScheduledEvent,
-  allowed: readonly BackendSlots[],
-): ForecastWaiter => ({
-  priority,
-  caller,
-  enteredAt: startedAt,
-  backends: allowed.map(({ name }) => name),
-  allowed,
-  work,
-})
-
 /** A shut backend takes nobody, unless all that the event may use are shut: then the event is the trial. */
 const accepts = (slots: BackendSlots, allowed: readonly BackendSlots[]): boolean =>
   slots.isFree && (slots.admits() !== 'no' || (slots.isShut() && allowed.every((other) => other.isShut())))
 
-const refused = (problem: Failure): Grant => ({ lease: failure(problem), waitedMs: 0 })
+const refused = (problem: Failure): Grant => ({ lease: failure(problem), waitedMs: 0, overtakenMs: 0 })
 
 const NOBODY_LEFT: Failure = {
   code: 'api_connection_error',

@@ -1,5 +1,6 @@
 /** One whole generation, as far as the server really counted it. */
 export interface GenerationSample {
+  /** Those that were read: not what the server had kept. */
   readonly promptTokens: number
   readonly completionTokens: number
   /** From the start of the work to its end, in milliseconds; no waiting behind others. */
@@ -89,9 +90,18 @@ function observe(estimate: SpeedEstimate, read: number, written: number, duratio
   }
 }
 
+/** Before anything was seen: a small box. Orders are built on it, no promise is. */
+const UNSEEN: TokenTimes = { readMs: 2, writtenMs: 20 }
+
+/** The same from whatever was seen, however little. */
+export const roughTimes = (estimate: SpeedEstimate): TokenTimes => tokenTimes(estimate, 1) ?? UNSEEN
+
 /** Undefined until enough was seen. */
-export function tokenTimes({ observations, sums }: SpeedEstimate): TokenTimes | undefined {
-  if (observations < FEWEST) return undefined
+export function tokenTimes(
+  { observations, sums }: SpeedEstimate,
+  fewest: number = FEWEST,
+): TokenTimes | undefined {
+  if (observations < fewest) return undefined
   const { x, y, xx, xy, yy } = sums
   const determinant = xx * yy - xy * xy
   if (determinant > LEAST_INDEPENDENCE * xx * yy) {
@@ -112,8 +122,8 @@ export const likelyTokens = (bytes: number): number => Math.ceil(bytes / BYTES_P
 export function estimateMs(
   estimate: SpeedEstimate,
   { promptTokens, maxTokens }: { readonly promptTokens: number; readonly maxTokens: number },
+  times: TokenTimes | undefined = tokenTimes(estimate),
 ): number | undefined {
-  const times = tokenTimes(estimate)
   if (times === undefined) return undefined
   return promptTokens * times.readMs + maxTokens * (estimate.answerShare ?? 1) * times.writtenMs
 }

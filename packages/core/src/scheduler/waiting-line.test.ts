@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Waiter, WaitingLine } from './waiting-line.ts'
 
 interface Guest extends Waiter {
@@ -326,4 +326,44 @@ test('ahead counts the head of the line and higher priorities, and not those who
     guest('back', { headOfLine: true }),
   )
   expect(line.ahead(me, 60).map(({ name }) => name)).toEqual(['urgent', 'back'])
+})
+
+describe('the order of turns', () => {
+  const waiterOf = (caller: string, enteredAt: number, priority = 0) => ({
+    ...{ priority, caller, enteredAt, backends: ['b'] },
+  })
+
+  test('is the one in which slots would be given one after another', () => {
+    let state = 7
+    const random = () => {
+      state = (state * 48_271) % 2_147_483_647
+      return state / 2_147_483_647
+    }
+    for (let round = 0; round < 200; round++) {
+      const line = new WaitingLine({ ageingMs: 100 })
+      for (let index = 0; index < 12; index++) {
+        line.enter(
+          waiterOf(`c${Math.floor(random() * 4)}`, Math.floor(random() * 90), Math.floor(random() * 2)),
+        )
+        if (random() < 0.2) line.next('b', 90)
+      }
+      const order = line.order('b', 95)
+      for (const waiter of order) expect(line.next('b', 95)).toBe(waiter)
+    }
+  })
+
+  test('a caller that was served early owes its next turns to the others', () => {
+    const line = new WaitingLine()
+    const own = Array.from({ length: 5 }, (_, index) => waiterOf('a', index))
+    const others = Array.from({ length: 5 }, (_, index) => waiterOf('b', index))
+    for (const waiter of [...own, ...others]) line.enter(waiter)
+    line.serve(own[0] ?? waiterOf('a', 0))
+    for (const waiter of own.slice(1, 3)) line.serve(waiter, true)
+    const served = Array.from({ length: 7 }, () => {
+      const [first] = line.order('b', 10)
+      if (first) line.serve(first)
+      return first?.caller
+    })
+    expect(served).toEqual(['b', 'b', 'b', 'a', 'b', 'a', 'b'])
+  })
 })

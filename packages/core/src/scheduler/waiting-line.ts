@@ -22,6 +22,8 @@ interface Caller {
   /** Callers are served in the order of these numbers; a new one is drawn on arrival and after every serving. */
   turn: number
   waiters: number
+  /** Turns that it has had before they came, because its prompts were warm. The next ones are not its own. */
+  early: number
 }
 
 const LOWEST = -100
@@ -75,7 +77,8 @@ export class WaitingLine<W extends Waiter = Waiter> {
     this.#waiters.add(waiter)
     if (waiter.headOfLine) this.#heads += 1
     const caller = this.#callers.get(waiter.caller)
-    if (caller === undefined) this.#callers.set(waiter.caller, { turn: ++this.#lastTurn, waiters: 1 })
+    if (caller === undefined)
+      this.#callers.set(waiter.caller, { turn: ++this.#lastTurn, waiters: 1, early: 0 })
     else caller.waiters += 1
     return 'queued'
   }
@@ -117,16 +120,64 @@ export class WaitingLine<W extends Waiter = Waiter> {
   }
 
   /** Takes out who gets a free slot of this backend; undefined: nobody waits for it who may go. */
-  next(backend: string, now: number, mayGo: (waiter: W) => boolean = () => true): W | undefined {
-    const isMeant = (waiter: W) => waiter.backends.includes(backend) && mayGo(waiter)
+  next(backend: string, now: number, mayGo?: (waiter: W) => boolean): W | undefined {
+    const isMeant = meantFor(backend, mayGo)
     const head = this.#heads > 0 ? this.#oldestHead(isMeant) : undefined
     const waiter = head ?? this.#bestOf(isMeant, now)
-    if (waiter === undefined) return undefined
-    this.leave(waiter)
-    const caller = this.#callers.get(waiter.caller)
-    // The turn of one at the head was taken when it was served first.
-    if (caller !== undefined && head === undefined) caller.turn = ++this.#lastTurn
+    if (waiter) this.serve(waiter)
     return waiter
+  }
+
+  /**
+   * Those who would be served with slots of this backend one after another, if nobody came: the first one as `next` has
+   * it, and behind it all of its priority as their callers' turns go. One at the head of the line stands alone.
+   */
+  order(backend: string, now: number, mayGo?: (waiter: W) => boolean): readonly W[] {
+    const isMeant = meantFor(backend, mayGo)
+    const head = this.#heads > 0 ? this.#oldestHead(isMeant) : undefined
+    if (head) return [head]
+    const ofCallers = new Map<string, W[]>()
+    for (const waiter of this.#foremost(isMeant, now)) {
+      const own = ofCallers.get(waiter.caller)
+      if (own) own.push(waiter)
+      else ofCallers.set(waiter.caller, [waiter])
+    }
+    const inTurn = [...ofCallers.values()].sort(
+      ([one], [other]) => (one ? this.#turnOf(one) : 0) - (other ? this.#turnOf(other) : 0),
+    )
+    const places = inTurn.flatMap((own) => {
+      const early = (own[0] && this.#callers.get(own[0].caller)?.early) ?? 0
+      own.sort((one, other) => one.enteredAt - other.enteredAt)
+      return own.map((waiter, index) => ({ waiter, round: early + index }))
+    })
+    return places.sort((one, other) => one.round - other.round).map(({ waiter }) => waiter)
+  }
+
+  /**
+   * Takes out one that has got a slot: its caller's turn is over. `isEarly`: it was served before its turn, so its caller
+   * owes one to the others, for as long as it has somebody in line.
+   */
+  serve(waiter: W, isEarly = false): void {
+    const caller = this.#callers.get(waiter.caller)
+    this.leave(waiter)
+    // The turn of one at the head was taken when it was served first.
+    if (caller === undefined || waiter.headOfLine) return
+    if (isEarly) {
+      caller.early += 1
+      return
+    }
+    for (const other of this.#callers.values()) {
+      // Its turn would have come now, and it has had that one.
+      if (other.turn >= caller.turn || other.early <= caller.early) continue
+      other.early -= 1
+      other.turn = ++this.#lastTurn
+    }
+    caller.turn = ++this.#lastTurn
+  }
+
+  /** One's own priority, and one more for each while of waiting. */
+  effective({ priority, enteredAt }: Waiter, now: number): number {
+    return priority + Math.floor(Math.max(0, now - enteredAt) / this.#ageingMs)
   }
 
   /**
@@ -146,7 +197,7 @@ export class WaitingLine<W extends Waiter = Waiter> {
     return rivals.filter((other, index) => {
       if (other.headOfLine) return true
       if (other.priority !== waiter.priority) {
-        return this.#effective(other, now) > this.#effective(waiter, now)
+        return this.effective(other, now) > this.effective(waiter, now)
       }
       if (other.caller === waiter.caller) return older(other, index)
       const served = taken.get(other.caller) ?? 0
@@ -158,10 +209,6 @@ export class WaitingLine<W extends Waiter = Waiter> {
   /** Everybody, in order of arrival, for closing and for showing. */
   waiting(): readonly W[] {
     return [...this.#waiters]
-  }
-
-  #effective({ priority, enteredAt }: Waiter, now: number): number {
-    return priority + Math.floor(Math.max(0, now - enteredAt) / this.#ageingMs)
   }
 
   #turnOf({ caller }: Waiter): number {
@@ -177,21 +224,26 @@ export class WaitingLine<W extends Waiter = Waiter> {
     return oldest
   }
 
-  #bestOf(isMeant: (waiter: W) => boolean, now: number): W | undefined {
+  /** The winning priority, and of it nobody who is below the best of the others. */
+  #foremost(isMeant: (waiter: W) => boolean, now: number): W[] {
     const tops = new Float64Array(PRIORITIES).fill(NOBODY)
     const present: W[] = []
     for (const waiter of this.#waiters) {
       if (waiter.headOfLine || !isMeant(waiter)) continue
       present.push(waiter)
       const index = waiter.priority - LOWEST
-      tops[index] = Math.max(tops[index] ?? NOBODY, this.#effective(waiter, now))
+      tops[index] = Math.max(tops[index] ?? NOBODY, this.effective(waiter, now))
     }
     const { best, rival } = bestTwo(tops)
+    return present.filter(
+      (waiter) => tops[waiter.priority - LOWEST] === best && this.effective(waiter, now) >= rival,
+    )
+  }
+
+  #bestOf(isMeant: (waiter: W) => boolean, now: number): W | undefined {
     let first: W | undefined
     let firstTurn = 0
-    for (const waiter of present) {
-      // Only the winning priority, and of it nobody who is below the best of the others.
-      if (tops[waiter.priority - LOWEST] !== best || this.#effective(waiter, now) < rival) continue
+    for (const waiter of this.#foremost(isMeant, now)) {
       const turn = this.#turnOf(waiter)
       const earlier = first !== undefined && turn === firstTurn && waiter.enteredAt < first.enteredAt
       if (first !== undefined && turn >= firstTurn && !earlier) continue
@@ -212,6 +264,11 @@ function bestTwo(values: Float64Array): { best: number; rival: number } {
   }
   return { best, rival }
 }
+
+const meantFor =
+  <W extends Waiter>(backend: string, mayGo: ((waiter: W) => boolean) | undefined) =>
+  (waiter: W): boolean =>
+    waiter.backends.includes(backend) && (mayGo?.(waiter) ?? true)
 
 const competes = (one: Waiter, other: Waiter) => one.backends.some((name) => other.backends.includes(name))
 

@@ -13,6 +13,7 @@ export interface LogStream {
   once?(event: 'drain', listener: () => void): unknown
 }
 
+/** Options of `createConsolaLogger`. */
 export interface ConsolaLoggerOptions {
   /** Default `info`. See `parseLogLevel` for reading one from a setting. */
   level?: LogLevel

@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api'
 import { TracerProvider } from '@opentelemetry/sdk-trace'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { traceIdOf, tracing } from './load-tracing.ts'
 
 afterEach(() => trace.disable())
@@ -15,6 +15,25 @@ test('nothing is traced and nothing is loaded until a tracer provider is registe
   expect(tracing()).toBe(loaded)
   trace.disable()
   expect(tracing()).toBeUndefined()
+})
+
+test('without the API there is a warning, and events go on untraced', async () => {
+  vi.resetModules()
+  vi.doMock('@opentelemetry/api', () => {
+    throw new Error('not installed')
+  })
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue()
+  onTestFinished(() => {
+    vi.doUnmock('@opentelemetry/api')
+    warn.mockRestore()
+  })
+  trace.setGlobalTracerProvider(new TracerProvider())
+  const { tracing, traceArrival } = await import('./load-tracing.ts')
+  expect(await Promise.all([tracing(), tracing()])).toEqual([undefined, undefined])
+  expect(tracing()).toBeUndefined()
+  const headers = { traceparent: 'given' }
+  expect(await traceArrival({ name: 'mail', headers })).toBe(headers)
+  expect(warn.mock.calls).toEqual([[expect.stringContaining('npm install @opentelemetry/api')]])
 })
 
 test('the trace of a caller is that of his traceparent', () => {

@@ -1,4 +1,4 @@
-import { type AttemptRecord, FAILURES, type Observer, type Outcome } from '@ai-ticket/core'
+import { type AttemptRecord, type EventTiming, FAILURES, type Observer, type Outcome } from '@ai-ticket/core'
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 
 /** A generation on a small machine takes minutes: the usual buckets end at 10 s and would show nothing. */
@@ -16,7 +16,7 @@ export function observeEvents(registry: Registry): Observer {
     attemptEnded: (attempt) => countAttempt(ofAttempts, attempt),
     abandonedCallStopped: ({ backend, afterMs }) =>
       ofAttempts.wasted.inc({ backend, reason: 'stopping' }, Math.max(0, afterMs) / 1_000),
-    eventEnded: (outcome, { waitedMs }) => countEvent(ofEvents, outcome, waitedMs),
+    eventEnded: (outcome, timing) => countEvent(ofEvents, outcome, timing),
   }
 }
 
@@ -44,6 +44,20 @@ function metricsOfEvents(registers: Registry[]) {
       name: 'ai_ticket_event_wait_seconds',
       help: 'Of that, in the waiting line',
       buckets: MINUTES,
+      registers,
+    }),
+    overtaken: new Histogram({
+      name: 'ai_ticket_event_overtaken_seconds',
+      help: 'Of events that were overtaken because of a warm prompt: since that began',
+      buckets: MINUTES,
+      registers,
+    }),
+    promptTokens: new Counter({
+      name: 'ai_ticket_prompt_tokens_total',
+      help:
+        'Prompt tokens of events that were answered: read, or saved because the backend had kept them. Estimated where ' +
+        'the backend does not say',
+      labelNames: ['backend', 'how'],
       registers,
     }),
     tokens: new Counter({
@@ -95,9 +109,9 @@ function metricsOfAttempts(registers: Registry[]) {
 }
 
 function countEvent(
-  { inHand, events, duration, wait, tokens }: ReturnType<typeof metricsOfEvents>,
+  { inHand, events, duration, wait, overtaken, promptTokens, tokens }: ReturnType<typeof metricsOfEvents>,
   outcome: Outcome,
-  waitedMs: number,
+  { waitedMs, overtakenMs }: EventTiming,
 ): void {
   const code = outcome.error ?? 'completed'
   const ending = code === 'completed' || code === 'cancelled' ? code : 'failed'
@@ -105,10 +119,14 @@ function countEvent(
   events.inc({ outcome: ending, code })
   duration.observe({ outcome: ending }, outcome.duration_ms / 1_000)
   wait.observe(waitedMs / 1_000)
+  if (overtakenMs > 0) overtaken.observe(overtakenMs / 1_000)
   if (!outcome.usage) return
   const { backend, usage } = outcome
   tokens.inc({ backend, direction: 'input' }, usage.prompt_tokens)
   tokens.inc({ backend, direction: 'output' }, usage.completion_tokens)
+  const saved = Math.min(usage.prompt_tokens, outcome.attempts.at(-1)?.saved_prompt_tokens ?? 0)
+  promptTokens.inc({ backend, how: 'read' }, usage.prompt_tokens - saved)
+  promptTokens.inc({ backend, how: 'saved' }, saved)
 }
 
 function countAttempt(

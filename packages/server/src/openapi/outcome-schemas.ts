@@ -34,6 +34,14 @@ export const AttemptSchema = v.pipe(
     status: v.exactOptional(v.pipe(v.number(), v.integer(), v.description('HTTP status of the reply.'))),
     raw_finish_reason: v.exactOptional(v.nullable(v.string())),
     first_token_ms: v.exactOptional(milliseconds),
+    saved_prompt_tokens: v.exactOptional(
+      v.pipe(
+        count,
+        v.description(
+          'Tokens of the prompt that the server had kept and did not read: its own count, or an estimate.',
+        ),
+      ),
+    ),
     seed: v.exactOptional(
       v.pipe(v.number(), v.integer(), v.description('The seed that was drawn for this call.')),
     ),

@@ -19,7 +19,7 @@ export function createChaosFetch(plan: ChaosPlan, clock: Clock): ChaosFetch {
     if (endpoint === undefined) {
       // An abort is obeyed as KoboldCPP does: the call ends, with what it had.
       if (pathname === '/api/extra/abort') for (const call of running) clock.setTimer(() => call.abort(), 100)
-      const { status, body } = sideReply(pathname, running.size === 0)
+      const { status, body } = sideReply(pathname, { isIdle: running.size === 0, perf: plan.perf })
       return new Response(body, { status, headers: { 'content-type': 'application/json' } })
     }
     if (endpoint !== plan.endpoint) return new Response('', { status: 404 })
@@ -113,18 +113,23 @@ async function ended({ clock }: Call, control: ReadableStreamDefaultController<U
 }
 
 /** What a server answers beside generations: enough for a desk to know it by. */
-export function sideReply(path: string, isIdle: boolean): { status: number; body: string } {
-  const value = SIDE[path]?.(isIdle)
+export function sideReply(path: string, state: SideState): { status: number; body: string } {
+  const value = SIDE[path]?.(state)
   return value === undefined ? { status: 404, body: '' } : { status: 200, body: JSON.stringify(value) }
 }
 
-const SIDE: Readonly<Record<string, (isIdle: boolean) => object>> = {
+export interface SideState extends Pick<ChaosPlan, 'perf'> {
+  readonly isIdle: boolean
+}
+
+const SIDE: Readonly<Record<string, (state: SideState) => object | undefined>> = {
   '/v1/models': () => ({ object: 'list', data: [{ id: 'm', object: 'model' }] }),
   '/api/v1/model': () => ({ result: 'koboldcpp/m' }),
   '/api/extra/true_max_context_length': () => ({ value: 4_096 }),
   '/api/extra/tokencount': () => ({ value: 3, ids: [1, 2, 3] }),
   '/api/extra/version': () => ({ result: 'KoboldCpp', version: '1.115.1', protected: false, llm: true }),
-  '/api/extra/perf': (isIdle) => ({ idle: isIdle ? 1 : 0, queue: 0, last_process: 0, last_eval: 0 }),
+  '/api/extra/perf': ({ isIdle, perf }) =>
+    perf && { idle: isIdle ? 1 : 0, queue: 0, last_process: 0, last_eval: 0, ...perf },
   '/api/extra/abort': () => ({ success: 'true', done: 'true' }),
 }
 

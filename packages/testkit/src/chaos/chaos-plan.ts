@@ -16,6 +16,8 @@ export interface ChaosReply {
   readonly compression: readonly string[]
   readonly headAfterMs: number
   readonly steps: readonly ChaosStep[]
+  /** Bytes at its end that never come, after compression. Over sockets only. */
+  readonly lostBytes?: number
   /** How it ends: in good order, broken off, with less than was announced, or never. `unheard`: without a head. */
   readonly end: 'close' | 'reset' | 'short' | 'open' | 'unheard'
 }
@@ -41,6 +43,8 @@ export interface ChaosTruth {
   readonly codes: readonly string[]
   /** Calls of the endpoint that a caller's event may cost. */
   readonly mostCalls: number
+  /** One call may hand on more than the next before it breaks. */
+  readonly mayLose?: boolean
 }
 
 export interface ChaosToolCall {
@@ -62,6 +66,8 @@ export interface ChaosPlan extends ChaosTarget {
   /** What its first call meets instead, where that is another failure. */
   readonly first: ChaosReply | undefined
   readonly reply: ChaosReply
+  /** What the server says of itself beside its idleness: counters of a generation long past, of none, or nothing. */
+  readonly perf: object | undefined
   readonly truth: ChaosTruth
   /** The choices in words. */
   readonly notes: readonly string[]

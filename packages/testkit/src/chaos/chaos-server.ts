@@ -18,7 +18,7 @@ export async function startChaosServer(plan: ChaosPlan): Promise<ChaosServer> {
   const answer = (socket: Socket, path: string): Promise<void> => {
     const endpoint = GENERATIONS[path]
     if (endpoint === undefined) {
-      const { status, body } = sideReply(path, true)
+      const { status, body } = sideReply(path, { isIdle: true, perf: plan.perf })
       return sendWhole(socket, status, body)
     }
     if (endpoint !== plan.endpoint) return sendWhole(socket, 404, '')
@@ -90,7 +90,7 @@ async function sendReply(socket: Socket, reply: ChaosReply, framing: Framing): P
   for (const code of informational) {
     socket.write(`HTTP/1.1 ${code} Wait\r\n${code === 103 ? 'link: </a.css>\r\n' : ''}\r\n`)
   }
-  const pieces = await compressed(reply)
+  const pieces = withoutLast(await compressed(reply), reply.lostBytes ?? 0)
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0) + (end === 'short' ? 7 : 0)
   const fields = {
     ...headers,
@@ -112,6 +112,15 @@ async function sendReply(socket: Socket, reply: ChaosReply, framing: Framing): P
   if (end === 'open') return
   if (end === 'reset') socket.resetAndDestroy()
   else socket.end(framing === 'chunked' && end !== 'short' ? '0\r\n\r\n' : '')
+}
+
+function withoutLast(pieces: Buffer[], count: number): Buffer[] {
+  let left = pieces.reduce((sum, { length }) => sum + length, 0) - count
+  return pieces.map((piece) => {
+    const kept = piece.subarray(0, Math.max(0, left))
+    left -= piece.length
+    return kept
+  })
 }
 
 const chunk = (piece: Buffer): Buffer =>

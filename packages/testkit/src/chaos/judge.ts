@@ -19,7 +19,7 @@ export interface ChaosSeen {
 export function judgeChaos({ truth, streams, first }: ChaosPlan, seen: ChaosSeen): string[] {
   const { outcome, calls } = seen
   if (!outcome) return ['It hangs: there is no outcome in time.']
-  const handedOn = streams && (seen.text !== '' || seen.reasoning !== '')
+  const handedOn = !truth.mayLose && streams && (seen.text !== '' || seen.reasoning !== '')
   // What has been handed on cannot be taken back: nothing is repeated after it.
   const mostCalls = outcome.error !== undefined && handedOn ? (first ? 2 : 1) : truth.mostCalls
   const beside = { seen, streams }

@@ -251,7 +251,7 @@ const STYLES = [
     'whole with ids',
     'whole with names',
   ] as const),
-  ...(['object arguments', 'all at once'] as const),
+  ...(['object arguments', 'all at once', 'whole twice'] as const),
 ]
 
 /** Calls of tools, in the many ways in which servers write them. Each can be told apart by what it says. */
@@ -267,6 +267,7 @@ function toolPieces(choice: Choice, calls: readonly ChaosToolCall[]): Piece[] {
     if (style === 'whole with ids') return [{ id, type, function: given }]
     if (style === 'whole with names') return [{ function: given }]
     if (style === 'all at once') return [{ index, id, type, function: given }]
+    if (style === 'whole twice') return [0, 1].map(() => ({ index, id, type, function: given }))
     if (style === 'object arguments') {
       return [
         {

@@ -24,28 +24,57 @@ export function planChaos(seed: number, { overSockets = false }: ChaosOptions = 
   const choice = createChoice(seed)
   const target = planTarget(choice)
   const context = { choice, target, pauses: !overSockets }
-  const { reply, truth: planned, timeoutMs = overSockets ? 60_000 : 600_000 } = planExchange(context)
+  const { reply: whole, truth: planned, timeoutMs = overSockets ? 60_000 : 600_000 } = planExchange(context)
+  const reply = overSockets ? withCut(whole, choice) : whole
   const first = planned.ends === 'answer' && choice.happens(0.1) ? planFirstFailure(context) : undefined
   const isLong = durationOf(reply) * planned.mostCalls > timeoutMs
   const timely = isLong ? { ...planned, codes: [...planned.codes, 'deadline_exceeded'] } : planned
   const counted = first ? { ...timely, mostCalls: timely.mostCalls + 1 } : timely
-  const truth = overSockets && reply.end === 'reset' ? withLoss(counted) : counted
+  const losesBytes = reply.end === 'reset' || reply.lostBytes !== undefined
+  const truth = overSockets && losesBytes ? withLoss(counted, first) : counted
   const notes = [
     `${target.backend} ${target.endpoint} ${target.streams ? 'streamed' : 'whole'}`,
     ...choice.notes,
   ]
-  return { seed, ...target, maxTokens: MAX_TOKENS, timeoutMs, first, reply, truth, notes }
+  const perf = planPerf(choice, overSockets)
+  return { seed, ...target, maxTokens: MAX_TOKENS, timeoutMs, first, reply, perf, truth, notes }
+}
+
+/** A compressed body that breaks off within its last block. */
+function withCut(reply: ChaosReply, choice: Choice): ChaosReply {
+  // A proxy may end the connection cleanly all the same.
+  const share = reply.end === 'reset' || reply.end === 'short' ? 0.5 : reply.end === 'close' ? 0.2 : 0
+  return reply.compression.length > 0 && choice.happens(share)
+    ? { ...reply, lostBytes: choice.between(1, 20) }
+    : reply
+}
+
+/** Counters that do not belong to the answer: they must not change what it says. */
+function planPerf(choice: Choice, overSockets: boolean): object | undefined {
+  const counters = [
+    {},
+    // Of a generation long past, and of one that had another length.
+    { last_token_count: MAX_TOKENS + 400, stop_reason: 0, total_gens: 9 },
+    { last_token_count: 0, stop_reason: -1, total_gens: 0 },
+    { last_token_count: 'many', stop_reason: 'limit', last_process: null, last_eval: 'NaN' },
+    { last_process: -1, last_eval: 1e308, queue: -3 },
+    // A proxy that lets it not pass is told to stop for 15 s, which are real over sockets.
+    overSockets ? {} : undefined,
+  ]
+  return choice.happens(0.5) ? {} : choice.pick(counters)
 }
 
 const durationOf = ({ headAfterMs, steps }: ChaosReply): number =>
   steps.reduce((sum, { afterMs }) => sum + afterMs, headAfterMs)
 
-/** A reset takes away what was not read before. */
-const withLoss = (truth: ChaosTruth): ChaosTruth => ({
+/** A reset takes away what was not read before, of each call as much as it likes. */
+const withLoss = (truth: ChaosTruth, first: ChaosReply | undefined): ChaosTruth => ({
   ...truth,
+  mayLose: true,
+  usage: undefined,
   ends: truth.ends === 'answer' ? 'either' : truth.ends,
   codes: [...truth.codes, 'api_connection_error', 'api_stream_interrupted'],
-  mostCalls: Math.max(truth.mostCalls, 3),
+  mostCalls: Math.max(truth.mostCalls, first ? 4 : 3),
 })
 
 function planTarget(choice: Choice): ChaosTarget {

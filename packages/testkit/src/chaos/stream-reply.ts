@@ -28,6 +28,8 @@ interface Style extends PlanContext {
   readonly ending: Ending
   readonly isOldKobold: boolean
   readonly isAscii: boolean
+  /** Adapters of servers that do not stream may write a message. */
+  readonly deltaName: 'delta' | 'message'
 }
 
 type Ending = 'own' | 'beside' | 'repeated' | 'late' | 'every' | 'early' | 'none'
@@ -69,7 +71,7 @@ function planStyle(context: PlanContext, meaning: Meaning): Style {
     ? 'null'
     : ending === 'every'
       ? meaning.reason
-      : choice.pick([null, null, null, undefined, '', '', 'null', 'None', false])
+      : choice.pick([null, null, null, undefined, '', '', 'null', 'None', false, ...UNDONE])
   if (idle !== null) choice.note(`idle reason: ${JSON.stringify(idle)}`)
   return {
     ...context,
@@ -78,8 +80,12 @@ function planStyle(context: PlanContext, meaning: Meaning): Style {
     idle,
     isOldKobold,
     isAscii: backend === 'kobold' || choice.happens(0.2),
+    deltaName: backend === 'openai' && choice.happens(0.05) ? 'message' : 'delta',
   }
 }
+
+/** What servers write that say of each event that it is not the last. */
+const UNDONE = ['none', 'NULL', 'undefined', 'in_progress', 'not_finished', 'continue']
 
 /** Pauses are shorter than the minute that a server may take between two tokens. */
 function pause({ choice, pauses, target }: PlanContext, mostMs = 50_000): number {
@@ -210,8 +216,9 @@ function envelope(style: Style, fields: object, reason: unknown): object {
   const { endpoint } = style.target
   const finish = reason === undefined ? {} : { finish_reason: reason }
   if (endpoint === 'native') return { ...fields, ...finish }
+  const name = style.deltaName
   const choice =
-    endpoint === 'chat' ? { index: 0, delta: fields, ...finish } : { index: 0, ...fields, ...finish }
+    endpoint === 'chat' ? { index: 0, [name]: fields, ...finish } : { index: 0, ...fields, ...finish }
   const usage = style.choice.happens(0.1) ? { usage: null } : {}
   return {
     id: idOf(style),
@@ -331,6 +338,8 @@ function planFault({ choice, ending, target, pauses }: Style): Fault {
   const isClear = ending !== 'every' && ending !== 'early'
   if (isClear)
     faults.push('cut', 'cut', 'cut', 'stopped', 'failed', 'null', 'half', 'no end', 'html', 'nothing')
+  // A connection that breaks shows that the reasons beside text were none.
+  if (ending === 'every') faults.push('cut', 'cut')
   if (isClear && pauses) faults.push('stall')
   if (isNative)
     return choice.way('fault', [
@@ -403,7 +412,14 @@ function spoil(style: Style, { fault, events }: { fault: Fault; events: readonly
     : choice.pick(['error', 'failed', 'network_error'])
   const own = line(...dataLines(style, envelope(style, emptyFields(style), reason)))
   const codes = [isStopped ? 'api_stream_interrupted' : 'api_response_structure_error']
-  return { events: [...before, own, ...more], end: 'close', truth: failure(codes, isStopped ? 3 : 1) }
+  const later = choice.happens(0.3)
+    ? [line(...dataLines(style, envelope(style, emptyFields(style), choice.pick(['stop', 'length', '']))))]
+    : []
+  return {
+    events: [...before, own, ...later, ...more],
+    end: 'close',
+    truth: failure(codes, isStopped ? 3 : 1),
+  }
 }
 
 const line = (...lines: string[]): Event => ({ afterMs: 0, lines })
@@ -456,10 +472,8 @@ function planEnd(
   const end = choice.happens(0.6) ? 'close' : choice.pick(['reset', 'short', 'open'] as const)
   // Without anything that ends it, it is waited for as long as a token may take.
   const isQuick = isMarked && isExpected(style, type)
-  // A real reset takes away what was not read, and undici reports it as the end of a reply without a length: where
-  // reasons stand beside text, nobody can tell then that some is missing.
-  const isBlurred = style.ending === 'every' || style.ending === 'early'
-  if (end === 'reset' && !pauses && isBlurred) return 'close'
+  // A real reset takes away what was not read: where a reason came too early, nobody can tell then that some is missing.
+  if (end === 'reset' && !pauses && style.ending === 'early') return 'close'
   return end === 'open' && !pauses && !isQuick ? 'close' : end
 }
 
@@ -504,7 +518,10 @@ function cutStream(
   const { choice, target, meaning } = style
   const total = written.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
   const at = choice.between(0, total)
-  const end = choice.way('cut by', ['close', 'reset', 'short'])
+  const end = choice.way(
+    'cut by',
+    style.ending === 'every' ? ['reset', 'short'] : ['close', 'reset', 'short'],
+  )
   choice.note(`cut at byte ${at} of ${total}`)
   const isClean = end === 'close'
   let offset = 0

@@ -30,21 +30,20 @@ export function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances)
   const { passes } = FAILURES[error]
   // Nobody cancelled the ticket, so it was the desk that ended its run: it costs no retry.
   if (passes === 'when_open' || error === 'cancelled') {
-    const notBefore = error === 'store_unavailable' ? { notBefore: at.now + PAUSE_MS } : {}
-    return { type: 'release', release: { ...story, ...notBefore, reason: 'interrupted' } }
+    const pause = error === 'store_unavailable' ? { pauseMs: PAUSE_MS } : {}
+    return { type: 'release', release: { ...story, ...pause, reason: 'interrupted' } }
   }
   if (passes !== 'when_free' && passes !== 'perhaps') return { type: 'settle', outcome }
-  const delayMs = retryDelayMs(at.retryDelaysMs, {
+  const pauseMs = retryDelayMs(at.retryDelaysMs, {
     retries: ticket.retries,
     random: at.random,
     atLeastMs: outcome.retry_after_ms,
   })
-  const notBefore = delayMs === undefined ? undefined : at.now + delayMs
   // A run would begin too late: the ticket ends with what it has.
-  if (notBefore === undefined || notBefore >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
+  if (pauseMs === undefined || at.now + pauseMs >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
     return { type: 'settle', outcome }
   }
-  return { type: 'release', release: { ...story, notBefore, reason: 'retry' } }
+  return { type: 'release', release: { ...story, pauseMs, reason: 'retry' } }
 }
 
 const CANCELLED = 'The ticket was cancelled while it ran.'

@@ -27,16 +27,21 @@ export async function recoverTickets(
 }
 
 async function recover(ticket: Ticket, options: ResolvedDeskOptions, signal: AbortSignal): Promise<void> {
-  const { store, logger, clock, maxCrashes } = options
-  logger.warn('ticket taken over from a process that died', {
-    ticket_id: ticket.id,
-    event_id: ticket.eventId,
-  })
+  const { store, owner, logger, clock, maxCrashes } = options
+  const { state } = ticket
+  // The answer to a claim was lost, so this process has the ticket and never ran it: nobody died.
+  const isOurs = state.status === 'in_progress' && state.formerOwner?.session === owner.session
+  logger.warn(
+    isOurs
+      ? 'ticket found that this process did not know it had'
+      : 'ticket taken over from a process that died',
+    { ticket_id: ticket.id, event_id: ticket.eventId },
+  )
   await abandonCall(ticket, options, signal)
   const fence = { id: ticket.id, token: ticket.token }
-  const isPoison = ticket.crashes + 1 >= maxCrashes
-  const write = () =>
-    isPoison ? store.settle(fence, givenUp(ticket)) : store.release(fence, { reason: 'crashed' })
+  const isPoison = !isOurs && ticket.crashes + 1 >= maxCrashes
+  const reason = isOurs ? 'interrupted' : 'crashed'
+  const write = () => (isPoison ? store.settle(fence, givenUp(ticket)) : store.release(fence, { reason }))
   await keepTrying(write, { clock, logger, signal })
 }
 

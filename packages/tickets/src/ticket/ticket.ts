@@ -41,6 +41,8 @@ export type TicketState =
       readonly leaseUntil: number
       readonly call?: TicketCall
       readonly cancelRequestedAt?: number
+      /** Who had it before; said only by what takes it over, and kept nowhere. */
+      readonly formerOwner?: TicketOwner
     }
   | { readonly status: 'completed'; readonly finishedAt: number; readonly outcome: SuccessOutcome }
   | { readonly status: 'failed' | 'cancelled'; readonly finishedAt: number; readonly outcome: FailureOutcome }
@@ -110,8 +112,11 @@ export interface Progress {
 export interface Release {
   /** `interrupted`: the desk closes; it counts for nothing. `crashed`: the process that ran it has died. */
   readonly reason: 'retry' | 'interrupted' | 'crashed'
-  /** Default: at once, in the place that it had. */
-  readonly notBefore?: number
+  /**
+   * Milliseconds until it may run again, by the clock of the store: that of a worker may be wrong by hours. Default: at once,
+   * in the place that it had.
+   */
+  readonly pauseMs?: number
   readonly attempts?: readonly AttemptRecord[]
   readonly partial?: string
   readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
@@ -153,7 +158,12 @@ export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Cha
  */
 export function adoptTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Changed {
   if (!isOrphan(ticket, { owner, now, leaseMs }) || ticket.state.status !== 'in_progress') return undefined
-  return { ...ticket, token: ticket.token + 1, state: { ...ticket.state, owner, leaseUntil: now + leaseMs } }
+  const { owner: formerOwner } = ticket.state
+  return {
+    ...ticket,
+    token: ticket.token + 1,
+    state: { ...ticket.state, owner, leaseUntil: now + leaseMs, formerOwner },
+  }
 }
 
 function isOrphan({ state }: Ticket, lease: Lease): boolean {
@@ -177,7 +187,8 @@ export function releaseTicket(ticket: Ticket, token: number, release: Release, n
   if (!isHeld(ticket, token) || ticket.state.status !== 'in_progress') return undefined
   const { call, cancelRequestedAt } = ticket.state
   // Created long ago means: due at once, and in its old place.
-  const { reason, notBefore = Math.min(ticket.createdAt, now) } = release
+  const { reason, pauseMs } = release
+  const notBefore = pauseMs === undefined ? Math.min(ticket.createdAt, now) : now + pauseMs
   const partial = release.partial ?? ticket.partial
   const lost = reason === 'crashed' && call !== undefined ? [lostAttempt(call, now)] : []
   const released: Ticket = {

@@ -27,9 +27,17 @@ function isNoReason(reason: string): boolean {
   return reason !== 'stop' && NO_REASON.test(reason)
 }
 const usage = v.fallback(
-  v.nullish(v.object({ prompt_tokens: v.number(), completion_tokens: v.number() })),
+  v.nullish(
+    v.object({
+      prompt_tokens: v.number(),
+      completion_tokens: v.number(),
+      prompt_tokens_details: v.fallback(v.nullish(v.object({ cached_tokens: optionalNumber })), undefined),
+    }),
+  ),
   undefined,
 )
+/** What llama.cpp adds: tokens of the prompt that it had kept. */
+const timings = v.fallback(v.nullish(v.object({ cache_n: optionalNumber })), undefined)
 const toolCall = v.object({
   index: optionalNumber,
   id: optionalText,
@@ -40,7 +48,7 @@ const toolCall = v.object({
     }),
   ),
 })
-const common = { id: optionalText, model: optionalText, usage }
+const common = { id: optionalText, model: optionalText, usage, timings }
 /** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
 const content = v.nullish(v.custom<string | object>(isContent))
 const message = v.object({

@@ -1,6 +1,7 @@
-import { pipeline, type Transform } from 'node:stream'
+import { pipeline, type Transform, Writable } from 'node:stream'
+import { pipeline as pump } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
-import { EncodingError } from './errors.ts'
+import { EncodingError, ResetError } from './errors.ts'
 
 /** A body whose bytes nobody may need. */
 export interface EncodedBody extends AsyncIterable<Uint8Array> {
@@ -45,17 +46,23 @@ class TooLargeError extends Error {
 
 interface Decoder {
   /** Undefined: it does not begin so, and is not compressed at all: a proxy unpacked it and left the header. */
-  open(first: number): Transform | undefined
+  open(first: number, how: 'lenient' | 'strict'): Transform | undefined
 }
 
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants
-/** As browsers do: what a body that was cut off holds is handed on. */
-const LENIENT = { flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }
+/** As browsers do: what a body that was cut off holds is handed on. A strict decoder fails there. */
+const optionsFor = (how: 'lenient' | 'strict', flush: number) =>
+  how === 'strict' ? {} : { flush, finishFlush: flush }
 
-const gzip: Decoder = { open: (first) => (first === 0x1f ? zlib.createGunzip(LENIENT) : undefined) }
+const gzip: Decoder = {
+  open: (first, how) => (first === 0x1f ? zlib.createGunzip(optionsFor(how, Z_SYNC_FLUSH)) : undefined),
+}
 const deflate: Decoder = {
   // Some servers leave out the head that the standard wants.
-  open: (first) => ((first & 0x0f) === 0x08 ? zlib.createInflate(LENIENT) : zlib.createInflateRaw(LENIENT)),
+  open: (first, how) =>
+    (first & 0x0f) === 0x08
+      ? zlib.createInflate(optionsFor(how, Z_SYNC_FLUSH))
+      : zlib.createInflateRaw(optionsFor(how, Z_SYNC_FLUSH)),
 }
 
 const DECODERS: Readonly<Record<string, Decoder>> = {
@@ -65,14 +72,11 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   'x-gzip': gzip,
   deflate,
   br: {
-    open: () =>
-      zlib.createBrotliDecompress({ flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH }),
+    open: (_, how) => zlib.createBrotliDecompress(optionsFor(how, BROTLI_OPERATION_FLUSH)),
   },
   zstd: {
-    open: (first) =>
-      first === 0x28
-        ? zlib.createZstdDecompress({ flush: ZSTD_e_flush, finishFlush: ZSTD_e_flush })
-        : undefined,
+    open: (first, how) =>
+      first === 0x28 ? zlib.createZstdDecompress(optionsFor(how, ZSTD_e_flush)) : undefined,
   },
 }
 
@@ -83,16 +87,22 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
   if (first.done) return
   const { value } = first
   let broken: { readonly reason: unknown } | undefined
+  const read: Uint8Array[] = []
   // Where the connection breaks, what had come is unpacked first: it may be all of an answer.
   const whole = (async function* () {
     yield value
+    read.push(value)
     try {
-      yield* { [Symbol.asyncIterator]: () => pieces }
+      for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+        yield next.value
+        read.push(next.value)
+      }
     } catch (reason) {
       broken = { reason }
     }
   })()
-  const decoder = DECODERS[name]?.open(value[0] ?? 0)
+  const open = (how: 'lenient' | 'strict') => DECODERS[name]?.open(value[0] ?? 0, how)
+  const decoder = open('lenient')
   try {
     // Its errors come out of the decoder that is read.
     yield* decoder ? pipeline(whole, decoder, () => {}) : whole
@@ -105,6 +115,20 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
     )
   }
   if (broken) throw broken.reason
+  const judge = open('strict')
+  if (judge && !(await isComplete(read, judge))) throw new ResetError()
+}
+
+/**
+ * A clean end of the connection is none within what was compressed: the server died, and a proxy went on. Only a strict
+ * decoder says so, and it would lose what it holds then, so it comes after the other one.
+ */
+async function isComplete(bytes: readonly Uint8Array[], judge: Transform): Promise<boolean> {
+  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() })
+  return pump(bytes, judge, nowhere).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Codes of zlib, brotli and zstd. */

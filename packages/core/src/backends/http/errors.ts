@@ -42,7 +42,7 @@ const CONNECT_CODES = new Set([
 ])
 
 const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'it refuses the connection; is it running, and is the model loaded?',
+  ECONNREFUSED: 'it refuses the connection; check that it runs and that its model is loaded',
   ENOTFOUND: 'its host name is not known; check the URL',
   EAI_AGAIN: 'its host name cannot be looked up now',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within the time limit; check host and port',
@@ -73,6 +73,16 @@ export const isRefused = (error: unknown): boolean => errorCode(error) === 'ECON
 /** A body is compressed in a way that cannot be undone here. Its message goes on from the name of the server. */
 export class EncodingError extends Error {
   override readonly name = 'EncodingError'
+}
+
+/** A reply broke off where its framing does not tell: behind a reset, or within what was compressed. */
+export class ResetError extends Error {
+  override readonly name = 'ResetError'
+  readonly code = 'ECONNRESET'
+
+  constructor() {
+    super('The connection broke within the reply.')
+  }
 }
 
 /** What the network threw. `sent` tells whether the request had been started to be written. */

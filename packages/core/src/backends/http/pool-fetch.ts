@@ -1,5 +1,6 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici'
-import { MAX_REPLY_BYTES, PoolBody, PoolResponse, type ReplyHeaders, ResetError } from './pool-response.ts'
+import { ResetError } from './errors.ts'
+import { MAX_REPLY_BYTES, PoolBody, PoolResponse, type ReplyHeaders } from './pool-response.ts'
 import { type Connector, skipInformational } from './skip-informational.ts'
 
 export interface PoolFetchOptions {

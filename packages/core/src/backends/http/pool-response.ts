@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 import { parseJson } from '../../contract/json-value.ts'
+import { ResetError } from './errors.ts'
 
 /** A reply larger than this is no answer of a language model; it would only fill our memory. */
 export const MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -116,16 +117,6 @@ const joined = (pieces: Buffer[]): Buffer =>
 function toText(bytes: Buffer): string {
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
   return bytes.toString('utf8', hasMark ? 3 : 0)
-}
-
-/** A connection was reset behind what had come of a reply without a length. */
-export class ResetError extends Error {
-  override readonly name = 'ResetError'
-  readonly code = 'ECONNRESET'
-
-  constructor() {
-    super('The connection was reset.')
-  }
 }
 
 /** The text that had come before an error, where it is whole JSON and nothing but the end of its connection was wrong. */

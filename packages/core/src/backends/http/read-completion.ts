@@ -91,17 +91,31 @@ function textOf(value: unknown): string {
   return typeof value === 'object' && value !== null && 'value' in value ? textOf(value.value) : ''
 }
 
-const readCommon = ({ id, model, usage }: Omit<v.InferOutput<typeof textReply>, 'choices'>) => ({
+const readCommon = ({ id, model, usage, timings }: Omit<v.InferOutput<typeof textReply>, 'choices'>) => ({
   id: id ?? undefined,
   model: model ?? undefined,
-  usage: usage ?? undefined,
+  ...readUsage(usage, timings),
 })
+
+type Common = v.InferOutput<typeof textReply>
+
+function readUsage(usage: Common['usage'], timings: Common['timings']) {
+  if (!usage) return { usage: undefined }
+  const { prompt_tokens, completion_tokens, prompt_tokens_details: details } = usage
+  const cachedTokens = details?.cached_tokens ?? timings?.cache_n
+  return {
+    usage: { prompt_tokens, completion_tokens },
+    ...(typeof cachedTokens === 'number' && { cachedTokens }),
+  }
+}
 
 /** A whole answer as the server gave it, whichever way it came. */
 export interface RawAnswer {
   readonly text: string
   readonly rawFinishReason: string | null
   readonly usage?: Usage | undefined
+  /** Tokens of the prompt that were not read, where the server says so. */
+  readonly cachedTokens?: number | undefined
   readonly reasoning?: string | undefined
   readonly toolCalls?: readonly WireToolCall[] | undefined
   readonly model?: string | undefined
@@ -122,6 +136,7 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
     finish_reason: finishReason,
     raw_finish_reason: rawFinishReason,
     ...(usage && { usage }),
+    ...(usage && answer.cachedTokens !== undefined && { cached_prompt_tokens: answer.cachedTokens }),
     ...(tool_calls?.length && { tool_calls }),
     ...(reasoning && { reasoning }),
     ...(answer.endedInThoughts && { ended_in_thoughts: true }),
@@ -167,6 +182,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
           ? last.rawFinishReason
           : (chunk.rawFinishReason ?? last.rawFinishReason),
         usage: chunk.usage ?? last.usage,
+        cachedTokens: chunk.cachedTokens ?? last.cachedTokens,
         model: chunk.model ?? last.model,
       }
       if (!thoughts || thoughts.isText() || chunk.text === '') return keep(chunk)
@@ -179,6 +195,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       text,
       rawFinishReason: last.rawFinishReason,
       usage: last.usage,
+      cachedTokens: last.cachedTokens,
       model: last.model,
       ...(reasoning && { reasoning }),
       ...(thoughts?.isThinking() && { endedInThoughts: true }),

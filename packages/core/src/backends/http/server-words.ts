@@ -44,7 +44,7 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'template',
     statuses: refusal,
     patterns: [
-      /roles must alternate|system role (?:is )?not supported|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|after the optional system message/i,
+      /roles must alternate|system (?:role|messages?|prompts?) (?:is |are )?not (?:supported|allowed)|(?:does(?: not|n't)|cannot) (?:support|accept|take|have) (?:a |an |any )?system (?:role|messages?|prompts?)|unexpected role|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|first message must be .{0,20}\buser|consecutive (?:user|assistant)|after the optional system message/i,
     ],
     examples: [
       ['vLLM', 400, 'Conversation roles must alternate user/assistant/user/assistant/...'],
@@ -60,6 +60,10 @@ export const SERVER_WORDS: readonly ServerWords[] = [
         'Value is not callable: null at row 26, column 4: Jinja Exception: System role not supported',
       ],
       ['LM Studio', 400, 'Error rendering prompt with jinja template: "System role not supported"'],
+      ['a gateway', 400, 'This model does not support system messages'],
+      ['a gateway', 422, 'The first message must be from the user'],
+      ['a gateway', 400, 'Unexpected role: system'],
+      ['a gateway', 400, 'Multiple consecutive user messages are not supported'],
     ],
   },
   {

@@ -21,6 +21,7 @@ export const alpacaTemplate: TranscriptTemplate = {
   stop: ['\n### Instruction:'],
 }
 
+/** A conversation as one text. */
 export interface Transcript {
   readonly text: string
   /** Stop strings the writing of turns asks for; none for a text without tags. */

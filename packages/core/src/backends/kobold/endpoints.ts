@@ -70,8 +70,9 @@ const text: KoboldEndpoint = {
   readChunk: (data) => withRealUsage(readTextChunk(data)),
 }
 
+/** What it read of a prompt it does not say, whatever it says (fact 60). */
 function withRealUsage(answer: (RawAnswer & { id?: string | undefined }) | undefined): RawAnswer | undefined {
-  return answer && { ...answer, usage: realUsage(answer.usage, answer.id) }
+  return answer && { ...answer, usage: realUsage(answer.usage, answer.id), cachedTokens: undefined }
 }
 
 const native: KoboldEndpoint = {

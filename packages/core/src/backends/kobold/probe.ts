@@ -58,13 +58,15 @@ function describe({ version, model, models, contextLength, perf }: Findings): Ba
   )
   const generationSpeed = speed(perf?.last_eval_speed, perf?.last_eval)
   const promptSpeed = speed(perf?.last_process_speed, perf?.last_process)
-  const { idle, queue } = perf ?? {}
+  const { idle, queue, total_gens, uptime } = perf ?? {}
   return {
     models: version?.llm === false ? [] : names,
     ...(model !== undefined && { authorised: model !== HIDDEN_MODEL, hasModel: model !== NO_MODEL }),
     ...(contextLength !== undefined && contextLength > 0 && { contextLength }),
     ...(typeof idle === 'number' && { idle: idle === 1 }),
     ...(typeof queue === 'number' && { waiting: queue }),
+    ...(typeof total_gens === 'number' && { served: total_gens }),
+    ...(typeof uptime === 'number' && { upMs: uptime * 1000 }),
     ...(generationSpeed !== undefined && { generationSpeed }),
     ...(promptSpeed !== undefined && { promptSpeed }),
     ...(version?.vision !== undefined && { vision: version.vision }),

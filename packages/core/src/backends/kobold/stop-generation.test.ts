@@ -200,3 +200,16 @@ test('connections that break for 15 s mean gone: nothing there can be woken', as
   await clock.advance(1)
   expect(result).toEqual({ stopped: 'gone', at: 15_000 })
 })
+
+test('a server that never says how it is has stopped once it was told so for 15 s, where the call is broken', async () => {
+  const abort = { as: 'answered', value: 'found' } as const
+  const perf = {
+    as: 'answered',
+    value: { state: 'unclear', queue: undefined, lastEnd: undefined, lastTokens: undefined },
+  } as const
+  const { clock, result } = startStop({ abort: () => abort, perf: () => perf }, false)
+  await clock.advance(14_999)
+  expect(result).toEqual({})
+  await clock.advance(500)
+  expect(result).toMatchObject({ stopped: 'ended' })
+})

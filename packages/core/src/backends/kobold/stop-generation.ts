@@ -99,6 +99,8 @@ interface StopState {
   readonly found?: { readonly since: number; readonly received: number } | undefined
   /** When the stream was closed, because the server does not obey. */
   readonly closedAt?: number | undefined
+  /** Since when its perf has said nothing of how it is, as where a proxy lets only some addresses pass. */
+  readonly unclearSince?: number | undefined
   /** One generation runs, nobody waits, and none has our key: it may be the choice of a tool for our call. */
   readonly isHidden?: boolean
 }
@@ -131,19 +133,33 @@ function judgeStop(state: StopState, look: StopLook, deadAfterMs: number): Stopp
   const answeredAt = answered ? now : state.answeredAt
   if (now - answeredAt >= deadAfterMs) return abort.as === 'broken' || perf.as === 'broken' ? 'gone' : 'dead'
   const load = perf.as === 'answered' ? perf.value : undefined
+  const isClear = load !== undefined && load.state !== 'unclear'
+  const unclearSince = isClear ? undefined : (state.unclearSince ?? now)
+  // It was told often enough to stop, and nobody will say that it has: an abort is obeyed within seconds.
+  if (!open && unclearSince !== undefined && now - unclearSince >= deadAfterMs) return 'ended'
   const idleSeen = load?.state === 'idle' ? state.idleSeen + 1 : 0
   if (idleSeen >= (open ? 2 : 1)) return 'idle'
   const missing = abort.as === 'answered' && abort.value === 'not_found' ? state.missing + 1 : 0
   if (!open && missing >= ENOUGH_MISSING) return 'ended'
   if (state.closedAt !== undefined) {
-    return now - state.closedAt >= CLOSED_MS ? 'ended' : { ...state, answeredAt, idleSeen, missing }
+    return now - state.closedAt >= CLOSED_MS
+      ? 'ended'
+      : { ...state, answeredAt, idleSeen, missing, unclearSince }
   }
   const isFound = abort.as === 'answered' && abort.value === 'found'
   const found = isFound && received !== undefined ? (state.found ?? { since: now, received }) : undefined
   const isDisobeyed = found !== undefined && now - found.since >= OBEYED_MS && received !== found.received
   const isAlone = load?.state === 'busy' && load.queue === 0
   const isHidden = isAlone && (state.isHidden || missing >= ENOUGH_MISSING)
-  return { answeredAt, idleSeen, missing, found, isHidden, ...(isDisobeyed && { closedAt: now }) }
+  return {
+    answeredAt,
+    idleSeen,
+    missing,
+    found,
+    unclearSince,
+    isHidden,
+    ...(isDisobeyed && { closedAt: now }),
+  }
 }
 
 export interface GiveUpOptions {

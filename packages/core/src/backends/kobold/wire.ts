@@ -29,6 +29,8 @@ export const perfReply = v.object({
   last_eval: optionalNumber,
   last_process_speed: optionalNumber,
   last_eval_speed: optionalNumber,
+  total_gens: optionalNumber,
+  uptime: optionalNumber,
 })
 
 export const versionReply = v.object({

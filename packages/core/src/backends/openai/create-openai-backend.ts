@@ -58,6 +58,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
   return {
     name: settings.name,
     server: serverOf('openai', root.server),
+    warmPrompts: WARM_PROMPTS,
     endpoints: openAIEndpoints,
     generate: (endpoint, request, how) => generate(context, known(settings.name, endpoint), request, how),
     probe: (signal) => probe(context, signal),
@@ -65,6 +66,9 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     close: () => client.close(),
   }
 }
+
+/** Most of these servers keep as many prompts as their memory holds; how many, none of them says. */
+const WARM_PROMPTS = 100
 
 function known(name: string, { name: endpoint }: Endpoint): OpenAIEndpoint {
   const found = openAIEndpoints.find((one) => one.name === endpoint)
@@ -112,7 +116,7 @@ function openRun(
   const path = root.api + endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({ clock, signal, tokenTimeoutMs })
-  return { context, place, endpoint, request, call, guard, dialect }
+  return { context, place, endpoint, request, call, guard, dialect, isJoined: turns !== request.turns }
 }
 
 /** Returns where the same request in another dialect may be taken; else throws. */
@@ -129,11 +133,12 @@ async function refused(run: Run, response: Response): Promise<void> {
   if (error.reason !== 'template' || !learnStrictModel(run)) throw error
 }
 
-/** The template refused the roles. False: there is nothing to join, or they were joined already. */
-function learnStrictModel({ context, endpoint, request }: Run): boolean {
-  const model = context.models.toSend(request.model) ?? ''
-  if (!endpoint.turns || context.strictModels.has(model) || joinTurns(request.turns) === request.turns)
-    return false
-  context.strictModels.add(model)
+/**
+ * The template refused the roles. False: there is nothing to join, or they were joined in this call. Another one may
+ * have taught it meanwhile.
+ */
+function learnStrictModel({ context, endpoint, request, isJoined }: Run): boolean {
+  if (!endpoint.turns || isJoined || joinTurns(request.turns) === request.turns) return false
+  context.strictModels.add(context.models.toSend(request.model) ?? '')
   return true
 }

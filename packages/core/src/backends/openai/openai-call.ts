@@ -38,6 +38,8 @@ export interface Run {
   readonly call: OpenCall
   /** In which its request was written. */
   readonly dialect: Dialect
+  /** Its turns were joined, for a template that refuses them as they are. */
+  readonly isJoined: boolean
   readonly guard: CallGuard
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { sleep, systemClock } from '@ai-ticket/core'
+import { type Clock, sleep, systemClock } from '@ai-ticket/core'
 import { deliveriesOf } from '../../ticket/delivery.ts'
 import { createWriteWatch, StoreUnavailable, type WriteWatch } from '../../ticket/store-unavailable.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
@@ -33,6 +33,8 @@ export interface AnnouncedWritesOptions {
   readonly onStep: (step: 'commit' | 'committed') => void
   /** False: news from other servers is dropped. */
   readonly isOpen: () => boolean
+  /** Default: the system's. */
+  readonly clock?: Clock
 }
 
 /** Ids that fit into one message of PostgreSQL, which takes 8,000 bytes. */
@@ -41,7 +43,7 @@ const IDS_IN_MESSAGE = 150
 const TRIES = 5
 
 export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Promise<AnnouncedWrites> {
-  const { database, channel, onStep, isOpen } = options
+  const { database, channel, onStep, isOpen, clock = systemClock } = options
   const hub = createHub()
   const due = createHub()
   const watch = createWriteWatch()
@@ -57,7 +59,7 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
     async write(work) {
       for (let tried = 1; ; tried++) {
         try {
-          const { value, changed, ids } = await transact(work, { database, channel, sender, onStep })
+          const { value, changed, ids } = await transact(work, { database, channel, sender, onStep, clock })
           watch.succeeded()
           onStep('committed')
           hub.tell(ids)
@@ -77,6 +79,7 @@ export async function openAnnouncedWrites(options: AnnouncedWritesOptions): Prom
 
 interface TransactParts extends Pick<AnnouncedWritesOptions, 'database' | 'channel' | 'onStep'> {
   readonly sender: string
+  readonly clock: Clock
 }
 
 /** One try, with everything that was changed. */
@@ -84,7 +87,7 @@ async function transact<Value>(
   work: Work<Value>,
   parts: TransactParts,
 ): Promise<{ readonly value: Value; readonly changed: readonly Ticket[]; readonly ids: readonly string[] }> {
-  const { database, onStep } = parts
+  const { database, onStep, clock } = parts
   const changed: Ticket[] = []
   const touched: string[] = []
   const idsOf = () => [...changed.map(({ id }) => id), ...touched]
@@ -105,7 +108,7 @@ async function transact<Value>(
     })
   } catch (error) {
     if (!(error instanceof CommitUnanswered)) throw error
-    const isWritten = await askAgain(database, { transaction, id: idsOf()[0] })
+    const isWritten = await askAgain(database, { transaction, id: idsOf()[0], clock })
     if (isWritten === undefined) throw notKnown(error)
     if (!isWritten) throw error.cause
   }
@@ -139,11 +142,14 @@ const ASK_PAUSE_MS = 200
  */
 async function askAgain(
   database: Database,
-  { transaction, id }: { readonly transaction: string | undefined; readonly id: string | undefined },
+  {
+    transaction,
+    id,
+    clock,
+  }: { readonly transaction: string | undefined; readonly id: string | undefined; readonly clock: Clock },
 ): Promise<boolean | undefined> {
   // One that changed no ticket: it is done again, or its caller sees.
   if (transaction === undefined || id === undefined) return undefined
-  const clock = systemClock
   for (const until = clock.now() + ASK_AGAIN_MS; clock.now() < until; ) {
     try {
       const [row] = await database.query(

@@ -50,19 +50,31 @@ export interface DatabaseTime {
   now(): number
   /** Looks at the database's clock again. */
   adjust(at: Queryable): Promise<void>
+  /** How long ago somebody was seen to have set it, in milliseconds; infinite: nobody was. */
+  setMsAgo(): number
 }
 
-export function createDatabaseTime(): DatabaseTime {
+/** A network is slow and clocks drift; more than this, and somebody has set the clock. */
+const DRIFT_MS = 1_000
+
+export function createDatabaseTime(clock: Clock = systemClock): DatabaseTime {
   // From our steady clock to theirs: leases must not end because somebody sets the clock of this machine.
-  let offsetMs = systemClock.wallTime() - systemClock.now()
+  let offsetMs: number | undefined
+  let setAt = Number.NEGATIVE_INFINITY
   return {
-    now: () => Math.trunc(systemClock.now() + offsetMs),
+    now: () => Math.trunc(clock.now() + (offsetMs ?? clock.wallTime() - clock.now())),
     async adjust(at) {
-      const asked = systemClock.now()
+      const asked = clock.now()
       const [row] = await at.query('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now')
-      const answered = systemClock.now()
-      offsetMs = Number(row?.now) - (asked + answered) / 2
+      const answered = clock.now()
+      const seenMs = Number(row?.now) - (asked + answered) / 2
+      const unsureMs = DRIFT_MS + (answered - asked) / 2
+      const wasSet = offsetMs !== undefined && Math.abs(seenMs - offsetMs) > unsureMs
+      if (wasSet) setAt = answered
+      // An answer that took seconds on its way says less than what is known already.
+      if (offsetMs === undefined || wasSet || unsureMs < 2 * DRIFT_MS) offsetMs = seenMs
     },
+    setMsAgo: () => clock.now() - setAt,
   }
 }
 
@@ -70,4 +82,5 @@ export function createDatabaseTime(): DatabaseTime {
 export const timeOf = (clock: Clock): DatabaseTime => ({
   now: () => Math.trunc(clock.wallTime()),
   adjust: async () => {},
+  setMsAgo: () => Number.POSITIVE_INFINITY,
 })

@@ -1,4 +1,4 @@
-import { type Logger, sleep, systemClock } from '@ai-ticket/core'
+import { type Clock, type Logger, sleep, systemClock } from '@ai-ticket/core'
 import { createTicketId, type NewTicket, recordedTicket } from '../../ticket/new-ticket.ts'
 import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
@@ -122,18 +122,21 @@ interface HeldNames {
   close(): Promise<void>
 }
 
-function createHeldNames(
-  parts: Pick<StoreParts, 'database' | 'channel' | 'logger' | 'nameWaitMs'>,
+export function createHeldNames(
+  parts: Pick<StoreParts, 'database' | 'channel' | 'logger' | 'nameWaitMs'> & { readonly clock?: Clock },
 ): HeldNames {
-  const { database, channel, logger, nameWaitMs } = parts
+  const { database, channel, logger, nameWaitMs, clock = systemClock } = parts
   const locks = new Map<string, NameLock>()
 
   async function hold(worker: string): Promise<void> {
     if (locks.has(worker)) return
     const lock = await database.lockName(`ai_ticket ${channel} worker ${worker}`)
     locks.set(worker, lock)
-    for (let waitedMs = 0; lock.standing === 'taken'; waitedMs += NAME_POLL_MS) {
-      if (waitedMs === 0) {
+    let isTold = false
+    // A PostgreSQL that goes away meanwhile does not say who has the name: that is waited for as well.
+    for (let waitedMs = 0; lock.standing !== 'held'; waitedMs += NAME_POLL_MS) {
+      if (lock.standing === 'taken' && !isTold) {
+        isTold = true
         logger.warn('Another server has the name of this one; waiting for it to end.', {
           worker,
           wait_ms: nameWaitMs,
@@ -141,20 +144,18 @@ function createHeldNames(
       }
       if (waitedMs >= nameWaitMs) {
         locks.delete(worker)
+        const problem = problemOf(worker, lock)
         await lock.close()
-        throw nameTaken(worker)
+        throw problem
       }
-      await sleep(systemClock, NAME_POLL_MS)
+      await sleep(clock, NAME_POLL_MS)
     }
   }
 
   return {
     hold,
     check() {
-      for (const [worker, { standing }] of locks) {
-        if (standing === 'taken') throw nameTaken(worker)
-        if (standing === 'away') throw new StoreUnavailable('unreachable', NAME_AWAY)
-      }
+      for (const [worker, lock] of locks) if (lock.standing !== 'held') throw problemOf(worker, lock)
     },
     async close() {
       await Promise.all([...locks.values()].map((lock) => lock.close()))
@@ -167,11 +168,13 @@ const NAME_POLL_MS = 100
 const NAME_AWAY =
   'The connection to PostgreSQL that holds the name of this server was lost. It is retried automatically; no ticket is claimed until then.'
 
-const nameTaken = (worker: string) =>
-  new StoreUnavailable(
-    'locked',
-    `Another server on this PostgreSQL has the name "${worker}". Stop it, or give each server a name of its own (AI_TICKET_WORKER).`,
-  )
+const problemOf = (worker: string, { standing }: NameLock) =>
+  standing === 'away'
+    ? new StoreUnavailable('unreachable', NAME_AWAY)
+    : new StoreUnavailable(
+        'locked',
+        `Another server on this PostgreSQL has the name "${worker}". Stop it, or give each server a name of its own (AI_TICKET_WORKER).`,
+      )
 
 /** The methods that take tickets in. */
 function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'> {
@@ -221,8 +224,10 @@ function claims(
       ),
     adopt: ({ owner, leaseMs, limit, held = [] }) =>
       call(async () => {
-        names.check()
         await time.adjust(database)
+        names.check()
+        // Leases by the old time look as if they were over: their holders get the time to extend them by the new one.
+        if (time.setMsAgo() < leaseMs) return []
         const now = time.now()
         return await transit(writes, {
           lock: (at) => lockOrphans(at, { owner, now, leaseMs, limit, held }),
@@ -232,6 +237,7 @@ function claims(
     heartbeat: (fences, leaseMs) =>
       call(async (): Promise<readonly ClaimStanding[]> => {
         if (fences.length === 0) return []
+        await time.adjust(database)
         return await extendLeases(database, fences, storableTime(time.now() + leaseMs))
       }),
     saveProgress: (fence, progress) =>

@@ -24,6 +24,22 @@ export interface GroupCommitOptions {
 
 export const storeClosed = () => new StoreUnavailable('closed', 'The ticket store is closed.')
 
+const logInUse = () =>
+  new StoreUnavailable(
+    'locked',
+    'The disk failed, and the log of the ticket store has to be renewed, but another program reads it. End that program.',
+  )
+
+const notKnown = (cause: unknown) =>
+  new StoreUnavailable(
+    'unknown',
+    'The disk failed during the commit; it is not known whether it was written.',
+    cause,
+  )
+
+const isDiskError = (problem: unknown): boolean =>
+  problem instanceof StoreUnavailable && problem.problem === 'unreachable'
+
 interface Job {
   readonly isLazy: boolean
   run(): void
@@ -42,6 +58,8 @@ class SqliteGroupCommit implements GroupCommit {
   #isClosed = false
   /** As `openDatabase` has set it: each commit waits for the disk. */
   #isLazy = false
+  /** A commit broke on its way to the disk: what stands in the log since then is not what it seems. */
+  #isInDoubt = false
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
@@ -82,29 +100,37 @@ class SqliteGroupCommit implements GroupCommit {
     const group = this.#jobs
     this.#jobs = []
     if (group.length === 0) return
-    if (this.#commit(group) || group.length === 1) return
+    if (this.#commit(group)) return
     // One of them is at fault. Alone, it fails alone.
     for (const job of group) this.#commit([job])
   }
 
-  /** False: nothing of the group was written. A group of one has been told why. */
+  /** False: nothing of the group was written, and it has not been told why: one of many may be at fault. */
   #commit(group: readonly Job[]): boolean {
     const { database, onStep, explain, watch, check } = this.#options
+    let isCommitting = false
     try {
       check()
+      this.#renewLog()
       this.#beLazy(group.every((job) => job.isLazy))
       database.exec('BEGIN IMMEDIATE')
       for (const job of group) job.run()
       onStep('commit')
+      isCommitting = true
       database.exec('COMMIT')
+      isCommitting = false
       // Nobody is told of a commit to a file that was removed meanwhile.
       check()
       onStep('committed')
     } catch (error) {
       this.#rollBack()
-      const [only] = group
-      if (group.length === 1) only?.fail(watch.failed(explain(error)))
-      return false
+      const problem = explain(error)
+      const isUnknown = isCommitting && isDiskError(problem) && !this.#takeBack()
+      // To try each alone would not tell more.
+      if (!isUnknown && group.length > 1) return false
+      const told = watch.failed(isUnknown ? notKnown(problem) : problem)
+      for (const job of group) job.fail(told)
+      return true
     }
     watch.succeeded()
     for (const job of group) job.settle()
@@ -116,6 +142,29 @@ class SqliteGroupCommit implements GroupCommit {
     if (isLazy === this.#isLazy) return
     this.#options.database.exec(`PRAGMA synchronous = ${isLazy ? 'NORMAL' : 'FULL'}`)
     this.#isLazy = isLazy
+  }
+
+  /** False: nobody can say whether a commit that broke will be there after a crash. */
+  #takeBack(): boolean {
+    this.#isInDoubt = true
+    try {
+      this.#renewLog()
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * After a failed sync, Linux takes pages for written that are not: what follows them in the log would be lost with them
+   * in a power cut. And a refused commit may stand in the log whole, so that a restart would find it. So everything that
+   * was committed goes into the file of the tickets, by a sync of its own, and the log starts from the beginning.
+   */
+  #renewLog(): void {
+    if (!this.#isInDoubt) return
+    const { busy } = this.#options.database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() ?? {}
+    if (busy !== 0) throw logInUse()
+    this.#isInDoubt = false
   }
 
   #rollBack(): void {

@@ -167,7 +167,7 @@ const MIGRATIONS: readonly string[] = [
   'ALTER TABLE tickets ADD COLUMN outcome_crc INTEGER;',
 ]
 
-/** Brings the file to the newest version, each step whole or not at all. Refuses a file of a later release. */
+/** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */
 export function migrate(database: DatabaseSync, file: string, to = MIGRATIONS.length): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
   if (version > MIGRATIONS.length) {
@@ -176,14 +176,14 @@ export function migrate(database: DatabaseSync, file: string, to = MIGRATIONS.le
       `${file} was written by a later release (version ${version}, this one knows ${MIGRATIONS.length}). Update AI Ticket.`,
     )
   }
-  for (let next = version; next < to; next++) {
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      database.exec(`${MIGRATIONS[next]}\nPRAGMA user_version = ${next + 1};`)
-      database.exec('COMMIT')
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK')
-      throw error
-    }
+  if (version >= to) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    for (const migration of MIGRATIONS.slice(version, to)) database.exec(migration)
+    database.exec(`PRAGMA user_version = ${to}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
   }
 }
