@@ -16,7 +16,10 @@ export const MENU = [
     text: 'Use it',
     pages: ['getting-started', 'structured-output', 'tickets', 'batch', 'openai', 'cloudevents'],
   },
-  { text: 'Run it', pages: ['configuration', 'deployment', 'operations', 'errors', 'performance'] },
+  {
+    text: 'Run it',
+    pages: ['configuration', 'deployment', 'operations', 'warm-prompts', 'errors', 'performance'],
+  },
   { text: 'Build on it', pages: ['api', 'backends', 'testing', 'architecture', 'adr/index'] },
 ]
 

@@ -17,7 +17,7 @@ let server: FuzzedServer
 let base: string
 
 beforeAll(async () => {
-  server = await openFuzzedServer()
+  server = await openFuzzedServer({ hasOpenAI: true })
   base = `http://127.0.0.1:${server.port}`
   await normalEvent()
 })
@@ -67,53 +67,152 @@ const headerName = fc.oneof(
   ),
 )
 
-const parameters = fc.record(
-  {
-    stop: fc.oneof(hostile, fc.array(hostile, { maxLength: 3 })),
-    tools: fc.array(fc.dictionary(hostile, fc.anything({ withBigInt: true }), { maxKeys: 2 }), {
-      maxLength: 2,
+const json = fc.json({ maxDepth: 2, stringUnit: 'binary' }).map((text): unknown => JSON.parse(text))
+
+const tool = fc.oneof(
+  fc.dictionary(hostile, json, { maxKeys: 2 }),
+  fc.record({
+    type: fc.constant('function'),
+    function: fc.record({
+      name: hostile,
+      description: hostile,
+      parameters: fc.record({
+        type: fc.constant('object'),
+        properties: fc.dictionary(hostile, json, { maxKeys: 2 }),
+      }),
     }),
-    tool_choice: fc.anything(),
-    logit_bias: fc.dictionary(hostile, fc.double(), { maxKeys: 2 }),
-    seed: fc.oneof(fc.integer(), fc.double()),
-    max_tokens: fc.integer({ min: -1, max: 8 }),
-  },
-  { requiredKeys: [] },
+  }),
 )
 
-const event = fc.record(
-  {
-    content: fc.oneof(
+/** So few of the fields that most events pass the door: what is refused there reaches no backend. */
+const few = (fields: Readonly<Record<string, fc.Arbitrary<unknown>>>) =>
+  fc
+    .subarray(Object.keys(fields), { maxLength: 2 })
+    .chain((names) =>
+      fc.record(Object.fromEntries(names.map((name) => [name, fields[name] ?? fc.constant(undefined)]))),
+    )
+
+const some = hostile.filter((text) => text !== '')
+
+const parameters = few({
+  stop: fc.oneof(some, fc.array(some, { maxLength: 3 })),
+  tools: fc.array(tool, { maxLength: 2 }),
+  tool_choice: fc.oneof(
+    fc.constantFrom('auto', 'none'),
+    fc.record({ type: fc.constant('function'), function: fc.record({ name: hostile }) }),
+    fc.anything({ withBigInt: true }),
+  ),
+  logit_bias: fc.dictionary(
+    fc.oneof(hostile, fc.constantFrom('1', '42')),
+    fc.double({ min: -100, max: 100, noNaN: true }),
+    {
+      maxKeys: 2,
+    },
+  ),
+  seed: fc.oneof(fc.integer(), fc.double()),
+  max_tokens: fc.integer({ min: -1, max: 8 }),
+  temperature: fc.double({ min: 0, max: 5, noNaN: true }),
+  top_k: fc.integer({ min: -1, max: 1_000_000 }),
+  min_p: fc.double({ min: 0, max: 1, noNaN: true }),
+  dry_sequence_breakers: fc.oneof(fc.array(hostile, { maxLength: 3 }), hostile),
+  banned_strings: fc.array(hostile, { maxLength: 3 }),
+  banned_tokens: fc.array(hostile, { maxLength: 3 }),
+  sampler_order: fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 6, maxLength: 7 }),
+  grammar: hostile,
+  chat_template_kwargs: fc.dictionary(hostile, json, { maxKeys: 2 }),
+  mirostat: fc.integer({ min: 0, max: 2 }),
+  response_format: fc.oneof(
+    fc.constantFrom({ type: 'text' }, { type: 'json_object' }),
+    fc.record({ type: hostile, json_schema: json }),
+  ),
+})
+
+const PIXEL =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+
+const image = fc.record({
+  type: fc.constant('image_url'),
+  image_url: fc.record({
+    url: fc.oneof(
+      fc.constant(PIXEL),
       hostile,
-      fc.array(hostile, { maxLength: 3 }),
-      fc.record({
-        messages: fc.array(
-          fc.record({
-            role: fc.constantFrom('user', 'system', 'assistant', 'tool'),
-            content: hostile,
-            name: hostile,
-          }),
-          { maxLength: 3 },
-        ),
-      }),
+      hostile.map((text) => `data:image/png;base64,${text}`),
     ),
-    id: hostile,
-    model: fc.oneof(hostile, fc.constant('default')),
-    backend: fc.oneof(hostile, fc.constant('kobold')),
-    metadata: fc.dictionary(hostile, hostile, { maxKeys: 3 }),
-    parameters,
-  },
-  { requiredKeys: ['content'] },
+    detail: hostile,
+  }),
+})
+
+const part = fc.oneof(fc.record({ type: fc.constant('text'), text: hostile }), image)
+
+const messages = fc.array(
+  fc.record({
+    role: fc.constantFrom('user', 'system', 'assistant', 'tool'),
+    content: fc.oneof(hostile, fc.array(part, { maxLength: 3 })),
+    name: hostile,
+    tool_call_id: hostile,
+  }),
+  { maxLength: 3 },
 )
+
+/** What the answer must be; the texts in it go into a prompt, a grammar and a field of the request. */
+const schema = fc.oneof(
+  json,
+  fc.record({
+    type: fc.constant('object'),
+    title: hostile,
+    properties: fc.dictionary(
+      hostile,
+      fc.oneof(
+        fc.record({ type: fc.constant('string'), description: hostile }),
+        fc.record({ enum: fc.array(hostile, { minLength: 1, maxLength: 3 }) }),
+        fc.record({ type: fc.constant('string'), pattern: hostile }),
+        fc.record({ const: hostile }),
+      ),
+      { maxKeys: 3 },
+    ),
+    required: fc.array(hostile, { maxLength: 2 }),
+  }),
+)
+
+const mostly = <Value>(usual: Value, odd: fc.Arbitrary<unknown>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: odd })
+
+const event = fc
+  .tuple(
+    fc.record({
+      content: fc.oneof(
+        hostile.map((text) => `Why? ${text}`),
+        fc.array(fc.oneof(hostile, part), { maxLength: 3 }),
+        fc.record({ messages }),
+        fc.record({ text: hostile, picture: image }).map(({ text, picture }) => ({
+          messages: [{ role: 'user', content: [{ type: 'text', text: `Why? ${text}` }, picture] }],
+        })),
+      ),
+      parameters,
+      backend: fc.oneof(fc.constantFrom('kobold', 'openai'), mostly('kobold', hostile)),
+    }),
+    few({
+      id: hostile,
+      model: fc.oneof(hostile, fc.constantFrom('default', 'simulator')),
+      metadata: fc.dictionary(hostile, hostile, { maxKeys: 3 }),
+      schema,
+    }),
+  )
+  .map(([usual, more]): Readonly<Record<string, unknown>> => ({ ...usual, ...more }))
 
 const backendsOf = ({ backends }: DeskReport) =>
   backends.map(({ name, state, breaker }) => ({ name, state, breaker }))
 
-const WELL = [{ name: 'kobold', state: 'ready', breaker: 'closed' }]
+const BACKENDS = ['kobold', 'openai'] as const
+const WELL = BACKENDS.map((name) => ({ name, state: 'ready', breaker: 'closed' }))
 
+/** Each of them still takes an event, at the first try. */
 async function normalEvent(): Promise<void> {
-  const outcome = await server.dispatcher.onEvent({ content: 'Why?', parameters: { max_tokens: 4 } })
-  expect(outcome).toMatchObject({ completion: expect.any(String), attempts: [{ number: 1, waited_ms: 0 }] })
+  for (const backend of BACKENDS) {
+    const normal = { content: 'Why?', backend, parameters: { max_tokens: 4 } }
+    const outcome = await server.dispatcher.onEvent(normal)
+    expect(outcome).toMatchObject({ completion: expect.any(String), attempts: [{ number: 1, waited_ms: 0 }] })
+  }
 }
 
 async function stayedWell(): Promise<void> {
@@ -121,12 +220,15 @@ async function stayedWell(): Promise<void> {
   await normalEvent()
 }
 
+/** The backends answer whatever they are asked: nothing that a caller sends may look as if one of them had failed. */
+const BLAMES_A_BACKEND = /^api_(connection|timeout|server)/
+
 test('in process: fields and headers of an event', { timeout }, async () => {
   const headers = fc.dictionary(headerName, hostile, { maxKeys: 4 })
   await fc.assert(
     fc.asyncProperty(event, headers, async (value, given) => {
       const outcome: Outcome = await server.dispatcher.onEvent(value as unknown, { headers: given })
-      if (outcome.error !== undefined) expect(outcome.error).not.toMatch(/^api_(connection|timeout|server)/)
+      if (outcome.error !== undefined) expect(outcome.error).not.toMatch(BLAMES_A_BACKEND)
       await stayedWell()
     }),
     options,
@@ -141,76 +243,142 @@ const latin = fc.string({
   maxLength: 30,
 })
 
+interface Door {
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly isStream?: boolean
+}
+
+const DOORS: readonly Door[] = [
+  { path: '/event' },
+  { path: '/event', headers: { accept: 'text/event-stream' } },
+  { path: '/event', headers: { prefer: 'respond-async' } },
+  { path: '/tickets' },
+  { path: '/v1/chat/completions' },
+  { path: '/v1/chat/completions', isStream: true },
+  { path: '/v1/completions' },
+  { path: '/v1/completions', isStream: true },
+]
+
+const asJson = (body: unknown) =>
+  JSON.stringify(body, (_, one) => (typeof one === 'bigint' ? String(one) : one))
+
+/** The same fields, as OpenAI names them. */
+const completionOf = (
+  value: Readonly<Record<string, unknown>>,
+  {
+    text,
+    turns,
+    isStream = false,
+  }: {
+    readonly text: string
+    readonly turns: unknown
+    readonly isStream?: boolean | undefined
+  },
+) => ({
+  ...(value.parameters as object),
+  ...{ model: value.model, messages: turns, prompt: text, suffix: text, user: text, stream: isStream },
+  ...{ metadata: value.metadata },
+})
+
 test('over HTTP: whole, streamed, as a ticket, and in the dialect of OpenAI', { timeout }, async () => {
-  const doors = fc.constantFrom<[string, Record<string, string>]>(
-    ['/event', {}],
-    ['/event', { accept: 'text/event-stream' }],
-    ['/tickets', {}],
-    ['/v1/chat/completions', {}],
-    ['/v1/completions', {}],
-  )
+  const given = {
+    door: fc.constantFrom(...DOORS),
+    value: event,
+    state: latin,
+    text: hostile,
+    turns: messages,
+  }
   await fc.assert(
-    fc.asyncProperty(doors, event, latin, hostile, async ([path, more], value, state, text) => {
-      const body = path.startsWith('/v1')
-        ? {
-            ...value.parameters,
-            model: value.model,
-            messages: [{ role: 'user', content: text }],
-            prompt: text,
-          }
-        : value
-      const headers = {
-        'content-type': 'application/json',
-        traceparent: TRACEPARENT,
-        tracestate: state,
-        ...more,
-      }
-      const text_ = JSON.stringify(body, (_, one) => (typeof one === 'bigint' ? String(one) : one))
-      const response = await fetch(`${base}${path}`, { method: 'POST', headers, body: text_ })
-      const reply = await response.text()
-      expect(reply).not.toMatch(/"error":"api_(connection|timeout|server)/)
-      if (path === '/tickets' && response.status === 202)
-        await ticketEnds(response.headers.get('location') ?? '')
-      await stayedWell()
+    fc.asyncProperty(fc.record(given), async ({ door, value, state, text, turns }) => {
+      const { path, isStream } = door
+      const isOpenAI = path.startsWith('/v1')
+      const response = await fetch(`${base}${path}`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          traceparent: TRACEPARENT,
+          tracestate: state,
+          ...door.headers,
+        },
+        body: asJson(isOpenAI ? completionOf(value, { text, turns, isStream }) : value),
+      })
+      await endsWithoutBlame(response)
     }),
     options,
   )
 })
 
-async function ticketEnds(location: string): Promise<void> {
-  const response = await fetch(`${base}${location}?wait=10s`)
-  expect(await response.json()).toMatchObject({ status: expect.stringMatching(/completed|failed/) })
+/** The reply, and the tickets that it tells of. */
+async function endsWithoutBlame(response: Response): Promise<void> {
+  const reply = await response.text()
+  expect(reply).not.toMatch(/"(?:error|code|type)":\s*"api_(connection|timeout|server)/)
+  if (response.status === 202) {
+    for (const [location] of reply.matchAll(/\/tickets\/tkt_[\w-]{36}(?=")/g)) await ticketEnds(location)
+  }
+  await stayedWell()
 }
 
-test('as a CloudEvent: attributes that travel on as headers', { timeout }, async () => {
-  const attributes = fc.record(
-    {
-      tracestate: hostile,
-      traceparent: fc.oneof(fc.constant(TRACEPARENT), hostile),
-      correlationid: hostile,
-      subject: hostile,
-    },
-    { requiredKeys: ['tracestate'] },
-  )
-  let id = 0
+async function ticketEnds(location: string): Promise<void> {
+  const response = await fetch(`${base}${location}?wait=10s`)
+  const ticket = (await response.json()) as { readonly outcome?: { readonly error?: string } }
+  expect(ticket).toMatchObject({ status: expect.stringMatching(/completed|failed/) })
+  expect(ticket.outcome?.error ?? '').not.toMatch(BLAMES_A_BACKEND)
+}
+
+const attributes = fc.record(
+  {
+    tracestate: hostile,
+    traceparent: fc.oneof(fc.constant(TRACEPARENT), hostile),
+    correlationid: hostile,
+    subject: hostile,
+  },
+  { requiredKeys: ['tracestate'] },
+)
+
+let cloudEvents = 0
+const envelope = () => {
+  cloudEvents += 1
+  return { id: `c${cloudEvents}`, source: '/fuzz', type: 't', specversion: '1.0' }
+}
+
+test('as CloudEvents, alone and in batches: attributes that travel on as headers', { timeout }, async () => {
+  const cloudEvent = fc.record({ extensions: attributes, data: event })
   await fc.assert(
-    fc.asyncProperty(attributes, async (extensions) => {
-      id += 1
-      const cloudEvent = {
-        traceparent: TRACEPARENT,
-        ...extensions,
-        id: `c${id}`,
-        source: '/fuzz',
-        type: 't',
-        specversion: '1.0',
-      }
+    fc.asyncProperty(
+      fc.array(cloudEvent, { minLength: 1, maxLength: 3 }),
+      fc.boolean(),
+      async (list, isBatch) => {
+        const all = list.map(({ extensions, data }) => ({
+          ...{ traceparent: TRACEPARENT, ...extensions },
+          ...{ ...envelope(), data },
+        }))
+        const response = await fetch(`${base}/event`, {
+          method: 'POST',
+          headers: { 'content-type': `application/cloudevents${isBatch ? '-batch' : ''}+json` },
+          body: asJson(isBatch ? all : all[0]),
+        })
+        await endsWithoutBlame(response)
+      },
+    ),
+    options,
+  )
+})
+
+test('as a CloudEvent whose attributes are headers of the request', { timeout }, async () => {
+  const given = { state: latin, subject: latin, data: event }
+  await fc.assert(
+    fc.asyncProperty(fc.record(given), async ({ state, subject, data }) => {
+      const headers = Object.entries({ ...envelope(), traceparent: TRACEPARENT, tracestate: state, subject })
       const response = await fetch(`${base}/event`, {
         method: 'POST',
-        headers: { 'content-type': 'application/cloudevents+json' },
-        body: JSON.stringify({ ...cloudEvent, data: { content: 'Why?' } }),
+        headers: {
+          'content-type': 'application/json',
+          ...Object.fromEntries(headers.map(([name, value]) => [`ce-${name}`, value] as const)),
+        },
+        body: asJson(data),
       })
-      expect(await response.text()).not.toMatch(/"error":"api_(connection|timeout|server)/)
-      await stayedWell()
+      await endsWithoutBlame(response)
     }),
     options,
   )

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createPostgresStore } from '../src/postgres.ts'
@@ -6,23 +5,19 @@ import { CommitUnanswered } from '../src/stores/postgres/database.ts'
 import { newTicket } from './new-ticket.ts'
 import { pgliteStore } from './open-pglite-store.ts'
 import { openTicketServer } from './open-ticket-server.ts'
-import { pgliteDatabase } from './pglite-database.ts'
+import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
 import { openRoad } from './postgres-road.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { ANSWER } from './ticket-store-contract.ts'
 
 const LEASE = { owner: { worker: 'w1', session: 's1' }, leaseMs: 60_000 }
 
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
-
 /** A store whose next commit is not answered: it was done, or it was not, and PostgreSQL can say which or cannot. */
 async function openUnanswered() {
-  pglite ??= PGlite.create()
   const schema = newSchema()
-  const database = pgliteDatabase(await pglite, schema)
+  const database = pgliteDatabase(await sharedPglite(), schema)
   let next: 'done' | 'undone' | 'unsaid' | undefined
-  const store = await pgliteStore(await pglite, {
+  const store = await pgliteStore(await sharedPglite(), {
     schema,
     database: {
       ...database,

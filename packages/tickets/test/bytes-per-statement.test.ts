@@ -1,11 +1,10 @@
 import { StatementSync } from 'node:sqlite'
-import { PGlite } from '@electric-sql/pglite'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createSqliteStore, type Ticket, type TicketQuery, type TicketStore } from '../src/index.ts'
 import type { Database, Row } from '../src/stores/postgres/database.ts'
 import { newTicket } from './new-ticket.ts'
 import { pgliteStore } from './open-pglite-store.ts'
-import { pgliteDatabase } from './pglite-database.ts'
+import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
 import { newSchema } from './real-postgres.ts'
 import { ANSWER } from './ticket-store-contract.ts'
 
@@ -14,8 +13,6 @@ const NUMBER = 16
 /** A read holds 4 MiB, or one ticket. */
 const MOST = 5.1 * MIB
 
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
 afterEach(() => vi.restoreAllMocks())
 
 /** A store, and the most that one of its statements gave back since it was last asked. */
@@ -39,10 +36,9 @@ const STORES: readonly [name: string, open: () => Promise<Measured>][] = [
   [
     'PGlite',
     async () => {
-      pglite ??= PGlite.create()
       const measure = createMeasure()
       const schema = newSchema()
-      const real = pgliteDatabase(await pglite, schema)
+      const real = pgliteDatabase(await sharedPglite(), schema)
       const database: Database = {
         ...real,
         query: async (sql, values) => measure.see(await real.query(sql, values)),
@@ -51,7 +47,7 @@ const STORES: readonly [name: string, open: () => Promise<Measured>][] = [
             work({ query: async (sql, values) => measure.see(await at.query(sql, values)) }),
           ),
       }
-      return { store: await pgliteStore(await pglite, { schema, database }), most: measure.most }
+      return { store: await pgliteStore(await sharedPglite(), { schema, database }), most: measure.most }
     },
   ],
 ]

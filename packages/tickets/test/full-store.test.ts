@@ -2,19 +2,16 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
 import { isFinished } from '../src/ticket/ticket.ts'
-import { emptyStores } from './open-pglite-store.ts'
+import { EMPTY_STORES } from './open-pglite-store.ts'
 import { openTicketDesk } from './open-ticket-desk.ts'
 import { openTicketServer } from './open-ticket-server.ts'
 
 const LEASE_MS = 150
 
-const { stores: STORES, close } = emptyStores()
-afterAll(close)
-
-describe.each(STORES)('outcomes on %s', { timeout: 120_000 }, (_name, open) => {
+describe.each(EMPTY_STORES)('outcomes on %s', { timeout: 120_000 }, (_name, open) => {
   it('are held while the disk is full, for many leases, and written when there is room', async () => {
     const full = fillable(await open())
     await using at = await openTicketDesk({
@@ -103,7 +100,7 @@ function fillable(store: TicketStore) {
   }
 }
 
-describe.each(STORES)('%s', { timeout: 120_000 }, (_name, open) => {
+describe.each(EMPTY_STORES)('%s', { timeout: 120_000 }, (_name, open) => {
   it('says what keeps it from being written, and looks again by itself', async () => {
     await using store = await open()
     expect(await store.problem()).toBeUndefined()

@@ -2,8 +2,8 @@ import { PGlite } from '@electric-sql/pglite'
 import { createSqliteStore, type SqliteStoreOptions, type TicketStore } from '../src/index.ts'
 import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
 import type { Database } from '../src/stores/postgres/database.ts'
-import { pgliteDatabase } from './pglite-database.ts'
-import { newSchema } from './real-postgres.ts'
+import { emptySchemas } from './empty-schemas.ts'
+import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
 
 export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & {
   readonly schema?: string
@@ -13,9 +13,16 @@ export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & {
 }
 
 /** A store on a PGlite that is there, in a schema of its own. */
-export const pgliteStore = (
+export async function pgliteStore(pglite: PGlite, options: PgliteStoreOptions = {}): Promise<TicketStore> {
+  if (options.schema !== undefined) return await openOn(pglite, { ...options, schema: options.schema })
+  const schema = await emptySchemas.take((name, sql) => pgliteDatabase(pglite, name).query(sql), pglite)
+  const store = await openOn(pglite, { ...options, schema })
+  return emptySchemas.givenBack(store, schema, pglite)
+}
+
+const openOn = (
   pglite: PGlite,
-  { schema = newSchema(), ...options }: PgliteStoreOptions = {},
+  { schema, ...options }: PgliteStoreOptions & { readonly schema: string },
 ): Promise<TicketStore> =>
   createStoreOn({
     database: pgliteDatabase(pglite, schema),
@@ -35,18 +42,8 @@ export async function openPgliteStore(directory: string, options: PgliteStoreOpt
   return { ...store, close, [Symbol.asyncDispose]: close }
 }
 
-/** An empty store of each kind, in memory. `close` ends what they share. */
-export function emptyStores() {
-  let pglite: Promise<PGlite> | undefined
-  const stores: readonly [name: string, open: () => Promise<TicketStore>][] = [
-    ['SQLite', async () => createSqliteStore({ directory: ':memory:' })],
-    [
-      'PGlite',
-      async () => {
-        pglite ??= PGlite.create()
-        return pgliteStore(await pglite)
-      },
-    ],
-  ]
-  return { stores, close: async () => (await pglite)?.close() }
-}
+/** An empty store of each kind, in memory. */
+export const EMPTY_STORES: readonly [name: string, open: () => Promise<TicketStore>][] = [
+  ['SQLite', async () => createSqliteStore({ directory: ':memory:' })],
+  ['PGlite', async () => pgliteStore(await sharedPglite())],
+]

@@ -1,5 +1,13 @@
-import type { PGlite } from '@electric-sql/pglite'
+import { PGlite } from '@electric-sql/pglite'
 import type { Database, NameLock, Queryable, Row } from '../src/stores/postgres/database.ts'
+
+let shared: Promise<PGlite> | undefined
+
+/** One for all files of tests that share a worker, because it takes seconds to start. It ends with the worker. */
+export function sharedPglite(): Promise<PGlite> {
+  shared ??= PGlite.create()
+  return shared
+}
 
 /** A PostgreSQL in the process behind the port of the real one. It has one connection, so the schema is set each time. */
 export function pgliteDatabase(pglite: PGlite, schema: string): Database {

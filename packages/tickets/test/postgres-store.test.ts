@@ -1,28 +1,22 @@
-import { PGlite } from '@electric-sql/pglite'
 import { afterAll, describe, it } from 'vitest'
 import { createPostgresStore } from '../src/postgres.ts'
 import { createPgDatabase } from '../src/stores/postgres/pg-database.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
 import { describeDamagedRows } from './damaged-rows-contract.ts'
+import { emptySchemas } from './empty-schemas.ts'
 import { pgliteStore } from './open-pglite-store.ts'
-import { pgliteDatabase } from './pglite-database.ts'
+import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
-// One for all: to start it takes seconds. Each store has its own schema.
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
-
 const onPglite = async (options: OpenStoreOptions) => {
-  pglite ??= PGlite.create()
-  return pgliteStore(await pglite, options)
+  return pgliteStore(await sharedPglite(), options)
 }
 
 describeTicketStore('PGlite', onPglite)
 describeCallbackStore('PGlite', onPglite)
 describeDamagedRows('PGlite', async () => {
-  pglite ??= PGlite.create()
-  const database = await pglite
+  const database = await sharedPglite()
   const schema = newSchema()
   return {
     answerColumn: 'answer',
@@ -37,9 +31,20 @@ if (connectionString === undefined) {
     it.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to run the contract on a real one', () => {})
   })
 } else {
-  afterAll(dropSchemas)
-  const onPostgres = (options: OpenStoreOptions) =>
-    createPostgresStore({ ...options, connectionString, schema: newSchema() })
+  afterAll(() => {
+    emptySchemas.forget(connectionString)
+    return dropSchemas()
+  })
+  const run = async (schema: string, sql: string) => {
+    const database = createPgDatabase({ connectionString, schema, connections: 1, onError: () => {} })
+    await database.query(sql)
+    await database.close()
+  }
+  const onPostgres = async (options: OpenStoreOptions) => {
+    const schema = await emptySchemas.take(run, connectionString)
+    const store = await createPostgresStore({ ...options, connectionString, schema })
+    return emptySchemas.givenBack(store, schema, connectionString)
+  }
   describeTicketStore('a PostgreSQL', onPostgres)
   describeCallbackStore('a PostgreSQL', onPostgres)
   describeDamagedRows('a PostgreSQL', async () => {
@@ -47,11 +52,7 @@ if (connectionString === undefined) {
     return {
       answerColumn: 'answer',
       open: (options) => createPostgresStore({ ...options, connectionString, schema }),
-      async run(sql) {
-        const database = createPgDatabase({ connectionString, schema, connections: 1, onError: () => {} })
-        await database.query(sql)
-        await database.close()
-      },
+      run: (sql) => run(schema, sql),
     }
   })
 }

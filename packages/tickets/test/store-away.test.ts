@@ -1,14 +1,11 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createSqliteStore, StoreUnavailable, type TicketStore } from '../src/index.ts'
-import { emptyStores } from './open-pglite-store.ts'
+import { EMPTY_STORES } from './open-pglite-store.ts'
 import { openTicketServer, readEvents } from './open-ticket-server.ts'
-
-const { stores: STORES, close } = emptyStores()
-afterAll(close)
 
 const SLOW = { answer: () => 'one two three '.repeat(10), tokensPerSecond: 40 }
 
-describe.each(STORES)('while %s is away', { timeout: 120_000 }, (_name, open) => {
+describe.each(EMPTY_STORES)('while %s is away', { timeout: 120_000 }, (_name, open) => {
   it('every address says so, and when to come back', async () => {
     const away = removable(await open())
     await using at = await openTicketServer({ store: away.store })

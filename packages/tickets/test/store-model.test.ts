@@ -1,11 +1,11 @@
 import { createVirtualClock, type VirtualClock } from '@ai-ticket/testkit'
-import { PGlite } from '@electric-sql/pglite'
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import { createSqliteStore, type Ticket, type TicketStatus, type TicketStore } from '../src/index.ts'
 import { createPostgresStore } from '../src/postgres.ts'
 import { newTicket } from './new-ticket.ts'
 import { pgliteStore } from './open-pglite-store.ts'
+import { sharedPglite } from './pglite-database.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { ANSWER, REFUSAL } from './ticket-store-contract.ts'
 
@@ -282,13 +282,9 @@ describeModel({
   runs: { short: 200, long: 2_000 },
 })
 
-// One for all: to start it takes seconds. Each run has a schema of its own.
-const pglite = PGlite.create()
-afterAll(async () => (await pglite).close())
-
 describeModel({
   name: 'PGlite',
-  open: async (clock) => pgliteStore(await pglite, { clock }),
+  open: async (clock) => pgliteStore(await sharedPglite(), { clock }),
   runs: { short: 5, long: 100 },
 })
 

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TicketStore } from '../src/index.ts'
@@ -6,6 +5,7 @@ import { createPostgresStore } from '../src/postgres.ts'
 import { newTicket } from './new-ticket.ts'
 import { pgliteStore } from './open-pglite-store.ts'
 import { openTicketDesk } from './open-ticket-desk.ts'
+import { sharedPglite } from './pglite-database.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { runChild } from './run-child.ts'
 
@@ -14,12 +14,8 @@ const LEASE = { owner: { worker: 'w1', session: 's1' }, leaseMs: 60_000 }
 /** Opens another server on the same tables. */
 type OpenAnother = (nameWaitMs: number) => Promise<TicketStore>
 
-let pglite: Promise<PGlite> | undefined
-afterAll(async () => (await pglite)?.close())
-
 describeNames('PGlite', async () => {
-  pglite ??= PGlite.create()
-  const database = await pglite
+  const database = await sharedPglite()
   const schema = newSchema()
   return (nameWaitMs) => pgliteStore(database, { schema, nameWaitMs })
 })

@@ -81,7 +81,7 @@ test.each(packed)('$name goes out without sources, tests or ways into the worksp
 /** Beside `dist`, package.json, README.md and LICENSE. */
 const MORE_FILES: Readonly<Record<string, RegExp>> = {
   'ai-ticket': /^ai-ticket\.mjs$/,
-  'ai-ticket-server': /^(config\.schema|openapi)\.json$/,
+  'ai-ticket-server': /^(?:(?:config\.schema|openapi)\.json|dist\/THIRD-PARTY-LICENSES\.txt)$/,
   '@ai-ticket/testkit': /^fixtures\/koboldcpp-[\d.]+\/[\w.-]+\.json$/,
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Dispatcher, Logger } from '@ai-ticket/core'
 import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/http-server'
-import { startKoboldSimulator } from '@ai-ticket/testkit'
+import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
 import { composeTickets } from '../../src/compose/compose-tickets.ts'
 import { resolveConfig } from '../../src/config/config.ts'
@@ -17,14 +17,26 @@ export interface FuzzedServer extends AsyncDisposable {
   connections(): Promise<number>
 }
 
-/** The server as `npx ai-ticket-server` puts it together, before a simulator that answers at once, tickets on disk. */
-export async function openFuzzedServer(options: Partial<ServerOptions> = {}): Promise<FuzzedServer> {
+/**
+ * The server as `npx ai-ticket-server` puts it together, before simulators that answer at once, tickets on disk. The second
+ * backend, `openai`, is only there where it is wanted.
+ */
+export async function openFuzzedServer(
+  given: Partial<ServerOptions> & { readonly hasOpenAI?: boolean } = {},
+): Promise<FuzzedServer> {
+  const { hasOpenAI = false, ...options } = given
+  const openAI = hasOpenAI
+    ? await startOpenAISimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
+    : undefined
   const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, keepAlive: true })
   const dataDir = mkdtempSync(join(tmpdir(), 'edge-fuzz-'))
   const config = configOf({
     data_dir: dataDir,
     body_limit_bytes: 2_000_000,
-    backends: [{ type: 'kobold', name: 'kobold', url: simulator.url, concurrency: 4 }],
+    backends: [
+      { type: 'kobold', name: 'kobold', url: simulator.url, concurrency: 4 },
+      ...(openAI ? [{ type: 'openai', name: 'openai', url: openAI.url, concurrency: 4 }] : []),
+    ],
   })
   const errors: string[] = []
   const logger = errorLogger(errors)
@@ -56,7 +68,7 @@ export async function openFuzzedServer(options: Partial<ServerOptions> = {}): Pr
     async [Symbol.asyncDispose]() {
       await Promise.all([desk.close(), dispatcher.close(), server.close()])
       await tickets.close()
-      await simulator.close()
+      await Promise.all([simulator.close(), openAI?.close()])
       rmSync(dataDir, { recursive: true })
     },
   }
