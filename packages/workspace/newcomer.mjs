@@ -264,7 +264,7 @@ export const STEPS = [
     async run(visit) {
       expectEnd(await run(visit, `${ask} --kobold-url ${NOBODY} Hello`), {
         code: 69,
-        err: /api_connection_error: Backend kobold \(chat\) cannot be reached: it refuses the connection; check that it runs and that its model is loaded\.\n/,
+        err: /api_connection_error: Backend kobold \(chat\) cannot be reached: it refuses the connection\. Start it, load its model, or correct its URL\.\n/,
       })
     },
   },

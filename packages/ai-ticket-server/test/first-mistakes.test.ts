@@ -18,7 +18,7 @@ async function said(program: string, words: readonly string[], environment: Reco
 }
 
 const REFUSED =
-  'api_connection_error: Backend kobold (chat) cannot be reached: it refuses the connection; check that it runs and that its model is loaded.\n'
+  'api_connection_error: Backend kobold (chat) cannot be reached: it refuses the connection. Start it, load its model, or correct its URL.\n'
 
 test('no server, and none is named', async () => {
   // A port where no AI Ticket listens.
@@ -80,7 +80,7 @@ test('a wrong key, of the backend and of the desk', async () => {
   expect(atDesk).toEqual({
     code: 77,
     stderr: expect.stringMatching(
-      /^unauthorised: .*\nPut a key that http.* knows into AI_TICKET_API_KEYS\.\n$/,
+      /^unauthorised: .* Here, set AI_TICKET_API_KEYS to a key that this server takes\.\n$/,
     ),
   })
 })

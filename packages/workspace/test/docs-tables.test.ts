@@ -286,7 +286,10 @@ const HELD_BY: Readonly<Record<string, readonly [file: string, test: string]>> =
   'asking and not reading': ['server/test/slow-readers.test.ts', 'answers that nobody reads have a budget'],
   'a page of another site that changes something': ['server/test/cross-site.test.ts', 'a page of %s changes'],
   'two `Host` headers': ['server/test/edge-errors.test.ts', 'two Hosts'],
-  'fields that no event has': ['server/test/body-limits.test.ts', 'fields that nobody reads are not held'],
+  'large fields that no event has': [
+    'server/test/body-limits.test.ts',
+    'large fields that nobody reads are not held',
+  ],
   'anything that a backend cannot be sent': ['ai-ticket-server/test/fault-attribution.test.ts', ''],
 }
 

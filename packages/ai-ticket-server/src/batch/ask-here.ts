@@ -18,7 +18,7 @@ export function askHere(dispatcher: Dispatcher, notes: CallNotes): Ask {
     }
     const outcome = await dispatcher.onEvent(event, { ...options, caller: 'batch', beforeCall })
     notes.remove(calls)
-    if ('completion' in outcome) return { type: 'final', outcome }
+    if (outcome.error === undefined) return { type: 'final', outcome }
     const { error } = outcome
     if (error === 'api_authentication_error') {
       return { type: 'hopeless', details: outcome.details, reason: 'no_permission' }

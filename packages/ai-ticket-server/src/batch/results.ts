@@ -156,7 +156,7 @@ export function resultOf(
   task: Extract<Task, { type: 'event' | 'openai' }>,
   { outcome, finishedAt }: { outcome: Outcome; finishedAt: number },
 ): Result {
-  const end = 'completion' in outcome ? 'answered' : endOf(outcome.error)
+  const end = outcome.error === undefined ? 'answered' : endOf(outcome.error)
   if (task.type === 'event') {
     return write(place, end, {
       ...plainHead(place),

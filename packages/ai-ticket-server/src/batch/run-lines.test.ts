@@ -53,7 +53,7 @@ async function play(
       return answer(line, clock.now())
     },
     write: async (line, outcome) => {
-      played.written.push([line, 'error' in outcome ? outcome.error : undefined])
+      played.written.push([line, outcome.error])
     },
     concurrency: 2,
     patienceMs: 3_600_000,

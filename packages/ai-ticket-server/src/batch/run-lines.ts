@@ -47,7 +47,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
 
   async function finish({ line }: Turn<Line>, outcome: Outcome): Promise<void> {
     await write(line, outcome)
-    if ('completion' in outcome) return
+    if (outcome.error === undefined) return
     failures += 1
     if (maxFailures !== undefined && failures >= maxFailures) stop({ type: 'too_many_failures' })
   }
@@ -63,7 +63,7 @@ export async function runBatch<Line>(options: BatchOptions<Line>): Promise<Batch
       const answer = await ask(turn.line)
       if (answer.type === 'final') {
         const { outcome } = answer
-        turns.settle(turn, { answered: 'completion' in outcome || outcome.attempts.length > 0 })
+        turns.settle(turn, { answered: outcome.error === undefined || outcome.attempts.length > 0 })
         await finish(turn, outcome)
       } else if (answer.type === 'again') await putOff(turn, answer.outcome, answer.isAway)
       else stop(answer)

@@ -6,6 +6,7 @@ import { addressOf } from '../config/backend-config.ts'
 import type { ResolvedConfig } from '../config/config.ts'
 import { describeOrigin } from '../config/config-problems.ts'
 import { decodeUtf8 } from '../config/decode-utf8.ts'
+import { withNextStep } from '../program/ask-server.ts'
 import {
   addAskFlags,
   addExamples,
@@ -75,9 +76,9 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   const ask = options.json ? askForJson : schema === undefined ? askForText : askForData
   const outcome = await ask(desk, event, controller.signal)
   if (outcome === undefined) return EXIT.interrupted
-  if (!('completion' in outcome)) {
-    process.stderr.write(`${outcome.error}: ${outcome.details}\n`)
-    const step = nextStep(outcome.error, server, resolved)
+  if (outcome.error !== undefined) {
+    process.stderr.write(`${withNextStep(outcome.error, `${outcome.error}: ${outcome.details}`)}\n`)
+    const step = server === undefined ? nextStep(outcome.error, resolved) : undefined
     if (step !== undefined) process.stderr.write(`${step}\n`)
     return EXIT_OF_FAILURE[outcome.error]
   }
@@ -85,15 +86,8 @@ const askOnce: Run<AskOptions> = async ({ options, words, flags }) => {
   return EXIT.ok
 }
 
-/** What to do about a failure that has to do with how this command was called. */
-function nextStep(
-  error: FailureCode,
-  server: string | undefined,
-  resolved: ResolvedConfig,
-): string | undefined {
-  if (error === 'unauthorised' || error === 'forbidden')
-    return `Put a key that ${server} knows into AI_TICKET_API_KEYS.`
-  if (server !== undefined) return undefined
+/** What to do about a failure at the backends that this command has asked itself. */
+function nextStep(error: FailureCode, resolved: ResolvedConfig): string | undefined {
   if (error === 'api_authentication_error')
     return 'Put the right key into KOBOLDCPP_API_KEY, or into the variable that "api_key_env" in the file names.'
   return error === 'api_connection_error' ? whoWasAsked(resolved) : undefined

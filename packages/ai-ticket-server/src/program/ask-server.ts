@@ -21,7 +21,7 @@ export function serverOf({ server, host, port }: Pick<Config, 'server' | 'host' 
 }
 
 /** A server speaks of headers; in a terminal a key comes from somewhere else. */
-const withNextStep = (error: FailureCode, message: string): string =>
+export const withNextStep = (error: FailureCode, message: string): string =>
   error === 'unauthorised'
     ? `${message} Here, set AI_TICKET_API_KEYS to a key that this server takes.`
     : message

@@ -85,7 +85,7 @@ export async function runTalks(scenario: Scenario, arm: Arm, world: World): Prom
         },
         { caller: talk.caller },
       )
-      if ('error' in outcome) throw new Error(`${scenario.name}: ${outcome.error}: ${outcome.details}`)
+      if (outcome.error) throw new Error(`${scenario.name}: ${outcome.error}: ${outcome.details}`)
       const answeredAt = clock.now()
       events.push({ askedAt, startedAt: world.startOf(promptOf(messages)) ?? answeredAt, answeredAt })
       messages.push({ role: 'assistant', content: outcome.completion })

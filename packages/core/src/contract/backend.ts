@@ -3,10 +3,13 @@ import type { Parameters, Turn } from './prompt.ts'
 
 /** One way of asking a backend, and what it can carry. Endpoints that cannot carry a request are skipped. */
 export interface Endpoint {
+  /** Its name in attempts, logs and metrics: `chat`, `text`, `native`. */
   readonly name: string
   /** Turns of their own for system and assistant. False: the backend writes them as a transcript. */
   readonly turns: boolean
+  /** True: it takes images as parts of a turn. */
   readonly images: boolean
+  /** True: it takes definitions of tools, and answers with calls of them. */
   readonly tools: boolean
   /** What the server can be made to obey here: a JSON Schema, a grammar made of one, or neither. */
   readonly schema: 'json_schema' | 'grammar' | false
@@ -21,7 +24,9 @@ export interface Endpoint {
 export interface GenerationRequest {
   /** Unique per call; what a cancel names (KoboldCPP's `genkey`). */
   readonly key: string
+  /** The whole conversation, never empty. */
   readonly turns: readonly Turn[]
+  /** Sampling and length. These three are always there; `max_tokens` counts tokens of the answer. */
   readonly parameters: Parameters & {
     readonly max_tokens: number
     readonly temperature: number
@@ -39,7 +44,7 @@ export interface GenerationRequest {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How a backend is asked to generate. */
+/** How an answer is wanted. */
 export interface GenerationOptions {
   /** Aborting it stops the generation; the iterable then settles only when the backend is known to have stopped. */
   readonly signal: AbortSignal
@@ -47,25 +52,32 @@ export interface GenerationOptions {
   readonly stream: boolean
 }
 
-/** What a generation brings: deltas if they are wanted, and one end. */
+/** What `generate` yields: any number of deltas, then one end. */
 export type GenerationEvent =
   | { readonly type: 'delta'; readonly text: string; readonly reasoning?: string }
   | GenerationEnd
 
-/** The end of a generation that was answered. Anything else is thrown as a `BackendError`. */
+/** A whole answer. */
 export interface GenerationEnd {
+  /** Always `end`. */
   readonly type: 'end'
   /** The whole text, as it came. */
   readonly text: string
+  /** Why it ended, in one of four words. */
   readonly finish_reason: FinishReason
+  /** The reason as the server spelled it; null: it gave none. */
   readonly raw_finish_reason: string | null
+  /** Token counts of the server. Absent: it does not really know them. */
   readonly usage?: Usage
   /** Tokens of the prompt that were not read, where the server says so. */
   readonly cached_prompt_tokens?: number
+  /** Tools that the model asks for. */
   readonly tool_calls?: ToolCall[]
+  /** Thoughts that stand beside the text. */
   readonly reasoning?: string
   /** The text ended within a block of thoughts that was never closed: it holds no answer. */
   readonly ended_in_thoughts?: true
+  /** The model that answered, as the server names it. */
   readonly model?: string
 }
 
@@ -81,7 +93,9 @@ export interface BackendState {
   readonly waiting?: number
   /** Tokens per second of the last generation. */
   readonly generationSpeed?: number
+  /** Tokens per second at which it read its last prompt. */
   readonly promptSpeed?: number
+  /** Of the server program. */
   readonly version?: string
   /** False: the server wants a key, and ours is missing or wrong. Absent: it does not say. */
   readonly authorised?: boolean
@@ -101,6 +115,7 @@ export interface BackendServer {
   readonly provider: string
   /** Its host, without scheme, user or path. */
   readonly address: string
+  /** The TCP port, also where the address names none (80 or 443). */
   readonly port: number
 }
 
@@ -114,6 +129,7 @@ export interface BackendServer {
  *   stopped working for it, or is dead: a slot is free again when `generate` has settled.
  */
 export interface Backend {
+  /** Its name in events, outcomes, logs and metrics; another one for each backend of a dispatcher. */
   readonly name: string
   /** Who answers, for traces. Default: a server that nothing is known of. */
   readonly server?: BackendServer
@@ -121,6 +137,7 @@ export interface Backend {
   readonly warmPrompts?: number
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
+  /** Answers one request. Its duties are listed above. Throws a `BackendError`, also while it is read. */
   generate(
     endpoint: Endpoint,
     request: GenerationRequest,
@@ -177,10 +194,11 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
-/** What a backend knows about a call that failed; each part helps to decide what comes next. */
+/** What is known of a failure beside its kind. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number
+  /** How long the server asks to wait, in milliseconds. */
   retryAfterMs?: number
   /** What the server itself said of the reason. */
   reason?:
@@ -208,18 +226,27 @@ export interface BackendErrorOptions {
   partial?: string
   /** The beginning of what the server itself said. It may echo the prompt, so it goes to the log at `debug` and nowhere else. */
   words?: string
+  /** The error that this one was made of. */
   cause?: unknown
 }
 
 /** Thrown by backends. The message holds no prompt, key or body. */
 export class BackendError extends Error {
+  /** Always `BackendError`. */
   override readonly name = 'BackendError'
+  /** What happened; it decides the code of the outcome. */
   readonly kind: BackendErrorKind
+  /** HTTP status, where there was one. */
   readonly status: number | undefined
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined
+  /** What the server itself said of the reason, where that is known. */
   readonly reason: BackendErrorOptions['reason']
+  /** How the server is known to have stopped. */
   readonly stopped: NonNullable<BackendErrorOptions['stopped']>
+  /** Text that had come before. */
   readonly partial: string | undefined
+  /** The beginning of what the server itself said. It may echo the prompt: for the log at `debug` only. */
   readonly words: string | undefined
 
   constructor(kind: BackendErrorKind, message: string, options: BackendErrorOptions = {}) {

@@ -1,5 +1,6 @@
 /** A timer that can be taken back. */
 export interface Timer {
+  /** Takes it back. Does nothing once it has fired. */
   cancel(): void
 }
 
@@ -16,7 +17,7 @@ export interface Clock {
 /** Longer delays overflow Node's timers and would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647
 
-/** The clock of this machine: the default everywhere. A timer of more than 24 days fires after 24. */
+/** The time of this machine. `createVirtualClock` of `@ai-ticket/testkit` is one for tests. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -60,7 +60,9 @@ export interface EventTraceOptions {
 
 /** A generation that is about to be asked for. */
 export interface AnnouncedCall {
+  /** The name of the backend. */
   readonly backend: string
+  /** The name of its endpoint. */
   readonly endpoint: string
   /** Of this one generation. */
   readonly key: string
@@ -68,6 +70,10 @@ export interface AnnouncedCall {
 
 /** Options with a schema: they give the outcome its type. */
 export interface SchemaOptions<Schema extends StandardSchema> extends EventOptions {
+  /**
+   * What the answer must be; its output is the type of `data`. Misuse if it has no JSON Schema: a
+   * TypeError.
+   */
   schema: Schema
 }
 
@@ -87,26 +93,36 @@ export type StreamEvent<Data = never> =
     }
   | { readonly type: 'error'; readonly outcome: FailureOutcome }
 
-/** A backend as its last probe saw it. */
+/** How one backend is. */
 export interface BackendHealth {
+  /** Its name, as configured. */
   name: string
+  /**
+   * `busy`: somebody else uses it. `loading`: it was there until just now. `stuck`: an aborted call has not
+   * ended.
+   */
   state: 'unknown' | 'ready' | 'busy' | 'loading' | 'down' | 'stuck'
+  /** Models that it answers for now; empty: none is loaded, or it does not say. */
   models: string[]
   /** Further names of its models, as configured. Absent: there are none. */
   aliases?: string[]
+  /** Of its model, in tokens. Absent: it does not say. */
   context_length?: number
+  /** Of the server program. Absent: it does not say. */
   version?: string
   /** Slots of this desk, and how many of them are taken. */
   concurrency: number
+  /** Slots that are taken. */
   in_flight: number
   /** Why it is not ready. */
   details?: string
 }
 
-/** What `dispatcher.health()` and `GET /health` say. */
+/** How the backends are, asked just now. */
 export interface Health {
   /** `degraded`: no backend answers, or none could be asked. */
   status: 'healthy' | 'degraded'
+  /** All of them, in the order of the options. */
   backends: BackendHealth[]
   /** Events that wait for a slot. */
   waiting: number
@@ -122,13 +138,15 @@ export interface BackendReport extends BackendHealth {
   latency_ms?: number
   /** Learned speeds, in tokens per second. */
   prompt_tokens_per_second?: number
+  /** Learned speed of writing an answer. */
   completion_tokens_per_second?: number
 }
 
-/** The waiting line at this moment. */
+/** The waiting line. */
 export interface LineReport {
   /** Events that wait for a slot. */
   waiting: number
+  /** Places that it has: `lineCapacity`. */
   capacity: number
   /** How long the oldest of them has waited, in milliseconds. */
   oldest_ms?: number
@@ -138,19 +156,23 @@ export interface LineReport {
 
 /** The state of the desk, as `GET /backends` shows it. */
 export interface DeskReport {
+  /** All of them, in the order of the options. */
   backends: BackendReport[]
+  /** Events that wait for a slot. */
   line: LineReport
 }
 
 /** What a backend could take on now. */
 export interface FreeSlots {
+  /** The name of the backend. */
   readonly backend: string
   /** 0 also where it is down, loading or busy with somebody else's work. */
   readonly free: number
+  /** Slots that it has in all. */
   readonly concurrency: number
 }
 
-/** How a dispatcher closes. */
+/** How a dispatcher is closed. */
 export interface CloseOptions {
   /** How long running and waiting events may go on, in milliseconds; then they end as `shutting_down`. Default 0. */
   drainMs?: number

@@ -14,12 +14,17 @@ type NextRule = 'stop' | 'next_endpoint' | 'next_backend' | 'wait_in_line'
  */
 export type PassesRule = 'never' | 'when_free' | 'perhaps' | 'when_open' | 'ended'
 
-/** What a failure code means, and what follows from it. */
+/** What a code means for the way of an event. */
 export interface FailureRule {
+  /** Where on its way an event meets it. */
   readonly stage: FailureStage
+  /** Whether the same endpoint is asked again. */
   readonly repeat: RepeatRule
+  /** What follows when it is not. */
   readonly next: NextRule
+  /** Whether the same event may do better later. */
   readonly passes: PassesRule
+  /** What it is, in one sentence. */
   readonly summary: string
 }
 
@@ -127,6 +132,7 @@ export const FAILURE_CODES = Object.keys(FAILURES) as readonly FailureCode[]
 
 /** An expected failure: a value, not an exception. */
 export interface Failure {
+  /** One of `FAILURE_CODES`. */
   readonly code: FailureCode
   /** Plain words: what failed and what to do. Never a prompt, a key or a body. */
   readonly details: string

@@ -155,7 +155,6 @@ export function isWithinDepth(value: unknown, maximum: number): boolean {
 export const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongNumber)
 
-/** An object that is no list; valibot's own object and record take lists too. */
 /** The schema of `json_object`, in a form that callers do not write: servers are asked for it in their own words. */
 export const ANY_OBJECT: Readonly<Record<string, unknown>> = { type: 'object', additionalProperties: true }
 
@@ -163,7 +162,7 @@ export const isAnyObject = (schema: Readonly<Record<string, unknown>>): boolean 
   Object.keys(schema).length === 2 &&
   Object.entries(ANY_OBJECT).every(([name, value]) => schema[name] === value)
 
-/** A schema for any object that is no list and no instance of a class. */
+/** An object that is no list; valibot's own object and record take lists too. */
 export const plainObject = v.custom<Record<string, unknown>>(isPlainObject)
 
 /** JSON as it stands, for `JSON.stringify`. TypeScript does not know it yet. */
@@ -181,14 +180,17 @@ export class LongNumber extends Number {
     this.#source = source
   }
 
+  /** False: it has a fraction or an exponent. */
   get isWhole(): boolean {
     return /^-?\d+$/.test(this.#source)
   }
 
+  /** Its digits, as they came. */
   override toString(): string {
     return this.#source
   }
 
+  /** Its digits for `JSON.stringify`, which writes them as a number. */
   toJSON(): object {
     return rawJSON(this.#source)
   }

@@ -12,17 +12,19 @@ export interface Observer {
   attemptEnded?(attempt: Readonly<AttemptRecord>): void
   /** A call whose event had ended before it has stopped now. Until then the backend worked for nobody. */
   abandonedCallStopped?(call: AbandonedCall): void
+  /** An event has its outcome, whatever it is. Called once for each. */
   eventEnded?(outcome: Outcome, timing: EventTiming): void
 }
 
-/** A call whose event had ended before the backend was known to have stopped. */
+/** A call that went on after its event had ended. */
 export interface AbandonedCall {
+  /** The name of the backend. */
   readonly backend: string
   /** Milliseconds from the end of the event until the backend was known to have stopped. */
   readonly afterMs: number
 }
 
-/** How an event spent its time, for an observer. */
+/** Where the time of an event went, beside its attempts. */
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number

@@ -12,6 +12,7 @@ export const MAX_TIMEOUT_MS = 3_600_000
 
 /** A backend and how the desk uses it. */
 export interface BackendEntry {
+  /** Made by `createKoboldBackend`, `createOpenAIBackend`, or your own. */
   backend: Backend
   /** Generations at once; a KoboldCPP server does one. Default 1. */
   concurrency?: number
@@ -27,10 +28,11 @@ export interface BackendEntry {
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
 export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
 
-/** What belongs to an outcome, for `onOutcome`. */
+/** What is known of an event beside its outcome. */
 export interface OutcomeContext {
   /** The event as it came. */
   readonly event: unknown
+  /** Who asked: `EventOptions.caller`, or empty. */
   readonly caller: string
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
@@ -38,18 +40,22 @@ export interface OutcomeContext {
   readonly isRecorded: boolean
 }
 
-/** Options of `createDispatcher`. Only `backends` is required; `DEFAULTS` has the numbers. */
+/**
+ * What `createDispatcher` takes. Only `backends` is required; a bad value throws a TypeError that names it.
+ */
 export interface DispatcherOptions extends Partial<Tuning> {
   /**
    * One or more, each with a name of its own. They belong to the dispatcher from here on, which closes them: slots
    * are counted by one desk.
    */
   backends: readonly (Backend | BackendEntry)[]
+  /** Where time comes from. Default `systemClock`. */
   clock?: Clock
   /** Numbers from 0 up to 1, for ids and for the jitter of pauses. Default `Math.random`. */
   random?: () => number
   /** Default: says nothing. */
   logger?: Logger
+  /** Told of every outcome, once, for instance to keep a history. Default: nobody is. */
   onOutcome?: OutcomeListener
   /** Told of events and calls as they happen, for metrics. Default: nobody is. */
   observer?: Observer

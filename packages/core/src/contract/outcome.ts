@@ -2,7 +2,9 @@ import type { FailureCode } from './failure.ts'
 
 /** Real token counts of the server; null where a server does not really know them. */
 export interface Usage {
+  /** Tokens of the whole prompt. */
   prompt_tokens: number
+  /** Tokens of the answer, reasoning included. */
   completion_tokens: number
 }
 
@@ -14,24 +16,31 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter'
 
 /** A call of a tool that the model asks for, in OpenAI's shape. The desk never executes it. */
 export interface ToolCall {
+  /** Names the call, so that the turn with its result can answer it. */
   id: string
+  /** Always `function`. */
   type: 'function'
+  /** Which tool, and its arguments as JSON text, as the model wrote it. */
   function: { name: string; arguments: string }
 }
 
 /** How one call of one endpoint went. */
 export interface AttemptRecord {
+  /** The name of the backend. */
   backend: string
+  /** The name of its endpoint. */
   endpoint: string
   /** Counts the calls of this endpoint for this event, from 1. */
   number: number
   /** ISO 8601, the start of the call. */
   started_at: string
+  /** How long it took, in milliseconds. */
   duration_ms: number
   /** The pause before this call, in milliseconds. */
   waited_ms: number
   /** `completed`, `endpoint_missing`, or the code of the failure. */
   result: 'completed' | 'endpoint_missing' | FailureCode
+  /** What failed, in plain words. */
   details?: string
   /** HTTP status of the reply, where there was one. */
   status?: number
@@ -94,15 +103,25 @@ export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' |
    * around it.
    */
   completion: string
+  /** Of the event: its own, or `evt_` and a UUID. */
   id: string
+  /** The model that answered, as its server names it; null: the server does not say. */
   model: string | null
+  /** The name of the backend that answered. */
   backend: string
+  /** The name of the endpoint that answered. */
   endpoint: string
+  /** Why the answer ended. `length`: it was cut. */
   finish_reason: FinishReason
+  /** Token counts of the server; null: it does not really know them. */
   usage: Usage | null
+  /** From acceptance to outcome, waiting included, in milliseconds. */
   duration_ms: number
+  /** Each call that was made, in order. */
   attempts: AttemptRecord[]
+  /** What the model thought before it answered. Absent: nothing. */
   reasoning?: string
+  /** Tools that the model asks for. Absent: none. */
   tool_calls?: ToolCall[]
   /** The answer, validated, if the event has a schema. */
   data?: unknown
@@ -125,6 +144,7 @@ export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' |
 export interface DataOutcome<Data> extends SuccessOutcome {
   /** The answer, validated; what the schema made of it where it transforms. */
   data: Data
+  /** How the answer came to match. */
   schema: SchemaCertificate
 }
 
@@ -134,11 +154,15 @@ export interface FailureOutcome
     | ('completion' | 'model' | 'backend' | 'endpoint' | 'finish_reason' | 'usage' | 'reasoning')
     | ('tool_calls' | 'data' | 'prompt_truncated' | 'dropped_turns')
   > {
+  /** What went wrong: one of `FAILURE_CODES`. */
   error: FailureCode
   /** Plain words: what failed and what to do. Never a prompt, a key or a body. */
   details: string
+  /** Of the event: its own, or `evt_` and a UUID. */
   id: string
+  /** From acceptance to outcome, waiting included, in milliseconds. */
   duration_ms: number
+  /** Each call that was made, in order; empty: no backend was asked. */
   attempts: AttemptRecord[]
   /** Text that had come when the answer broke off, or the last answer that did not match the schema. */
   partial?: string

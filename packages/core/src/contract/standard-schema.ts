@@ -13,14 +13,16 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
-/** The outcome of a check by a Standard Schema: a value, or what is wrong. */
+/** A checked value, or what is wrong with it. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
-/** One thing that is wrong with a value, as Standard Schema tells it. */
+/** What is wrong with a value, in the words of its schema. */
 export interface StandardIssue {
+  /** In plain words. It may hold the value. */
   readonly message: string
+  /** Where it stands in the value. Absent: it is the value itself. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 

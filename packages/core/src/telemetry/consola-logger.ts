@@ -5,15 +5,19 @@ import { redact } from './redact.ts'
 
 /** Where lines go: `process.stdout`, a file, a list in a test. */
 export interface LogStream {
+  /** Takes one line with its line feed. */
   write(text: string): unknown
+  /** True: a person reads it, so lines are text and not JSON. */
   readonly isTTY?: boolean
   /** True: what is written now piles up in memory, until `drain`. */
   readonly writableNeedDrain?: boolean
+  /** A stream that has it is watched for errors, so that none ends the program. */
   on?(event: 'error', listener: () => void): unknown
+  /** Calls back when it takes more. */
   once?(event: 'drain', listener: () => void): unknown
 }
 
-/** Options of `createConsolaLogger`. */
+/** What `createConsolaLogger` takes. */
 export interface ConsolaLoggerOptions {
   /** Default `info`. See `parseLogLevel` for reading one from a setting. */
   level?: LogLevel

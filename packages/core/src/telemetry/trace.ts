@@ -34,9 +34,11 @@ export interface TracedEvent {
 
 /** What arrives now and runs later. */
 export interface TracedArrival {
+  /** The name of its span. */
   readonly name: string
   /** What came with it; its `traceparent` is the parent. */
   readonly headers?: Headers | undefined
+  /** Attributes of its span. */
   readonly attributes?: Headers
   /** A span of another trace that it follows from, as headers with its `traceparent`. */
   readonly follows?: Headers | undefined

@@ -42,7 +42,7 @@ const CONNECT_CODES = new Set([
 ])
 
 const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'it refuses the connection; check that it runs and that its model is loaded',
+  ECONNREFUSED: 'it refuses the connection. Start it, load its model, or correct its URL',
   ENOTFOUND: 'its host name is not known; check the URL',
   EAI_AGAIN: 'its host name cannot be looked up now',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within the time limit; check host and port',

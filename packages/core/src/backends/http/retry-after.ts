@@ -6,7 +6,7 @@ const IN_TEXT = /try again in (\d+(?:\.\d+)?) seconds?/i
 /** An HTTP date whose year no `Date` may hold, so that `Date.parse` cannot tell it from nonsense. */
 const FAR_DATE = /^[a-z]{3,9}, \d{1,2}[ -][a-z]{3}[ -]\d{5,} /i
 
-/** What a `Retry-After` is read against. */
+/** Against what a Retry-After is read. */
 export interface RetryAfterLimits {
   /** Milliseconds since 1970. */
   readonly wallTimeMs: number

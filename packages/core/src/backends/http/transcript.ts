@@ -3,8 +3,11 @@ import { turnText } from '../../contract/prompt.ts'
 
 /** How a conversation is written for an endpoint that takes one text. Each pair goes before and after a turn's text. */
 export interface TranscriptTemplate {
+  /** Around a system turn. */
   readonly system: readonly [before: string, after: string]
+  /** Around a user turn. */
   readonly user: readonly [before: string, after: string]
+  /** Around an assistant turn; what stands before it also opens the answer. */
   readonly assistant: readonly [before: string, after: string]
   /** Results of tools. */
   readonly tool: readonly [before: string, after: string]
@@ -23,6 +26,7 @@ export const alpacaTemplate: TranscriptTemplate = {
 
 /** A conversation as one text. */
 export interface Transcript {
+  /** What the endpoint is sent as its prompt. */
   readonly text: string
   /** Stop strings the writing of turns asks for; none for a text without tags. */
   readonly stop: readonly string[]
