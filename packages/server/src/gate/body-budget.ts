@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Transform, type TransformCallback } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
@@ -58,30 +58,26 @@ export function installBodyBudget(server: FastifyInstance, options: BodyBudgetOp
       'one caller three quarters of what others leave. There is no room for this one now. Send it again later.',
     retryAfterMs: RETRY_AFTER_MS,
   })
-  const hold = (caller: string, bytes: number, response: ServerResponse): boolean => {
-    if (!budget.take(caller, bytes)) return false
-    let isHeld = true
-    const release = () => {
-      if (isHeld) budget.give(caller, bytes)
-      isHeld = false
-    }
-    response.once('finish', release).once('close', release)
-    return true
-  }
   server.addHook('onRequest', (request, reply, done) => {
     const bytes = Number(request.raw.headers['content-length'] ?? 0)
     // More than one body may have is refused for that, when it would be read.
     if (bytes === 0 || request.is404 || bytes > (request.routeOptions.bodyLimit ?? 0)) return done()
-    done(hold(callerOf(request), bytes, reply.raw) ? undefined : full)
+    const caller = callerOf(request)
+    if (!budget.take(caller, bytes)) return done(full)
+    reply.raw.once('close', () => budget.give(caller, bytes))
+    done()
   })
   server.addHook('preParsing', (request, reply, payload, done) => {
-    const { headers } = request.raw
-    if (headers['transfer-encoding'] === undefined || request.is404) return done(null, payload)
+    if (request.raw.headers['transfer-encoding'] === undefined || request.is404) return done(null, payload)
     const caller = callerOf(request)
-    done(
-      null,
-      countedBody(request.raw, (bytes) => (hold(caller, bytes, reply.raw) ? undefined : full)),
-    )
+    let taken = 0
+    reply.raw.once('close', () => budget.give(caller, taken))
+    const take = (bytes: number) => {
+      if (!budget.take(caller, bytes)) return full
+      taken += bytes
+      return undefined
+    }
+    done(null, countedBody(request.raw, take))
   })
 }
 

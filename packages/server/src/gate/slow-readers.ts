@@ -89,8 +89,7 @@ function createUnread(mostBytes: number) {
       }
       held.set(answer, performance.now())
       all += answer.bytes
-      const onEnd = () => release(answer)
-      answer.reply.raw.once('finish', onEnd).once('close', onEnd)
+      answer.reply.raw.once('close', () => release(answer))
       return true
     },
   }
