@@ -1,3 +1,4 @@
+import { withoutUnknownFields } from '@ai-ticket/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkResponse } from '../../server/test/openapi-judge.ts'
@@ -98,7 +99,7 @@ test(`${REQUESTS} requests that may ask for anything are answered in our shapes`
   for (const status of [200, 202, 400, 404, 405, 415, 422]) expect(statuses).toContain(status)
 })
 
-test(`${TICKETS} tickets, whatever they hold, are kept as they were sent and found by the id of their event`, async () => {
+test(`${TICKETS} tickets, whatever they hold, are kept as they were sent, but for large values that nobody reads, and found by the id of their event`, async () => {
   const kept = async (text: string) => {
     const accepted = await ask('POST', '/tickets', text)
     judgeAnswer(accepted)
@@ -107,7 +108,7 @@ test(`${TICKETS} tickets, whatever they hold, are kept as they were sent and fou
     const { not_before, expires_at, callback_url, ...sent } = JSON.parse(text)
     const shown = await ask('GET', `/tickets/${id}`)
     judgeAnswer(shown)
-    expect(JSON.parse(shown.body).event).toEqual({ ...sent, id: event_id })
+    expect(JSON.parse(shown.body).event).toEqual({ ...(withoutUnknownFields(sent) as object), id: event_id })
     const found = await ask('GET', `/tickets?event_id=${encodeURIComponent(event_id)}`)
     expect(JSON.parse(found.body).data.map((one: { id: string }) => one.id)).toContain(id)
   }
