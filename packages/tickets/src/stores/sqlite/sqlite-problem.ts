@@ -4,6 +4,9 @@ import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 const READ_ONLY = new Set([8, 3])
 const FULL = 13
 const BROKEN = new Set([11, 26])
+/** The tables are not those that this program makes: SQLite says so as of a wrong statement. */
+const OTHER_TABLES =
+  /^(?:no such (?:column|table|index|function)|table \S+ has no column|malformed database schema)/
 const LOCKED = new Set([5, 6])
 const CANNOT_OPEN = new Set([14, 10])
 /** Of the system. ENOENT: a folder that is there takes no new ones, as in /proc. */
@@ -25,7 +28,7 @@ export function sqliteProblem(error: unknown, file: string): unknown {
   if (READ_ONLY.has(code)) {
     return problem('read_only', `${file} may not be written. Check the rights of the folder and its disk.`)
   }
-  if (BROKEN.has(code)) {
+  if (BROKEN.has(code) || (code === 1 && OTHER_TABLES.test(error.message))) {
     return problem(
       'broken',
       `${file} is damaged or no database. Move it aside and start again; \`sqlite3 tickets.db .recover\` saves what it holds.`,
