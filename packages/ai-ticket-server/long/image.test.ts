@@ -101,8 +101,11 @@ function developmentOnly(): string[] {
     cwd: CONTEXT,
   }).map((path) => JSON.parse(read(path)))
   const production = new Set(
-    manifests.flatMap(({ name, dependencies = {}, optionalDependencies = {} }) =>
-      /server|core/.test(name) ? Object.keys({ ...dependencies, ...optionalDependencies }) : [],
+    // Of the optional peers pnpm takes those that are there: the API of OpenTelemetry, with which traces can be switched on.
+    manifests.flatMap(({ name, dependencies = {}, optionalDependencies = {}, peerDependencies = {} }) =>
+      /server|core/.test(name)
+        ? Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })
+        : [],
     ),
   )
   return manifests
