@@ -48,7 +48,7 @@ async function tryOut(kind: Kind, last: number, parts: Omit<SimulationParts, 'an
   }
 }
 
-// Open: seed 11,080 of PostgreSQL takes a ticket from a server that lives, right after the clock of the database was set.
+// Open: seed 11,080 of PostgreSQL, in which a ticket is taken from a server that lives and has a lease.
 test.each<[Kind, number]>([
   ['sqlite', LONG ? 10_000 : 500],
   ['postgres', LONG ? 11_000 : 500],
