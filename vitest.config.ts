@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     // Tests wait more than they work: for sockets, programs and pauses.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: 2 * availableParallelism(),
     // A real server does one thing at a time, and two files of tests ask it.
     // biome-ignore lint/suspicious/noUndeclaredEnvVars: turbo does not run the tests
     fileParallelism: process.env.KOBOLDCPP_TEST_URL === undefined,
