@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import base from '../../vitest.config.ts'
@@ -17,6 +18,8 @@ export default defineConfig({
   root,
   test: {
     ...base.test,
+    // These work more than they wait.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 240_000,
     hookTimeout: 240_000,
     reporters: ['default', ['json', { outputFile: '.reports/vitest-long.json' }]],
