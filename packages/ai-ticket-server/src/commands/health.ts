@@ -51,11 +51,16 @@ async function healthFromHere(resolved: ResolvedConfig): Promise<HealthAsked | n
 }
 
 async function healthThere(server: string, { config }: ResolvedConfig): Promise<HealthAsked | number> {
-  const reply = await askServer(server, keyWith(config.apiKeys, 'read'), { method: 'GET', path: '/health' })
-  if (reply.ok && typeof reply.body.status === 'string') return reply.body as unknown as Health
-  const other = `What answers at ${server} is not an AI Ticket server. Name another with --server.`
-  process.stderr.write(`${terminalLine(reply.ok ? other : reply.message)}\n`)
-  return reply.ok || reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
+  const reply = await askServer(server, keyWith(config.apiKeys, 'read'), {
+    method: 'GET',
+    path: '/health',
+    isReply: ({ status, backends }) =>
+      typeof status === 'string' && (backends === undefined || Array.isArray(backends)),
+  })
+  // `isReply` has looked at what is read of it.
+  if (reply.ok) return reply.body as unknown as HealthAsked
+  process.stderr.write(`${terminalLine(reply.message)}\n`)
+  return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
 }
 
 function line(health: BackendHealth, url = ''): string {

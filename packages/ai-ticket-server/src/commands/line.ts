@@ -25,11 +25,16 @@ const showLine: Run<{ readonly json?: boolean }> = async ({ options, flags }) =>
   if (resolved === undefined) return EXIT.badConfiguration
   const { config } = resolved
   const key = keyWith(config.apiKeys, 'read')
-  const reply = await askServer(serverOf(config), key, { method: 'GET', path: '/backends' })
+  const reply = await askServer(serverOf(config), key, {
+    method: 'GET',
+    path: '/backends',
+    isReply: ({ line, backends }) => typeof line === 'object' && line !== null && Array.isArray(backends),
+  })
   if (!reply.ok) {
     process.stderr.write(`${terminalLine(reply.message)}\n`)
     return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
   }
+  // `isReply` has looked at what is read of it.
   const report = reply.body as unknown as DeskReport
   process.stdout.write(options.json ? `${terminalJson(report)}\n` : textOf(report))
   return EXIT.ok

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { command as health } from '../commands/health.ts'
+import { command as line } from '../commands/line.ts'
 import { command as tickets } from '../commands/tickets.ts'
 import { askServer } from './ask-server.ts'
 import { createProgram, runProgram } from './command-line.ts'
@@ -19,12 +21,28 @@ async function serverThatSays(status: number, body: string) {
 const refusal = (error: string) => JSON.stringify({ error, details: 'Because.' })
 
 test.each([
+  ['health', health],
+  ['line', line],
+])('%s ends in words where another program answers 200', async (name, module) => {
+  await using server = await serverThatSays(200, '{"hello": "world"}')
+  const words = [name, '--server', server.url]
+  const program = createProgram('ai-ticket', words)
+  module.configure(program.command(name))
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  expect(await runProgram(program, words)).toBe(EXIT.unavailable)
+  const said = write.mock.calls.join('')
+  write.mockRestore()
+  expect(said).toContain('is not an AI Ticket server')
+})
+
+test.each([
   [401, refusal('unauthorised'), EXIT.noPermission, 'unauthorised: Because. Here, set AI_TICKET_API_KEYS'],
   [403, refusal('forbidden'), EXIT.noPermission, 'forbidden: Because.'],
   [404, refusal('not_found'), EXIT.badInput, 'not_found: Because.'],
   [503, refusal('store_unavailable'), EXIT.temporary, 'store_unavailable: Because.'],
   [404, '{"detail":"Not Found"}', EXIT.unavailable, 'is not an AI Ticket server (HTTP 404)'],
-  [200, 'hello', EXIT.unavailable, 'No AI Ticket server answers'],
+  [200, 'hello', EXIT.unavailable, 'is not an AI Ticket server (HTTP 200)'],
+  [200, 'null', EXIT.unavailable, 'is not an AI Ticket server (HTTP 200)'],
 ])('status %i with %s ends the tickets command with %i', async (status, body, exitCode, message) => {
   await using server = await serverThatSays(status, body)
   const reply = await askServer(server.url, undefined, { method: 'GET', path: '/tickets' })

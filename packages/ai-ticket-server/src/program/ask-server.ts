@@ -11,7 +11,19 @@ export interface ServerRequest {
   /** With its query. */
   readonly path: string
   readonly body?: unknown
+  /** Whether a reply is one of ours: other programs answer 200, too. Default: any JSON object. */
+  readonly isReply?: (body: Readonly<Record<string, unknown>>) => boolean
 }
+
+export const awayFrom = (url: string): string =>
+  `No AI Ticket server answers at ${url}. Start it, or name another with --server.`
+
+export const strangerAt = (url: string, status?: number): string =>
+  `What answers at ${url} is not an AI Ticket server${status === undefined ? '' : ` (HTTP ${status})`}. Name another with --server.`
+
+/** Undefined: not one of ours. */
+export const failureCodeIn = (body: Readonly<Record<string, unknown>>): FailureCode | undefined =>
+  FAILURE_CODES.find((code) => code === body.error)
 
 /** The server that commands ask: the one named, or where this configuration listens, as seen from its own machine. */
 export function serverOf({ server, host, port }: Pick<Config, 'server' | 'host' | 'port'>): string {
@@ -30,7 +42,7 @@ export const withNextStep = (error: FailureCode, message: string): string =>
 export async function askServer(
   url: string,
   key: string | undefined,
-  { method, path, body }: ServerRequest,
+  { method, path, body, isReply = () => true }: ServerRequest,
 ): Promise<ServerReply> {
   try {
     const response = await fetch(`${url}${path}`, {
@@ -41,18 +53,23 @@ export async function askServer(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    const reply = parseJson(await response.text()) as Record<string, unknown>
-    if (response.ok) return { ok: true, body: reply }
-    const error = FAILURE_CODES.find((code) => code === reply.error)
-    if (error !== undefined) {
-      return { ok: false, error, message: withNextStep(error, `${error}: ${reply.details}`) }
-    }
-    const message = `What answers at ${url} is not an AI Ticket server (HTTP ${response.status}). Name another with --server.`
-    return { ok: false, message }
+    const reply = objectIn(await response.text())
+    if (response.ok && reply !== undefined && isReply(reply)) return { ok: true, body: reply }
+    const error = response.ok || reply === undefined ? undefined : failureCodeIn(reply)
+    if (error === undefined) return { ok: false, message: strangerAt(url, response.status) }
+    return { ok: false, error, message: withNextStep(error, `${error}: ${reply?.details}`) }
   } catch {
-    return {
-      ok: false,
-      message: `No AI Ticket server answers at ${url}. Start it, or name another with --server.`,
-    }
+    return { ok: false, message: awayFrom(url) }
+  }
+}
+
+/** Undefined: whatever else it is. */
+export function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = parseJson(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
   }
 }

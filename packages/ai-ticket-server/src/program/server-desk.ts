@@ -1,17 +1,11 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import { text } from 'node:stream/consumers'
-import {
-  FAILURE_CODES,
-  type FailureOutcome,
-  type Outcome,
-  parseJson,
-  type StreamEvent,
-} from '@ai-ticket/core'
+import { type FailureOutcome, type Outcome, parseJson, type StreamEvent } from '@ai-ticket/core'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { keyWith } from '../config/api-keys.ts'
 import type { ResolvedConfig } from '../config/config.ts'
-import { serverOf } from './ask-server.ts'
+import { awayFrom, failureCodeIn, objectIn, serverOf, strangerAt } from './ask-server.ts'
 
 /** What a command asks: the dispatcher of this process, or a running server. */
 export interface EventDesk {
@@ -40,8 +34,8 @@ async function isAiTicket(url: string): Promise<boolean> {
       signal: AbortSignal.timeout(GREETING_MS),
       redirect: 'manual',
     })
-    const { error, details } = parseJson(await response.text()) as Record<string, unknown>
-    return FAILURE_CODES.some((code) => code === error) && typeof details === 'string'
+    const body = objectIn(await response.text()) ?? {}
+    return failureCodeIn(body) !== undefined && typeof body.details === 'string'
   } catch {
     return false
   }
@@ -121,20 +115,13 @@ const endOf = (outcome: Outcome): StreamEvent =>
 
 /** Whatever is no outcome did not come from AI Ticket. */
 function outcomeOf(text: string, url: string): Outcome {
-  try {
-    const body = parseJson(text) as Record<string, unknown>
-    if (typeof body.completion === 'string') return body as unknown as Outcome
-    const error = FAILURE_CODES.find((code) => code === body.error)
-    if (error !== undefined) return { ...failure(error, String(body.details)), ...body, error }
-  } catch {}
-  return failure(
-    'api_response_format_error',
-    `What answers at ${url} is not an AI Ticket server. Name another with --server.`,
-  )
+  const body = objectIn(text) ?? {}
+  // A server of ours says no more and no less: its API description holds it to that.
+  if (typeof body.completion === 'string') return body as unknown as Outcome
+  const error = failureCodeIn(body)
+  if (error !== undefined) return { ...failure(error, String(body.details)), ...body, error }
+  return failure('api_response_format_error', strangerAt(url))
 }
-
-const awayFrom = (url: string): string =>
-  `No AI Ticket server answers at ${url}. Start it, or name another with --server.`
 
 const failure = (error: FailureOutcome['error'], details: string): FailureOutcome => ({
   error,
