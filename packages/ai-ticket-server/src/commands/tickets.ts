@@ -95,7 +95,8 @@ function answers<Options>(
     const resolved = readConfig(flags)
     if (resolved === undefined) return EXIT.badConfiguration
     const { config } = resolved
-    const ask: Ask = (asked) => askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), asked)
+    const ask: Ask = (asked) =>
+      askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), { ...asked, isReply })
     const stopped = await confirm?.(options, request, ask)
     if (stopped !== undefined) return stopped
     const reply = await wholeList(ask, request)
@@ -105,6 +106,10 @@ function answers<Options>(
     return EXIT.ok
   })
 }
+
+/** Whatever comes from AI Ticket says here what it is. */
+const isReply = ({ object, data }: Readonly<Record<string, unknown>>): boolean =>
+  object === 'list' ? Array.isArray(data) : typeof object === 'string'
 
 function refused({ error, message }: ServerReply & { readonly ok: false }): number {
   process.stderr.write(`${terminalLine(message)}\n`)

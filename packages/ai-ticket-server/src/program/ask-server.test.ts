@@ -21,11 +21,13 @@ async function serverThatSays(status: number, body: string) {
 const refusal = (error: string) => JSON.stringify({ error, details: 'Because.' })
 
 test.each([
-  ['health', health],
-  ['line', line],
-])('%s ends in words where another program answers 200', async (name, module) => {
+  ['health', health, []],
+  ['line', line, []],
+  ['tickets', tickets, ['list']],
+  ['tickets', tickets, ['show', 'tkt_1']],
+])('%s ends in words where another program answers 200', async (name, module, more) => {
   await using server = await serverThatSays(200, '{"hello": "world"}')
-  const words = [name, '--server', server.url]
+  const words = [name, ...more, '--server', server.url]
   const program = createProgram('ai-ticket', words)
   module.configure(program.command(name))
   const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
