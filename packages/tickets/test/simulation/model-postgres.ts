@@ -122,6 +122,7 @@ async function openStore(
       holdName: (worker) => call(() => names.hold(worker)),
       checkName: names.check,
       adjust: () => call(() => time.adjust(database)),
+      keepFresh: (leaseMs) => call(() => time.keepFresh(database, leaseMs)),
       setMsAgo: time.setMsAgo,
       problem: () =>
         writes.watch.problem({

@@ -75,6 +75,7 @@ export function modelSqlite({ clock, story, fate, capacity }: WorldParts): Datab
         holdName: async () => {},
         checkName: () => {},
         adjust: async () => {},
+        keepFresh: async () => {},
         setMsAgo: () => Number.POSITIVE_INFINITY,
         problem: () => watch.problem({ look: () => read(() => {}), probe: () => commit(() => {}) }),
         hub,

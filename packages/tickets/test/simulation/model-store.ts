@@ -20,6 +20,7 @@ export interface ModelWriter {
   checkName(): void
   /** Looks at the clock that leases go by. */
   adjust(): Promise<void>
+  keepFresh(leaseMs: number): Promise<void>
   /** How long ago somebody set that clock. */
   setMsAgo(): number
   problem(): Promise<StoreUnavailable | undefined>
@@ -52,11 +53,13 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
         return accepted
       }),
     record: (entries) => writeSilently(() => statements.record(entries)),
-    claim: (request) =>
-      transit(() => {
+    async claim(request) {
+      await writer.keepFresh(request.leaseMs)
+      return await transit(() => {
         writer.checkName()
         return statements.claim(request)
-      }),
+      })
+    },
     async adopt(request) {
       await writer.adjust()
       writer.checkName()

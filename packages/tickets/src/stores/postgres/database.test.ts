@@ -26,6 +26,18 @@ it('goes by the clock of the database, and sees when somebody sets it', async ()
   expect([time.now(), time.setMsAgo()]).toEqual([1_000_250 - 3_600_000, 250])
 })
 
+it('looks again before a lease where the last look is older than half of one', async () => {
+  const { clock, server, at, time } = openTime()
+  await time.adjust(at)
+  server.shiftMs = 3_600_000
+  await clock.advance(1_500)
+  await time.keepFresh(at, 3_000)
+  expect(time.now()).toBe(1_002_000)
+  await clock.advance(1)
+  await time.keepFresh(at, 3_000)
+  expect([time.now(), time.setMsAgo()]).toEqual([clock.wallTime() + 3_600_000, 0])
+})
+
 it('takes no answer that was long on its way for a clock that was set', async () => {
   const { clock, server, at, time } = openTime()
   await time.adjust(at)

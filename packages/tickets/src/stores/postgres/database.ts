@@ -50,6 +50,8 @@ export interface DatabaseTime {
   now(): number
   /** Looks at the database's clock again. */
   adjust(at: Queryable): Promise<void>
+  /** The same, unless it was looked at within half a lease: whoever was cut off may not know that somebody has set it. */
+  keepFresh(at: Queryable, leaseMs: number): Promise<void>
   /** How long ago somebody was seen to have set it, in milliseconds; infinite: nobody was. */
   setMsAgo(): number
 }
@@ -61,12 +63,14 @@ export function createDatabaseTime(clock: Clock = systemClock): DatabaseTime {
   // From our steady clock to theirs: leases must not end because somebody sets the clock of this machine.
   let offsetMs: number | undefined
   let setAt = Number.NEGATIVE_INFINITY
-  return {
+  let lookedAt = Number.NEGATIVE_INFINITY
+  const time: DatabaseTime = {
     now: () => Math.trunc(clock.now() + (offsetMs ?? clock.wallTime() - clock.now())),
     async adjust(at) {
       const asked = clock.now()
       const [row] = await at.query('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now')
       const answered = clock.now()
+      lookedAt = answered
       const seenMs = Number(row?.now) - (asked + answered) / 2
       const unsureMs = DRIFT_MS + (answered - asked) / 2
       const wasSet = offsetMs !== undefined && Math.abs(seenMs - offsetMs) > unsureMs
@@ -74,13 +78,18 @@ export function createDatabaseTime(clock: Clock = systemClock): DatabaseTime {
       // An answer that took seconds on its way says less than what is known already.
       if (offsetMs === undefined || wasSet || unsureMs < 2 * DRIFT_MS) offsetMs = seenMs
     },
+    async keepFresh(at, leaseMs) {
+      if (clock.now() - lookedAt > leaseMs / 2) await time.adjust(at)
+    },
     setMsAgo: () => clock.now() - setAt,
   }
+  return time
 }
 
 /** For tests: the time of a clock that was handed in. */
 export const timeOf = (clock: Clock): DatabaseTime => ({
   now: () => Math.trunc(clock.wallTime()),
   adjust: async () => {},
+  keepFresh: async () => {},
   setMsAgo: () => Number.POSITIVE_INFINITY,
 })

@@ -213,15 +213,16 @@ function claims(
   const change = createChange(context)
   return {
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
-      call(() =>
-        writes.write(async (at, changed) => {
+      call(async () => {
+        await time.keepFresh(database, leaseMs)
+        return await writes.write(async (at, changed) => {
           names.check()
           const lease = { owner, leaseMs, now: time.now() }
           const claimed = await claimTickets(at, { lease, limit, busyBackends })
           changed(claimed)
           return claimed
-        }),
-      ),
+        })
+      }),
     adopt: ({ owner, leaseMs, limit, held = [] }) =>
       call(async () => {
         await time.adjust(database)
