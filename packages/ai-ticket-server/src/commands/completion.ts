@@ -48,29 +48,30 @@ function placesIn(command: Command, path = ''): Place[] {
 const wordsOf = ({ commands, flags }: Place): string =>
   [...commands, ...flags].map(({ word }) => word).join(' ')
 
-/** Shell code that finds in `$place` the commands typed so far: a word that is no command after them changes nothing. */
-const findPlace = (places: readonly Place[]): string =>
-  places
-    .flatMap(({ path, commands }) =>
-      commands.map(({ word }) => `'${path}:${word}') place='${`${path} ${word}`.trim()}' ;;`),
-    )
-    .join('\n      ')
-
-const wordsByPlace = (places: readonly Place[]): string =>
-  places.map((place) => `'${place.path}') known='${wordsOf(place)}' ;;`).join('\n    ')
+/**
+ * Shell code within a loop over the `$word`s typed so far: `$known` is what may follow. A word that is no command after the
+ * others changes nothing.
+ */
+function whatMayFollow(places: readonly Place[]): string {
+  const steps = places.flatMap(({ path, commands }) =>
+    commands.map(({ word }) => `'${path}:${word}') place='${`${path} ${word}`.trim()}' ;;`),
+  )
+  const known = places.map((place) => `'${place.path}') known='${wordsOf(place)}' ;;`)
+  return `    case "$place:$word" in
+      ${steps.join('\n      ')}
+    esac
+  done
+  case "$place" in
+    ${known.join('\n    ')}
+  esac
+`
+}
 
 const bash = (places: readonly Place[]): string => `# bash completion for ai-ticket
 _ai_ticket() {
   local place='' word known=''
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$place:$word" in
-      ${findPlace(places)}
-    esac
-  done
-  case "$place" in
-    ${wordsByPlace(places)}
-  esac
-  COMPREPLY=($(compgen -W "$known" -- "\${COMP_WORDS[COMP_CWORD]}"))
+${whatMayFollow(places)}  COMPREPLY=($(compgen -W "$known" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _ai_ticket ai-ticket
 `
@@ -81,14 +82,7 @@ _ai-ticket() {
   local -a typed
   typed=("\${(@)words[2,CURRENT-1]}")
   for word in "\${typed[@]}"; do
-    case "$place:$word" in
-      ${findPlace(places)}
-    esac
-  done
-  case "$place" in
-    ${wordsByPlace(places)}
-  esac
-  compadd -- \${=known}
+${whatMayFollow(places)}  compadd -- \${=known}
   _files
 }
 if [ "$funcstack[1]" = _ai-ticket ]; then _ai-ticket "$@"; else compdef _ai-ticket ai-ticket; fi
