@@ -1,6 +1,6 @@
 // Builds the site into `dist`: copies the pages of docs/ to `.pages`, adds the reference, and hands both to VitePress, which
 // fails on a dead link. The pages themselves stay as GitHub shows them.
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { build } from 'vitepress'
 import { buildReference } from './build-reference.mjs'
@@ -39,7 +39,6 @@ function copyPages() {
       outsideOfCode(text, (part) => withSiteLinks(part, path)),
     )
   }
-  cpSync(join(import.meta.dirname, 'public'), join(PAGES, 'public'), { recursive: true })
 }
 
 /** For language models: a list of the pages (llmstxt.org), and all of them in one file. */
