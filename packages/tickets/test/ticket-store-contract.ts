@@ -703,6 +703,18 @@ export function describeTicketStore(
       await expect(at.store.accept(newTicket())).rejects.toMatchObject({ code: 'store_unavailable' })
       await expect(at.store.get('tkt_1')).rejects.toMatchObject({ code: 'store_unavailable' })
     })
+
+    it('says to a list that is being read when it closes that it is closed', async () => {
+      const at = await openStore()
+      await at.accept()
+      const listing = at.store.list({ limit: 10 }).then(
+        ({ tickets }) => tickets.length,
+        (error: unknown) => error,
+      )
+      await at.store.close()
+      const heard = await listing
+      if (heard !== 1) expect(heard).toMatchObject({ code: 'store_unavailable' })
+    })
   })
 }
 

@@ -62,15 +62,23 @@ export function fileSqlite({ clock, story, fate, capacity }: WorldParts): Databa
     seen = after
   }
 
-  /** Reads by the store of the process; where it has ended in good order, by another. */
+  /** Reads by the store of the process; where it has ended in good order, by another, one reader after the other. */
   async function read<Value>(look: (store: TicketStore) => Promise<Value>): Promise<Value> {
-    try {
-      if (current) return await look(current.store)
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable && error.problem === 'closed')) throw error
+    for (;;) {
+      try {
+        if (current) return await look(current.store)
+      } catch (error) {
+        if (!isProblem(error, 'closed')) throw error
+      }
+      try {
+        await using store = createSqliteStore({ directory, clock })
+        return await look(store)
+      } catch (error) {
+        // Another reader, or a process that has started meanwhile.
+        if (!isProblem(error, 'locked')) throw error
+      }
+      await new Promise(setImmediate)
     }
-    await using store = createSqliteStore({ directory, clock })
-    return await look(store)
   }
 
   const tickets = (store: TicketStore) => store.list({ limit: 200 }).then((page) => page.tickets)
@@ -96,6 +104,8 @@ export function fileSqlite({ clock, story, fate, capacity }: WorldParts): Databa
     },
   }
 }
+
+const isProblem = (error: unknown, problem: string) => error instanceof StoreUnavailable && error.problem === problem
 
 const COLUMNS = `id, event_id, status, token, crashes, retries, created_at, session, lease_until, finished_at, outcome,
   callback_url, not_before, paused_at`

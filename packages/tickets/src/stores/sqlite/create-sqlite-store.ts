@@ -82,7 +82,8 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
     try {
       return await work()
     } catch (error) {
-      throw explain(error)
+      // A list is read in several steps, and the store can close between two of them.
+      throw isClosed ? storeClosed() : explain(error)
     }
   }
 
