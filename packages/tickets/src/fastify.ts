@@ -1,15 +1,55 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
-import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import type { CallbackPolicy } from './callbacks/callback-policy.ts'
 import { storeProblem, type TicketDesk } from './desk/ticket-desk.ts'
+import { acceptEvent } from './http/accept-event.ts'
 import { divertEvent, mayBeDiverted } from './http/divert-event.ts'
+import { readEvent } from './http/read-event.ts'
 import type { TicketContext } from './http/ticket-context.ts'
-import { createTicketAccess, explainStore, sharedReads } from './http/ticket-context.ts'
-import { addTicketRoutes } from './http/ticket-routes.ts'
+import {
+  createTicketAccess,
+  explainStore,
+  sharedReads,
+  unknownTicket,
+  waitSignal,
+} from './http/ticket-context.ts'
+import { addTicketRoutes, CANCEL_WAIT_MS } from './http/ticket-routes.ts'
+import { followTicket, type TicketNews, waitForEnd } from './http/watch-ticket.ts'
+import type { Ticket } from './ticket/ticket.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
 export type { TicketBody } from './http/ticket-body.ts'
+export type { TicketNews } from './http/watch-ticket.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Once `ticketRoutes` is registered: for plugins that show tickets in another dialect. */
+    tickets: TicketDoor
+  }
+}
+
+/**
+ * Tickets for the routes of another plugin, with the rights of whoever sends the request. Each rejects with a
+ * `RequestProblem`, for the error handler of the server: `not_found` for a ticket that is not there or not the caller's,
+ * `store_unavailable`, and what `POST /tickets` says of an event that it refuses.
+ */
+export interface TicketDoor {
+  /** Takes an event in; it is on disk when this resolves. `isKnown`: its `Idempotency-Key` was, and nothing new was taken. */
+  accept(
+    request: FastifyRequest,
+    event: unknown,
+    options: { readonly wantsStream: boolean },
+  ): Promise<{ readonly ticket: Ticket; readonly isKnown: boolean }>
+  /** By its id, or by the id of its event: the newest one that bears it. */
+  find(request: FastifyRequest, by: { readonly id: string } | { readonly eventId: string }): Promise<Ticket>
+  /** Ends it, and waits for 5 s at most to see it stopped. The ticket as it is then. */
+  cancel(request: FastifyRequest, reply: FastifyReply, ticket: Ticket): Promise<Ticket>
+  /** Removes one that has ended; one that has not is cancelled first. False: it has not stopped yet. */
+  remove(request: FastifyRequest, reply: FastifyReply, ticket: Ticket): Promise<boolean>
+  /** How it is, and each change, until it has ended, the caller has gone or the server closes. */
+  follow(reply: FastifyReply, ticket: Ticket): AsyncIterable<TicketNews>
+}
 
 export interface TicketRoutesOptions {
   /** Of the addresses of the tickets, as Fastify's `register` takes it. Default: none. */
@@ -87,6 +127,7 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
     },
     { prefix },
   )
+  instance.decorate('tickets', createDoor(context))
   if (instance.hasDecorator('healthChecks')) {
     instance.healthChecks.ticketStore = async () => (await storeProblem(options))?.message
   }
@@ -96,6 +137,40 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
     )
   }
   done()
+}
+
+function createDoor(context: TicketContext): TicketDoor {
+  const { store, access } = context
+  const end = (reply: FastifyReply, ticket: Ticket) =>
+    waitForEnd(context, ticket, { waitMs: CANCEL_WAIT_MS, signal: waitSignal(context, reply) })
+  const cancel: TicketDoor['cancel'] = async (request, reply, ticket) => {
+    access.checkCancel(request, ticket)
+    return end(reply, (await store.cancel(ticket.id)) ?? ticket)
+  }
+  const explained =
+    <Given extends unknown[], Value>(work: (...given: Given) => Promise<Value>) =>
+    (...given: Given) =>
+      work(...given).catch((error: unknown) => {
+        throw explainStore(error)
+      })
+  return {
+    accept: explained(async (request, event, options) =>
+      acceptEvent(context, request, { ...readEvent(event), ...options }),
+    ),
+    find: explained(async (request, by) => {
+      const ticket =
+        'id' in by ? await store.get(by.id) : (await store.list({ eventId: by.eventId, limit: 1 })).tickets[0]
+      if (ticket === undefined) throw unknownTicket()
+      access.checkSeen(request, ticket)
+      return ticket
+    }),
+    cancel: explained(cancel),
+    remove: explained(async (request, reply, ticket) => {
+      await cancel(request, reply, ticket)
+      return store.remove(ticket.id)
+    }),
+    follow: (reply, ticket) => followTicket(context, ticket, waitSignal(context, reply)),
+  }
 }
 
 /** `createServer` knows whose key a request shows; on another server, callers are one. */

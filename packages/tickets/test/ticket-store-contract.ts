@@ -635,6 +635,19 @@ export function describeTicketStore(
       })
     })
 
+    it('removes one ticket that has ended, with its callback, and no other', async () => {
+      const at = await openStore()
+      const { id } = await at.accept()
+      const other = await at.accept()
+      expect(await at.store.remove(id)).toBe(false)
+      await at.store.cancel(id)
+      expect(await at.store.remove(id)).toBe(true)
+      expect(await at.store.remove(id)).toBe(false)
+      expect(await at.store.get(id)).toBeUndefined()
+      expect(await at.store.get(other.id)).toBeDefined()
+      expect((await at.store.stats()).byStatus).toMatchObject({ cancelled: 0, queued: 1 })
+    })
+
     it('prunes finished tickets by age and by number, and never others', async () => {
       await using at = await openStore()
       const waiting = await at.accept({ notBefore: START + 999_999 })

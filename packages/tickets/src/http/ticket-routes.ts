@@ -28,7 +28,7 @@ const SEE = ['events', 'read'] as const
 const OPERATE = ['admin'] as const
 
 /** How long a cancellation waits to see the generation stopped. */
-const CANCEL_WAIT_MS = 5_000
+export const CANCEL_WAIT_MS = 5_000
 
 export function addTicketRoutes(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
   const { store, access } = context

@@ -1,10 +1,9 @@
 import type { Clock, Failure, FailureOutcome } from '@ai-ticket/core'
-import { type OpenStream, openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/http-server'
+import { openEventStream, RequestProblem, replyToOutcome } from '@ai-ticket/http-server'
 import { wantsEventStream } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TicketDesk } from '../desk/ticket-desk.ts'
 import { StoreUnavailable } from '../ticket/store-unavailable.ts'
-import { hasText, isFinished, type Ticket } from '../ticket/ticket.ts'
+import { hasText, isFinished, type Ticket, type TicketStatus } from '../ticket/ticket.ts'
 import type { TicketGlance } from '../ticket/ticket-store.ts'
 import {
   type TicketContext,
@@ -37,11 +36,51 @@ export async function streamTicket(
   },
 ): Promise<FastifyReply> {
   const { reply } = exchange
-  const seen = readSequence(exchange.lastEventId)
+  let seen = readSequence(exchange.lastEventId)
   // Tells a browser not to reconnect: it has the whole stream.
   if (isFinished(given) && seen % RUN === END) return reply.code(204).send()
   const signal = waitSignal(context, reply)
   const stream = openEventStream(reply, context)
+  try {
+    for await (const news of followTicket(context, given, signal)) {
+      const run = news.run * RUN
+      if (seen < run) seen = run
+      if (news.type === 'status')
+        void stream.write(frame(seen, 'status', { status: news.status, run: news.run }))
+      else if (news.type === 'ended') stream.end(lastFrame(run + END, news.ticket))
+      else {
+        const text = news.text.slice(seen - run)
+        seen += text.length
+        if (text !== '') await stream.write(frame(seen, 'delta', { text }))
+      }
+    }
+  } catch (error) {
+    context.logger.error('ticket stream failed', { ticket_id: given.id, error })
+    stream.end(frame(seen, 'error', brokenStream(given, error)))
+  } finally {
+    stream.release()
+    stream.end()
+  }
+  return reply
+}
+
+/** What happens to a ticket. `text`: all that this run has said so far. */
+export type TicketNews = { readonly run: number } & (
+  | { readonly type: 'status'; readonly status: TicketStatus }
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'ended'; readonly ticket: Ticket }
+)
+
+/**
+ * How a ticket is, and then each change, until it has ended or the signal is aborted. A run that begins meanwhile in this
+ * process is streamed. The last words of a run come before the news of its end, the first ones behind that of its start.
+ */
+export async function* followTicket(
+  context: TicketContext,
+  given: Ticket,
+  signal: AbortSignal,
+): AsyncGenerator<TicketNews, void> {
+  const { store } = context
   const bell = createBell(context.clock)
   const textNow = () => context.desk?.textOf(given.id)
   let live = textNow()
@@ -51,58 +90,30 @@ export async function streamTicket(
     bell.ring()
   })
   signal.addEventListener('abort', bell.ring, { once: true })
-  try {
-    await follow(context, given, { stream, signal, bell, seen, live: () => live })
-  } finally {
-    stop()
-    stream.release()
-    stream.end()
-  }
-  return reply
-}
-
-interface Following {
-  readonly stream: OpenStream
-  readonly signal: AbortSignal
-  readonly bell: Bell
-  /** The sequence number that the reader has. */
-  readonly seen: number
-  readonly live: () => ReturnType<TicketDesk['textOf']>
-}
-
-/** Sends what changes until the ticket has ended or the signal is aborted. */
-async function follow(context: TicketContext, given: Ticket, following: Following): Promise<void> {
-  const { stream, signal, bell, live } = following
-  const { store, logger } = context
-  let { seen } = following
   let told = ''
-  const tellStatus = ({ status, runs }: TicketGlance) => {
-    if (`${status} ${runs}` === told) return
-    told = `${status} ${runs}`
-    void stream.write(frame(seen, 'status', { status, run: runs }))
-  }
+  let said = { run: 0, length: 0 }
   try {
     for (; !signal.aborted; await bell.rung()) {
       const now = await whileAway(() => store.peek(given.id))
       if (now === AWAY) continue
       if (now === undefined) throw unknownTicket()
-      const run = now.runs * RUN
-      if (seen < run) seen = run
-      const text = hasText(given) ? textOf(live(), now).slice(seen - run) : ''
-      // The last words of a run come before the news of its end, the first ones behind that of its start.
-      if (!isOver(now)) tellStatus(now)
-      if (text !== '') {
-        seen += text.length
-        await stream.write(frame(seen, 'delta', { text }))
+      const { status, runs: run } = now
+      const isNews = told !== `${status} ${run}`
+      told = `${status} ${run}`
+      if (isNews && !isOver(now)) yield { type: 'status', status, run }
+      const text = hasText(given) ? textOf(live, now) : ''
+      if (text.length > (said.run === run ? said.length : 0)) {
+        said = { run, length: text.length }
+        yield { type: 'text', run, text }
       }
       if (!isOver(now)) continue
-      tellStatus(now)
+      if (isNews) yield { type: 'status', status, run }
       const ended = await whileAway(() => store.get(given.id))
-      if (ended && ended !== AWAY && isFinished(ended)) return stream.end(lastFrame(run + END, ended))
+      if (ended && ended !== AWAY && isFinished(ended)) return yield { type: 'ended', run, ticket: ended }
     }
-  } catch (error) {
-    logger.error('ticket stream failed', { ticket_id: given.id, error })
-    stream.end(frame(seen, 'error', brokenStream(given, error)))
+  } finally {
+    stop()
+    signal.removeEventListener('abort', bell.ring)
   }
 }
 
@@ -162,8 +173,6 @@ function readSequence(value: unknown): number {
 const LOOK_AGAIN_MS = 5_000
 
 /** Several rings before the next wait are one ring; it rings by itself after a while. */
-type Bell = ReturnType<typeof createBell>
-
 function createBell(clock: Clock) {
   let next = Promise.withResolvers<void>()
   return {

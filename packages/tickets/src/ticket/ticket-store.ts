@@ -53,6 +53,8 @@ export interface TicketStore extends AsyncDisposable {
   nextDueAt(): Promise<number | undefined>
   /** Removes finished tickets; says how many. Those that wait or run are never removed. */
   prune(request: PruneRequest): Promise<number>
+  /** Removes one ticket. False: there is none, or it has not ended. */
+  remove(id: string): Promise<boolean>
   /**
    * What keeps the store from taking writes at this moment; undefined: nothing. Where the last write failed, a small one is
    * tried, so that the answer is true also when nobody else writes.

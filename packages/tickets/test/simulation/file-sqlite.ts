@@ -105,7 +105,8 @@ export function fileSqlite({ clock, story, fate, capacity }: WorldParts): Databa
   }
 }
 
-const isProblem = (error: unknown, problem: string) => error instanceof StoreUnavailable && error.problem === problem
+const isProblem = (error: unknown, problem: string) =>
+  error instanceof StoreUnavailable && error.problem === problem
 
 const COLUMNS = `id, event_id, status, token, crashes, retries, created_at, session, lease_until, finished_at, outcome,
   callback_url, not_before, paused_at`

@@ -168,6 +168,13 @@ function overviews({ rows, now }: StatementParts) {
       }
       return doomed.length
     },
+    remove(id: string): boolean {
+      const ticket = rows.tickets.get(id)
+      if (ticket === undefined || !isFinished(ticket)) return false
+      rows.putTicket(id, undefined)
+      rows.put(rows.deliveries, id, undefined)
+      return true
+    },
   }
 }
 

@@ -89,6 +89,7 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
     list: (query) => read(() => statements.list(query)),
     stats: async () => ({ byStatus: await read(statements.byStatus) }),
     nextDueAt: () => read(statements.nextDueAt),
+    remove: (id) => writeSilently(() => statements.remove(id)),
     prune: (request) => writeSilently(() => statements.prune(request)),
     problem: writer.problem,
     subscribe: writer.hub.subscribe,

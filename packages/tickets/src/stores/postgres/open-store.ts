@@ -32,6 +32,7 @@ import {
   readNextDueAt,
   readPruneLimits,
   removeFinished,
+  removeTicket,
   saveProgress,
   updateTickets,
 } from './ticket-table.ts'
@@ -290,7 +291,7 @@ function overviews({
   database,
   time,
   call,
-}: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+}: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
   return {
     get: (id) => call(() => findTicket(database, id)),
     peek: (id) => call(() => peekTicket(database, id)),
@@ -303,6 +304,7 @@ function overviews({
         count: (limits) => call(() => countPrunable(database, limits)),
         removeSome: (limits) => call(() => removeFinished(database, limits)),
       }),
+    remove: (id) => call(() => removeTicket(database, id)),
   }
 }
 

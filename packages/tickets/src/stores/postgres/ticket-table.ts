@@ -158,6 +158,11 @@ export async function removeFinished(at: Queryable, limits: PruneLimits): Promis
   return (await at.query(PRUNE, limitValues(limits))).length
 }
 
+export async function removeTicket(at: Queryable, id: string): Promise<boolean> {
+  const sql = 'DELETE FROM tickets WHERE id = $1 AND finished_at IS NOT NULL RETURNING seq'
+  return (await at.query(sql, [id])).length > 0
+}
+
 export async function countPrunable(at: Queryable, limits: PruneLimits): Promise<number> {
   return Number((await at.query(COUNT_PRUNABLE, limitValues(limits)))[0]?.number)
 }

@@ -120,7 +120,7 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
 function overviews(
   { table, commits, read, now }: TicketWriteParts,
   emptyLog: () => boolean,
-): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune'> {
+): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
   // The log may hold removed prompts, of an earlier process too.
   let isLogEmpty = false
   return {
@@ -139,6 +139,11 @@ function overviews(
       // What fails here is tried again at the next prune: the tickets are gone already.
       isLogEmpty = await read(emptyLog).catch(() => false)
       return removed
+    },
+    async remove(id) {
+      const isRemoved = await commits.write(() => table.removeOne(id))
+      if (isRemoved) isLogEmpty = await read(emptyLog).catch(() => false)
+      return isRemoved
     },
   }
 }

@@ -241,6 +241,8 @@ function overviewStatements({ statement, all }: Statements) {
       if (some.length === 0) return 0
       return Number(statement(REMOVE).run(`[${some.map(({ seq }) => String(seq)).join()}]`).changes)
     },
+    removeOne: (id: string): boolean =>
+      statement('DELETE FROM tickets WHERE id = ? AND finished_at IS NOT NULL').run(id).changes > 0,
     countPrunable: (limits: PruneLimits): number =>
       Number(all(COUNT_PRUNABLE, ...limitValues(limits))[0]?.number),
   }
