@@ -37,6 +37,7 @@ export type {
   FreeSlots,
   Health,
   LineReport,
+  NamesOfObject,
   SchemaOptions,
   StreamEvent,
 } from './contract/dispatcher.ts'

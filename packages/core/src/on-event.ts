@@ -45,7 +45,7 @@ export async function runEvent(context: EventContext, given: GivenEvent): Promis
   const { headers, trace: traceOptions } = options
   const trace = tracer && (await tracer)?.startEventTrace({ id, headers, traceOptions })
   const plain = headOf(options, { id, metadata, startedAt, trace })
-  const head = hasUnknownField(value) ? await withWarnings(plain, value, context) : plain
+  const head = options.madeOf || hasUnknownField(value) ? await withWarnings(plain, given, context) : plain
   if (!asked.ok) return conclude(context, given, { head, attempted: unread(asked.failure) })
   const run = toRun(context, given, { head, asked: asked.value })
   const release = context.admit(run.cancellation)
@@ -100,11 +100,11 @@ function headOf(
 
 async function withWarnings(
   head: EventHead,
-  value: unknown,
+  { value, options }: GivenEvent,
   { logger }: ResolvedOptions,
 ): Promise<EventHead> {
   const { findNearMisses } = await import('./event/near-misses.ts')
-  return { ...head, warnings: findNearMisses(value, logger, head.logFields) }
+  return { ...head, warnings: findNearMisses({ value, madeOf: options.madeOf }, logger, head.logFields) }
 }
 
 function toRun(

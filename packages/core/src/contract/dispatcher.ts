@@ -40,6 +40,11 @@ export interface EventOptions {
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
   /**
+   * The names in an object of another format that the event was made of. The log, and `warnings` of the outcome, name
+   * those that look like known ones. Default: none; unknown fields of the event itself are found without it.
+   */
+  madeOf?: NamesOfObject
+  /**
    * What the answer must be: any Standard Schema (valibot, zod 4.2 and newer, arktype). The outcome has its output as
    * `data`, typed. It takes precedence over a `schema` in the event. One that has no JSON Schema is misuse: a TypeError.
    */
@@ -50,6 +55,14 @@ export interface EventOptions {
    * `store_unavailable` and nothing is sent.
    */
   beforeCall?: (call: AnnouncedCall) => Promise<void> | void
+}
+
+/** Which names an object has, and which are read in it. Of those that are not, the first 32 of up to 40 letters count. */
+export interface NamesOfObject {
+  /** Names of the fields that are set. */
+  readonly given: readonly string[]
+  /** Names that its format knows. */
+  readonly known: ReadonlySet<string>
 }
 
 /** Costs nothing while nothing traces. */

@@ -1,4 +1,5 @@
 import leven from 'leven'
+import type { NamesOfObject } from '../contract/dispatcher.ts'
 import { isPlainObject } from '../contract/json-value.ts'
 import type { LogFields, Logger } from '../contract/logger.ts'
 import type { EventWarning } from '../contract/outcome.ts'
@@ -24,12 +25,12 @@ const logged = new WeakMap<Logger, Set<string>>()
  * the wrong place. Only names that the event does not also spell right are suggested. The log names each one once.
  */
 export function findNearMisses(
-  value: unknown,
+  { value, madeOf }: Given,
   logger: Logger,
   logFields: LogFields,
 ): EventWarning[] | undefined {
-  if (!isPlainObject(value)) return undefined
-  const warnings = [...missesIn(value)].slice(0, MOST_WARNINGS).map(toWarning)
+  const misses = [...(madeOf ? missesAmong(madeOf) : []), ...(isPlainObject(value) ? missesIn(value) : [])]
+  const warnings = misses.slice(0, MOST_WARNINGS).map(toWarning)
   const names = logged.get(logger) ?? new Set()
   logged.set(logger, names)
   for (const { field, details } of warnings) {
@@ -38,6 +39,12 @@ export function findNearMisses(
     logger.warn(details, { ...logFields, field })
   }
   return warnings.length === 0 ? undefined : warnings
+}
+
+/** An event, and the names in what it was made of. */
+interface Given {
+  readonly value: unknown
+  readonly madeOf: NamesOfObject | undefined
 }
 
 interface Miss {
@@ -71,6 +78,11 @@ const ASKED: ReadonlySet<string> = new Set(['prompt', 'messages'])
 /** An object without a prompt is one as it stands, and may have a `message` of its own. */
 const holdsPrompt = (value: unknown, meant: string): boolean =>
   meant === 'prompt' ? typeof value === 'string' : Array.isArray(value)
+
+function missesAmong({ given, known }: NamesOfObject): Iterable<Miss> {
+  const place = { names: known, path: '', given: Object.fromEntries(given.map((name) => [name, true])) }
+  return missesAt(place, [place])
+}
 
 /** An object of an event, and names that are known in it. */
 interface Place {

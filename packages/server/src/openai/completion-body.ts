@@ -18,6 +18,7 @@ export function completionBody(
   outcome: SuccessOutcome,
   { shape, model, created }: CompletionContext,
 ): object {
+  const { warnings } = outcome
   const usage = usageOf(outcome.usage)
   return {
     id: completionId(shape, outcome.id),
@@ -26,6 +27,8 @@ export function completionBody(
     model: outcome.model ?? model ?? 'default',
     choices: [shape.choice(outcome)],
     ...(usage === undefined ? {} : { usage }),
+    // Not OpenAI's; clients pass over what they do not know.
+    ...(warnings === undefined ? {} : { warnings }),
   }
 }
 

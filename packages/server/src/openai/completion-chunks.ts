@@ -1,4 +1,4 @@
-import type { Failure, FailureOutcome, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
+import type { EventWarning, Failure, FailureOutcome, StreamEvent, SuccessOutcome } from '@ai-ticket/core'
 import type { StreamDialect } from '../answer/event-stream.ts'
 import type { HttpReply } from '../http/reply.ts'
 import { type CompletionContext, completionId, usageOf } from './completion-body.ts'
@@ -74,12 +74,20 @@ export class CompletionChunks implements StreamDialect {
 
   #end(outcome: SuccessOutcome): string {
     const { shape, includeUsage } = this.#context
-    const choices = shape.ending(outcome).map((choice) => this.#chunk([choice]))
+    const { warnings } = outcome
+    const endings = shape.ending(outcome)
+    const choices = endings.map((choice, index) =>
+      this.#chunk([choice], null, index === endings.length - 1 ? warnings : undefined),
+    )
     const usage = includeUsage ? usageOf(outcome.usage) : undefined
     return `${choices.join('')}${usage === undefined ? '' : this.#chunk([], usage)}data: [DONE]\n\n`
   }
 
-  #chunk(choices: readonly object[], usage: object | null = null): string {
+  #chunk(
+    choices: readonly object[],
+    usage: object | null = null,
+    warnings?: readonly EventWarning[],
+  ): string {
     const { shape, model, created, includeUsage } = this.#context
     return write({
       id: this.#id,
@@ -88,6 +96,7 @@ export class CompletionChunks implements StreamDialect {
       model: model ?? 'default',
       choices,
       ...(includeUsage ? { usage } : {}),
+      ...(warnings === undefined ? {} : { warnings }),
     })
   }
 }

@@ -1,4 +1,10 @@
-import { FAILURES, type Failure, type FailureCode, type FailureOutcome } from '@ai-ticket/core'
+import {
+  type EventWarning,
+  FAILURES,
+  type Failure,
+  type FailureCode,
+  type FailureOutcome,
+} from '@ai-ticket/core'
 import { type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
@@ -6,6 +12,7 @@ interface OpenAiFailure extends Failure {
   readonly status?: number
   readonly openAiCode?: string
   readonly param?: string
+  readonly warnings?: readonly EventWarning[]
 }
 
 /** OpenAI answers 400 to what the desk's own dialect calls 422, and its clients repeat everything from 500 on. */
@@ -19,11 +26,13 @@ const STATUS: Partial<Readonly<Record<FailureCode, number>>> = {
 const OPENAI_CODE: Partial<Readonly<Record<FailureCode, string>>> = { unauthorised: 'invalid_api_key' }
 
 /** The failure of an event, told to a caller who sent messages and not an event. */
-export function outcomeFailure({ error, details, retry_after_ms, attempts }: FailureOutcome): OpenAiFailure {
-  const failure: Failure = {
+export function outcomeFailure(outcome: FailureOutcome): OpenAiFailure {
+  const { error, details, retry_after_ms, attempts, warnings } = outcome
+  const failure: OpenAiFailure = {
     code: error,
     details: inTheirWords(details),
     ...(retry_after_ms === undefined ? {} : { retryAfterMs: retry_after_ms }),
+    ...(warnings === undefined ? {} : { warnings }),
   }
   // The only name that these events bear is the model's.
   if (error === 'not_found') return { ...failure, openAiCode: 'model_not_found', param: 'model' }
@@ -39,11 +48,18 @@ const NOTHING_TO_ANSWER =
 /** `content.messages[0]` of the event was `messages[0]` of the request. */
 const inTheirWords = (details: string): string => details.replace(/`(?:content|parameters)\./g, '`')
 
-/** `{"error": {message, type, param, code}}`. All four keys are always there. */
+/** `{"error": {message, type, param, code}}`. All four keys are always there; `warnings` stand beside them. */
 export function errorBody(failure: OpenAiFailure): object {
-  const { code, details, openAiCode = OPENAI_CODE[code] ?? code, param = paramOf(failure) } = failure
+  const {
+    code,
+    details,
+    openAiCode = OPENAI_CODE[code] ?? code,
+    param = paramOf(failure),
+    warnings,
+  } = failure
   return {
     error: { message: details, type: typeOf(statusOf(failure)), param: param ?? null, code: openAiCode },
+    ...(warnings === undefined ? {} : { warnings }),
   }
 }
 

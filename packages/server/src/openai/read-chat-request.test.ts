@@ -32,6 +32,13 @@ test('messages become the content of an event, options its parameters', () => {
   })
 })
 
+test('of many names that nobody reads, a few are kept', () => {
+  const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`name_${index}`, index]))
+  const read = readChatRequest({ ...many, ...HELLO })
+  expect(read).toHaveProperty('value.madeOf.given.length', 33)
+  expect(readChatRequest(HELLO)).toHaveProperty('value.madeOf', undefined)
+})
+
 test.each([
   [{ max_tokens: 5 }, { max_tokens: 5 }],
   [{ max_completion_tokens: 7 }, { max_completion_tokens: 7 }],
@@ -64,6 +71,7 @@ test('what identifies the caller or is not known is ignored, null means unset', 
       stream: false,
       includeUsage: false,
       lacksLogprobs: false,
+      madeOf: { given: ['messages', ...Object.keys(ignored)], known: expect.any(Set) },
     },
   })
 })

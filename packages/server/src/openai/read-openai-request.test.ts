@@ -52,6 +52,15 @@ test('a text is to be gone on with, a chat is not', () => {
   expect(requestOf('/v1/chat/completions', MESSAGES).options).not.toHaveProperty('continues')
 })
 
+test('a failure says which fields look misspelt, and so does an answer', () => {
+  const warnings = [{ field: 'maxTokens', details: '`maxTokens` is ignored.' }]
+  const { options, replyTo } = requestOf('/v1/chat/completions', { ...MESSAGES, maxTokens: 5 })
+  expect(options).toHaveProperty('madeOf.given', ['messages', 'model', 'maxTokens'])
+  expect(replyTo({ ...ANSWER, attempts: [], warnings }, 0).body).toMatchObject({ warnings })
+  const failed = { error: 'api_timeout', details: 'Silent.', id: 'evt_1', duration_ms: 1 } as const
+  expect(replyTo({ ...failed, attempts: [], warnings }, 0).body).toMatchObject({ warnings })
+})
+
 test('lines are read as leniently as under /v1', () => {
   for (const { options } of [
     requestOf('/v1/completions', { prompt: 'Once' }),

@@ -23,7 +23,7 @@ export type OpenAiRequestRead =
 /** What callers of OpenAI's format take for granted. */
 export type FormatOptions = Pick<
   EventOptions,
-  'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling' | 'partials'
+  'continues' | 'takesAnyTurn' | 'maxTokensIsCeiling' | 'partials' | 'madeOf'
 >
 
 export const CHAT_OPTIONS: FormatOptions = { takesAnyTurn: true, maxTokensIsCeiling: true, partials: false }
@@ -45,11 +45,14 @@ export function readOpenAiRequest(path: string, body: unknown): OpenAiRequestRea
   if (route === undefined) return { type: 'unknown_path', known: [...DIALECT.keys()] }
   const asked = route.read(body)
   if (!asked.ok) return { type: 'refused', reply: errorReply(asked.failure) }
-  const { event, model } = asked.value
+  const { event, model, madeOf } = asked.value
   const replyTo = (outcome: Outcome, createdAt: number): HttpReply => {
     if (outcome.error !== undefined) return errorReply(outcomeFailure(outcome))
     const context = { shape: route.shape, model, created: Math.floor(createdAt / 1_000) }
     return { status: 200, headers: {}, body: completionBody(outcome, context) }
   }
-  return { type: 'request', request: { event, options: route.options, replyTo } }
+  return {
+    type: 'request',
+    request: { event, options: { ...route.options, ...(madeOf && { madeOf }) }, replyTo },
+  }
 }

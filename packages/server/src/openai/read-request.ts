@@ -1,4 +1,4 @@
-import { type Failure, OTHER_NAMES, SAMPLER_NAMES } from '@ai-ticket/core'
+import { type Failure, type NamesOfObject, OTHER_NAMES, SAMPLER_NAMES } from '@ai-ticket/core'
 
 type Body = Readonly<Record<string, unknown>>
 
@@ -13,6 +13,8 @@ interface AskedCompletion {
   readonly includeUsage: boolean
   /** Token probabilities were asked for, which the answer does not hold. */
   readonly lacksLogprobs: boolean
+  /** Present where the request has a field that nobody reads: it may be a known one, misspelt. */
+  readonly madeOf: NamesOfObject | undefined
 }
 
 export type ReadCompletion =
@@ -68,6 +70,16 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   images: { isHarmless: isEmpty, instead: 'is not supported: send images as parts of a message.' },
 }
 
+/** Every name that is read, or refused by name. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'prompt', 'stream', 'stream_options', 'logprobs'],
+  ...PARAMETERS,
+  ...Object.keys(OPTIONS),
+])
+
+/** A body may have any number of names, and the event keeps them while it waits. */
+const MOST_UNKNOWN = 32
+
 /** A body of `POST /v1/chat/completions`. Roles, parts and ranges are the dispatcher's to check. */
 export const readChatRequest = (body: unknown): ReadCompletion => readCompletion(body, readMessages)
 
@@ -93,6 +105,7 @@ function readCompletion(body: unknown, readContent: (body: Body) => ReadContent)
       stream: stream === true,
       includeUsage: isRecord(stream_options) && stream_options.include_usage === true,
       lacksLogprobs: logprobs != null && logprobs !== false,
+      madeOf: namesIn(body),
     },
   }
 }
@@ -104,6 +117,13 @@ export function findUnsupported(body: Body): string | undefined {
     if (value != null && !isHarmless(value)) return `\`${name}\` ${instead}`
   }
   return undefined
+}
+
+function namesIn(body: Body): NamesOfObject | undefined {
+  const names = Object.keys(body).filter((name) => body[name] != null)
+  const unknown = names.filter((name) => !KNOWN.has(name)).slice(0, MOST_UNKNOWN)
+  if (unknown.length === 0) return undefined
+  return { given: [...names.filter((name) => KNOWN.has(name)), ...unknown], known: KNOWN }
 }
 
 function parametersOf(body: Body): Body {

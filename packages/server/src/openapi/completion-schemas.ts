@@ -2,7 +2,7 @@ import { EventSchema, MessageSchema, ParametersSchema } from '@ai-ticket/core/sc
 import * as v from 'valibot'
 import { EVENT_WORDS } from './event-schemas.ts'
 import { described } from './operation.ts'
-import { count, ToolCallSchema, UsageSchema } from './outcome-schemas.ts'
+import { count, ToolCallSchema, UsageSchema, warnings } from './outcome-schemas.ts'
 
 const seconds = v.pipe(count, v.description('Unix time in seconds.'))
 const finishReason = v.picklist(['stop', 'length', 'tool_calls', 'content_filter'])
@@ -33,6 +33,7 @@ export const ChatCompletionSchema = v.object({
     v.object({ index, message: ChatMessageSchema, logprobs: v.null(), finish_reason: finishReason }),
   ),
   usage,
+  warnings,
 })
 
 const delta = v.object({
@@ -47,6 +48,7 @@ export const ChatCompletionChunkSchema = v.object({
   object: v.literal('chat.completion.chunk'),
   choices: v.array(v.object({ index, delta, logprobs: v.null(), finish_reason: v.nullable(finishReason) })),
   usage: usageSoFar,
+  warnings,
 })
 
 export const TextCompletionSchema = v.object({
@@ -54,6 +56,7 @@ export const TextCompletionSchema = v.object({
   object: v.literal('text_completion'),
   choices: v.array(v.object({ ...text, finish_reason: endOfText })),
   usage,
+  warnings,
 })
 
 export const TextCompletionChunkSchema = v.object({
@@ -61,6 +64,7 @@ export const TextCompletionChunkSchema = v.object({
   object: v.literal('text_completion'),
   choices: v.array(v.object({ ...text, finish_reason: v.nullable(endOfText) })),
   usage: usageSoFar,
+  warnings,
 })
 
 /** What OpenAI's streams end with. */
@@ -109,7 +113,9 @@ const WORDS = { model: EVENT_WORDS.model, stream: 'The answer in chunks, as it i
 /** A body of `POST /v1/chat/completions`. */
 export const ChatRequestSchema = v.pipe(
   described(v.object({ messages: v.pipe(v.array(MessageSchema), v.minLength(1)), ...common }), WORDS),
-  v.description('What is not named here is ignored, null means unset.'),
+  v.description(
+    'What is not named here is ignored, null means unset; `warnings` of the answer names what looks like a known field.',
+  ),
 )
 
 /** A body of `POST /v1/completions`. */
@@ -118,5 +124,7 @@ export const TextRequestSchema = v.pipe(
     v.object({ prompt: v.union([v.string(), v.pipe(v.array(v.string()), v.length(1))]), ...common }),
     WORDS,
   ),
-  v.description('What is not named here is ignored, null means unset.'),
+  v.description(
+    'What is not named here is ignored, null means unset; `warnings` of the answer names what looks like a known field.',
+  ),
 )

@@ -77,12 +77,12 @@ const SchemaCertificateSchema = v.pipe(
 
 const WarningSchema = v.pipe(
   v.object({
-    field: v.pipe(v.string(), v.description('Its path in the event, such as `max_token`.')),
+    field: v.pipe(v.string(), v.description('Its path in the event or the request, such as `max_token`.')),
     details: v.pipe(v.string(), v.description('Which field was probably meant.')),
   }),
-  v.description('A field of the event that was ignored, but looks like a known one.'),
+  v.description('A field that was ignored, but looks like a known one.'),
 )
-const warnings = v.exactOptional(v.array(WarningSchema))
+export const warnings = v.exactOptional(v.array(WarningSchema))
 
 const metadata = v.exactOptional(v.pipe(record, v.description('As the event had it.')))
 
@@ -165,6 +165,7 @@ export const OpenAiErrorSchema = v.pipe(
       param: v.nullable(v.string()),
       code: v.string(),
     }),
+    warnings,
   }),
   v.description("A failure, as OpenAI's clients read it."),
 )

@@ -56,10 +56,10 @@ function addCompletionRoute(
     if (!asked.ok) return sendReply(reply, errorReply(asked.failure))
     // The event has what is needed of it, and lives longer.
     request.body = undefined
-    const { event, model, stream, includeUsage, lacksLogprobs } = asked.value
+    const { event, model, stream, includeUsage, lacksLogprobs, madeOf } = asked.value
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
-    const exchange = { request, reply, event, options: format }
+    const exchange = { request, reply, event, options: { ...format, ...(madeOf && { madeOf }) } }
     if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,
