@@ -18,7 +18,7 @@ export const MENU = [
   },
   {
     text: 'Run it',
-    pages: ['configuration', 'deployment', 'operations', 'warm-prompts', 'errors', 'performance'],
+    pages: ['configuration', 'deployment', 'operations', 'control', 'warm-prompts', 'errors', 'performance'],
   },
   { text: 'Build on it', pages: ['api', 'backends', 'testing', 'architecture', 'adr/index'] },
 ]

@@ -1,3 +1,4 @@
+import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { createSqliteStore } from '@ai-ticket/tickets'
@@ -14,6 +15,13 @@ export async function openFullServer() {
   const metrics = await createMetrics()
   const server = createServer({ dispatcher, metrics, apiKeys, rateLimit: ANY, version: VERSION })
   server.register(ticketRoutes, { store })
+  server.register(controlRoutes, {
+    version: VERSION,
+    worker: 'desk',
+    store: 'sqlite',
+    history: 'full',
+    takesCallbacks: true,
+  })
   await server.ready()
   return {
     server,

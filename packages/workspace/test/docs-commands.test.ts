@@ -1,6 +1,7 @@
 import { existsSync, globSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
@@ -164,6 +165,13 @@ describe.concurrent('curl gets what the page says', () => {
     const desk = createTicketDesk({ store, dispatcher })
     await desk.start()
     server.register(ticketRoutes, { store, desk })
+    server.register(controlRoutes, {
+      version: '0.1.0',
+      worker: 'desk',
+      store: 'sqlite',
+      history: 'full',
+      takesCallbacks: false,
+    })
     const base = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const calls = commandsOf(block.code).filter(([name]) => name === 'curl')
@@ -209,18 +217,22 @@ function curlRequest(words: readonly string[], base: string): { address: string;
   const headers = new Headers()
   let address = ''
   let body: string | undefined
+  let method: string | undefined
   const rest = words.slice(1)
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (['-N', '-s', '-sN', '-i'].includes(word)) continue
     if (word === '-H') headers.append(...headerOf(rest.shift() ?? ''))
     else if (word === '-d') body = rest.shift()
-    else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) address = base + new URL(word).pathname
-    else throw new Error(`curl ${word} is not checked here.`)
+    else if (word === '-X') method = rest.shift()
+    else if (/^http:\/\/(127\.0\.0\.1|localhost):5000\//.test(word)) {
+      const { pathname, search } = new URL(word)
+      address = base + pathname + search
+    } else throw new Error(`curl ${word} is not checked here.`)
   }
-  if (body === undefined) return { address, init: { headers } }
+  if (body === undefined) return { address, init: { headers, ...(method && { method }) } }
   // What curl sends unless told otherwise.
   if (!headers.has('content-type')) headers.set('content-type', 'application/x-www-form-urlencoded')
-  return { address, init: { method: 'POST', headers, body } }
+  return { address, init: { method: method ?? 'POST', headers, body } }
 }
 
 function headerOf(text: string): [string, string] {

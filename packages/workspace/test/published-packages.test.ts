@@ -16,6 +16,7 @@ const packed = await Promise.all(PUBLISHED.map((pkg) => packPackage(pkg, folder.
 
 test('these are published', () => {
   expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
+    '@ai-ticket/control',
     '@ai-ticket/core',
     '@ai-ticket/http-server',
     '@ai-ticket/llama',

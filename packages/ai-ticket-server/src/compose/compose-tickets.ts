@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { controlRoutes } from '@ai-ticket/control'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
 import type { createServer, Metrics } from '@ai-ticket/http-server'
 import {
@@ -66,6 +67,13 @@ export async function composeTickets(
         logger,
         bodyLimitBytes: config.bodyLimitBytes,
         ...(callbacks && { callbacks: callbacks.policy }),
+      })
+      server.register(controlRoutes, {
+        version: VERSION,
+        worker: nameOf(config),
+        store: config.databaseUrl === '' ? 'sqlite' : 'postgres',
+        history: config.history,
+        takesCallbacks: callbacks !== undefined,
       })
       return desk
     },

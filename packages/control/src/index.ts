@@ -1,0 +1,2 @@
+export type { CallerBody } from './bodies/caller.ts'
+export { type ControlRoutesOptions, controlRoutes } from './control-routes.ts'
