@@ -15,6 +15,7 @@ export const BOUNDS = {
   core: { files: 100, functionLines: 60 },
   server: { files: 65, functionLines: 60 },
   tickets: { files: 70, functionLines: 60 },
+  doors: { files: 60, functionLines: 60 },
   'ai-ticket-server': { files: 55, functionLines: 60 },
   testkit: { files: 62, functionLines: 60 },
   llama: { files: 20, functionLines: 60 },

@@ -1,5 +1,6 @@
 import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { koboldDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { createSqliteStore } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
@@ -22,6 +23,7 @@ export async function openFullServer() {
     history: 'full',
     takesCallbacks: true,
   })
+  server.register(koboldDoor)
   await server.ready()
   return {
     server,

@@ -10,7 +10,9 @@ interface Described {
   readonly paths: Record<string, Record<string, { readonly operationId: string; readonly responses: object }>>
 }
 const { components, paths }: Described = JSON.parse(source)
-const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+const operations = Object.entries(paths).flatMap(([path, methods]) =>
+  Object.values(methods).map((operation) => ({ ...operation, path })),
+)
 
 test('openapi.json is what a server with everything serves; `pnpm --filter ai-ticket-server openapi` writes it', async () => {
   await using full = await openFullServer()
@@ -57,13 +59,16 @@ test('the linter sees what is wrong', async () => {
   expect(problems.map(({ ruleId }) => ruleId)).toContain('operation-operationId-unique')
 })
 
+/** KoboldCPP's API has another status for a bad request. */
+const badRequest = (path: string) => (path.startsWith('/api/') ? ['422'] : ['400'])
+
 test('every operation has what it answers when all goes well, and how it fails', () => {
-  for (const { operationId, responses } of operations) {
+  for (const { path, operationId, responses } of operations) {
     const statuses = Object.keys(responses)
     expect([operationId, statuses.some((status) => status.startsWith('2'))]).toEqual([operationId, true])
     expect([operationId, statuses]).toEqual([
       operationId,
-      expect.arrayContaining(['400', '408', '431', '500']),
+      expect.arrayContaining([...badRequest(path), '408', '431', '500']),
     ])
   }
 })

@@ -14,7 +14,7 @@ import { installBodyBudget } from './gate/body-budget.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
 import { installCors, installCrossSiteCheck } from './gate/cors.ts'
 import { type Drain, installDrain } from './gate/drain.ts'
-import { answerError, installErrorHandler, installNotFound } from './gate/error-handler.ts'
+import { answerError, installDialects, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
 import { createRateLimiter } from './gate/rate-limit.ts'
 import { installRateLimit } from './gate/rate-limit-hook.ts'
@@ -103,6 +103,8 @@ declare module 'fastify' {
     keyNameOf(request: FastifyRequest): string | undefined
     /** Whether the key that a request shows has this scope, or `admin`; true where no keys are wanted. For plugins. */
     hasScope(request: FastifyRequest, scope: Scope): boolean
+    /** Whether callers have to show a key. For plugins. */
+    wantsKeys: boolean
     /** What `GET /health` looks at beside the backends; plugins put their checks here. */
     healthChecks: HealthChecks
     /**
@@ -131,6 +133,8 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
     return holder === undefined ? keyring === undefined : mayUse(holder, [scope])
   }
   server.decorate('keyNameOf', keyNameOf).decorate('hasScope', hasScope)
+  server.decorate('wantsKeys', keyring !== undefined)
+  installDialects(server)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)
@@ -167,6 +171,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, checks, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
+  server.decorate('desk', answerOptions)
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
   addCompletionsRoutes(server, answerOptions)
   addModelRoutes(server, answerOptions)

@@ -3,16 +3,26 @@ import * as face from './index.ts'
 
 test('exports what the docs explain, and nothing else', () => {
   expect(Object.keys(face).sort()).toEqual([
+    'CallerGone',
     'HTTP_STATUS',
+    'OPENAI_DIALECT',
     'RequestProblem',
+    'answerInStream',
+    'answerWhole',
     'createMetrics',
     'createRateLimiter',
     'createServer',
+    'eventOptionsOf',
     'eventRoutes',
+    'openAiErrorBody',
+    'openAiErrorReply',
+    'openAiFailure',
     'openEventStream',
     'parseJsonBody',
     'readOpenAiRequest',
     'replyToFailure',
     'replyToOutcome',
+    'sendReply',
+    'shouldRetryAfter',
   ])
 })

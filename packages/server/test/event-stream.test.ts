@@ -1,7 +1,7 @@
 import type { Clock, StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { failureOutcome, fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
-import { openServer, openSocket, postEvent, readUntil } from './open-server.ts'
+import { openServer, openSocket, postEvent, readToBreak, readUntil } from './open-server.ts'
 
 const EVENT = { content: 'Hi' }
 const ASK_FOR_STREAM = { accept: 'text/event-stream' }
@@ -101,7 +101,7 @@ test('deltas come as they are made', async () => {
   socket.destroy()
 })
 
-test('a stream that fails is whole: head, deltas, error, end', async () => {
+test('a stream that fails: head, deltas, error, and a broken connection', async () => {
   const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
     yield { type: 'admitted', id: 'evt_1' }
     yield { type: 'delta', text: 'Hel' }
@@ -114,7 +114,9 @@ test('a stream that fails is whole: head, deltas, error, end', async () => {
     body: JSON.stringify(EVENT),
   })
   expect(response.status).toBe(200)
-  const frames = (await response.text()).split('\n\n').filter((frame) => frame !== '')
+  const { text, isBroken } = await readToBreak(response)
+  expect(isBroken).toBe(true)
+  const frames = text.split('\n\n').filter((frame) => frame !== '')
   expect(frames.map((frame) => frame.split('\n')[0])).toEqual(['event: delta', 'event: error'])
   expect(JSON.parse(frames[1]?.split('data: ')[1] ?? '')).toMatchObject({
     error: 'shutting_down',

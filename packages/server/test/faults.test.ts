@@ -6,7 +6,7 @@ import {
   startKoboldSimulator,
 } from '@ai-ticket/testkit'
 import { describe, expect, test } from 'vitest'
-import { openServer } from './open-server.ts'
+import { openServer, readToBreak } from './open-server.ts'
 
 // Pauses of minutes pass in seconds; a loopback exchange of 1 ms counts as 30 ms, far below every pause that matters.
 const FACTOR = 30
@@ -130,13 +130,15 @@ async function ask(fault: KoboldFault, { stream = false, withSecond = false }: H
 }
 
 async function read(response: Response): Promise<{ status: number; outcome: Outcome }> {
-  const text = await response.text()
+  const { text, isBroken } = await readToBreak(response)
   if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
     return { status: response.status, outcome: JSON.parse(text) }
   }
   const last = text.trim().split('\n\n').at(-1) ?? ''
   const outcome = JSON.parse(last.slice(last.indexOf('data: ') + 6))
-  return { status: last.startsWith('event: error') ? outcome.status : response.status, outcome }
+  const hasFailed = last.startsWith('event: error')
+  expect(isBroken).toBe(hasFailed)
+  return { status: hasFailed ? outcome.status : response.status, outcome }
 }
 
 const describeOutcome = (status: number, outcome: Outcome) =>
@@ -150,7 +152,9 @@ describe.concurrent.each(ROWS)('%j', (fault, whole, stream, then) => {
     const { status, outcome, ...seen } = await ask(fault, { stream: isStream })
     expect(describeOutcome(status, outcome)).toBe(expected)
     expect(outcome.attempts.map(({ waited_ms }) => waited_ms)).toEqual(waits)
-    expect(seen).toEqual({ calls, stillGenerating: fault.endpoint === 'any' })
+    // A failed stream breaks off a moment after its failure, in which the desk may give a deaf server up.
+    const isDeaf = fault.endpoint === 'any'
+    expect(seen).toEqual({ calls, stillGenerating: isDeaf && isStream ? expect.any(Boolean) : isDeaf })
   })
 
   test.concurrent('beside a healthy backend', async () => {

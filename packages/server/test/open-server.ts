@@ -51,6 +51,18 @@ export async function readAll(socket: Socket): Promise<string> {
   return text
 }
 
+/** The text of a body, and whether the connection broke in the middle of it, as it does behind a failure in a stream. */
+export async function readToBreak({ body }: Response): Promise<{ text: string; isBroken: boolean }> {
+  let text = ''
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of body ?? []) text += decoder.decode(chunk, { stream: true })
+    return { text, isBroken: false }
+  } catch {
+    return { text, isBroken: true }
+  }
+}
+
 /** Resolves when the text has come. */
 export function readUntil(socket: Socket, text: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -15,6 +15,8 @@ export interface JudgedResponse {
   readonly body: string | undefined
   /** False: this server has no such route, whatever others have. Default: as the description says. */
   readonly isRouted?: boolean
+  /** The schema of failures at this address, where it is a dialect's. Default: under `/v1` OpenAI's. */
+  readonly dialect?: string | undefined
 }
 
 /** What has been held against the description in this file of tests. */
@@ -66,7 +68,9 @@ function judge(request: FastifyRequest, reply: Reply): void {
   // Routes that a test adds for itself have no description.
   if (reply.status < 400 && routeOptions.config.openapi === undefined) return
   try {
-    checkResponse({ ...reply, method, path: url, isRouted: !is404 })
+    const path = withoutQuery(url)
+    const dialect = request.server.dialects.find((one) => one.covers(path))?.name
+    checkResponse({ ...reply, method, path: url, isRouted: !is404, dialect })
     // CloudEvents have been read by then.
     if (reply.status < 400 && cloudEvents === undefined) checkRequest(method, url, body)
   } catch (error) {
@@ -101,21 +105,22 @@ function watchStream(request: FastifyRequest, { raw }: FastifyReply): void {
   })
 }
 
-function problemsOf({ method, path, status, headers, body, isRouted = true }: JudgedResponse): string[] {
+function problemsOf(response: JudgedResponse): string[] {
+  const { method, path, status, headers, body, isRouted = true } = response
   const { document, pathOf } = describedApi()
   const url = withoutQuery(path)
   const address = isRouted ? pathOf(url) : undefined
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
   const operation = address === undefined ? undefined : document.paths[address]?.[verb]
   judged.responses++
-  if (address === undefined || operation === undefined) return problemsOfStray(url, status, body)
+  if (address === undefined || operation === undefined) return problemsOfStray({ ...response, path: url })
   judged.operations.add(`${method} ${address} ${status}`)
   const given = operation.responses[status]
   const shared = given?.$ref?.split('/').at(-1)
-  const response = shared === undefined ? given : document.components.responses[shared]
-  if (response === undefined)
+  const described = shared === undefined ? given : document.components.responses[shared]
+  if (described === undefined)
     return [`the status is not among ${Object.keys(operation.responses).join(', ')}`]
-  const missing = Object.entries(response.headers)
+  const missing = Object.entries(described.headers)
     .filter(([name, header]) => resolveHeader(header).required && !headerOf(headers, name))
     .map(([name]) => `the header ${name} is missing`)
   if (body === undefined || method === 'HEAD') return missing
@@ -123,7 +128,10 @@ function problemsOf({ method, path, status, headers, body, isRouted = true }: Ju
     shared === undefined
       ? ['paths', address, verb, 'responses', String(status)]
       : ['components', 'responses', shared]
-  return [...missing, ...problemsOfBody(response, pointer, { type: headerOf(headers, 'content-type'), body })]
+  return [
+    ...missing,
+    ...problemsOfBody(described, pointer, { type: headerOf(headers, 'content-type'), body }),
+  ]
 }
 
 /** Slashes as the router reads them. */
@@ -166,17 +174,13 @@ function problemsOfStream(at: readonly string[], events: object, body: string): 
 }
 
 /** No route, or not by this method, or refused before that was known. */
-function problemsOfStray(url: string, status: number, body: string | undefined): string[] {
+function problemsOfStray({ path, status, body, dialect }: JudgedResponse): string[] {
   if (status < 400) return ['there is no such operation; say what the route is, and run `pnpm openapi`']
   if (body === undefined || body === '') return []
-  const isOpenAi = /^\/v1(\/|$)/.test(url)
+  const schema = dialect ?? (/^\/v1(\/|$)/.test(path) ? 'OpenAiError' : 'Failure')
   const value = parse(body)
-  const problems = describedApi().problems(
-    'response',
-    ['components', 'schemas', isOpenAi ? 'OpenAiError' : 'Failure'],
-    value,
-  )
-  if (isOpenAi || problems.length > 0) return problems
+  const problems = describedApi().problems('response', ['components', 'schemas', schema], value)
+  if (schema !== 'Failure' || problems.length > 0) return problems
   const expected = HTTP_STATUS[(value as { error: keyof typeof HTTP_STATUS }).error]
   return expected === status ? [] : [`the status of this code is ${expected}`]
 }

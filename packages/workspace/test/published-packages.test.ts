@@ -18,6 +18,7 @@ test('these are published', () => {
   expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
     '@ai-ticket/control',
     '@ai-ticket/core',
+    '@ai-ticket/doors',
     '@ai-ticket/http-server',
     '@ai-ticket/llama',
     '@ai-ticket/testkit',

@@ -1,4 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
+import { koboldDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
@@ -77,8 +78,8 @@ interface ServerParts {
   readonly metrics: Metrics | undefined
 }
 
-const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts) =>
-  createServer({
+function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts) {
+  const server = createServer({
     dispatcher,
     logger,
     apiKeys: config.apiKeys,
@@ -90,6 +91,9 @@ const openServer = (config: Config, { dispatcher, logger, metrics }: ServerParts
     ...(metrics && { metrics }),
     version: VERSION,
   })
+  server.register(koboldDoor)
+  return server
+}
 
 /** Undefined: it cannot be opened, and the operator knows why. */
 async function openTickets(

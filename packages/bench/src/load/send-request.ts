@@ -77,10 +77,21 @@ async function sendStream(
     const code = codeOf({ status: reply.statusCode, body: (await reply.body.json()) as Reply['body'] })
     return { as: 'answered', status: reply.statusCode, code, ...wrongFailure(code) }
   }
-  const ends = readStreamEnd(await reply.body.text())
+  const ends = readStreamEnd(await readToBreak(reply.body, signal))
   if (ends.length !== 1) return { as: 'lost', why: `a stream with ${ends.length} endings` }
   const code = ends[0] ?? ''
   return { as: 'answered', status: reply.statusCode, code, ...wrongFailure(code) }
+}
+
+/** Behind a failure the connection breaks; what was said before counts. */
+async function readToBreak(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<string> {
+  const chunks: Uint8Array[] = []
+  try {
+    for await (const chunk of body) chunks.push(chunk)
+  } catch (error) {
+    if (signal.aborted || chunks.length === 0) throw error
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 const wrongFailure = (code: string) => (code === 'internal_error' ? { wrong: 'a bug of the server' } : {})

@@ -1,10 +1,17 @@
 import type { ServerResponse } from 'node:http'
-import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome } from '@ai-ticket/core'
+import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome, StreamEvent } from '@ai-ticket/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
 import { type HttpReply, isOver, markTold, sendReply } from '../http/reply.ts'
 import { failureOfError } from '../http/request-problem.ts'
 import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The desk behind the server and how it answers. For plugins that take events: `answerWhole(exchange, server.desk, …)`. */
+    desk: AnswerOptions
+  }
+}
 
 /** What every route that takes events needs. */
 export interface AnswerOptions {
@@ -18,13 +25,18 @@ export interface AnswerOptions {
 }
 
 /** One event, and the caller who waits for its answer. */
-interface Exchange {
+export interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly event: unknown
   /** What the format of the caller takes for granted. */
   readonly options?: EventOptions
+  /** How the caller came in, for the log: `kobold`, `anthropic`. Default: not said. */
+  readonly door?: string
 }
+
+/** What `streamEvent` of a dispatcher does; a door may put its own in between. */
+export type StreamOfEvent = (event: unknown, options: EventOptions) => AsyncIterable<StreamEvent>
 
 /** Answers with the whole outcome. A caller who hangs up cancels the event. */
 export async function answerWhole(
@@ -43,20 +55,24 @@ export async function answerWhole(
   }
 }
 
-/** Answers with the deltas as they come, in the caller's dialect. A caller who hangs up cancels the event. */
+/**
+ * Answers with the deltas as they come, in the caller's dialect. A caller who hangs up cancels the event.
+ * `streamEvent`: where the deltas come from; default the dispatcher's.
+ */
 export async function answerInStream(
   exchange: Exchange,
   options: AnswerOptions,
   dialect: StreamDialect,
+  streamEvent: StreamOfEvent = (event, more) => options.dispatcher.streamEvent(event, more),
 ): Promise<FastifyReply> {
   const { request, reply, event } = exchange
-  const { dispatcher, logger, pingIntervalMs, clock } = options
+  const { logger, pingIntervalMs, clock } = options
   const eventOptions = eventOptionsOf(exchange, options)
   const explain = (error: unknown): Failure => {
     logger.error('stream failed', { request_id: request.id, error })
     return failureOfError(error)
   }
-  await replyWithEventStream(reply, dispatcher.streamEvent(event, eventOptions), {
+  await replyWithEventStream(reply, streamEvent(event, eventOptions), {
     dialect,
     clock,
     pingIntervalMs,
@@ -66,8 +82,9 @@ export async function answerInStream(
   return reply
 }
 
-function eventOptionsOf(
-  { request, reply, options }: Exchange,
+/** What the desk is told of an event beside it: who asks, and a signal that aborts when the caller hangs up. */
+export function eventOptionsOf(
+  { request, reply, options, door }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
   markTold(reply.raw)
@@ -75,7 +92,7 @@ function eventOptionsOf(
   return {
     signal: callerSignal(reply.raw),
     caller: callerOf(request),
-    logFields: { request_id: request.id },
+    logFields: { request_id: request.id, ...(door && { door }) },
     ...(headers && { headers }),
     ...options,
   }

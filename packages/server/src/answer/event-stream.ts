@@ -15,10 +15,17 @@ export interface OpenStream {
   release(): void
 }
 
+interface OpenStreamOptions {
+  readonly clock: Clock
+  readonly pingIntervalMs: number
+  /** What is written to keep the connection awake. Default: a comment. */
+  readonly keepAlive?: () => string
+}
+
 /** Sends the head of an event stream. From then on a comment keeps proxies awake until `release`. */
 export function openEventStream(
   reply: FastifyReply,
-  { clock, pingIntervalMs }: { readonly clock: Clock; readonly pingIntervalMs: number },
+  { clock, pingIntervalMs, keepAlive = () => ': ping\n\n' }: OpenStreamOptions,
 ): OpenStream {
   reply.hijack()
   const response = reply.raw
@@ -33,7 +40,7 @@ export function openEventStream(
 
   const ping = () => {
     // A reader that takes nothing needs no ping, and pings must not fill our memory.
-    if (!response.writableNeedDrain) response.write(': ping\n\n')
+    if (!response.writableNeedDrain) response.write(keepAlive())
     timer = clock.setTimer(ping, pingIntervalMs)
   }
   let timer = clock.setTimer(ping, pingIntervalMs)
@@ -52,6 +59,9 @@ export function openEventStream(
     release: () => timer.cancel(),
   }
 }
+
+/** A head goes out after so long, whatever the pings: proxies often wait 60 s for it. */
+const HEAD_AFTER_MS = 15_000
 
 /** So long a reader has to take in why its reply is about to break off, in milliseconds. */
 const BREAK_GRACE_MS = 250
@@ -79,8 +89,8 @@ interface EventStreamReplyOptions {
 
 /**
  * Sends events as `text/event-stream`. What fails before the head is plain JSON with its status. The head goes out with
- * the first frame, or after as long as there is between two pings: clients give up where nothing comes (Node's `fetch`
- * after 300 s). From then on a comment keeps proxies awake, and the last frame is that of `done` or `error`. The next
+ * the first frame, or after as long as there is between two pings, 15 s at most: clients give up where nothing comes
+ * (Node's `fetch` after 300 s). From then on a comment, or what the dialect has instead, keeps proxies awake, and the last frame is that of `done` or `error`. The next
  * event is asked for only when the reader has taken the one before, and a reader who hangs up ends the loop, which
  * cancels the event.
  */
@@ -93,12 +103,18 @@ export async function replyWithEventStream(
   let stream: OpenStream | undefined
   const open = () => {
     patience.cancel()
-    stream ??= openEventStream(reply, options)
+    stream ??= openEventStream(reply, {
+      ...options,
+      ...(dialect.keepAlive && { keepAlive: () => dialect.keepAlive?.() ?? '' }),
+    })
     return stream
   }
-  const patience = clock.setTimer(() => {
-    if (!signal.aborted) open()
-  }, options.pingIntervalMs)
+  const patience = clock.setTimer(
+    () => {
+      if (!signal.aborted) void open().write(dialect.opening?.() ?? '')
+    },
+    Math.min(options.pingIntervalMs, HEAD_AFTER_MS),
+  )
   const fail = (frame: string) => (dialect.breaksOff ? open().breakOff(frame) : open().end(frame))
   try {
     for await (const event of events) {
@@ -130,6 +146,10 @@ export interface StreamDialect {
   frame(event: StreamEvent): string | undefined
   /** A failure breaks the reply off behind its frame: these clients take every clean end for a whole answer. */
   readonly breaksOff: boolean
+  /** What keeps a silent connection awake, whole frames. Default: a comment, which every reader of events passes over. */
+  keepAlive?(): string
+  /** What follows the head where it goes out before there is any frame. Default: nothing. */
+  opening?(): string
   /** The last frame of a stream that nobody else ended. */
   failureFrame(failure: Failure): string
   /** The whole reply where an event ends in failure before the head was sent. */

@@ -11,13 +11,16 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A key with one of these may ask; one with `admin` always may. Default: `admin` only. */
     scopes?: readonly Scope[]
+    /** No key is asked for, and the route itself tells less without one (`hasScope`). Default false. */
+    isKeyless?: boolean
   }
 }
 
-/** Every address needs a key, even one that does not exist; only probes need none. */
+/** Every address needs a key, even one that does not exist; only probes need none, and routes that say so. */
 export function installAuth(server: FastifyInstance, keyring: Keyring): void {
   server.addHook('onRequest', (request, _reply, done) => {
     if (isOpenPath(request.raw.url ?? '') || isForAnother(request)) return done()
+    if (request.routeOptions.config.isKeyless) return done()
     const holder = keyring.verify(request.raw.headers)
     if (holder === undefined) return done(NO_KEY)
     // The next hook says that nothing is there.

@@ -1,9 +1,28 @@
 import type { Failure, Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type HttpReply, replyToFailure, sendReply } from '../http/reply.ts'
+import { type FailureDialect, type HttpReply, replyToFailure, sendReply } from '../http/reply.ts'
 import { failureOfError, RequestProblem } from '../http/request-problem.ts'
-import { errorReply } from '../openai/error-reply.ts'
+import { OPENAI_DIALECT } from '../openai/error-reply.ts'
 import { isOpenAiPath, pathOf } from './request-url.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** How failures are told at which addresses, the first that covers one. Elsewhere they are `{ error, details }`. */
+    dialects: readonly FailureDialect[]
+    /**
+     * From now on failures at the addresses of this dialect are told in its words, also those of hooks and parsers and of
+     * addresses without a route. It goes before those that are there. For plugins.
+     */
+    addDialect(dialect: FailureDialect): void
+  }
+}
+
+/** To be called before there are hooks that refuse. */
+export function installDialects(server: FastifyInstance): void {
+  const dialects = [OPENAI_DIALECT]
+  server.decorate('dialects', dialects)
+  server.decorate('addDialect', (dialect: FailureDialect) => void dialects.unshift(dialect))
+}
 
 /** Answers what hooks, parsers, handlers and Fastify itself throw, in the shape that callers of the address know. */
 export function installErrorHandler(instance: FastifyInstance, logger: Logger): void {
@@ -25,7 +44,7 @@ export function answerError({ error, request, reply, logger }: AnswerErrorOption
   // Fastify closes the connection under a body that is too large, and a client that is still sending would see a
   // reset instead of the answer. Kept open, the rest is read and thrown away, for as long as `requestTimeoutMs` allows.
   if (failure.code === 'payload_too_large') reply.removeHeader('connection')
-  sendReply(reply, failureReply(request.raw.url ?? '', failure))
+  sendReply(reply, failureReply(request, failure))
 }
 
 /** Fastify's own refusal does not say how much a body may be. */
@@ -45,11 +64,13 @@ function withLimit(failure: Failure, error: unknown, { routeOptions }: FastifyRe
  */
 export function installNotFound(server: FastifyInstance): void {
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
-    const url = request.raw.url ?? ''
-    const path = pathOf(url)
+    const path = pathOf(request.raw.url ?? '')
     const allowed = methodsOf(server, path)
     if (allowed.length > 0) reply.header('allow', allowed.join(', '))
-    return sendReply(reply, failureReply(url, allowed.length > 0 ? wrongMethod(allowed) : nothingAt(path)))
+    return sendReply(
+      reply,
+      failureReply(request, allowed.length > 0 ? wrongMethod(allowed) : nothingAt(path)),
+    )
   }
   server.setNotFoundHandler(answer)
   server.addHook('onRequest', (request, reply, done) => {
@@ -99,5 +120,15 @@ function methodsOf(server: FastifyInstance, url: string): string[] {
 }
 
 /** What fails at the edge, in the words of the address. */
-export const failureReply = (url: string, failure: Failure): HttpReply =>
-  isOpenAiPath(url) ? errorReply(failure) : replyToFailure(failure)
+export function failureReply({ server, raw, id }: Asked, failure: Failure): HttpReply {
+  // An app of somebody else's, which has no more than a plugin of ours, has no dialects.
+  const dialects = server.hasDecorator('dialects') ? server.dialects : [OPENAI_DIALECT]
+  const path = pathOf(raw.url ?? '')
+  const dialect = dialects.find((one) => one.covers(path))
+  return dialect === undefined ? replyToFailure(failure) : dialect.reply(failure, id)
+}
+
+type Asked = Pick<FastifyRequest, 'id'> & {
+  readonly raw: Pick<FastifyRequest['raw'], 'url'>
+  readonly server: Pick<FastifyInstance, 'hasDecorator' | 'dialects'>
+}

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
+import { OPENAI_DIALECT } from '../openai/error-reply.ts'
 
 /** Longer than any query of ours needs; Node itself takes addresses up to the limit of all headers, 16 KiB. */
 const MAX_URL_LENGTH = 8 * 1_024
@@ -44,4 +45,4 @@ export function pathOf(url: string): string {
 export const isOpenPath = (url: string): boolean => OPEN_PATHS.has(pathOf(url))
 
 /** Under `/v1` callers are OpenAI's clients. */
-export const isOpenAiPath = (url: string): boolean => /^\/v1(?:\/|$)/.test(pathOf(url))
+export const isOpenAiPath = (url: string): boolean => OPENAI_DIALECT.covers(pathOf(url))

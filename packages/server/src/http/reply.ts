@@ -11,6 +11,18 @@ export interface HttpReply {
   readonly body: object
 }
 
+/** How the callers of some addresses are told of failures, before there is an event and after. */
+export interface FailureDialect {
+  /** Of the schema of its bodies in the OpenAPI description, among the `schemas` of the operations that speak it. */
+  readonly name: string
+  /** Whether callers of this path speak it. The path has no query, and no slash twice. */
+  covers(path: string): boolean
+  /** The whole reply. `requestId`: the id of the request in the log, also in `X-Request-Id`. */
+  reply(failure: Failure, requestId: string): HttpReply
+  /** Every status that a code can have here, where it has more than the one of `reply`. */
+  statusesOf?(code: FailureCode): readonly number[]
+}
+
 /** Codes whose reply always says when to come back, and what it says when nobody knows. */
 const DEFAULT_RETRY_AFTER_MS: Partial<Readonly<Record<FailureCode, number>>> = {
   rate_limited: 1_000,

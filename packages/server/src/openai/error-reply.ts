@@ -5,7 +5,7 @@ import {
   type FailureCode,
   type FailureOutcome,
 } from '@ai-ticket/core'
-import { type HttpReply, replyToFailure } from '../http/reply.ts'
+import { type FailureDialect, type HttpReply, replyToFailure } from '../http/reply.ts'
 
 /** A failure, and where OpenAI has other words for it. */
 interface OpenAiFailure extends Failure {
@@ -75,6 +75,18 @@ export function errorReply(failure: OpenAiFailure): HttpReply {
   }
 }
 
+/** All of `/v1` speaks it, but for addresses that a plugin has another dialect for. */
+export const OPENAI_DIALECT: FailureDialect = {
+  name: 'OpenAiError',
+  covers: (path) => /^\/v1(?:\/|$)/.test(path),
+  reply: (failure) => errorReply(failure),
+  // Refused by the desk, no backend was asked (`outcomeFailure`).
+  statusesOf: (code) => {
+    const { status } = errorReply({ code, details: '' })
+    return code === 'api_client_error' ? [status, 400] : [status]
+  },
+}
+
 const statusOf = (failure: OpenAiFailure): number =>
   failure.status ?? STATUS[failure.code] ?? replyToFailure(failure).status
 
@@ -90,10 +102,10 @@ function paramOf({ code, details }: Failure): string | undefined {
 }
 
 /**
- * OpenAI's clients repeat 408, 409, 429 and everything from 500 on, twice. The desk has done its own repeats by then:
- * theirs would only multiply the load. Undefined: their rule is right.
+ * What `x-should-retry` says. Clients of OpenAI and Anthropic repeat 408, 409, 429 and everything from 500 on, twice. The
+ * desk has done its own repeats by then: theirs would only multiply the load. Undefined: their rule is right.
  */
-function shouldRetryAfter(code: FailureCode, status: number): boolean | undefined {
+export function shouldRetryAfter(code: FailureCode, status: number): boolean | undefined {
   const { stage, passes } = FAILURES[code]
   if (stage !== 'attempt' && (passes === 'when_free' || passes === 'when_open')) return true
   // A 4xx that stands for a failed answer tells so, too: nobody has to know which statuses are repeated.

@@ -1,11 +1,10 @@
-import { FAILURES, type FailureCode } from '@ai-ticket/core'
+import { FAILURES, type Failure, type FailureCode } from '@ai-ticket/core'
 import { HTTP_STATUS } from '../http/http-status.ts'
-import { replyToFailure } from '../http/reply.ts'
-import { errorReply } from '../openai/error-reply.ts'
+import { type FailureDialect, replyToFailure } from '../http/reply.ts'
 import type { DescribedRoute, DocumentOptions } from './operation.ts'
 
-/** How a route tells failures: in the desk's own words, with the outcome behind them where there is one, or in OpenAI's. */
-export type FailureShape = 'Failure' | 'EventFailure' | 'OpenAiError'
+/** How a route tells failures: in the desk's own words, with the outcome behind them where there is one, or in a dialect. */
+export type FailureShape = 'Failure' | 'EventFailure' | FailureDialect
 
 const refTo = (kind: 'schemas' | 'headers', name: string) => ({ $ref: `#/components/${kind}/${name}` })
 
@@ -52,7 +51,7 @@ const WITH_BODY: readonly FailureCode[] = [
 const SENT: Readonly<Record<string, string>> = {
   'retry-after': 'Seconds after which it is worth asking again.',
   'www-authenticate': 'How to send a key.',
-  'x-should-retry': "Tells OpenAI's clients whether to repeat the request.",
+  'x-should-retry': 'Tells clients of OpenAI and Anthropic whether to repeat the request.',
 }
 
 /** Every code that a route can end in. */
@@ -66,7 +65,7 @@ export function failureCodes(route: DescribedRoute, options: DocumentOptions): S
   if (body !== undefined || !route.route.startsWith('GET ')) add(WITH_BODY)
   if (access === 'open') return codes
   add(GUARDED)
-  if (options.withKeys) add(['unauthorised'])
+  if (options.withKeys && access !== 'keyless') add(['unauthorised'])
   if (isLimited(route, options)) add(['rate_limited'])
   return codes
 }
@@ -92,16 +91,20 @@ function byStatus(codes: ReadonlySet<FailureCode>, shape: FailureShape): Map<num
   const add = (status: number, code: FailureCode) =>
     statuses.set(status, [...(statuses.get(status) ?? []), code])
   for (const code of codes) {
-    add(shape === 'OpenAiError' ? errorReply({ code, details: '' }).status : HTTP_STATUS[code], code)
-    // Refused by the desk, no backend was asked (`outcomeFailure`).
-    if (shape === 'OpenAiError' && code === 'api_client_error') add(400, code)
+    for (const status of statusesOf(code, shape)) add(status, code)
   }
   return statuses
 }
 
+function statusesOf(code: FailureCode, shape: FailureShape): readonly number[] {
+  if (typeof shape === 'string') return [HTTP_STATUS[code]]
+  return shape.statusesOf?.(code) ?? [shape.reply({ code, details: '' }, '').status]
+}
+
 /** Required where every code of the status sends it. */
 function headersOf(codes: readonly FailureCode[], shape: FailureShape): Record<string, object> {
-  const reply = shape === 'OpenAiError' ? errorReply : replyToFailure
+  const reply = (failure: Failure) =>
+    typeof shape === 'string' ? replyToFailure(failure) : shape.reply(failure, '')
   const sent = codes.map((code) => Object.keys(reply({ code, details: '' }).headers))
   const rate = codes.includes('rate_limited') ? RATE_HEADERS : {}
   const headers: Record<string, object> = { ...COMMON_HEADERS, ...rate }
@@ -123,8 +126,8 @@ function contentOf(codes: readonly FailureCode[], shape: FailureShape): Record<s
 }
 
 function schemaOf(codes: readonly FailureCode[], shape: FailureShape): object {
-  // Its `code` may be OpenAI's own word for ours.
-  if (shape === 'OpenAiError') return refTo('schemas', 'OpenAiError')
+  // Its code may be the dialect's own word for ours.
+  if (typeof shape !== 'string') return refTo('schemas', shape.name)
   const told =
     shape === 'Failure'
       ? refTo('schemas', 'Failure')

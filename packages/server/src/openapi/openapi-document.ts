@@ -46,6 +46,8 @@ const TAGS = [
   { name: 'Events', description: 'An event in, its outcome out.' },
   { name: 'Tickets', description: 'Events that are on disk before they are answered.' },
   { name: 'OpenAI', description: "The same desk for OpenAI's clients." },
+  { name: 'Anthropic', description: "The same desk for Anthropic's clients." },
+  { name: 'Kobold', description: 'The same desk for clients of KoboldCPP.' },
   { name: 'Operations', description: 'For those who run the server.' },
 ]
 
@@ -129,7 +131,7 @@ interface Writing {
 function writeRoute(route: DescribedRoute, path: string, writing: Writing): OpenApiOperation {
   const { schemas, responses, options } = writing
   const { operationId, summary, description, tag, parameters = [], body, answers } = route.operation
-  const shape = shapeOf(route, path)
+  const shape = shapeOf(route, path, options)
   return {
     operationId,
     summary,
@@ -140,18 +142,25 @@ function writeRoute(route: DescribedRoute, path: string, writing: Writing): Open
     ...(body === undefined ? {} : { requestBody: writeBody(body, schemas) }),
     responses: {
       ...mapValues(answers, (answer) => writeAnswer(answer, schemas, isLimited(route, options))),
-      ...responses.share(shape, failureAnswers(failureCodes(route, options), shape)),
+      ...responses.share(
+        typeof shape === 'string' ? shape : shape.name,
+        failureAnswers(failureCodes(route, options), shape),
+      ),
     },
   }
 }
 
-function shapeOf({ operation: { failureShape } }: DescribedRoute, path: string): FailureShape {
-  if (path.startsWith('/v1/')) return 'OpenAiError'
-  return failureShape === 'event' ? 'EventFailure' : 'Failure'
+function shapeOf(
+  { operation: { failureShape } }: DescribedRoute,
+  path: string,
+  { dialects }: DocumentOptions,
+): FailureShape {
+  const dialect = dialects.find((one) => one.covers(path))
+  return dialect ?? (failureShape === 'event' ? 'EventFailure' : 'Failure')
 }
 
 function securityOf({ operation: { access }, scopes }: DescribedRoute, { withKeys }: DocumentOptions) {
-  if (access === 'open') return { security: [] }
+  if (access === 'open' || access === 'keyless') return { security: [] }
   return withKeys ? { security: requirements(scopes.length === 0 ? ['admin'] : scopes) } : {}
 }
 

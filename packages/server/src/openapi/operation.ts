@@ -2,6 +2,7 @@ import type { FailureCode } from '@ai-ticket/core'
 import type * as v from 'valibot'
 import type { GenericSchema } from 'valibot'
 import type { Scope } from '../gate/api-key.ts'
+import type { FailureDialect } from '../http/reply.ts'
 
 /**
  * What a route says of itself, for `GET /openapi.json`. Schemas are valibot's: the ones that validate, where something
@@ -24,17 +25,20 @@ export interface Operation {
   /** Codes that this route can end in, beside those that `access` and `body` bring along. */
   readonly failures: readonly FailureCode[]
   /**
-   * How failures are told. `event`: with the outcome behind them where there is one, also as a CloudEvent. Default: under
-   * `/v1` as OpenAI does, else `plain`.
+   * How failures are told. `event`: with the outcome behind them where there is one, also as a CloudEvent. Default:
+   * `plain`. Where a dialect covers the address, as the dialect does.
    */
   readonly failureShape?: 'plain' | 'event'
-  /** `open`: for anybody, with any `Host`, also while the server drains. Default: `guarded`. */
-  readonly access?: 'open' | 'guarded'
+  /**
+   * `open`: for anybody, with any `Host`, also while the server drains. `keyless`: without a key (`isKeyless` of the
+   * route). Default: `guarded`.
+   */
+  readonly access?: 'open' | 'keyless' | 'guarded'
   /** Schemas that get a name of their own; wherever one of them is used, its name stands. */
   readonly schemas?: Readonly<Record<string, GenericSchema>>
 }
 
-export type Tag = 'Events' | 'Tickets' | 'OpenAI' | 'Operations'
+export type Tag = 'Events' | 'Tickets' | 'OpenAI' | 'Anthropic' | 'Kobold' | 'Operations'
 
 export interface Parameter {
   readonly name: string
@@ -113,4 +117,6 @@ export interface DocumentOptions {
   readonly withKeys: boolean
   /** Whether there is a limit to how many requests they may send. */
   readonly withLimits: boolean
+  /** How failures are told at which addresses; the first that covers one counts. */
+  readonly dialects: readonly FailureDialect[]
 }

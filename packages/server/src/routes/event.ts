@@ -123,7 +123,7 @@ const failureFrame = ({ code, details }: Failure): string =>
 
 /** What `POST /event` speaks: named events, the outcome as it is. */
 const eventDialect: StreamDialect = {
-  breaksOff: false,
+  breaksOff: true,
   frame: eventFrame,
   failureFrame,
   refusal: replyToOutcome,

@@ -13,12 +13,13 @@ export function addOpenApiRoute(
   {
     version = VERSION,
     ...options
-  }: Omit<DocumentOptions, 'version'> & { readonly version: string | undefined },
+  }: Omit<DocumentOptions, 'version' | 'dialects'> & { readonly version: string | undefined },
 ): void {
   let written: Promise<string> | undefined
   const write = async () => {
     const { openApiDocument } = await import('../openapi/openapi-document.ts')
-    return JSON.stringify(openApiDocument(await registry.describe(), { ...options, version }))
+    const { dialects } = server
+    return JSON.stringify(openApiDocument(await registry.describe(), { ...options, version, dialects }))
   }
   const openapi = async () => (await import('../openapi/operations.ts')).getOpenApi
   // Whoever may use any of it may read how.

@@ -1,0 +1,1 @@
+export { koboldDoor } from './kobold/kobold-door.ts'
