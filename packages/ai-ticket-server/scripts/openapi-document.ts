@@ -1,6 +1,6 @@
 import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { koboldDoor } from '@ai-ticket/doors'
+import { koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { createSqliteStore } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
@@ -24,6 +24,7 @@ export async function openFullServer() {
     takesCallbacks: true,
   })
   server.register(koboldDoor)
+  server.register(responsesDoor)
   await server.ready()
   return {
     server,

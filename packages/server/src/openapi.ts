@@ -12,6 +12,7 @@ export type {
   Tag,
 } from './openapi/operation.ts'
 export { described } from './openapi/operation.ts'
+export { EVENT_FAILURES } from './openapi/operations.ts'
 export {
   AttemptSchema,
   FailureCodeSchema,

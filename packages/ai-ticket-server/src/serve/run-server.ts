@@ -1,5 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { koboldDoor } from '@ai-ticket/doors'
+import { koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
@@ -92,6 +92,10 @@ function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts
     version: VERSION,
   })
   server.register(koboldDoor)
+  server.register(responsesDoor, {
+    keepsHistory: config.history === 'full',
+    bodyLimitBytes: config.bodyLimitBytes,
+  })
   return server
 }
 

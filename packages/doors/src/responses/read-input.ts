@@ -1,0 +1,132 @@
+type Body = Readonly<Record<string, unknown>>
+
+/** A turn as chat completions know it. */
+export interface Turn {
+  readonly role: string
+  readonly content?: string | readonly Body[] | null
+  readonly tool_calls?: readonly Body[]
+  readonly tool_call_id?: string
+}
+
+/** A turn, or the name of an item of an earlier response that stands for one. */
+export type InputItem =
+  | { readonly type: 'turn'; readonly turn: Turn }
+  | { readonly type: 'reference'; readonly id: string; readonly path: string }
+
+type ReadInput =
+  | { readonly ok: true; readonly items: readonly InputItem[] }
+  | { readonly ok: false; readonly details: string }
+
+/** Throwing ends the reading of nested parts; nobody but `readInput` sees it. */
+class Unreadable extends Error {}
+
+/** The `input` of a request: a text, or a list of items. Thoughts of the model are dropped: backends do not take them. */
+export function readInput(input: unknown): ReadInput {
+  if (typeof input === 'string') return { ok: true, items: [turnItem({ role: 'user', content: input })] }
+  if (!Array.isArray(input)) return { ok: false, details: '`input` must be a text or a list of items.' }
+  try {
+    return { ok: true, items: input.flatMap((item, index) => readItem(item, `input[${index}]`)) }
+  } catch (error) {
+    if (error instanceof Unreadable) return { ok: false, details: error.message }
+    throw error
+  }
+}
+
+function readItem(item: unknown, path: string): readonly InputItem[] {
+  if (!isRecord(item)) throw new Unreadable(`\`${path}\` must be an object.`)
+  // A reference may come without its type.
+  const type = item.type ?? (typeof item.role === 'string' ? 'message' : 'item_reference')
+  switch (type) {
+    case 'message':
+      return [turnItem(readMessage(item, path))]
+    case 'item_reference':
+      return [{ type: 'reference', id: textAt(item, 'id', path), path }]
+    case 'function_call':
+      return [turnItem(readCall(item, path))]
+    case 'function_call_output': {
+      const content = readContent(item.output, `${path}.output`)
+      return [turnItem({ role: 'tool', tool_call_id: textAt(item, 'call_id', path), content })]
+    }
+    case 'reasoning':
+      return []
+    default:
+      throw new Unreadable(
+        `\`${path}.type\` is of no kind that a local model takes. Send messages, function calls and their outputs.`,
+      )
+  }
+}
+
+function readMessage(item: Body, path: string): Turn {
+  const role = textAt(item, 'role', path)
+  return {
+    role: role === 'developer' ? 'system' : role,
+    content: readContent(item.content, `${path}.content`),
+  }
+}
+
+function readCall(item: Body, path: string): Turn {
+  const call = {
+    id: textAt(item, 'call_id', path),
+    type: 'function',
+    function: { name: textAt(item, 'name', path), arguments: textAt(item, 'arguments', path) },
+  }
+  return { role: 'assistant', content: null, tool_calls: [call] }
+}
+
+/** Parts become one text where they are nothing but text: not every chat template takes a list. */
+function readContent(content: unknown, path: string): string | readonly Body[] {
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) throw new Unreadable(`\`${path}\` must be a text or a list of parts.`)
+  const parts = content.map((part, index) => readPart(part, `${path}[${index}]`))
+  return parts.every((part) => part.type === 'text') ? parts.map(({ text }) => text).join('\n') : parts
+}
+
+function readPart(part: unknown, path: string): Body {
+  if (!isRecord(part)) throw new Unreadable(`\`${path}\` must be an object.`)
+  switch (part.type) {
+    case 'input_text':
+    case 'output_text':
+    case 'text':
+      return { type: 'text', text: textAt(part, 'text', path) }
+    case 'refusal':
+      return { type: 'text', text: textAt(part, 'refusal', path) }
+    case 'input_image':
+      if (typeof part.image_url !== 'string') {
+        throw new Unreadable(
+          `\`${path}.image_url\` must be a data: URL with the image: files are not stored here.`,
+        )
+      }
+      return {
+        type: 'image_url',
+        image_url: { url: part.image_url, ...(part.detail != null && { detail: part.detail }) },
+      }
+    default:
+      throw new Unreadable(`\`${path}.type\` must be input_text, output_text, refusal or input_image.`)
+  }
+}
+
+/**
+ * The turns of a conversation. Calls that follow one another, or follow the words of the model, are one turn of it, as chat
+ * templates expect.
+ */
+export function joinCalls(turns: readonly Turn[]): readonly Turn[] {
+  const joined: Turn[] = []
+  for (const turn of turns) {
+    const last = joined.at(-1)
+    if (last?.role === 'assistant' && turn.tool_calls !== undefined && turn.content == null) {
+      joined[joined.length - 1] = { ...last, tool_calls: [...(last.tool_calls ?? []), ...turn.tool_calls] }
+    } else joined.push(turn)
+  }
+  return joined
+}
+
+function textAt(item: Body, name: string, path: string): string {
+  const value = item[name]
+  if (typeof value !== 'string') throw new Unreadable(`\`${path}.${name}\` must be a text.`)
+  return value
+}
+
+const turnItem = (turn: Turn): InputItem => ({ type: 'turn', turn })
+
+const isRecord = (value: unknown): value is Body =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
