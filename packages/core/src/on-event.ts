@@ -121,6 +121,8 @@ function toRun(
     backend: event.backend,
     answerSchema,
     contextPolicy: event.context_policy ?? contextPolicy,
+    contextLimit: options.contextLimit,
+    keepsFirst: options.keepsFirst ?? 0,
     isCeiling,
     continues: options.continues ?? false,
     priority: event.priority ?? 0,

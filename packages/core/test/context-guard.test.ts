@@ -18,6 +18,16 @@ test('a prompt longer than the context is refused with the numbers, and costs no
   expect(desk.simulator.calls).toHaveLength(0)
 })
 
+test('with cut_left a text is answered by its end, and the outcome says that it was cut', async () => {
+  await using desk = await openDesk({ contextLength: 1_024 })
+  const content = `The beginning. ${story(300)} The end.`
+  const outcome = await desk.dispatcher.onEvent({ content, context_policy: 'cut_left' }, { continues: true })
+  expect(outcome).toMatchObject({ completion: expect.any(String), prompt_truncated: true })
+  const [sent] = desk.simulator.calls.map(({ body }) => JSON.stringify(body))
+  expect(sent).toMatch(/ The end\."/)
+  expect(sent).not.toContain('The beginning.')
+})
+
 test('with drop_oldest it is answered, and the dropped turns are named', async () => {
   await using desk = await openDesk({ contextLength: 1_024 }, { contextPolicy: 'drop_oldest' })
   const turn = (content: string) => ({ role: 'user', content }) as const

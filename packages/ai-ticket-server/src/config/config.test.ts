@@ -390,12 +390,12 @@ test.each<[problem: string, sources: Partial<ConfigSources>, message: string]>([
   [
     'an unknown policy for long prompts in the file',
     { file: file({ context_policy: 'cut' }) },
-    'context_policy in desk.json is a text, but must be refuse, drop_oldest or off. Correct it, or remove it for the default.',
+    'context_policy in desk.json is a text, but must be refuse, drop_oldest, cut_left or off. Correct it, or remove it for the default.',
   ],
   [
     'an unknown policy for long prompts in a variable',
     { environment: { AI_TICKET_CONTEXT_POLICY: 'cut' } },
-    'AI_TICKET_CONTEXT_POLICY is a text, but must be refuse, drop_oldest or off. Correct it, or unset it for the default.',
+    'AI_TICKET_CONTEXT_POLICY is a text, but must be refuse, drop_oldest, cut_left or off. Correct it, or unset it for the default.',
   ],
   [
     'a model in this process without its file',

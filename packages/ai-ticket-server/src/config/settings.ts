@@ -289,8 +289,8 @@ export const SETTINGS = {
   contextPolicy: define({
     key: 'context_policy',
     words:
-      'What happens to a prompt longer than the context, unless its event says: refuse it, drop_oldest turns, or off (the server cuts it)',
-    schema: oneOf('refuse', 'drop_oldest', 'off'),
+      'What happens to a prompt longer than the context, unless its event says: refuse it, drop_oldest turns, cut_left (the beginning of the text, too), or off (the server cuts it)',
+    schema: oneOf('refuse', 'drop_oldest', 'cut_left', 'off'),
     environment: 'AI_TICKET_CONTEXT_POLICY',
     fallback: 'refuse',
   }),

@@ -222,8 +222,9 @@ function toAnswer(
   const { place, conversation } = visit
   const { end, matching } = call
   const { backend } = visit.lease
-  const isTruncated = wasTruncated(conversation, end.usage?.prompt_tokens, cutContext(visit.lease))
-  if (isTruncated) logger.warn('the backend cut the prompt', { ...logFields, backend: backend.name })
+  const isCutThere = wasTruncated(conversation, end.usage?.prompt_tokens, cutContext(visit.lease))
+  const isTruncated = isCutThere || conversation.isCut === true
+  if (isCutThere) logger.warn('the backend cut the prompt', { ...logFields, backend: backend.name })
   // Refused with the schema and taken without: the same would happen to the next event.
   if (place.isRelaxed) answerSchema?.refusedBy.add(addressOf(backend, place.endpoint))
   return {

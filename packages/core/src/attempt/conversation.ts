@@ -130,7 +130,7 @@ export class Conversations {
     isEnforced: boolean,
     policy: ContextPolicy = this.#run.contextPolicy,
   ): Promise<Result<Conversation>> {
-    const { prompt, cancellation, isCeiling } = this.#run
+    const { prompt, cancellation, isCeiling, contextLimit, keepsFirst } = this.#run
     const { tuning } = this.#options
     const fitting = fitContext({
       turns,
@@ -139,6 +139,8 @@ export class Conversations {
       ...(isCeiling && { unasked: tuning.ceilingMaxTokens || Number.POSITIVE_INFINITY }),
       tools: prompt.parameters.tools,
       policy,
+      contextLimit,
+      keepsFirst,
       contextLength: (certainty) => this.#lease.contextLength(certainty),
       count: (some) => this.#countTokens(some),
     })

@@ -67,6 +67,66 @@ test('drop_oldest leaves out whole turns, never the system turn nor the last use
   expect(fit).toMatchObject({ dropped: [0], turns: [system, turns[2], turns[3]], promptTokens: 1_809 })
 })
 
+test.each([
+  ['counted', countCharacters, 1],
+  ['estimated, at three bytes a token', async () => undefined, 3],
+])(
+  'cut_left keeps the end of the last user turn, and what is to be kept of its beginning: %s',
+  async (_how, count, charactersPerToken) => {
+    const text = `MEMORY ${'x'.repeat(3_000)} THE END`
+    const turns = [system, user('old'), user(text)]
+    const fit = await fitted({
+      turns,
+      policy: 'cut_left',
+      keepsFirst: 7,
+      maxTokens: 1_948,
+      count,
+      contextLimit: 2_048,
+    })
+    expect(fit).toMatchObject({ maxTokens: 1_638, dropped: [1], isCut: true })
+    const [first, last] = fit.turns.map(({ content }) => String(content))
+    expect([fit.turns.length, first]).toEqual([2, 'Be brief.'])
+    expect(last).toMatch(/^MEMORY x+ THE END$/)
+    const left = 2_048 - 1_638
+    expect(last?.length).toBeGreaterThan((left - 60) * charactersPerToken)
+    expect(last?.length).toBeLessThanOrEqual(left * charactersPerToken)
+  },
+)
+
+test('cut_left never refuses, cuts no character in half, and lets what is kept go last', async () => {
+  const turns = [user(`${'😀'.repeat(2_000)}!`)]
+  const fit = await fitted({
+    turns,
+    policy: 'cut_left',
+    keepsFirst: 10_000,
+    maxTokens: 3_000,
+    contextLimit: 101,
+  })
+  expect(fit.maxTokens).toBe(80)
+  expect(String(fit.turns[0]?.content)).toMatch(/^(😀){5,10}!$/u)
+})
+
+test('cut_left leaves alone what fits, also under a limit of the caller', async () => {
+  const turns = [user('x'.repeat(300))]
+  const options = { turns, policy: 'cut_left', maxTokens: 100 } as const
+  expect(await fitted({ ...options, contextLimit: 400 })).toEqual({
+    ...{ turns, maxTokens: 100, promptTokens: 300, dropped: [] },
+  })
+  expect(await fitted({ ...options, contextLimit: 399 })).toMatchObject({ isCut: true })
+})
+
+test('a limit of the caller counts as the context where it is the smaller one', async () => {
+  const turns = [user('x'.repeat(300))]
+  const refused = await fitContext(fitting({ turns, maxTokens: 100, contextLimit: 399 }))
+  expect(refused).toMatchObject({ failure: { details: expect.stringContaining('the context holds 399') } })
+  const long = [user('x'.repeat(2_000))]
+  expect(
+    await fitted({ turns: long, maxTokens: 100, contextLimit: 9_999, policy: 'cut_left' }),
+  ).toMatchObject({
+    isCut: true,
+  })
+})
+
 test('drop_oldest refuses where even that is too long', async () => {
   const turns = [user('a'.repeat(900)), system, user('c'.repeat(2_000))]
   const result = await fitContext(fitting({ turns, policy: 'drop_oldest', maxTokens: 200 }))

@@ -1,6 +1,7 @@
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { mostToolTokens, turnText } from '../contract/prompt.ts'
+import { type Cut, cutLeft, lastAsking, lengthOf } from './cut-left.ts'
 
 /** What is sent, so that prompt and answer fit. */
 export interface Fit {
@@ -12,6 +13,8 @@ export interface Fit {
   readonly promptTokens: number | undefined
   /** Places of the turns that were left out, in the conversation as it came. */
   readonly dropped: readonly number[]
+  /** The beginning of a turn was cut off, as its event wanted. */
+  readonly isCut?: true
 }
 
 export interface Fitting {
@@ -24,6 +27,10 @@ export interface Fitting {
   /** Definitions of tools, which are part of the prompt. */
   readonly tools?: readonly unknown[] | undefined
   readonly policy: ContextPolicy
+  /** The context counts as no larger than this, in tokens. */
+  readonly contextLimit?: number | undefined
+  /** Characters at the beginning of the last user turn that `cut_left` leaves. Default 0. */
+  readonly keepsFirst?: number
   /** Tokens that the backend holds, prompt and answer together; undefined: nobody knows. */
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** Undefined: the backend cannot count, or failed to. */
@@ -43,16 +50,23 @@ const MAX_ROUNDS = 8
  * has to be asked: most prompts are short.
  */
 export function fitContext(fitting: Fitting): Result<Fit> | Promise<Result<Fit>> {
-  const { turns, maxTokens, defaultMaxTokens, unasked, tools } = fitting
+  const { turns, maxTokens, defaultMaxTokens, unasked, tools, policy, contextLimit } = fitting
   const wanted = maxTokens ?? unasked ?? defaultMaxTokens
   const bound = mostTokens(turns) + mostToolTokens(tools, turns)
-  if (bound + wanted > LEAST_CONTEXT) {
+  if (bound + wanted > Math.min(LEAST_CONTEXT, contextLimit ?? LEAST_CONTEXT)) {
+    const limited = contextLimit === undefined ? fitting : withLimit(fitting, contextLimit)
+    if (policy === 'cut_left') return fitByCutting(limited, { wanted, bound })
     return unasked === undefined
-      ? fitByCount(fitting, { wanted, bound })
-      : fitUnderCeiling(fitting, { wanted, bound })
+      ? fitByCount(limited, { wanted, bound })
+      : fitUnderCeiling(limited, { wanted, bound })
   }
   return success({ turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
 }
+
+const withLimit = (fitting: Fitting, limit: number): Fitting => ({
+  ...fitting,
+  contextLength: async (certainty) => Math.min(limit, (await fitting.contextLength(certainty)) ?? limit),
+})
 
 async function fitByCount(
   fitting: Fitting,
@@ -181,10 +195,40 @@ async function shorten(
   return { turns: turns.filter((_, index) => !dropped.includes(index)), promptTokens, dropped }
 }
 
-/** The last turn of the user; where there is none, the last of all is what the answer follows. */
-function lastAsking(turns: readonly Turn[]): number {
-  const index = turns.findLastIndex(({ role }) => role === 'user')
-  return index === -1 ? turns.length - 1 : index
+/** Of a longer answer the rest is not worth a prompt that is cut down to nothing. */
+const LARGEST_CUT_SHARE = 0.8
+/** Less is kept than a count says that fits: tokens are not spread evenly over a text. */
+const KEPT_SHARE = 0.98
+
+/**
+ * The answer gets what is wanted, and of the prompt its end goes into the rest: first whole turns are left out, then the
+ * beginning of the last turn of the user. Where nothing counts, an estimate decides. Never refused.
+ */
+async function fitByCutting(
+  fitting: Fitting,
+  { wanted, bound }: { wanted: number; bound: number },
+): Promise<Result<Fit>> {
+  const { defaultMaxTokens, tools } = fitting
+  const context = await fitting.contextLength({ isCertain: true })
+  if (context === undefined) return success(withoutContext(fitting, wanted))
+  if (bound + wanted <= context) {
+    return success({ turns: fitting.turns, maxTokens: wanted, promptTokens: undefined, dropped: [] })
+  }
+  const most = Math.max(1, Math.floor(context * LARGEST_CUT_SHARE))
+  const maxTokens = Math.min(Number.isFinite(wanted) ? wanted : defaultMaxTokens, most)
+  const room = context - maxTokens
+  let cut: Cut = { turns: fitting.turns, dropped: [] }
+  let counted = await fitting.count(cut.turns)
+  let size = counted ?? likelyTokens(fitting)
+  const ofTools = mostToolTokens(tools, cut.turns)
+  for (let round = 0; round < MAX_ROUNDS && size > room && lengthOf(cut.turns) > 1; round++) {
+    const length = lengthOf(cut.turns)
+    const kept = (length / Math.max(1, size - ofTools)) * Math.max(0, room - ofTools) * KEPT_SHARE
+    cut = cutLeft(cut, fitting, Math.ceil(length - kept))
+    counted = counted === undefined ? undefined : await fitting.count(cut.turns)
+    size = counted ?? likelyTokens({ ...fitting, turns: cut.turns })
+  }
+  return success({ ...cut, maxTokens, promptTokens: counted })
 }
 
 function tooLong(

@@ -24,6 +24,16 @@ export interface EventOptions {
    * kept or refused, and an event without it has the desk's `maxTokens`.
    */
   maxTokensIsCeiling?: boolean
+  /**
+   * The context counts as no larger than this, in tokens, whatever the backend holds. Default: it may be used up. It is
+   * for callers who want less read than fits.
+   */
+  contextLimit?: number
+  /**
+   * So many characters at the beginning of the last user turn stay where `cut_left` cuts it: what a chat program keeps
+   * before its history. Default 0.
+   */
+  keepsFirst?: number
   /** A conversation with any text or image in it is answered. Default false: there has to be text of a user. */
   takesAnyTurn?: boolean
   /**

@@ -37,7 +37,7 @@ export interface EventInput {
   metadata?: Readonly<Record<string, unknown>> | null | undefined
   /**
    * What happens to a prompt that does not fit the model's context: `refuse` it as `context_length_exceeded`,
-   * `drop_oldest` turns, or `off`: send it and let the server cut it. Default: the dispatcher's `contextPolicy`.
+   * `drop_oldest` turns, `cut_left`: the beginning of the text, too, or `off`: send it and let the server cut it. Default: the dispatcher's `contextPolicy`.
    */
   context_policy?: ContextPolicy | null | undefined
 }

@@ -1,4 +1,6 @@
-export const CONTEXT_POLICIES = ['refuse', 'drop_oldest', 'off'] as const satisfies readonly ContextPolicy[]
+export const CONTEXT_POLICIES = [
+  ...(['refuse', 'drop_oldest', 'cut_left', 'off'] as const),
+] as const satisfies readonly ContextPolicy[]
 /** A part of a turn that is an image. */
 export interface ImagePart {
   /** Always `image_url`. */
@@ -205,9 +207,10 @@ export interface Prompt {
 
 /**
  * What happens to a prompt that does not fit: `refuse` it (`context_length_exceeded`), `drop_oldest` turns but never a
- * system turn nor the last user turn, or `off`: send it as it is, and let the server cut it.
+ * system turn nor the last user turn, `cut_left`: the same, and then the beginning of the last user turn, as KoboldCPP
+ * does it, or `off`: send it as it is, and let the server cut it.
  */
-export type ContextPolicy = 'refuse' | 'drop_oldest' | 'off'
+export type ContextPolicy = 'refuse' | 'drop_oldest' | 'cut_left' | 'off'
 
 /** No tokenizer makes more of JSON than one token for so many bytes. */
 const BYTES_PER_TOOL_TOKEN = 3

@@ -40,6 +40,10 @@ export interface Run extends EventHead {
   /** What the answer must match. */
   readonly answerSchema: AnswerSchema | undefined
   readonly contextPolicy: ContextPolicy
+  /** Of the caller, in tokens. */
+  readonly contextLimit: number | undefined
+  /** Characters of the last user turn that are never cut. */
+  readonly keepsFirst: number
   /** `max_tokens` is the most that the caller takes, not what the answer needs. */
   readonly isCeiling: boolean
   /** The prompt is to be continued, not answered. */

@@ -2,7 +2,7 @@ import { EventSchema, MessageSchema, ParametersSchema } from '@ai-ticket/core/sc
 import * as v from 'valibot'
 import { EVENT_WORDS } from './event-schemas.ts'
 import { described } from './operation.ts'
-import { count, ToolCallSchema, UsageSchema, warnings } from './outcome-schemas.ts'
+import { count, ToolCallSchema, timestamp, UsageSchema, warnings } from './outcome-schemas.ts'
 
 const seconds = v.pipe(count, v.description('Unix time in seconds.'))
 const finishReason = v.picklist(['stop', 'length', 'tool_calls', 'content_filter'])
@@ -77,9 +77,20 @@ export const ModelSchema = v.object({
   object: v.literal('model'),
   created: seconds,
   owned_by: v.pipe(v.string(), v.description('The backend that serves it.')),
+  type: v.literal('model'),
+  display_name: v.string(),
+  created_at: v.pipe(timestamp, v.description('The same time, as Anthropic writes it.')),
+  context_length: v.exactOptional(v.pipe(count, v.description('In tokens, where the backend says so.'))),
+  max_model_len: v.exactOptional(v.pipe(count, v.description('The same, by another name.'))),
 })
 
-export const ModelListSchema = v.object({ object: v.literal('list'), data: v.array(ModelSchema) })
+export const ModelListSchema = v.object({
+  object: v.literal('list'),
+  data: v.array(ModelSchema),
+  has_more: v.literal(false),
+  first_id: v.nullable(v.string()),
+  last_id: v.nullable(v.string()),
+})
 
 const one = v.nullish(v.literal(1))
 const no = v.nullish(v.literal(false))
