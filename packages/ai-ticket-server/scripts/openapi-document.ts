@@ -1,6 +1,6 @@
 import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
-import { koboldDoor, responsesDoor } from '@ai-ticket/doors'
+import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { createSqliteStore } from '@ai-ticket/tickets'
 import { ticketRoutes } from '@ai-ticket/tickets/fastify'
@@ -25,6 +25,7 @@ export async function openFullServer() {
   })
   server.register(koboldDoor)
   server.register(responsesDoor)
+  server.register(anthropicDoor)
   await server.ready()
   return {
     server,

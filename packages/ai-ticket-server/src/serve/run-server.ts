@@ -1,5 +1,5 @@
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { koboldDoor, responsesDoor } from '@ai-ticket/doors'
+import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
@@ -96,6 +96,7 @@ function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts
     keepsHistory: config.history === 'full',
     bodyLimitBytes: config.bodyLimitBytes,
   })
+  server.register(anthropicDoor)
   return server
 }
 
