@@ -190,10 +190,28 @@ export interface ErrorDetail {
 }
 
 /** What the server's own words say of the reason: names where it has names, else what its sentence shares with others. */
-export function reasonOf({ type, code, message, param }: ErrorDetail, status = 200): Reason | undefined {
+function reasonOf({ type, code, message, param }: ErrorDetail, status = 200): Reason | undefined {
   if (type === 'bad_input') return 'bad_input'
   const words = `${code} ${type} ${typeof message === 'string' ? message : ''}`
   return reasonInWords(words, status) ?? (optionIn({ param, message }, status) ? 'option' : undefined)
+}
+
+/** A status of HTTP that tells of an error, as a number or as its digits. */
+export const isErrorStatus = (value: unknown): boolean =>
+  (typeof value === 'number' || typeof value === 'string') && /^[45]\d\d$/.test(`${value}`)
+
+/** Names of errors that stand for a status where a server reports them with 200. */
+const BUSY_NAME =
+  /^(?:429|529|rate_?limit\w*|overloaded\w*|too_many_requests|resource_exhausted|service_unavailable)$/i
+const KEY_NAME =
+  /^(?:401|403|authentication\w*|invalid_api_key|unauthori[sz]ed|unauthenticated|permission\w*)$/i
+
+/** The reason of an error with status 200: one that its words give, or that its own code or type stands for. */
+export function reasonOfReported(detail: ErrorDetail): Reason | undefined {
+  const named = (names: RegExp) => [detail.code, detail.type].some((name) => names.test(`${name}`))
+  if (named(KEY_NAME)) return 'authentication'
+  const isBusy = named(BUSY_NAME) || (`${detail.code}` === '503' && reasonOf(detail, 503) === 'busy')
+  return isBusy ? 'busy' : reasonOf(detail)
 }
 
 /** Ours, by the names that servers know them by. */

@@ -11,6 +11,7 @@ import {
   notJson,
   reportedError,
   type ServerEvent,
+  unpacked,
 } from './read-reply.ts'
 
 /** After the finish reason, usage and `[DONE]` follow at once or not at all. */
@@ -69,7 +70,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
     }
     const event = step.value.value
     if (event.event === BODY) return { as: 'body', text: event.data }
-    if (event.data.startsWith('[DONE]')) break
+    if (isEndMark(event)) break
     const chunk = read(event)
     if (chunk instanceof Unread) {
       if (chunk.spoils && chunk.error && finish.reason !== 'believed') throw chunk.error
@@ -136,6 +137,21 @@ function isOver(step: Exclude<Step<unknown>, { as: 'value' }>, { reason }: Finis
   return reason === 'doubted' && step.interrupt === 'stalled'
 }
 
+/** `[DONE]`, however it is written, or an event that is named so. */
+function isEndMark({ event, data }: ServerEvent): boolean {
+  if (data.length > 100 || data.startsWith('{"ch')) return false
+  return (
+    END_MARK.test(data) ||
+    (typeof event === 'string' && END_NAME.test(event) && !/"(?:choices|token)"/.test(data))
+  )
+}
+
+const END_MARK = /^\s*"?(?:\[DONE\]|DONE\s*$)/i
+const END_NAME = /^(?:done|end|complete|completed|finish|finished)$/i
+
+/** Names of events that end a generation without an answer. */
+const FAILURE_NAME = /(?:error|exception|fail(?:ed|ure)?|abort(?:ed)?|cancel(?:l?ed)?)$/
+
 /** What gateways write instead of an event, so that nobody takes a long silence for an end. */
 const KEEP_ALIVE = /^\W*(?:ping|pong|keep[-_ ]?alive|heartbeat|processing)\W*$/i
 const PASSED = new Unread()
@@ -147,11 +163,11 @@ export function readPart(
   read: (data: unknown) => Chunk | undefined,
 ): Chunk | Unread {
   const name = typeof event === 'string' ? event.toLowerCase() : 'message'
-  if (name.endsWith('error')) throw reportedError(place, parseError(data))
+  if (FAILURE_NAME.test(name)) throw reportedError(place, parseError(data))
   if (data.trim() === '') return PASSED
   let value: unknown
   try {
-    value = parseJson(data)
+    value = unpacked(parseJson(data))
   } catch {
     return name !== 'message' || KEEP_ALIVE.test(data) ? PASSED : new Unread(notJson(place, data), true)
   }

@@ -1,7 +1,16 @@
 import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
 import { parseJson } from '../../contract/json-value.ts'
-import { at, type ErrorPlace, errorDetail, MOST_WORDS, PLAIN, reasonOf } from './errors.ts'
+import {
+  at,
+  type ErrorDetail,
+  type ErrorPlace,
+  errorDetail,
+  isErrorStatus,
+  MOST_WORDS,
+  PLAIN,
+  reasonOfReported,
+} from './errors.ts'
 import { isJson } from './pool-response.ts'
 
 /** A reply whose body has come to its end. */
@@ -16,7 +25,7 @@ export async function readWhole(response: Response): Promise<WholeReply> {
 
 export function parseReply(place: ErrorPlace, text: string): unknown {
   try {
-    return parseJson(text)
+    return unpacked(parseJson(text))
   } catch {
     throw notJson(place, text)
   }
@@ -45,28 +54,63 @@ export function notAnAnswer(place: ErrorPlace, value: unknown): BackendError {
 
 /** An error that a server reports in a reply with status 200. Its words are read for the reason and never quoted. */
 export function reportedError(place: ErrorPlace, value: unknown): BackendError {
-  const isObject = typeof value === 'object' && value !== null
-  const reason = reasonOf(isObject ? errorDetail({ ...value }) : { message: value })
+  const reason = reasonOfReported(errorIn(value))
   const message = `${at(place)} reports an error with status 200${reason ? PLAIN[reason] : ''}.`
   const words = JSON.stringify(value).slice(0, MOST_WORDS)
   return new BackendError('wrong_shape', message, { words, ...(reason && { reason }) })
 }
 
-/**
- * `{error: …}` nearly everywhere; older vLLM says `{object: "error", …}`, KoboldCPP and servers made with FastAPI
- * `{detail: …}`. An event with a name of its own says by that what it is: details in it are no error.
- */
-export function isErrorFrame(value: unknown, isNamed = false): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if ('error' in value && saysSomething(value.error)) return true
-  if (isNamed) return false
-  if ('object' in value && value.object === 'error') return true
-  return 'detail' in value && saysSomething(value.detail) && !('choices' in value || 'token' in value)
+/** The object or the text that tells of the error: a gateway may pack it into a list, or into the only choice. */
+function errorIn(value: unknown): ErrorDetail {
+  const frame = unpacked(value)
+  if (!isFields(frame)) return { message: frame }
+  return errorDetail(saysSomething(frame.error) ? frame : (errorOfChoice(frame.choices) ?? frame))
 }
 
-/** Some gateways write an empty error into each event. */
-const saysSomething = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null ? Object.keys(error).length > 0 : Boolean(error)
+/** Google's dialect packs each event, and each error, into a list of one. */
+export const unpacked = (value: unknown): unknown =>
+  Array.isArray(value) && value.length === 1 ? value[0] : value
+
+type Fields = Readonly<Record<string, unknown>>
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null
+
+/**
+ * `{error: …}` nearly everywhere, `{errors: […]}` at some, within the choice at OpenRouter; older vLLM says
+ * `{object: "error", …}`, KoboldCPP and servers made with FastAPI `{detail: …}`, gateways say it with a status, a type
+ * or a code. An event with a name of its own says by that what it is: details in it are no error.
+ */
+export function isErrorFrame(value: unknown, isNamed = false): boolean {
+  const frame = unpacked(value)
+  if (!isFields(frame)) return false
+  if (saysSomething(frame.error) || saysSomething(frame.errors)) return true
+  if ('choices' in frame && errorOfChoice(frame.choices)) return true
+  if (isNamed) return false
+  if (frame.object === 'error') return true
+  return !('choices' in frame || 'token' in frame || 'results' in frame) && isFailure(frame)
+}
+
+/** What holds no answer and says that something failed. */
+function isFailure({ detail, type, status, success, code, message, msg }: Fields): boolean {
+  if (saysSomething(detail) || success === false) return true
+  if (FAILED.test(`${type}`) || FAILED.test(`${status}`)) return true
+  const hasWords = typeof message === 'string' || typeof msg === 'string'
+  return hasWords && (isErrorStatus(code) || isErrorStatus(status))
+}
+
+const FAILED = /^(?:error|exception|fail|failed|failure)$/i
+
+function errorOfChoice(choices: unknown): Fields | undefined {
+  const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
+  return isFields(choice) && saysSomething(choice.error) ? choice : undefined
+}
+
+/** Some gateways write an empty error into each event, or one whose fields are all empty. */
+function saysSomething(error: unknown, depth = 0): boolean {
+  if (typeof error === 'string') return !/^\s*(?:|null|none|undefined|false|ok|success)\s*$/i.test(error)
+  if (!isFields(error)) return Boolean(error)
+  return depth < 3 && Object.values(error).some((field) => saysSomething(field, depth + 1))
+}
 
 /** One event of a server. `event`: its name, where it has one; `BODY`: no event but a whole body. */
 export interface ServerEvent {
@@ -136,7 +180,7 @@ function createStreamReader() {
   const nameErrors = createErrorNamer()
   const parser = createParser({
     maxBufferSize: MAX_LINE,
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => events.push(...oneByOne(event)),
     onError: ({ type }) => {
       tooLong ||= type === 'max-buffer-size-exceeded'
     },
@@ -155,6 +199,19 @@ function createStreamReader() {
     isTooLong: () => tooLong,
     end: (text: string) => read(`${text}\n\n`).filter(isWhole),
   }
+}
+
+/**
+ * An event as it was meant: some servers end each with one line end in place of two, so that many come as one, and some
+ * proxies write `data:` twice.
+ */
+function oneByOne(event: ServerEvent): ServerEvent[] {
+  const { data } = event
+  if (!data.includes('\n') && !data.startsWith('data:')) return [event]
+  if (isJson(data) || event.event !== undefined) return [event]
+  const lines = data.split('\n').map((line) => line.replace(/^(?:data:\s*)+/, '').trim())
+  const parts = lines.filter((line) => line !== '').map((line) => ({ data: line }))
+  return parts.every(isWhole) ? parts : [event]
 }
 
 /** The server may have died within an event: half of one is no event. */
@@ -191,13 +248,16 @@ export const isStreamType = (contentType: string | null): boolean =>
 /** Whether a whole text is an event stream: some servers stream to everybody. */
 export const isStreamText = (text: string): boolean => kindOf(text, null) === 'stream'
 
-/** How an error begins that is written into a stream without `data:`: llama.cpp's own field, or bare JSON. */
-const BARE_ERRORS = ['error:', '{"error"']
-const BARE_ERROR = /(?<=^|[\r\n])(?:error: ?|(?=\{"error"))/g
+/**
+ * How a line begins that no field of an event stream does: llama.cpp's own `error:`, bare JSON, and the page of a proxy.
+ */
+const BARE_LINE = /(?<=^|[\r\n])(?:error: ?|(?=[{<]))/gi
+const HAS_BARE_LINE = /(?:^|[\r\n])(?:error:|[{<])/i
+const BARE_ERROR = 'error:'
 
 /**
- * Turns a line that is an error, which the parser would drop as an unknown field, into an event named `error`. The
- * start of such a line is held back until the next read.
+ * Turns such a line, which the parser would drop as an unknown field, into an event: bare JSON is what it says, all else
+ * is an error. The start of a line that may become one is held back until the next read.
  */
 function createErrorNamer() {
   let held = ''
@@ -208,19 +268,20 @@ function createErrorNamer() {
     if (text === '') return ''
     if (!endsLine(text)) {
       const line = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1
-      const last = text.slice(line, line + 9)
-      const isStart = (line > 0 || isLineStart) && last.length < 9
-      if (isStart && BARE_ERRORS.some((error) => error.length > last.length && error.startsWith(last))) {
+      const last = text.slice(line, line + BARE_ERROR.length)
+      const isStart = (line > 0 || isLineStart) && last.length < BARE_ERROR.length
+      if (isStart && BARE_ERROR.startsWith(last.toLowerCase())) {
         held = last
         text = text.slice(0, line)
       }
     }
     const wasLineStart = isLineStart
     if (text !== '') isLineStart = endsLine(text)
-    if (!text.includes('error')) return text
-    return text.replace(BARE_ERROR, (found: string, place: number) =>
-      place === 0 && !wasLineStart ? found : '\nevent: error\ndata: ',
-    )
+    if (!HAS_BARE_LINE.test(text)) return text
+    return text.replace(BARE_LINE, (found: string, place: number, whole: string) => {
+      if (place === 0 && !wasLineStart) return found
+      return whole[place] === '{' ? '\ndata: ' : '\nevent: error\ndata: '
+    })
   }
 }
 
