@@ -1,4 +1,12 @@
-import type { ChaosReply, ChaosTruth, ChaosUsage, Choice, Exchange, PlanContext } from './chaos-plan.ts'
+import {
+  type ChaosReply,
+  type ChaosTruth,
+  type ChaosUsage,
+  type Choice,
+  type Exchange,
+  MAX_TOKENS,
+  type PlanContext,
+} from './chaos-plan.ts'
 import { type Meaning, type Piece, piecesOf, truthOf } from './meaning.ts'
 import { planErrorObject } from './refusals.ts'
 import { cutBytes, headPause, planTransport, type Written } from './transport.ts'
@@ -480,8 +488,10 @@ function planEnd(
 /** Of KoboldCPP's `length` only a count tells what it means. */
 function finishOf({ meaning, target, ending }: Style, usage: Answered['usage']): readonly string[] {
   const { reason, finish, toolCalls } = meaning
-  // A reason that is not sent is none that could be read.
-  if (ending === 'none' && toolCalls.length === 0) return ['stop']
+  // A reason that is not sent is none that could be read; then only the count can tell.
+  if (ending === 'none' && toolCalls.length === 0) {
+    return usage && usage.completion_tokens >= MAX_TOKENS ? ['length'] : ['stop']
+  }
   return target.backend === 'kobold' && reason === 'length' && !usage ? ['length', 'stop'] : finish
 }
 

@@ -26,18 +26,21 @@ const NO_REASON =
 function isNoReason(reason: string): boolean {
   return reason !== 'stop' && NO_REASON.test(reason)
 }
+/** Anything else counts nothing: some servers say -1 for what they do not know. */
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+export const optionalCount = v.fallback(v.nullish(count), undefined)
 const usage = v.fallback(
   v.nullish(
     v.object({
-      prompt_tokens: v.number(),
-      completion_tokens: v.number(),
-      prompt_tokens_details: v.fallback(v.nullish(v.object({ cached_tokens: optionalNumber })), undefined),
+      prompt_tokens: count,
+      completion_tokens: count,
+      prompt_tokens_details: v.fallback(v.nullish(v.object({ cached_tokens: optionalCount })), undefined),
     }),
   ),
   undefined,
 )
 /** What llama.cpp adds: tokens of the prompt that it had kept. */
-const timings = v.fallback(v.nullish(v.object({ cache_n: optionalNumber })), undefined)
+const timings = v.fallback(v.nullish(v.object({ cache_n: optionalCount })), undefined)
 const toolCall = v.object({
   index: optionalNumber,
   id: optionalText,
@@ -48,6 +51,8 @@ const toolCall = v.object({
     }),
   ),
 })
+/** One call alone, calls that are null, and name and arguments without `function` around them are read, too. */
+const toolCalls = v.nullish(v.pipe(v.custom<object>(isObject), v.transform(listOfCalls), v.array(toolCall)))
 const common = { id: optionalText, model: optionalText, usage, timings }
 /** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
 const content = v.nullish(v.custom<string | object>(isContent))
@@ -58,39 +63,39 @@ const message = v.object({
   reasoning: optionalText,
   /** What OpenAI's models say instead of an answer. */
   refusal: optionalText,
-  tool_calls: v.nullish(v.array(toolCall)),
+  tool_calls: toolCalls,
 })
 
-export const chatReply = v.object({
-  ...common,
-  choices: v.array(v.object({ message, finish_reason: finishReason })),
+const choice = v.object({
+  index: optionalNumber,
+  delta: v.nullish(message),
+  /** What some adapters call the delta, where their backend does not stream or only completes texts. */
+  message: v.nullish(message),
+  text: optionalText,
+  finish_reason: finishReason,
 })
+
+export const chatReply = v.object({ ...common, choices: v.array(choice) })
 
 /** An event without choices may hold usage, or be of another kind. */
-export const chatChunk = v.object({
-  ...common,
-  choices: v.nullish(
-    v.array(
-      v.object({
-        delta: v.nullish(message),
-        /** What some adapters call the delta, where their backend does not stream or only completes texts. */
-        message: v.nullish(message),
-        text: optionalText,
-        finish_reason: finishReason,
-      }),
-    ),
-  ),
-})
+export const chatChunk = v.object({ ...common, choices: v.nullish(v.array(choice)) })
 
 export const textReply = v.object({
   ...common,
-  choices: v.array(v.object({ text: v.string(), finish_reason: finishReason })),
+  choices: v.array(v.object({ index: optionalNumber, text: v.string(), finish_reason: finishReason })),
 })
 
 export const textChunk = v.object({
   ...common,
-  choices: v.nullish(v.array(v.object({ text: v.nullish(v.string()), finish_reason: finishReason }))),
+  choices: v.nullish(
+    v.array(v.object({ index: optionalNumber, text: v.nullish(v.string()), finish_reason: finishReason })),
+  ),
 })
+
+/** We ask for one answer; of several the first one counts, wherever it stands. */
+export const firstChoice = <Choice extends { readonly index?: number | null | undefined }>(
+  choices: readonly Choice[] | null | undefined,
+): Choice | undefined => choices?.find(({ index }) => index === 0) ?? choices?.[0]
 
 export type WireToolCall = v.InferOutput<typeof toolCall>
 export type WireMessage = v.InferOutput<typeof message>
@@ -102,7 +107,63 @@ function isObject(value: unknown): boolean {
 
 function isContent(value: unknown): boolean {
   if (typeof value === 'string' || Array.isArray(value)) return true
-  return typeof value === 'object' && value !== null && 'type' in value
+  return typeof value === 'object' && value !== null && ('type' in value || 'text' in value)
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const fieldsOf = (value: unknown): Fields => (isObject(value) ? (value as Fields) : {})
+
+function listOfCalls(given: object): unknown[] {
+  return [given].flat().flatMap((call) => {
+    const { function: called, name, arguments: text } = fieldsOf(call)
+    if (!isObject(call)) return []
+    const isFlat = called === undefined && (name !== undefined || text !== undefined)
+    return isFlat ? { ...call, function: { name, arguments: text } } : call
+  })
+}
+
+/** The choice of a reply or of an event as it came, for what stands in other places than OpenAI's. */
+function rawChoice(data: unknown): { readonly choice: Fields; readonly message: Fields } {
+  const { choices } = fieldsOf(data)
+  const choice = fieldsOf(Array.isArray(choices) ? choices[0] : undefined)
+  return { choice, message: fieldsOf(choice.delta ?? choice.message) }
+}
+
+/** Why an answer ended, where its choice does not say it in the usual place: in the words of other dialects. */
+export function reasonElsewhere(data: unknown): string | null {
+  const { choice, message } = rawChoice(data)
+  const { finish_reason, done_reason, stop_reason } = fieldsOf(data)
+  const own = fieldsOf(choice.finish_reason)
+  const places = [choice.finishReason, own.type, own.reason, fieldsOf(choice.finish_details).type]
+  const others = [message.finish_reason, choice.stop_reason, finish_reason, done_reason, stop_reason]
+  const found = [...places, ...others].find((one) => typeof one === 'string' && !isNoReason(one))
+  return typeof found === 'string' ? found : null
+}
+
+/** The text of an event in which none stands in the usual place. */
+export function textElsewhere(data: unknown): string {
+  const { choice, message } = rawChoice(data)
+  const isBare = choice.delta === undefined && choice.message === undefined
+  const places = isBare ? [choice.text, choice.content] : [message.text]
+  return places.find((one): one is string => typeof one === 'string') ?? ''
+}
+
+/** Thoughts by the names that other servers give to them. */
+export function thoughtsElsewhere(data: unknown): string | undefined {
+  const { thinking, thought, reasoning_text, reasoning, reasoning_details } = rawChoice(data).message
+  const details = Array.isArray(reasoning_details) ? reasoning_details : []
+  const parts = details.map((part) => fieldsOf(part).text ?? fieldsOf(part).summary)
+  const joined = parts.filter((part) => typeof part === 'string').join('')
+  const places = [thinking, thought, reasoning_text, fieldsOf(reasoning).content, fieldsOf(reasoning).text]
+  return places.find((one): one is string => typeof one === 'string' && one !== '') ?? (joined || undefined)
+}
+
+/** The only call of a tool, as OpenAI wrote it before there were several. */
+export function callElsewhere(data: unknown): WireToolCall[] | undefined {
+  const called = rawChoice(data).message.function_call
+  const { success, output } = v.safeParse(toolCall, { function: called })
+  return success && output.function ? [output] : undefined
 }
 
 export function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
@@ -183,6 +244,7 @@ interface Ended {
   readonly text: string
   readonly rawFinishReason: string | null
   readonly toolCalls?: readonly WireToolCall[] | undefined
+  readonly usage?: { readonly completion_tokens: number } | undefined
 }
 
 /** What a server's own word for the end of an answer means. */
@@ -202,9 +264,9 @@ const WORDS: Readonly<Record<string, Ending>> = {
 /** Somebody ended it before it was whole: vLLM's `abort`, DeepSeek's `insufficient_system_resource`, and their kind. */
 const STOPPED =
   /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_limit|insufficient|incomplete|unfinished|(?:server|client)_?stop/i
-const FAILED = /error|fail|exception/i
+const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash/i
 /** A limit of tokens: of the request (`max_tokens` of some gateways) or of the context. */
-const LENGTH = /length|max_?(?:output_?|new_?)?tokens|token_limit|context/i
+const LENGTH = /length|max_?(?:output_?|new_?)?tokens|token_limit|context|truncat|^limit$/i
 const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation/i
 
 /** An unknown word is a `stop`, as is none where the stream ended in good order. */
@@ -229,6 +291,9 @@ export const isNoAnswer = (raw: string | null): boolean =>
 export function refuseUnfinished({ rawFinishReason, text, toolCalls }: Ended, place: ErrorPlace): void {
   const ending = readFinishReason(rawFinishReason)
   const partial = text === '' ? {} : { partial: text }
+  if (ending === 'tool_calls' && !toolCalls?.length && text.trim() === '') {
+    throw new BackendError('wrong_shape', `${at(place)} says that it calls a tool, and names none.`)
+  }
   if (toolCalls?.some((call) => !call.function?.name)) {
     throw new BackendError('wrong_shape', `${at(place)} calls a tool without its name.`, partial)
   }
@@ -247,11 +312,12 @@ const named = (reason: string | null): string =>
 
 /**
  * The finish reason in the contract's words, as the server gave it. Calls of tools are their own reason, unless they
- * were cut off or withheld.
+ * were cut off or withheld. Without a word the count of tokens tells: `limit` is how many were asked for.
  */
-export function endOf({ rawFinishReason, toolCalls }: Ended): FinishReason {
+export function endOf({ rawFinishReason, toolCalls, usage }: Ended, limit?: number): FinishReason {
   const ending = readFinishReason(rawFinishReason)
   if (ending === 'content_filter') return ending
   if (toolCalls?.length) return ending === 'length' && isCutOff(toolCalls) ? 'length' : 'tool_calls'
-  return ending === 'length' ? 'length' : 'stop'
+  const isFull = rawFinishReason === null && limit !== undefined && (usage?.completion_tokens ?? 0) >= limit
+  return ending === 'length' || isFull ? 'length' : 'stop'
 }

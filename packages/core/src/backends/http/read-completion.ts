@@ -3,11 +3,16 @@ import type { GenerationEnd, GenerationRequest } from '../../contract/backend.ts
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
 import {
   addToolCall,
+  callElsewhere,
   chatChunk,
   chatReply,
+  firstChoice,
   isNoAnswer,
+  reasonElsewhere,
   textChunk,
+  textElsewhere,
   textReply,
+  thoughtsElsewhere,
   toToolCall,
   type WireMessage,
   type WireToolCall,
@@ -21,67 +26,95 @@ interface Named {
 /** A reply of `/v1/chat/completions`. Undefined: the wrong shape, or no choice in it. */
 export function readChatReply(reply: unknown): (RawAnswer & Named) | undefined {
   const { success, output } = v.safeParse(chatReply, reply)
-  const choice = success ? output.choices[0] : undefined
+  const choice = success ? firstChoice(output.choices) : undefined
   if (!success || !choice) return undefined
-  return { ...readMessage(choice.message), rawFinishReason: choice.finish_reason, ...readCommon(output) }
+  const message = choice.message ?? choice.delta
+  if (!message && textElsewhere(reply) === '') return undefined
+  const read = readMessage(message, reply)
+  return (
+    read && {
+      ...read,
+      reasoning: read.reasoning ?? thoughtsElsewhere(reply),
+      rawFinishReason: choice.finish_reason ?? reasonElsewhere(reply),
+      ...readCommon(output),
+    }
+  )
 }
 
 /** One event of its stream; the last one may hold usage and no choice. */
 export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
   const { success, output } = v.safeParse(chatChunk, data)
   if (!success) return undefined
-  const choice = output.choices?.[0]
-  return {
-    ...readMessage(choice?.delta ?? choice?.message ?? (choice?.text ? { content: choice.text } : undefined)),
-    rawFinishReason: choice?.finish_reason ?? null,
-    ...readCommon(output),
-  }
+  const choice = firstChoice(output.choices)
+  const message = readMessage(choice?.delta ?? choice?.message, data)
+  return (
+    message && {
+      ...message,
+      isMessage: Boolean(choice?.message && !choice.delta),
+      rawFinishReason: choice?.finish_reason ?? reasonElsewhere(data),
+      ...readCommon(output),
+    }
+  )
 }
 
 /** A reply of `/v1/completions`. */
 export function readTextReply(reply: unknown): (RawAnswer & Named) | undefined {
   const { success, output } = v.safeParse(textReply, reply)
-  return success && output.choices.length > 0 ? readText(output) : undefined
+  return success && output.choices.length > 0 ? readText(output, reply) : undefined
 }
 
 /** One event of its stream. */
 export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
   const { success, output } = v.safeParse(textChunk, data)
-  return success ? readText(output) : undefined
+  return success ? readText(output, data) : undefined
 }
 
-function readText(output: v.InferOutput<typeof textChunk>): RawAnswer & Named {
-  const choice = output.choices?.[0]
+function readText(output: v.InferOutput<typeof textChunk>, data: unknown): RawAnswer & Named {
+  const choice = firstChoice(output.choices)
   return {
     text: choice?.text ?? '',
-    rawFinishReason: choice?.finish_reason ?? null,
+    rawFinishReason: choice?.finish_reason ?? reasonElsewhere(data),
     ...readCommon(output),
   }
 }
 
-function readMessage(message: WireMessage | null | undefined) {
+/** `data`: what the message stands in, for what stands elsewhere. Undefined: there is text in it that cannot be read. */
+function readMessage(message: WireMessage | null | undefined, data: unknown) {
   const { content, refusal, reasoning_content, reasoning, tool_calls } = message ?? {}
   const parts = typeof content === 'object' && content !== null ? readContent([content].flat()) : undefined
-  return {
-    text: parts?.text || (typeof content === 'string' && content) || refusal || '',
+  const text = parts?.text || (typeof content === 'string' && content) || refusal || ''
+  const read = {
+    text,
     reasoning: (reasoning_content || reasoning || parts?.reasoning) ?? undefined,
     toolCalls: tool_calls ?? undefined,
   }
+  if (text !== '' || read.reasoning || read.toolCalls?.length) return read
+  if (parts?.isStrange) return undefined
+  return {
+    text: content === null || content === undefined ? textElsewhere(data) : '',
+    reasoning: thoughtsElsewhere(data),
+    toolCalls: callElsewhere(data),
+  }
 }
 
-/** Content as a list: Mistral's thinking models and some gateways. Parts of other kinds are passed over. */
-function readContent(parts: readonly unknown[]): { text: string; reasoning: string } {
+/**
+ * Content as a list: Mistral's thinking models and some gateways. Parts of other kinds are passed over; `isStrange`: there
+ * was text in one.
+ */
+function readContent(parts: readonly unknown[]): { text: string; reasoning: string; isStrange: boolean } {
   let text = ''
   let reasoning = ''
+  let isStrange = false
   for (const part of parts) {
     if (typeof part === 'string') text += part
     if (typeof part !== 'object' || part === null) continue
-    const { type, ...fields } = part as Record<string, unknown>
+    const { type = 'text', ...fields } = part as Record<string, unknown>
     if (type === 'thinking' || type === 'reasoning') reasoning += textOf(fields[type] ?? fields.text)
-    else if (type === 'text' || type === 'output_text') text += textOf(fields.text)
+    else if (type === 'text' || type === 'output_text') text += textOf(fields.text ?? fields.content)
     else if (type === 'refusal') text += textOf(fields.refusal)
+    else isStrange ||= textOf(fields.text ?? fields.content) !== ''
   }
-  return { text, reasoning }
+  return { text, reasoning, isStrange }
 }
 
 /** A text, parts of one, or `{value: …}` of the Assistants' format. */
@@ -102,7 +135,8 @@ type Common = v.InferOutput<typeof textReply>
 function readUsage(usage: Common['usage'], timings: Common['timings']) {
   if (!usage) return { usage: undefined }
   const { prompt_tokens, completion_tokens, prompt_tokens_details: details } = usage
-  const cachedTokens = details?.cached_tokens ?? timings?.cache_n
+  const kept = details?.cached_tokens ?? timings?.cache_n
+  const cachedTokens = typeof kept === 'number' && kept <= prompt_tokens ? kept : undefined
   return {
     usage: { prompt_tokens, completion_tokens },
     ...(typeof cachedTokens === 'number' && { cachedTokens }),
@@ -124,7 +158,10 @@ export interface RawAnswer {
 }
 
 /** What one event of a stream adds. */
-export interface Chunk extends RawAnswer {}
+export interface Chunk extends RawAnswer {
+  /** It came as a message, not as a delta. */
+  readonly isMessage?: boolean
+}
 
 /** The end of a generation in the contract's words. */
 export function toEnd(answer: RawAnswer, finishReason: FinishReason): GenerationEnd {
@@ -166,6 +203,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   let text = ''
   let reasoning = ''
   let last: Chunk = { text: '', rawFinishReason: null }
+  let cameInDeltas = false
   const toolCalls: WireToolCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
   const keep = (piece: Piece): Piece => {
@@ -174,7 +212,11 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
     return piece
   }
   return {
-    add(chunk) {
+    add(given) {
+      // Some adapters end with the whole message once more.
+      const isAgain = given.isMessage && cameInDeltas
+      const chunk = isAgain ? { ...given, text: restOf(given.text, text), reasoning: undefined } : given
+      cameInDeltas ||= !given.isMessage && given.text !== ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       last = {
         ...chunk,
@@ -203,6 +245,9 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
     }),
   }
 }
+
+const restOf = (whole: string, before: string): string =>
+  whole.startsWith(before) ? whole.slice(before.length) : ''
 
 /** A piece of an answer. */
 interface Piece {

@@ -130,7 +130,7 @@ export interface AnswerContext {
 /** Turns what came into the end of a generation; throws where an answer of 200 is none. */
 export async function finishAnswer(answer: RawAnswer, context: AnswerContext): Promise<GenerationEnd> {
   refuseEmpty(answer, context)
-  const reason = endOf(answer)
+  const reason = endOf(answer, context.request.parameters.max_tokens)
   // A call whose arguments break off is cut, whatever else its "length" may mean.
   const isCut = reason === 'length' && (Boolean(answer.toolCalls?.length) || (await wasCut(answer, context)))
   return toEnd(answer, reason === 'length' && !isCut ? 'stop' : reason)

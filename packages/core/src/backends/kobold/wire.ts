@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { finishReason, optionalNumber, optionalText } from '../http/completion-wire.ts'
+import { finishReason, optionalCount, optionalNumber, optionalText } from '../http/completion-wire.ts'
 
 // Only the fields we read are named; anything else may come and go. A side field of the wrong type is passed over,
 // a main one (text, results) makes the reply one of the wrong shape.
@@ -9,8 +9,8 @@ export const nativeReply = v.object({
     v.object({
       text: v.string(),
       finish_reason: finishReason,
-      prompt_tokens: optionalNumber,
-      completion_tokens: optionalNumber,
+      prompt_tokens: optionalCount,
+      completion_tokens: optionalCount,
     }),
   ),
 })

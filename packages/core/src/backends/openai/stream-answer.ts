@@ -77,14 +77,15 @@ interface AnswerContext {
 }
 
 /** Turns what came into the end of a generation; throws where an answer of 200 is none. */
-function finishAnswer(answer: RawAnswer, { place }: AnswerContext): GenerationEnd {
+function finishAnswer(answer: RawAnswer, { place, request }: AnswerContext): GenerationEnd {
   const { text, rawFinishReason, toolCalls, reasoning } = answer
   refuseUnfinished(answer, place)
   const empty = text === '' && !toolCalls?.length && !reasoning
   if (empty && (answer.usage?.completion_tokens === 0 || rawFinishReason === null)) {
     throw new BackendError('wrong_shape', `${at(place)} answered without a token; is a model loaded?`)
   }
-  return toEnd({ ...answer, usage: realUsage(answer) }, endOf(answer))
+  const limit = request.isOpenEnded ? undefined : request.parameters.max_tokens
+  return toEnd({ ...answer, usage: realUsage(answer) }, endOf(answer, limit))
 }
 
 /** Servers that do not count say 0 for a text that is there. */
