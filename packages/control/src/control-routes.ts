@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
 
+/** For `controlRoutes`. */
 export interface ControlRoutesOptions extends ServerFacts {
   /** Of the addresses, as Fastify's `register` takes it. Default: none. */
   readonly prefix?: string

@@ -4,6 +4,7 @@ import { originProblem } from './gate/cors.ts'
 import { type RateLimit, rateLimitProblem } from './gate/rate-limit.ts'
 import type { Metrics } from './metrics/metrics.ts'
 
+/** For `createServer`, which throws a `TypeError` that names an option with a bad value. */
 export interface ServerOptions {
   /** The desk behind the server. It is yours: closing the server does not close it. */
   readonly dispatcher: Dispatcher

@@ -8,7 +8,9 @@ export type { ConformanceOptions, ConformanceSubject } from './conformance/confo
 
 /** One duty of a backend. `run` throws if the backend does not keep it. */
 export interface ConformanceCase {
+  /** For the title of a test. */
   readonly name: string
+  /** Opens a backend, tries it and closes it. Rejects with what was wrong. */
   run(): Promise<void>
 }
 

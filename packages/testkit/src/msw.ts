@@ -5,6 +5,7 @@ import type { KoboldFault } from './kobold/kobold-script.ts'
 import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './kobold/simulator-options.ts'
 import { CollectingSink } from './wire/reply-sink.ts'
 
+/** For `koboldHandlers`. */
 export interface KoboldHandlersOptions extends Omit<KoboldSimulatorOptions, 'faults' | 'loadingMs'> {
   /** Base address whose requests are answered, e.g. `http://kobold.test:5001`; with or without `/api`. */
   readonly url: string

@@ -51,9 +51,11 @@ export interface TicketDoor {
   follow(reply: FastifyReply, ticket: Ticket): AsyncIterable<TicketNews>
 }
 
+/** For `ticketRoutes`. */
 export interface TicketRoutesOptions {
   /** Of the addresses of the tickets, as Fastify's `register` takes it. Default: none. */
   readonly prefix?: string
+  /** Yours: closing the server does not close it. */
   readonly store: TicketStore
   /** The desk of this process: the text of its tickets is seen as it comes. Without it, once a second. */
   readonly desk?: TicketDesk

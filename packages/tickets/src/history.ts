@@ -13,7 +13,9 @@ import type { PruneRequest, TicketStore } from './ticket/ticket-store.ts'
 /** `full`: prompts and answers. `metadata`: neither, but times, models, codes, attempts. `off`: nothing. */
 export type HistoryMode = 'full' | 'metadata' | 'off'
 
+/** For `createHistory`. */
 export interface HistoryOptions {
+  /** Yours: closing the history does not close it. */
   readonly store: TicketStore
   /** Default `full`. */
   readonly mode?: HistoryMode
@@ -29,6 +31,7 @@ export interface HistoryOptions {
   readonly clock?: Clock
 }
 
+/** Records events that are answered without a ticket, and removes what is old. */
 export interface History extends AsyncDisposable {
   /** For the `onOutcome` of the dispatcher. Takes microseconds; never throws. */
   readonly onOutcome: OutcomeListener

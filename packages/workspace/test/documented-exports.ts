@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { type Comment, type Program, parseSync } from 'oxc-parser'
-import { ROOT } from './published-packages.ts'
+import { type PublishedPackage, ROOT } from './published-packages.ts'
 
 /** A statement or member of the syntax tree, as far as it is looked at here. */
 interface Node {
@@ -25,18 +25,30 @@ function readSource(path: string): Source {
   return { program, text, comments }
 }
 
-/** `file.ts name` for each export of a package, and each member of what it exports, that has no doc comment. */
-export function undocumentedExports(index: string): string[] {
-  const missing = readSource(index).program.body.flatMap((statement) => {
-    if (statement.type !== 'ExportNamedDeclaration' || statement.source === null) return []
-    const path = join(dirname(index), statement.source.value)
+/**
+ * `file.ts name` for each export of an entry point, and each member of what it exports, that has no doc comment. What
+ * the entry re-exports from another package is that package's to document.
+ */
+export function undocumentedExports(entry: string): string[] {
+  const missing = readSource(entry).program.body.flatMap((statement) => {
+    if (statement.type !== 'ExportNamedDeclaration' || !statement.source?.value.startsWith('.')) return []
+    const path = join(dirname(entry), statement.source.value)
     const names = statement.specifiers.map(({ local }) => (local.type === 'Identifier' ? local.name : ''))
     return undocumentedIn(path, names).map((name) => `${relative(ROOT, path)} ${name}`)
   })
-  return [...new Set(missing)].sort()
+  const own = undocumentedIn(entry).map((name) => `${relative(ROOT, entry)} ${name}`)
+  return [...new Set([...missing, ...own])].sort()
 }
 
-function undocumentedIn(path: string, names: readonly string[]): string[] {
+/** Where the code of a package can be entered: the source of each of its `exports`. */
+export const entriesOf = ({ folder, manifest }: PublishedPackage): readonly string[] =>
+  Object.values(manifest.exports).flatMap((target) => {
+    const source = typeof target === 'object' && target !== null && '@ai-ticket/source' in target
+    return source ? [join(folder, String(target['@ai-ticket/source']))] : []
+  })
+
+/** Without names: everything that the file exports. */
+function undocumentedIn(path: string, names?: readonly string[]): string[] {
   const source = readSource(path)
   const found = new Set<string>()
   const missing: string[] = []
@@ -44,7 +56,7 @@ function undocumentedIn(path: string, names: readonly string[]): string[] {
     if (statement.type !== 'ExportNamedDeclaration' || statement.declaration === null) continue
     for (const { name, declaration } of declared(statement.declaration as unknown as Node)) {
       // The first overload speaks for all.
-      if (!names.includes(name) || found.has(name)) continue
+      if (names?.includes(name) === false || found.has(name)) continue
       found.add(name)
       if (!isDocumented(source, statement.start)) missing.push(name)
       missing.push(...undocumentedMembers(source, declaration).map((member) => `${name}.${member}`))

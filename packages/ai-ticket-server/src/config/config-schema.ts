@@ -33,4 +33,5 @@ export const ConfigFileSchema = closedObject(
   'the configuration',
 )
 
+/** A configuration file, read and checked. */
 export type ConfigFile = v.InferOutput<typeof ConfigFileSchema>

@@ -2,6 +2,7 @@ import type { Scope } from '@ai-ticket/http-server'
 
 /** The body of `GET /me`: who asks, and what this server is. Times are ISO 8601. */
 export interface CallerBody {
+  /** Always `caller`. */
   object: 'caller'
   /** The name of the API key; null without one, or where none are wanted. */
   name: string | null
@@ -9,9 +10,11 @@ export interface CallerBody {
   scopes: Scope[]
   /** Whether callers have to show an API key. */
   keys: boolean
+  /** Of this server. */
   version: string
   /** The name of this server among those on one store. */
   worker: string
+  /** When this process began to serve. */
   started_at: string
   /** Where the tickets are. */
   store: 'sqlite' | 'postgres' | 'none'

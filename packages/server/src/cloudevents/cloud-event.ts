@@ -3,8 +3,11 @@ import { RequestProblem } from '../http/request-problem.ts'
 
 /** A CloudEvent 1.0, checked. */
 export interface CloudEvent {
+  /** Unique among the events of its `source`. */
   readonly id: string
+  /** Where it happened, as a URI reference. */
   readonly source: string
+  /** What happened, such as `com.example.mail.received`. */
   readonly type: string
   /** All that are set, these three and extensions included; integers and booleans as their text. */
   readonly attributes: Attributes

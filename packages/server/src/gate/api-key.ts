@@ -1,13 +1,14 @@
 import { hash } from 'node:crypto'
 import { type RateLimit, rateLimitProblem } from './rate-limit.ts'
 
+const SCOPES = ['events', 'read', 'admin'] as const
 /**
  * What a key may do. `events`: send events, also in OpenAI's dialect and as tickets, and see and cancel its own tickets.
  * `read`: see all tickets, the backends and the metrics. `admin`: everything, on everybody's tickets.
  */
-const SCOPES = ['events', 'read', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** A key that callers may show, and what it opens. */
 export interface ApiKey {
   /** As callers show it, or `sha256:` and the 64 hexadecimal digits of its SHA-256. */
   readonly key: string

@@ -2,6 +2,7 @@ import type { Clock } from '@ai-ticket/core'
 
 /** `requests` in `windowMs`, evenly: after a burst there is one more every `windowMs / requests`. */
 export interface RateLimit {
+  /** A whole number of at least 1. */
   readonly requests: number
   /** In milliseconds. */
   readonly windowMs: number
@@ -11,6 +12,7 @@ export interface RateLimit {
 
 /** Where a caller stands after a request. Times are milliseconds from now. */
 export interface RateStanding {
+  /** False: the request is one too many, and was not counted. */
   readonly isAllowed: boolean
   /** Requests that would be let in now. */
   readonly remaining: number
@@ -20,6 +22,7 @@ export interface RateStanding {
   readonly fullInMs: number
 }
 
+/** Counts the requests of each caller against a limit. */
 export interface RateLimiter {
   /** Counts a request of this caller, unless it is refused. */
   take(caller: string, limit: RateLimit): RateStanding

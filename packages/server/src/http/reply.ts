@@ -6,8 +6,11 @@ import { HTTP_STATUS } from './http-status.ts'
 
 /** What goes over the wire; made without touching a socket. */
 export interface HttpReply {
+  /** Of HTTP, such as 200. */
   readonly status: number
+  /** Beside `content-type`, which follows from the body. */
   readonly headers: Readonly<Record<string, string>>
+  /** Sent as JSON. */
   readonly body: object
 }
 

@@ -2,7 +2,9 @@ import { FAILURES, type Failure, type FailureCode } from '@ai-ticket/core'
 
 /** Thrown by hooks and parsers for an expected failure; the error handler answers it as `{ error, details }`. */
 export class RequestProblem extends Error {
+  /** Tells it from other errors, also those of another copy of this package. */
   override readonly name = 'RequestProblem'
+  /** What the caller is told. */
   readonly failure: Failure
 
   constructor(failure: Failure) {

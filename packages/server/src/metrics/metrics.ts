@@ -3,6 +3,7 @@ import type { Registry } from '@prometheus-io/client'
 
 export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
 
+/** For `createMetrics`. */
 export interface MetricsOptions {
   /** Default: the system's. */
   readonly clock?: Pick<Clock, 'wallTime'>
@@ -20,6 +21,7 @@ export interface Metrics {
   showTickets(source: TicketFigures): void
   /** Where metrics of your own can be added. */
   readonly registry: Registry
+  /** The `content-type` of what `render` gives. */
   readonly contentType: string
   /** All metrics in the text format of Prometheus, with the desk as it is now. */
   render(report: DeskReport): Promise<string>

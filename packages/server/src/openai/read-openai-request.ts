@@ -14,6 +14,9 @@ export interface OpenAiRequest {
   readonly replyTo: (outcome: Outcome, createdAt: number) => HttpReply
 }
 
+/**
+ * How the reading of a request ended: with an event, with the reply to send at once, or with no route of that path.
+ */
 export type OpenAiRequestRead =
   | { readonly type: 'request'; readonly request: OpenAiRequest }
   /** The answer, without asking anybody. */

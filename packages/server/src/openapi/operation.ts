@@ -15,10 +15,13 @@ export interface Operation {
   readonly summary: string
   /** Markdown. */
   readonly description?: string
+  /** The heading that it is listed under. */
   readonly tag: Tag
   /** The address as a template, where Fastify's own is not one: `/v1/models/{model}` for `/v1/models/*`. */
   readonly path?: string
+  /** Default: none. */
   readonly parameters?: readonly Parameter[]
+  /** Default: the route reads none. */
   readonly body?: RequestBody
   /** By status: everything but failures. */
   readonly answers: Readonly<Record<number, Answer>>
@@ -38,17 +41,24 @@ export interface Operation {
   readonly schemas?: Readonly<Record<string, GenericSchema>>
 }
 
+/** The headings of the OpenAPI document. */
 export type Tag = 'Events' | 'Tickets' | 'OpenAI' | 'Anthropic' | 'Kobold' | 'Operations'
 
+/** One value that the address or a header of a request holds. */
 export interface Parameter {
+  /** As callers write it; that of a header in any case. */
   readonly name: string
+  /** Where it stands. */
   readonly in: 'path' | 'query' | 'header'
+  /** Markdown. */
   readonly description: string
+  /** Its value; in an address or a header it is a text at first. */
   readonly schema: GenericSchema
   /** Default: only what stands in the path. */
   readonly required?: boolean
 }
 
+/** The body that a route reads. */
 export interface RequestBody {
   /** Default: true. */
   readonly required?: boolean
@@ -56,7 +66,9 @@ export interface RequestBody {
   readonly content: Readonly<Record<string, Content>>
 }
 
+/** What a route answers with one status. */
 export interface Answer {
+  /** Markdown. */
   readonly description: string
   /** By lower-case name; beside `X-Request-Id`, which every answer has. */
   readonly headers?: Readonly<Record<string, AnswerHeader>>
@@ -64,13 +76,17 @@ export interface Answer {
   readonly content?: Readonly<Record<string, Content>>
 }
 
+/** A header of an answer; its value is a text. */
 export interface AnswerHeader {
+  /** Markdown. */
   readonly description: string
   /** Default: false. */
   readonly required?: boolean
 }
 
+/** A body in one media type. */
 export interface Content {
+  /** The body, once it is parsed. */
   readonly schema: GenericSchema
   /** By name, for people. */
   readonly examples?: Readonly<Record<string, unknown>>
@@ -85,6 +101,7 @@ export type DescribeOperation = () => Operation | Promise<Operation>
 export interface DescribedRoute {
   /** `METHOD /path`, as Fastify knows it. */
   readonly route: string
+  /** With what plugins added to it. */
   readonly operation: Operation
   /** Of the keys that may ask, without `admin`, which always may. */
   readonly scopes: readonly Scope[]

@@ -8,6 +8,7 @@ export const milliseconds = v.pipe(v.number(), v.minValue(0))
 export const timestamp = v.pipe(v.string(), v.isoTimestamp())
 const record = v.record(v.string(), v.unknown())
 
+/** One of `FAILURE_CODES`. */
 export const FailureCodeSchema = v.pipe(
   v.picklist(FAILURE_CODES),
   v.description('A stable name of what went wrong. New codes may be added; none changes its meaning.'),
@@ -21,6 +22,7 @@ export const ToolCallSchema = v.object({
   function: v.object({ name: v.string(), arguments: v.string() }),
 })
 
+/** An `AttemptRecord`, as JSON. */
 export const AttemptSchema = v.pipe(
   v.object({
     backend: v.string(),
@@ -86,6 +88,7 @@ export const warnings = v.exactOptional(v.array(WarningSchema))
 
 const metadata = v.exactOptional(v.pipe(record, v.description('As the event had it.')))
 
+/** A `SuccessOutcome`, as JSON. */
 export const SuccessOutcomeSchema = v.pipe(
   v.object({
     completion: v.pipe(
@@ -117,6 +120,7 @@ export const SuccessOutcomeSchema = v.pipe(
   v.description('The answer to an event.'),
 )
 
+/** A `FailureOutcome`, as JSON. */
 export const FailureOutcomeSchema = v.pipe(
   v.object({
     error: FailureCodeSchema,

@@ -13,6 +13,7 @@ declare module 'fastify' {
   }
 }
 
+/** The routes of a server, and what they say of themselves: `server.openapi`. */
 export interface OpenApiRegistry {
   /**
    * Adds to what another plugin says of a route: `extend('POST /event', (operation) => ({ ...operation, … }))`. Where
@@ -25,12 +26,16 @@ export interface OpenApiRegistry {
   describe(): Promise<DescribedRoute[]>
 }
 
+/** Gives back the operation with what a plugin adds. */
 export type OperationExtension = (operation: Operation) => Operation | Promise<Operation>
 
+/** A route as it was registered. */
 export interface RegisteredRoute {
+  /** False: left out of the document on purpose. Undefined: nobody has described it yet. */
   readonly describe: DescribeOperation | false | undefined
   /** Of the keys that may ask, without `admin`, which always may. */
   readonly scopes: readonly Scope[]
+  /** No limit of requests counts it. */
   readonly isUnlimited: boolean
 }
 

@@ -26,7 +26,9 @@ declare module 'fastify' {
   }
 }
 
+/** For `eventRoutes`. */
 export interface EventRoutesOptions {
+  /** The desk behind the route. It is yours: closing the app does not close it. */
   readonly dispatcher: Dispatcher
   /** Default: silent. */
   readonly logger?: Logger
@@ -36,6 +38,7 @@ export interface EventRoutesOptions {
   readonly pingIntervalMs?: number
   /** Whom the waiting line treats as one caller. Default: the address. */
   readonly callerOf?: (request: FastifyRequest) => string
+  /** Drives the pings. Default: the system's. */
   readonly clock?: Clock
 }
 

@@ -3,6 +3,7 @@ import type { ChaosPlan, ChaosReply } from './chaos-plan.ts'
 
 /** A server in the same process, for the option `fetch` of a backend. Its pauses run on the given clock. */
 export interface ChaosFetch {
+  /** For the option `fetch` of a backend. */
   readonly fetch: typeof globalThis.fetch
   /** Calls of the endpoint that is there. */
   readonly calls: number
@@ -10,6 +11,7 @@ export interface ChaosFetch {
   readonly running: number
 }
 
+/** The server of a plan, without sockets: whatever its address, it replies as the plan says. */
 export function createChaosFetch(plan: ChaosPlan, clock: Clock): ChaosFetch {
   const running = new Set<AbortController>()
   let calls = 0

@@ -7,11 +7,13 @@ import type { ChaosPlan, ChaosReply } from './chaos-plan.ts'
 
 /** A server of raw bytes on a loopback socket: 1xx, compression and cuts are real. */
 export interface ChaosServer extends AsyncDisposable {
+  /** Its address, without a slash at the end. */
   readonly url: string
   /** Calls of the endpoint that is there. */
   readonly calls: number
 }
 
+/** Starts the server of a plan on a free port of 127.0.0.1. */
 export async function startChaosServer(plan: ChaosPlan): Promise<ChaosServer> {
   const sockets = new Set<Socket>()
   let calls = 0

@@ -7,6 +7,7 @@ export interface ChaosSeen {
   readonly outcome: Outcome | undefined
   /** What was handed on before, of a stream. */
   readonly text: string
+  /** What was handed on of the thoughts. */
   readonly reasoning: string
   /** Calls that the server got. */
   readonly calls: number

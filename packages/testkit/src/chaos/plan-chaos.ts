@@ -14,6 +14,7 @@ import { planPlain } from './plain-reply.ts'
 import { planFirstFailure, planRefusal } from './refusals.ts'
 import { planStream } from './stream-reply.ts'
 
+/** For `planChaos`. */
 export interface ChaosOptions {
   /** For real sockets and real time: nothing that lasts, and what a reset connection may lose is not asked for. */
   readonly overSockets?: boolean

@@ -1,5 +1,6 @@
 import type { Clock } from '@ai-ticket/core'
 
+/** Both its clocks, and its timers, move only by `advance`. */
 export interface VirtualClock extends Clock {
   /**
    * Moves the time on and fires what is due, in order. What a timer sets in motion (promises, and callbacks of
@@ -10,6 +11,7 @@ export interface VirtualClock extends Clock {
   readonly pending: number
 }
 
+/** For `createVirtualClock`. */
 export interface VirtualClockOptions {
   /** Wall clock at the start, milliseconds since 1970. Default 2026-01-01T00:00:00Z. */
   readonly startAt?: number

@@ -11,6 +11,7 @@ import type {
 
 /** A backend under test, on a server of its own. */
 export interface ConformanceSubject {
+  /** Closed by the case. */
   readonly backend: Backend
   /** All text of the last request as the server got it. Without it, dropped turns are looked for in token counts. */
   lastPrompt?(): string | undefined
@@ -20,6 +21,7 @@ export interface ConformanceSubject {
   close?(): Promise<void>
 }
 
+/** How the backend under test is opened, and what it needs. */
 export interface ConformanceOptions {
   /** Opens a backend on a server that answers. Called once for each case. */
   open(): Promise<ConformanceSubject>

@@ -101,6 +101,7 @@ type ConnectionFault =
 /** One step of the script: what goes wrong, where, how often. */
 export type KoboldFault = (AnswerFault | GenerationFault | ConnectionFault) & FaultReach
 
+/** What can be the `fault` of a `KoboldFault`. */
 export type KoboldFaultName = KoboldFault['fault']
 
 /** Every fault there is, for table tests; a name that is missing here does not compile. */
@@ -132,4 +133,5 @@ const everyFault: Record<KoboldFaultName, true> = {
   reset_on_connect: true,
 }
 
+/** Every fault that the simulator knows. */
 export const koboldFaultNames = Object.keys(everyFault) as readonly KoboldFaultName[]

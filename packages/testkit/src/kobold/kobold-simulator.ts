@@ -11,6 +11,7 @@ import {
   resolveSimulatorOptions,
 } from './simulator-options.ts'
 
+/** For `startKoboldSimulator`. */
 export interface StartKoboldSimulatorOptions extends KoboldSimulatorOptions {
   /** Default 0: a free port. */
   readonly port?: number
@@ -24,11 +25,13 @@ export interface StartKoboldSimulatorOptions extends KoboldSimulatorOptions {
 export interface KoboldSimulator extends AsyncDisposable {
   /** Base address without a slash at the end and without `/api`, e.g. `http://127.0.0.1:40123`. */
   readonly url: string
+  /** Where it listens. */
   readonly port: number
   /** Generations, in order of arrival. */
   readonly calls: readonly RecordedCall[]
   /** Every request, probes and aborts included. */
   readonly requests: readonly RecordedRequest[]
+  /** Every `/api/extra/abort`, in order of arrival. */
   readonly aborts: readonly RecordedAbort[]
   /** Tokens that were generated after their caller had gone. */
   readonly wastedTokens: number
@@ -38,9 +41,11 @@ export interface KoboldSimulator extends AsyncDisposable {
   readonly generating: boolean
   /** How many calls wait for the model: perf's `queue`. */
   readonly waiting: number
+  /** Connections that neither side has closed. */
   readonly openConnections: number
   /** Replaces the script; counters start again at zero. Resolves when the port is open or closed accordingly. */
   setFaults(faults: readonly KoboldFault[]): Promise<void>
+  /** Adds one to the end of the script. Resolves when the port is open or closed accordingly. */
   addFault(fault: KoboldFault): Promise<void>
   /** Resolves with the n-th call (from 1) as soon as it has come in. */
   waitForCall(n?: number, options?: WaitOptions): Promise<RecordedCall>

@@ -1,5 +1,6 @@
 import type { KoboldFaultName } from './kobold-script.ts'
 
+/** `/v1/chat/completions`, `/v1/completions`, or KoboldCPP's own `/api/…/generate`. */
 export type GenerationEndpoint = 'chat' | 'text' | 'native'
 
 /**
@@ -15,17 +16,27 @@ export type CallState = 'waiting' | 'running' | 'finished' | 'aborted' | 'droppe
 export interface RecordedCall {
   /** Counts from 1. */
   readonly id: number
+  /** The kind of its address. */
   readonly endpoint: GenerationEndpoint
+  /** Its caller wants the text as it comes. */
   readonly stream: boolean
+  /** Of HTTP. */
   readonly method: string
+  /** As it was sent. */
   readonly path: string
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** The parsed JSON body; undefined if it was not JSON. */
   readonly body: unknown
+  /** The key by which it can be aborted. Undefined: it has none. */
   readonly genkey: string | undefined
+  /** When it came in. */
   readonly startedAt: number
+  /** When the model began with it. Absent: it waits. */
   runningAt?: number
+  /** Absent: it goes on. */
   endedAt?: number
+  /** How far it has come, or how it ended. */
   state: CallState
   /** The status that was sent, if any. */
   status?: number
@@ -33,6 +44,7 @@ export interface RecordedCall {
   fault?: KoboldFaultName
   /** Tokens of the prompt that were not kept from an earlier one. What no real server says, but its console. */
   promptTokensRead?: number
+  /** Those after its caller had gone included. */
   tokensGenerated: number
   /** When the caller closed its connection before the answer was complete. */
   clientGoneAt?: number
@@ -40,14 +52,20 @@ export interface RecordedCall {
 
 /** Any request, probes and aborts included. */
 export interface RecordedRequest {
+  /** Of HTTP. */
   readonly method: string
+  /** As it was sent. */
   readonly path: string
+  /** `performance.now()` milliseconds. */
   readonly at: number
 }
 
 /** An abort as it was answered. `success` and `done` are strings on the wire. */
 export interface RecordedAbort {
+  /** Of the call that is to stop; empty: whatever runs. */
   readonly genkey: string
+  /** `performance.now()` milliseconds. */
   readonly at: number
+  /** As it was sent. */
   readonly result: { readonly success: 'true' | 'false'; readonly done: 'true' | 'false' }
 }

@@ -2,6 +2,7 @@ import { isRecord, type JsonRecord } from '../wire/json-record.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedCall } from './recorded-call.ts'
 
+/** The KoboldCPP servers whose replies were recorded. */
 export type KoboldVersion = '1.76' | '1.115.1'
 
 /** What the simulated model reads. */
@@ -20,8 +21,11 @@ export interface SimulatedPrompt {
 
 /** An answer with more than text. `toolCalls` are OpenAI's objects and end a chat with `tool_calls` (1.115.1). */
 export interface SimulatedAnswer {
+  /** May be empty beside calls of tools. */
   readonly text: string
+  /** Default: none. */
   readonly toolCalls?: readonly unknown[]
+  /** What the model thought. Default: nothing. */
   readonly reasoning?: string
 }
 
@@ -75,6 +79,7 @@ export interface KoboldSimulatorOptions {
   readonly abortReplyMs?: number
   /** How long until a closed stream is seen [1.115.1]: it polls. Default 250; the real one: up to 500. (1.76 sees it at the next failing write.) */
   readonly hangUpNoticeMs?: number
+  /** What goes wrong, and when. Default: nothing. */
   readonly faults?: readonly KoboldFault[]
   /** Keep `calls` and `requests`. Default true; benchmarks say false, so that memory stays flat. */
   readonly recordCalls?: boolean

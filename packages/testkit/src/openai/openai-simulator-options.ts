@@ -30,6 +30,7 @@ export interface OpenAISimulatorOptions {
 export interface ScriptedReply {
   /** Default 200. */
   readonly status?: number
+  /** Beside `content-type`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>
   /** JSON, or text as it is. */
   readonly body?: unknown
@@ -62,11 +63,16 @@ export const resolveOpenAIOptions = (options: OpenAISimulatorOptions): ResolvedO
 
 /** One call for a generation as the simulator saw it. Live: it changes while the call runs. */
 export interface OpenAICall {
+  /** As it was sent. */
   readonly path: string
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The parsed JSON. */
   readonly body: Readonly<Record<string, unknown>>
   /** `dropped`: the caller closed its connection, and the generation stopped. */
   state: 'running' | 'finished' | 'dropped'
+  /** The status that was sent, if any. */
   status?: number
+  /** So far; a scripted reply generates none. */
   tokensGenerated: number
 }

@@ -10,9 +10,13 @@ import {
 
 /** A request as the replay server got it. */
 export interface ReplayedRequest {
+  /** Of HTTP. */
   readonly method: string
+  /** As it was sent. */
   readonly path: string
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Empty: there was none. */
   readonly bodyText: string
   /** The parsed JSON body; undefined if it was not JSON. */
   readonly body: unknown
@@ -20,6 +24,7 @@ export interface ReplayedRequest {
   readonly exchange: string | undefined
 }
 
+/** For `startReplayServer`. */
 export interface ReplayServerOptions {
   /** Answers to what the given exchanges do not cover. Default: idle perf, abort, check, version, models and so on of the same version. */
   readonly fallbacks?: readonly RecordedExchange[]
@@ -27,12 +32,15 @@ export interface ReplayServerOptions {
   readonly timeScale?: number
 }
 
+/** A server that gives recorded replies. */
 export interface ReplayServer extends AsyncDisposable {
   /** Base address without a slash at the end. */
   readonly url: string
+  /** Where it listens. */
   readonly port: number
   /** Every request, in order of arrival. */
   readonly requests: readonly ReplayedRequest[]
+  /** Ends it and cuts its connections. May be called twice. */
   close(): Promise<void>
 }
 

@@ -8,6 +8,7 @@ export interface PromptMemory {
   clear(): void
 }
 
+/** A prompt that is being read. */
 export interface PromptReading {
   /** Tokens that are kept already. */
   readonly warmTokens: number

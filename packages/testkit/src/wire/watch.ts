@@ -1,3 +1,4 @@
+/** For the methods of simulators that wait for something. */
 export interface WaitOptions {
   /** Gives up, with an error, after this time. Default 30,000. */
   readonly timeoutMs?: number

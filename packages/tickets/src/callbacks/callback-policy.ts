@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
+/** For `createCallbackPolicy`. */
 export interface CallbackPolicyOptions {
   /** Addresses that callers may name, like `https://hooks.example.com/*`. `http:` only where an entry says so. */
   readonly allow: readonly string[]
@@ -7,13 +8,19 @@ export interface CallbackPolicyOptions {
   readonly privateNetworks?: readonly string[]
 }
 
+/** `not_allowed`: the list does not hold the address, or it is none. `blocked`: it leads into a private network. */
 export type CallbackCheck =
   | { readonly ok: true; readonly url: URL }
   | { readonly ok: false; readonly error: 'not_allowed' | 'blocked'; readonly details: string }
 
 /** Which callbacks the operator wants sent. Looked at when an event is accepted, and again before each attempt. */
 export interface CallbackPolicy {
+  /**
+   * Looks at an address as its caller wrote it. A host name is looked up, and looked at, only when the callback is
+   * sent.
+   */
   check(url: string): CallbackCheck
+  /** Whether an IP address belongs to a private network that may not be called. */
   readonly isBlocked: AddressGuard
 }
 

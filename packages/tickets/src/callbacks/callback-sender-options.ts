@@ -7,6 +7,7 @@ import { CALLBACK_SCHEDULE_MS } from './next-attempt.ts'
 import type { Lookup } from './post-callback.ts'
 import { keyOfSecret } from './sign-callback.ts'
 
+/** For `createCallbackSender`, which throws a `TypeError` that names an option with a bad value. */
 export interface CallbackSenderOptions {
   /** Yours: closing the sender does not close it. */
   readonly store: Pick<TicketStore, 'callbacks'>
@@ -20,6 +21,7 @@ export interface CallbackSenderOptions {
   readonly version?: string
   /** Default: silent. */
   readonly logger?: Logger
+  /** Hears of each attempt. Default: nobody. */
   readonly observer?: CallbackObserver
   /** Milliseconds that one attempt may take. Default 15,000. */
   readonly timeoutMs?: number
@@ -77,12 +79,16 @@ export function resolveCallbackOptions(options: CallbackSenderOptions) {
 
 /** Hears of each attempt as it ends, for metrics. Must be quick; what it throws is logged and ignored. */
 export interface CallbackObserver {
+  /** Called once for each attempt, after it was recorded. */
   attemptEnded?(report: CallbackReport): void
 }
 
+/** How one attempt went. */
 export interface CallbackReport {
   /** `failed`: another attempt follows. `dead`: given up. */
   readonly result: 'delivered' | 'failed' | 'dead'
+  /** Absent: it was delivered. */
   readonly error?: DeliveryError
+  /** From the check of the address to the end of the reply, in milliseconds. */
   readonly durationMs: number
 }

@@ -13,6 +13,7 @@ import {
 import { nextAttempt } from './next-attempt.ts'
 import { type CallbackPoster, createCallbackPoster } from './post-callback.ts'
 
+/** Sends the callbacks of a store, one process or several on the same one. */
 export interface CallbackSender extends AsyncDisposable {
   /** Begins to send what is due. */
   start(): void

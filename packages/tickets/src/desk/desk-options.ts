@@ -19,6 +19,7 @@ const RETRY_DELAYS_MS: readonly number[] = [
   4 * HOUR,
 ]
 
+/** For `createTicketDesk`, which throws a `TypeError` that names an option with a bad value. */
 export interface TicketDeskOptions {
   /** Yours: closing the desk does not close it. */
   readonly store: TicketStore

@@ -7,6 +7,7 @@ import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } 
 import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
 
+/** Runs the tickets of a store on a dispatcher. */
 export interface TicketDesk extends AsyncDisposable {
   /**
    * Takes over what an earlier process left, and begins to claim. Resolves when both have begun. Rejects with

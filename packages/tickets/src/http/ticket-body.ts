@@ -5,21 +5,31 @@ import type { TicketStore } from '../ticket/ticket-store.ts'
 
 /** A ticket as callers see it. Times are ISO 8601. */
 export interface TicketBody {
+  /** `tkt_` and a UUID. */
   id: string
+  /** Always `ticket`. */
   object: 'ticket'
+  /** The `id` of its event. */
   event_id: string
+  /** `queued`, `in_progress`, `completed`, `failed` or `cancelled`. */
   status: TicketStatus
   /** `event`: it was answered at once, and is only recorded. */
   kind: 'ticket' | 'event'
+  /** When it was accepted. */
   created_at: string
+  /** Start of the first run. Null: it has not run yet. */
   started_at: string | null
+  /** Null: it has not ended. */
   finished_at: string | null
   /** When the next run begins at the earliest, of a ticket that waits. */
   not_before?: string
+  /** A ticket that has not begun to run by then fails. */
   expires_at?: string
+  /** -100 to 100, higher first. */
   priority: number
   /** The name of the API key. */
   caller?: string
+  /** The id of the ticket that it repeats. */
   replay_of?: string
   /** The callback that announces its end. */
   callback?: CallbackSummary
@@ -27,13 +37,19 @@ export interface TicketBody {
   runs: number
   /** The current call, while it runs. */
   call?: { backend: string; endpoint: string }
+  /** It runs, and was asked to stop then. */
   cancel_requested_at?: string
+  /** Calls of all runs that have ended, in order. */
   attempts: readonly AttemptRecord[]
   /** Why it waits again. */
   last_failure?: { error: FailureCode; details: string }
+  /** Text so far of the current run, or of the last one that broke off. */
   partial?: string
+  /** Once it has ended: what `POST /event` would have answered. */
   outcome?: Outcome
+  /** As it was sent, where it was asked for. Null where the history keeps no content. */
   event?: Readonly<Record<string, unknown>> | null
+  /** Paths: `GET` `self`, `DELETE` `cancel`, `POST` to `replay`. */
   links: { self: string; cancel: string; replay: string }
 }
 

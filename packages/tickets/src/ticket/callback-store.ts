@@ -22,20 +22,28 @@ export interface CallbackStore {
   subscribe(listener: (ticketId: string) => unknown): () => void
 }
 
+/** Which callbacks a sender takes. */
 export interface DeliveryClaim {
+  /** At most so many. */
   readonly limit: number
+  /** Milliseconds after which another sender may take them. */
   readonly leaseMs: number
   /** Deliveries to these (`host:port`) are left. Default: none. */
   readonly busyHosts?: readonly string[]
 }
 
+/** A callback that is to be sent now. */
 export interface ClaimedDelivery {
+  /** Its `token` is needed to record what became of it. */
   readonly delivery: Delivery
   /** It has ended, so it no longer changes. */
   readonly ticket: Ticket
 }
 
+/** The claim that a sender holds; it is needed to record an attempt. */
 export interface DeliveryFence {
+  /** Of the ticket that has ended. */
   readonly ticketId: string
+  /** Of the delivery when it was claimed. */
   readonly token: number
 }

@@ -15,11 +15,14 @@ export const DELIVERY_ERRORS = [
   'not_allowed',
 ] as const
 
+/** One of `DELIVERY_ERRORS`. */
 export type DeliveryError = (typeof DELIVERY_ERRORS)[number]
 
+/** One attempt to send a callback. */
 export interface DeliveryAttempt {
   /** Milliseconds since 1970. */
   readonly at: number
+  /** In milliseconds. */
   readonly durationMs: number
   /** Of the reply, where one came. */
   readonly status?: number
@@ -46,9 +49,11 @@ export const deliveryOf = (row: Readonly<Record<string, unknown>>, url: string):
 
 /** The news that a ticket has ended, on its way to the `callback_url`. A value: transitions give back a new one. */
 export interface Delivery {
+  /** A ticket has one delivery at most. */
   readonly ticketId: string
   /** The whole address, secrets in its query included. */
   readonly url: string
+  /** `dead`: given up, until it is asked to be sent again. */
   readonly status: DeliveryStatus
   /** Milliseconds since 1970: when it is sent next; while it is being sent, when it counts as abandoned. */
   readonly dueAt: number

@@ -7,7 +7,9 @@ import type { Ticket, TicketState } from './ticket.ts'
 export interface NewTicket {
   /** The event as JSON; its `id` is `eventId`. */
   readonly event: Readonly<Record<string, unknown>>
+  /** Its own id, or one made for it. */
   readonly eventId: string
+  /** The name of the API key; empty without keys. */
   readonly caller: string
   /** Who takes turns with the others, and has a share of the places. Default: the caller. */
   readonly sender?: string
@@ -17,18 +19,23 @@ export interface NewTicket {
   readonly priority?: number
   /** Not claimed before. Default: at once. */
   readonly notBefore?: number
+  /** A ticket that has not begun to run by then fails. Default: never. */
   readonly expiresAt?: number
+  /** The id of the ticket that it repeats. Default: none. */
   readonly replayOf?: string
   /** An `http:` or `https:` address that was found to be allowed. */
   readonly callbackUrl?: string
   /** Its caller reads the text as it comes, from the start: its runs are streamed. Default false. */
   readonly wantsStream?: boolean
+  /** Default: each request is a new ticket. */
   readonly idempotency?: Idempotency
 }
 
+/** The `Idempotency-Key` of a request. */
 export interface Idempotency {
   /** Whose key it is; equal keys of different scopes do not meet. */
   readonly scope: string
+  /** As its caller sent it. */
   readonly key: string
   /** Of the request: equal ones are the same request. */
   readonly fingerprint: string
@@ -38,11 +45,17 @@ export interface Idempotency {
 
 /** An event that was answered without a ticket. */
 export interface HistoryEntry {
+  /** As JSON. Null where the history keeps no content. */
   readonly event: Readonly<Record<string, unknown>> | null
+  /** Its own id, or the one that it was given. */
   readonly eventId: string
+  /** The name of the API key; empty without keys. */
   readonly caller: string
+  /** When it was accepted, in milliseconds since 1970. */
   readonly createdAt: number
+  /** In milliseconds since 1970. */
   readonly finishedAt: number
+  /** What its caller got. */
   readonly outcome: Outcome
 }
 

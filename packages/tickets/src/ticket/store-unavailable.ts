@@ -8,8 +8,11 @@ export type StoreProblem = 'locked' | 'full' | 'read_only' | 'broken' | 'unreach
 
 /** The store could not do it, and, unless the problem is `unknown`, nothing has changed. The message says what failed and what to do. */
 export class StoreUnavailable extends Error {
+  /** Tells it from other errors, also those of another copy of this package. */
   override readonly name = 'StoreUnavailable'
+  /** The failure that callers are told. */
   readonly code = 'store_unavailable'
+  /** What kind of thing is in the way. `unknown`: nobody knows whether the change was made. */
   readonly problem: StoreProblem
 
   constructor(problem: StoreProblem, message: string, cause?: unknown) {

@@ -43,11 +43,13 @@ export interface TicketStore extends AsyncDisposable {
   cancel(id: string): Promise<Ticket | undefined>
   /** Ends waiting tickets whose `expiresAt` has passed; says how many. */
   expire(): Promise<number>
+  /** With event and outcome. Undefined: unknown, or removed. */
   get(id: string): Promise<Ticket | undefined>
   /** The same without event and outcome, which may be large: for who looks often. */
   peek(id: string): Promise<TicketGlance | undefined>
   /** Newest first. */
   list(query: TicketQuery): Promise<TicketPage>
+  /** How many tickets there are; read from counters, so it may be asked often. */
   stats(): Promise<TicketStats>
   /** When the next waiting ticket is due; undefined: none waits. In the past: one is due now. */
   nextDueAt(): Promise<number | undefined>
@@ -66,6 +68,7 @@ export interface TicketStore extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** What became of a ticket that was handed in. */
 export type Accepted =
   | { readonly type: 'created'; readonly ticket: Ticket }
   /** The key and the request are known: this is their ticket. */
@@ -80,12 +83,17 @@ export type Accepted =
       readonly limit: 'store' | 'sender'
     }
 
+/** Who takes tickets, and for how long. */
 export interface LeaseRequest {
+  /** Holds the name of its worker. */
   readonly owner: TicketOwner
+  /** Milliseconds until the claim lapses without a heartbeat. */
   readonly leaseMs: number
 }
 
+/** Which tickets of dead processes a worker takes over. */
 export interface AdoptRequest extends LeaseRequest {
+  /** At most so many. */
   readonly limit: number
   /** Ids of tickets that the caller still holds, whatever their leases say: they are no orphans. Default: none. */
   readonly held?: readonly string[]
@@ -94,7 +102,9 @@ export interface AdoptRequest extends LeaseRequest {
 /** The same for a store, with nothing left open. */
 export type OrphanSearch = Required<AdoptRequest> & { readonly now: number }
 
+/** Which waiting tickets a worker takes. */
 export interface ClaimRequest extends LeaseRequest {
+  /** At most so many. */
   readonly limit: number
   /** Tickets that ask for one of these backends by name are left waiting. Default: none. */
   readonly busyBackends?: readonly string[]
@@ -103,16 +113,23 @@ export interface ClaimRequest extends LeaseRequest {
 /** `cancelling`: stop the run and settle. `lost`: stop the run and record nothing. */
 export type ClaimStanding = 'held' | 'cancelling' | 'lost'
 
+/** Which tickets are listed: those that match every field that is set. Default: all. */
 export interface TicketQuery {
+  /** Any of these. */
   readonly statuses?: readonly TicketStatus[]
+  /** `event`: only what was answered without a ticket. */
   readonly kind?: Ticket['kind']
   /** Of the answer; of one that has none yet, the backend that its event asks for. */
   readonly backend?: string
   /** Of the answer; of one that has none yet, the model that its event asks for. */
   readonly model?: string
+  /** The failure code of the outcome. */
   readonly error?: string
+  /** The whole id. */
   readonly eventId?: string
+  /** The name of the API key. */
   readonly caller?: string
+  /** The whole key, of any scope. */
   readonly idempotencyKey?: string
   /** First moment that counts. */
   readonly createdFrom?: number
@@ -130,28 +147,39 @@ export interface TicketQuery {
   readonly cursor?: string
 }
 
+/** What changes about a ticket while it waits and runs. */
 export interface TicketGlance {
+  /** As in `TicketState`. */
   readonly status: TicketStatus
+  /** Grows with every change of owner. */
   readonly token: number
+  /** How often it was given to a worker. */
   readonly runs: number
+  /** Text so far of the current run, or of the last one that broke off. */
   readonly partial?: string
   /** Of the call that runs. */
   readonly callKey?: string
+  /** It runs, and its worker was asked to stop. */
   readonly isCancelling: boolean
 }
 
+/** A page of a list. */
 export interface TicketPage {
+  /** Newest first; may be fewer than asked for, though more follow. */
   readonly tickets: readonly Ticket[]
   /** Absent: this is the last page. */
   readonly nextCursor?: string
 }
 
+/** Counts over the whole store. */
 export interface TicketStats {
+  /** How many tickets have each status. */
   readonly byStatus: Readonly<Record<TicketStatus, number>>
   /** When the ticket was accepted that has waited longest. */
   readonly oldestQueuedAt?: number
 }
 
+/** What is removed. Nothing is set: nothing is removed. */
 export interface PruneRequest {
   /** Removes what finished before. */
   readonly finishedBefore?: number

@@ -14,14 +14,19 @@ export const TICKET_STATUSES: readonly TicketStatus[] = [
 
 /** The worker of a ticket. `worker` stays the same over restarts, `session` is new for each process. */
 export interface TicketOwner {
+  /** Unique on its store. */
   readonly worker: string
+  /** A UUID. */
   readonly session: string
 }
 
 /** A generation that was announced before it was sent: after a crash it is aborted by this key. */
 export interface TicketCall {
+  /** Its name. */
   readonly backend: string
+  /** The name of the endpoint. */
   readonly endpoint: string
+  /** Of this one generation. */
   readonly key: string
   /** Milliseconds since 1970. */
   readonly startedAt: number
@@ -49,7 +54,9 @@ export type TicketState =
 
 /** An accepted event and its whole story. A value: every transition below gives back a new one. */
 export interface Ticket {
+  /** `tkt_` and a UUID. */
   readonly id: string
+  /** The `id` of its event. */
   readonly eventId: string
   /** `event`: was answered synchronously and only recorded. */
   readonly kind: 'ticket' | 'event'
@@ -61,12 +68,15 @@ export interface Ticket {
   readonly sender?: string
   /** Headers of the trace that has accepted it (`traceparent`, `tracestate`): a run hours later continues it. */
   readonly trace?: Readonly<Record<string, string>>
+  /** -100 to 100, higher first. One step is worth 30 s of waiting. */
   readonly priority: number
+  /** When it was accepted, in milliseconds since 1970, as all times here. */
   readonly createdAt: number
   /** Start of the first run. */
   readonly startedAt?: number
   /** A ticket that has not begun to run by then fails. */
   readonly expiresAt?: number
+  /** The id of the ticket that it repeats. */
   readonly replayOf?: string
   /** The address that hears of its end, with the secrets in its query. */
   readonly callbackUrl?: string
@@ -86,12 +96,15 @@ export interface Ticket {
   readonly partial?: string
   /** Why it waits again. */
   readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
+  /** Where it stands; with the outcome once it has ended. */
   readonly state: TicketState
 }
 
 /** The claim that a worker holds; it is needed to change a ticket. */
 export interface Fence {
+  /** Of the ticket. */
   readonly id: string
+  /** Of the ticket when it was claimed. */
   readonly token: number
 }
 
@@ -103,6 +116,7 @@ export interface Lease {
 
 /** News of a run on its way. */
 export interface Progress {
+  /** The call that is about to be sent. Absent: as it was. */
   readonly call?: TicketCall
   /** The text so far, whole. */
   readonly partial?: string
@@ -117,8 +131,11 @@ export interface Release {
    * in the place that it had.
    */
   readonly pauseMs?: number
+  /** Of the run that has ended. Default: none. */
   readonly attempts?: readonly AttemptRecord[]
+  /** The text so far. Default: what was saved before. */
   readonly partial?: string
+  /** Why it waits again. Default: as it was. */
   readonly lastFailure?: { readonly error: FailureCode; readonly details: string }
 }
 

@@ -8,6 +8,7 @@ import { openStore } from './open-store.ts'
 import { createPgDatabase } from './pg-database.ts'
 import { postgresProblem } from './postgres-problem.ts'
 
+/** For `createPostgresStore`. */
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host:port/database`. */
   readonly connectionString: string

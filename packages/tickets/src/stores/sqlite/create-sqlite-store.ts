@@ -12,6 +12,7 @@ import { createTicketTable } from './ticket-table.ts'
 import { arrivals, claims, endings, type TicketWriteParts } from './ticket-writes.ts'
 import { createTurnTable } from './turn-table.ts'
 
+/** For `createSqliteStore`. */
 export interface SqliteStoreOptions {
   /** Made with mode 0700 where it does not exist. `:memory:` keeps nothing: for tests. */
   readonly directory: string
