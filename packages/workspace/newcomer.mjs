@@ -14,12 +14,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { freePort } from './free-port.mjs'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const OLD_NODE = 20
@@ -143,15 +143,6 @@ function expectEnd(program, { code, out, err }) {
   throw new Error(
     `Expected exit ${code}, stdout ${out}, stderr ${err}, and no stack trace.\n${shown(program)}`,
   )
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** `npm start` on a port, once it listens. */

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePort } from '../../workspace/free-port.mjs'
 import { buildStage } from './build-stage.ts'
 import { readDockerIgnore } from './docker-ignore.ts'
 import { environmentOf, execWords, lastOf, parseDockerfile, type Stage } from './dockerfile.ts'
@@ -193,14 +193,4 @@ async function lineThatSays(child: { stdout: Readable }, words: string): Promise
     if (line.includes(words)) return
   }
   throw new Error(`The program ended without saying "${words}":\n${lines.join('\n')}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port.')
-  return address.port
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { Client } from 'undici'
+import { freePort } from '../../workspace/free-port.mjs'
 import type { Contender } from './contender.ts'
 import { sourceFile } from './contenders.ts'
-import { freePort, type RunningProgram, startProgram } from './running-program.ts'
+import { type RunningProgram, startProgram } from './running-program.ts'
 import { sendCall } from './send-call.ts'
 
 /** One contender, running. */

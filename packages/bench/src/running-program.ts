@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Program } from './contender.ts'
@@ -93,14 +92,4 @@ const answers = (url: string): Promise<boolean> =>
 function environment(): NodeJS.ProcessEnv {
   const own = /^(PORT|HOST|LOG_LEVEL|NODE_OPTIONS|AI_TICKET_.*|KOBOLDCPP_.*)$/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

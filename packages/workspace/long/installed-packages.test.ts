@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../free-port.mjs'
 import { importsOf, type PackedPackage, PUBLISHED, packPackage, ROOT } from '../test/published-packages.ts'
 import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
@@ -186,14 +186,4 @@ async function lineThatSays(child: ChildProcess, words: string): Promise<void> {
     if (line.includes(words)) return
   }
   throw new Error(`The program ended without saying "${words}":\n${lines.join('\n')}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port.')
-  return address.port
 }

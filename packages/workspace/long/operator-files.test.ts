@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
 import { describe, expect, test } from 'vitest'
 import { type RunningServer, startServer } from '../../ai-ticket-server/test/run-program.ts'
+import { freePort } from '../free-port.mjs'
 import { ROOT } from '../test/markdown.ts'
 import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
@@ -214,13 +214,4 @@ async function proxyOf(child: ChildProcess, url: string): Promise<Proxy> {
   }
   await expect.poll(answers).toBe(400)
   return proxy
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
 }

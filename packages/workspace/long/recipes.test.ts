@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { startServer } from '../../ai-ticket-server/test/run-program.ts'
+import { freePort } from '../free-port.mjs'
 import { ROOT } from '../test/markdown.ts'
 import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
@@ -195,13 +196,4 @@ function evaluate(value: string, variables: Readonly<Record<string, unknown>>): 
   const expression = /^=\{\{(.*)\}\}$/s.exec(value)?.[1]
   if (expression === undefined) return value
   return new Function(...Object.keys(variables), `return (${expression})`)(...Object.values(variables))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,6 +5,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DeskReport } from '@ai-ticket/core'
 import { startServer } from '../run-program.ts'
 
 export interface AttackedServer extends AsyncDisposable {
@@ -13,10 +14,10 @@ export interface AttackedServer extends AsyncDisposable {
   post(path: string, body: string, headers?: Readonly<Record<string, string>>): Promise<number>
   get(path: string): Promise<number>
   ticket(body: string): Promise<{ readonly id: string }>
-  /** Resolves when the ticket has ended. */
-  finished(id: string): Promise<void>
   /** What the backend answers from here on. */
   answers(text: string): void
+  /** Events that wait for a slot, or for a backend that is held. */
+  inHand(): Promise<number>
   /** From here on the backend answers nobody, until the function is called. */
   hold(): () => void
   /** Milliseconds for which the server stood still since the last call, beyond what a server beside it that does nothing did. */
@@ -67,8 +68,10 @@ export async function openAttackedServer(): Promise<AttackedServer> {
         throw new Error(`No ticket was taken: ${response?.status} ${text.slice(0, 200)}`)
       return JSON.parse(text) as { id: string }
     },
-    async finished(id) {
-      await statusOf(`/tickets/${id}?wait=30s`)
+    async inHand() {
+      const report = await call('/backends')
+      if (report === undefined) throw new Error('The server does not say how many events wait.')
+      return ((await report.json()) as DeskReport).line.waiting + backend.heldBack()
     },
     answers: backend.answers,
     hold: backend.hold,
@@ -118,6 +121,7 @@ async function openBackend() {
     answers(next: string) {
       text = next
     },
+    heldBack: () => held?.length ?? 0,
     hold() {
       held = []
       return () => {

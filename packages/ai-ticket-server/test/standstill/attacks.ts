@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { setTimeout as nextTurn } from 'node:timers/promises'
 import type { AttackedServer } from './attacked-server.ts'
 
 /** What a caller can try, at its worst. */
@@ -130,6 +131,7 @@ const schemas: Attack = {
   },
 }
 
+const POLL_MS = 20
 const WAITING = IS_LONG ? 40 : 14
 
 const waiting: Attack = {
@@ -138,12 +140,10 @@ const waiting: Attack = {
     const letGo = server.hold()
     const body = long('{"content":"x","junk":"', 'x', '"}').slice(0, 15.5 * MIB)
     const whole = `${body.slice(0, -2)}"}`
-    const replies = list(WAITING, () => server.post('/event', whole))
-    const done = await Promise.race([
-      Promise.all(replies),
-      new Promise((resolve) => setTimeout(resolve, 3_000)),
-    ])
-    if (done !== undefined) throw new Error('All were answered: nobody waited.')
+    let settled = 0
+    const replies = list(WAITING, () => server.post('/event', whole).finally(() => settled++))
+    while (settled + (await server.inHand()) < WAITING) await nextTurn(POLL_MS)
+    if (settled === WAITING) throw new Error('All were answered: nobody waited.')
     letGo()
     const statuses = await Promise.all(replies)
     if (!statuses.includes(503)) throw new Error(`None was refused: ${statuses.join()}.`)
@@ -154,11 +154,25 @@ const waiting: Attack = {
 const WATCHERS = IS_LONG ? 2_000 : 200
 const READERS = IS_LONG ? 200 : 60
 
-async function openReader(server: AttackedServer, path: string, accept: string): Promise<Socket> {
+interface Reader {
+  readonly socket: Socket
+  /** Reads the rest. */
+  drain(): void
+  /** Resolves with the first bytes of the answer, of which no more than a buffer is read, or when the server has closed. */
+  readonly answered: Promise<void>
+  /** Resolves when the server has closed: the answer is whole, or was cut off. */
+  readonly closed: Promise<void>
+}
+
+function openReader(server: AttackedServer, path: string, accept: string): Reader {
   const socket = connect(server.port, '127.0.0.1')
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const readable = new Promise<void>((resolve) => socket.once('readable', () => resolve()))
   socket.on('error', () => {})
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: ${accept}\r\n\r\n`)
-  return socket
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\naccept: ${accept}\r\n\r\n`)
+  // A socket that somebody asks whether it is readable does not flow.
+  const drain = () => void socket.removeAllListeners('readable').resume()
+  return { socket, closed, drain, answered: Promise.race([readable, closed]) }
 }
 
 const watchers: Attack = {
@@ -166,19 +180,15 @@ const watchers: Attack = {
   async run(server) {
     const letGo = server.hold()
     const { id } = await server.ticket(JSON.stringify({ content: `x${'y'.repeat(MIB)}` }))
-    const sockets = await Promise.all(
-      list(WATCHERS, (index) =>
-        index % 2 === 0
-          ? openReader(server, `/tickets/${id}`, 'text/event-stream')
-          : openReader(server, `/tickets/${id}?wait=30s`, 'application/json'),
-      ),
+    // Who waits has no answer yet; but each is connected before a stream that has one.
+    const waiters = list(WATCHERS / 2, () =>
+      openReader(server, `/tickets/${id}?wait=30s`, 'application/json'),
     )
-    for (const socket of sockets) socket.resume()
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const streams = list(WATCHERS / 2, () => openReader(server, `/tickets/${id}`, 'text/event-stream'))
+    await Promise.all(streams.map(({ answered }) => answered))
+    for (const { drain } of [...waiters, ...streams]) drain()
     letGo()
-    await server.finished(id)
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    for (const socket of sockets) socket.destroy()
+    await Promise.all([...waiters, ...streams].map(({ closed }) => closed))
   },
 }
 
@@ -186,14 +196,14 @@ const readers: Attack = {
   name: `${READERS} readers of 8 MiB who do not read`,
   async run(server) {
     const { id } = await server.ticket(JSON.stringify({ content: 'x'.repeat(8 * MIB) }))
-    const sockets: Socket[] = []
+    const opened: Socket[] = []
     for (let count = 0; count < READERS; count++) {
-      const socket = await openReader(server, `/tickets/${id}`, 'application/json')
-      sockets.push(socket.pause())
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      const { socket, answered } = openReader(server, `/tickets/${id}`, 'application/json')
+      opened.push(socket)
+      // One after the other: reads of a ticket at the same moment would be one.
+      await answered
     }
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
-    for (const socket of sockets) socket.destroy()
+    for (const socket of opened) socket.destroy()
   },
 }
 

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Backend, createDispatcher } from '@ai-ticket/core'
 import { Pool } from 'undici'
-import { freePort, startProgram } from '../running-program.ts'
+import { freePort } from '../../../workspace/free-port.mjs'
+import { startProgram } from '../running-program.ts'
 import { createSlotWatch, type SlotWatch } from './slot-watch.ts'
 
 export interface LineSize {

@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { freePort } from '../../../workspace/free-port.mjs'
 import { sourceFile } from '../contenders.ts'
 import { installPortkey, PORTKEY_VERSION } from '../install-portkey.ts'
 import { startDesk } from '../load/start-desk.ts'
-import { freePort, startProgram } from '../running-program.ts'
+import { startProgram } from '../running-program.ts'
 import { type BackendKind, type Gateway, MODELS } from './gateway.ts'
 import type { Range } from './range.ts'
 
