@@ -22,6 +22,7 @@ export {
   type GenerationEvent,
   type GenerationOptions,
   type GenerationRequest,
+  type LoadedModel,
 } from './contract/backend.ts'
 export { type Clock, sleep, systemClock, type Timer } from './contract/clock.ts'
 export type {

@@ -66,7 +66,7 @@ function serveBox(scenario: Scenario, talks: readonly Talk[], patienceMs: number
     const { answerTokens = 0 } = chosen.talk.questions[chosen.next] ?? {}
     const startedAt = Math.max(now, chosen.readyAt)
     const answer = answerOf(chosen.prompt, answerTokens)
-    const served = box.serve(chosen.prompt, answer)
+    const served = box.serve({ prompt: chosen.prompt, answer, model: chosen.talk.model })
     const answeredAt = startedAt + served.workMs
     readTokens += served.readTokens
     events.push({ askedAt: chosen.readyAt, startedAt, answeredAt })
@@ -99,8 +99,16 @@ function choose(
   const until = Math.max(now + patienceMs, soonest)
   const known = left.filter(({ readyAt }) => readyAt <= until)
   const ranked = known
-    .map((talk) => ({ talk, warm: box.warmTokens(talk.prompt) }))
-    .sort((one, other) => other.warm - one.warm || one.talk.readyAt - other.talk.readyAt)
+    .map((talk) => {
+      const isLoaded = talk.talk.model === undefined || talk.talk.model === box.loaded
+      return { talk, isLoaded, warm: box.warmTokens(talk.prompt) }
+    })
+    .sort(
+      (one, other) =>
+        Number(other.isLoaded) - Number(one.isLoaded) ||
+        other.warm - one.warm ||
+        one.talk.readyAt - other.talk.readyAt,
+    )
   const [first] = ranked
   if (!first) throw new Error('There is always somebody left.')
   return first.talk

@@ -16,22 +16,38 @@ export const LOCKED_MS = 50
 export interface ReadingBox {
   /** Tokens that it would not have to read, as it is now. */
   warmTokens(prompt: string): number
-  serve(prompt: string, answer: string): { readonly readTokens: number; readonly workMs: number }
+  /** The model in memory. */
+  readonly loaded: string | undefined
+  serve(asked: AskedBox): { readonly readTokens: number; readonly workMs: number }
 }
 
-export function createReadingBox({ smartcache, reads, writes }: Scenario): ReadingBox {
+interface AskedBox {
+  readonly prompt: string
+  readonly answer: string
+  /** Undefined: whatever is loaded. */
+  readonly model: string | undefined
+}
+
+export function createReadingBox({ smartcache, reads, writes, loadMs = 0 }: Scenario): ReadingBox {
   const memory: PromptMemory = createPromptMemory(1 + smartcache)
   let last = ''
+  let loaded: string | undefined
   return {
     warmTokens: (prompt) => (smartcache === 0 ? sharedTokens(last, prompt) : 0),
-    serve(prompt, answer) {
+    get loaded() {
+      return loaded
+    },
+    serve({ prompt, answer, model = loaded }) {
+      const swaps = model !== loaded
+      loaded = model
+      if (swaps) memory.clear()
       const reading = memory.read(prompt)
       const tokens = Math.ceil(prompt.length / 4)
       const readTokens = Math.max(1, tokens - reading.warmTokens)
       reading.end({ tokens: Number.POSITIVE_INFINITY, written: answer })
       last = prompt + answer
       const workMs = (readTokens * 1000) / reads + (answer.length / 4 / writes) * 1000
-      return { readTokens, workMs: workMs * unevenness(prompt) }
+      return { readTokens, workMs: workMs * unevenness(prompt) + (swaps ? loadMs : 0) }
     },
   }
 }
@@ -74,16 +90,18 @@ export function createReadingBackend(
   { clock, onServed }: { readonly clock: Clock; onServed(call: ServedCall): void },
 ): Backend {
   const box = createReadingBox(scenario)
+  const named = scenario.talks.flatMap(({ model }) => model ?? [])
+  const models = named.length > 0 ? [...new Set(named)] : ['m']
   let freeAt = 0
   async function* generate(
     _endpoint: unknown,
-    { turns, parameters }: GenerationRequest,
+    { turns, parameters, model }: GenerationRequest,
     { signal }: { signal: AbortSignal },
   ): AsyncGenerator<GenerationEvent> {
     const prompt = promptOf(turns)
     const text = answerOf(prompt, parameters.max_tokens)
     const startedAt = Math.max(clock.now(), freeAt)
-    const { readTokens, workMs } = box.serve(prompt, text)
+    const { readTokens, workMs } = box.serve({ prompt, answer: text, model })
     try {
       await sleep(clock, startedAt + workMs - clock.now(), signal)
     } catch {
@@ -104,7 +122,11 @@ export function createReadingBackend(
     name,
     endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
     generate,
-    probe: async () => ({ models: ['m'], contextLength: 1_000_000 }),
+    probe: async () => ({
+      models,
+      contextLength: 1_000_000,
+      ...(scenario.loadMs !== undefined && { loaded: box.loaded ? [{ name: box.loaded }] : [] }),
+    }),
     close: async () => {},
   }
 }

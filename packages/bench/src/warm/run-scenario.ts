@@ -81,6 +81,7 @@ export async function runTalks(scenario: Scenario, arm: Arm, world: World): Prom
           content: { messages },
           parameters: { max_tokens: answerTokens },
           timeout_ms: 3_600_000,
+          ...(talk.model !== undefined && { model: talk.model }),
           ...(arm.isSticky && { backend: box }),
         },
         { caller: talk.caller },

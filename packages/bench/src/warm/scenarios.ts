@@ -9,6 +9,8 @@ interface Question {
 /** Who asks: questions one after another. Those of a conversation come with all turns before them. */
 export interface Talk {
   readonly caller: string
+  /** Default: whatever is loaded. */
+  readonly model?: string
   readonly system: string
   readonly questions: readonly Question[]
 }
@@ -22,6 +24,8 @@ export interface Scenario {
   /** Tokens per second. */
   readonly reads: number
   readonly writes: number
+  /** A box has one model in memory, and loading another takes so long. Default: it has one for all. */
+  readonly loadMs?: number
   readonly talks: readonly Talk[]
 }
 
@@ -101,6 +105,10 @@ function unrelated(): Talk[] {
   }))
 }
 
+/** Each caller asks for a model of its own. */
+const onOwnModels = (talks: readonly Talk[]): Talk[] =>
+  talks.map((talk) => ({ ...talk, model: `model-of-${talk.caller}` }))
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'two automations in turn, one box',
@@ -141,5 +149,15 @@ export const SCENARIOS: readonly Scenario[] = [
     name: '64 conversations, eight boxes',
     ...{ boxes: 8, smartcache: 0, ...LONG_PROMPTS },
     talks: repeat(64, (one) => conversation(`talk-${one}`, SIX_TURNS)),
+  },
+  {
+    name: 'two automations on two models, one box that swaps',
+    ...{ boxes: 1, smartcache: 0, loadMs: 8_000, ...SHORT_PROMPTS },
+    talks: onOwnModels(automations(2, 8, { instructions: 634, mail: 80 })),
+  },
+  {
+    name: 'the same with 60 events each',
+    ...{ boxes: 1, smartcache: 0, loadMs: 8_000, ...SHORT_PROMPTS },
+    talks: onOwnModels(automations(2, 60, { instructions: 634, mail: 80 })),
   },
 ]

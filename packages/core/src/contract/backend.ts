@@ -83,8 +83,13 @@ export interface GenerationEnd {
 
 /** What a look at a backend says. Asking must never disturb or wait behind a running generation. */
 export interface BackendState {
-  /** Names under which the loaded model answers; empty: none is loaded or the server does not say. */
+  /**
+   * Names that it answers for: those of the loaded model, and where the server loads models when they are asked for, of
+   * all that it can load. Empty: none is loaded or the server does not say.
+   */
   readonly models: readonly string[]
+  /** Of them, those in memory, where the server loads the others when they are asked for. Absent: it does not say. */
+  readonly loaded?: readonly LoadedModel[]
   /** The real context length in tokens. */
   readonly contextLength?: number
   /** False while a generation runs, ours or somebody else's. */
@@ -107,6 +112,14 @@ export interface BackendState {
   readonly served?: number
   /** Since its start, in milliseconds. */
   readonly upMs?: number
+}
+
+/** A model in the memory of a server. */
+export interface LoadedModel {
+  /** As the server lists it. */
+  readonly name: string
+  /** Its real context length in tokens. Absent: the server does not say. */
+  readonly contextLength?: number
 }
 
 /** A server as traces name it. */
@@ -135,6 +148,8 @@ export interface Backend {
   readonly server?: BackendServer
   /** How many prompts the server keeps when it has read them. Default: one for each of its slots. */
   readonly warmPrompts?: number
+  /** The model that it asks the server for where an event names none. Default: whatever is loaded. */
+  readonly defaultModel?: string
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[]
   /** Answers one request. Its duties are listed above. Throws a `BackendError`, also while it is read. */

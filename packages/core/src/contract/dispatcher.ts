@@ -125,8 +125,13 @@ export interface BackendHealth {
    * ended.
    */
   state: 'unknown' | 'ready' | 'busy' | 'loading' | 'down' | 'stuck'
-  /** Models that it answers for now; empty: none is loaded, or it does not say. */
+  /**
+   * Models that it answers for, those included that it loads when they are asked for; empty: none is loaded, or it does
+   * not say.
+   */
   models: string[]
+  /** Of them, those in memory. Absent: it does not load models by itself, or does not say. */
+  loaded_models?: string[]
   /** Further names of its models, as configured. Absent: there are none. */
   aliases?: string[]
   /** Of its model, in tokens. Absent: it does not say. */
@@ -163,6 +168,8 @@ export interface BackendReport extends BackendHealth {
   prompt_tokens_per_second?: number
   /** Learned speed of writing an answer. */
   completion_tokens_per_second?: number
+  /** Learned mean time that it takes to load a model, in milliseconds. Absent: it was not seen to. */
+  model_load_ms?: number
 }
 
 /** The waiting line. */

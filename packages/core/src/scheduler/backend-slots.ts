@@ -5,6 +5,7 @@ import type { Logger } from '../contract/logger.ts'
 import type { ResolvedEntry, ResolvedOptions } from '../contract/options.ts'
 import type { Usage } from '../contract/outcome.ts'
 import type { Work } from '../event/run.ts'
+import { ModelShelf } from '../warmth/model-shelf.ts'
 import {
   type Admission,
   admits,
@@ -19,7 +20,7 @@ import {
   stateAt,
 } from './backend-state.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
-import type { RoutableBackend } from './route.ts'
+import { modelOn, type RoutableBackend, sameModel } from './route.ts'
 import { estimateMs, learnFromCall, roughTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
 
 /** What a whole answer took. */
@@ -61,6 +62,8 @@ export class BackendSlots implements RoutableBackend {
   readonly #watcher: SlotsWatcher
   /** Prompts that the server keeps, those that it works on included. */
   readonly keeps: number
+  /** Models that the server loads when they are asked for, by the names of `modelOf`. */
+  readonly shelf = new ModelShelf()
   #status: BackendStatus
   #reported: BackendState | undefined
   #probedAt = Number.NEGATIVE_INFINITY
@@ -221,11 +224,33 @@ export class BackendSlots implements RoutableBackend {
     this.#generations.sent += generations
   }
 
-  /** The context length of the backend in tokens, as far as it is known. `isCertain`: asks, unless it has just been asked. */
-  async contextLength({ isCertain }: { readonly isCertain: boolean }): Promise<number | undefined> {
+  /** The model that answers an event, as the server lists it; undefined: whatever is loaded. */
+  modelOf(model: string | undefined): string | undefined {
+    const asked = modelOn(this, model) ?? this.backend.defaultModel
+    return asked === undefined ? undefined : (this.models.find((name) => sameModel(name, asked)) ?? asked)
+  }
+
+  /** It has loaded a model for a call: what was asked of the one before does not hold. */
+  expectModel(): void {
+    this.#isStale = true
+  }
+
+  /** Tokens that the model of an event holds, as far as it is known. `isCertain`: asks, unless it has just been asked. */
+  async contextLength(
+    model: string | undefined,
+    { isCertain }: { readonly isCertain: boolean },
+  ): Promise<number | undefined> {
     if (isCertain) await this.probe(0)
     else if (this.#isStale || !this.#reported) await this.probe(this.#options.tuning.probeIntervalMs)
-    return this.#reported?.contextLength
+    return this.knownContextLength(model)
+  }
+
+  /** The same without asking. A model that is not loaded has none yet: the one that is says nothing of it. */
+  knownContextLength(model: string | undefined): number | undefined {
+    if (!this.shelf.swaps || !this.#reported) return this.#reported?.contextLength
+    const name = this.modelOf(model)
+    if (name === undefined) return this.#reported.contextLength
+    return this.#reported.loaded?.find((loaded) => sameModel(loaded.name, name))?.contextLength
   }
 
   /** Whether its model takes images; undefined: the backend does not say. */
@@ -264,6 +289,10 @@ export class BackendSlots implements RoutableBackend {
       before !== undefined &&
       (before.contextLength !== found.contextLength || before.models.join() !== found.models.join())
     if (isOther) this.#watcher.onForgotten(this)
+    const loaded = found.loaded?.map(
+      ({ name }) => found.models.find((listed) => sameModel(listed, name)) ?? name,
+    )
+    this.shelf.look(found.models, loaded, isQuiet)
     this.#watcher.onLook(this, found, isQuiet)
   }
 
@@ -329,13 +358,15 @@ export class BackendSlots implements RoutableBackend {
 
   health(): BackendHealth {
     const aliases = Object.keys(this.aliases)
-    const { contextLength, version } = this.#reported ?? {}
+    const { contextLength, version, loaded } = this.#reported ?? {}
+    const { shelf } = this
     const { unusable } = this.#status
     const details = this.#problem ?? (unusable && UNUSABLE[unusable])
     return {
       name: this.name,
       state: this.stateName(),
       models: [...this.models],
+      ...(loaded && { loaded_models: shelf.swaps ? [...shelf.loaded] : loaded.map(({ name }) => name) }),
       ...(aliases.length === 0 ? {} : { aliases }),
       ...(contextLength === undefined ? {} : { context_length: contextLength }),
       ...(version === undefined ? {} : { version }),
@@ -356,6 +387,7 @@ export class BackendSlots implements RoutableBackend {
         prompt_tokens_per_second: perSecond(speeds.readMs),
         completion_tokens_per_second: perSecond(speeds.writtenMs),
       }),
+      ...(this.shelf.meanLoadMs !== undefined && { model_load_ms: Math.round(this.shelf.meanLoadMs) }),
     }
   }
 }

@@ -23,6 +23,8 @@ export interface TakenSlot {
   readonly work: Work
   /** Of its prompt, likely tokens that were not read. */
   readonly savedTokens: number
+  /** Before it begins to read; undefined: nobody knows how long its model takes to load. */
+  readonly loadMs: number | undefined
   readonly startedAt: number
 }
 
@@ -40,21 +42,24 @@ export function createForecast({
   line,
   taken,
   clock,
+  inGroups = false,
 }: {
   readonly line: Pick<WaitingLine<ForecastWaiter>, 'ahead' | 'waiting'>
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
+  /** Events for one model are served together, so that a server loads it once. Default: in the order of turns. */
+  readonly inGroups?: boolean
 }): Forecast {
   const isTrial = createTrials(clock)
-  const workMs = ({ allowed, work, savedTokens }: ForecastWaiter) =>
-    shortest(allowed.map((slots) => slots.workMs(work, savedTokens)))
+  const workMs = ({ allowed, work, savedTokens, model }: ForecastWaiter, loads: Loads) =>
+    shortest(allowed.map((slots) => plus(slots.workMs(work, savedTokens), loads(slots, model))))
 
   /** What is left to do in each slot of these backends; undefined where nobody can tell. */
   function slotTimes(allowed: readonly BackendSlots[]): (number | undefined)[] {
     const times: (number | undefined)[] = []
-    for (const { slots, work, savedTokens, startedAt } of taken) {
+    for (const { slots, work, savedTokens, loadMs, startedAt } of taken) {
       if (!allowed.includes(slots)) continue
-      const inAll = slots.workMs(work, savedTokens)
+      const inAll = plus(slots.workMs(work, savedTokens), loadMs)
       times.push(inAll === undefined ? undefined : Math.max(0, startedAt + inAll - clock.now()))
     }
     for (const { inFlight, concurrency } of allowed) {
@@ -66,20 +71,21 @@ export function createForecast({
   function startsAfter(
     ahead: () => readonly ForecastWaiter[],
     allowed: readonly BackendSlots[],
+    loads: Loads = createLoads(inGroups),
   ): number | undefined {
     if (allowed.some(({ isFree }) => isFree)) return 0
-    const works = ahead().map(workMs)
+    const works = ahead().map((waiter) => workMs(waiter, loads))
     return startsInMs({ slots: slotTimes(allowed), ahead: works })
   }
 
   return {
     newcomerStartsInMs: (allowed) => startsAfter(() => line.waiting(), allowed),
     refusal(waiter, deadlineAt) {
-      const inAll = workMs(waiter)
-      if (inAll === undefined) return undefined
+      if (waiter.allowed.every((slots) => slots.workMs(waiter.work) === undefined)) return undefined
+      const loads = createLoads(inGroups)
       const retryAfterMs = refusalMs({
-        startsMs: startsAfter(() => line.ahead(waiter, clock.now()), waiter.allowed),
-        workMs: inAll,
+        startsMs: startsAfter(() => line.ahead(waiter, clock.now()), waiter.allowed, loads),
+        workMs: workMs(waiter, loads),
         timeLeftMs: deadlineAt - clock.now(),
       })
       return retryAfterMs === undefined || isTrial(waiter, line) ? undefined : { ...TOO_LATE, retryAfterMs }
@@ -110,6 +116,25 @@ const TOO_LATE: Failure = {
   details:
     'At the speed learned so far the answer would come after the deadline; raise `timeout_ms` or come back later.',
 }
+
+/** How long a backend loads before it serves the next of several events: undefined, nobody knows. */
+type Loads = (slots: BackendSlots, model: string | undefined) => number | undefined
+
+function createLoads(inGroups: boolean): Loads {
+  const loaded = new Map<BackendSlots, readonly string[]>()
+  return (slots, model) => {
+    const { shelf } = slots
+    const name = shelf.swaps ? slots.modelOf(model) : undefined
+    if (name === undefined) return 0
+    const before = loaded.get(slots) ?? shelf.loaded
+    const after = [...before.filter((other) => other !== name), name]
+    loaded.set(slots, inGroups ? after : after.slice(-shelf.room))
+    return before.includes(name) ? 0 : shelf.learnedMs(name)
+  }
+}
+
+const plus = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? undefined : one + other
 
 /** Undefined as soon as one of them is not known. */
 const shortest = (times: readonly (number | undefined)[]): number | undefined =>

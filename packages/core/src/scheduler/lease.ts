@@ -42,6 +42,8 @@ export interface AnswerSample {
 export interface PromptReader {
   /** Estimated, in the server's tokens: what it need not read of the prompt. */
   readonly savedTokens: number
+  /** A call is about to be sent. */
+  sent(): void
   answered(sample: AnswerSample, answer: Turn): void
   lost(): void
   /** Whatever the server kept may be gone. */
@@ -69,7 +71,7 @@ export interface Lease {
   leave(leaving: Leaving): void
   /** Other backends that may answer the event, without those tried already. */
   alternatives(tried: ReadonlySet<string>): Alternatives
-  /** Tokens that the backend holds; asks it where that is not known, or has to be certain. */
+  /** Tokens that the model of the event holds; asks it where that is not known, or has to be certain. */
   contextLength(certainty: { readonly isCertain: boolean }): Promise<number | undefined>
   /** The same without asking. */
   knownContextLength(): number | undefined
@@ -88,6 +90,8 @@ interface LeaseContext {
   /** What the caller of the event has left to repeat. */
   readonly callerBudget: RetryBudget | undefined
   readonly reader: PromptReader
+  /** As the event names it. */
+  readonly model: string | undefined
   /** How many generations the server makes of one call. */
   readonly generations: number
   readonly options: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer' | 'random'>
@@ -95,7 +99,7 @@ interface LeaseContext {
 
 /** Takes a slot of the backend. `onFree` is called when it is free again, before others are served. */
 export function openLease(
-  { slots, allowed, callerBudget, reader, generations, options }: LeaseContext,
+  { slots, allowed, callerBudget, reader, model: asked, generations, options }: LeaseContext,
   onFree: () => void,
 ): Lease {
   const { clock, tuning, observer, random } = options
@@ -115,6 +119,7 @@ export function openLease(
     savedTokens: () => (calls <= 1 && reader.savedTokens > 0 ? Math.round(reader.savedTokens) : undefined),
     countCall() {
       calls += 1
+      reader.sent()
       slots.countCall(generations)
       for (const budget of budgets) budget.recordCall(clock.now())
     },
@@ -122,16 +127,15 @@ export function openLease(
       for (const budget of budgets) budget.tryRepeat(clock.now())
     },
     alternatives: (tried) => describe(allowed.filter((other) => other !== slots && !tried.has(other.name))),
-    contextLength: (certainty) => slots.contextLength(certainty),
-    knownContextLength: () => slots.reported?.contextLength,
+    contextLength: (certainty) => slots.contextLength(asked, certainty),
+    knownContextLength: () => slots.knownContextLength(asked),
     isNewCountProblem: (problem) => slots.isNewCountProblem(problem),
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
       // Somebody else uses it.
       if (failed.isBusy) reader.forget()
-      const jitter = 1 + BUSY_JITTER * random()
-      slots.change(statusAfter(slots.status, failed, { now: clock.now(), jitter }))
+      slots.change(statusAfter(slots.status, failed, { now: clock.now(), random }))
     },
     leave(leaving) {
       if (hasLeft) return
@@ -192,11 +196,11 @@ const LONGEST_TOLD_MS = 60_000
 function statusAfter(
   status: BackendStatus,
   failed: CallFailure,
-  { now, jitter }: { readonly now: number; readonly jitter: number },
+  { now, random }: { readonly now: number; readonly random: () => number },
 ): BackendStatus {
   const { isBusy, kind, code, retryAfterMs } = failed
   if (isBusy) {
-    const forMs = (retryAfterMs ?? status.options.busyHoldMs) * jitter
+    const forMs = (retryAfterMs ?? status.options.busyHoldMs) * (1 + BUSY_JITTER * random())
     return onBusy(status, now, {
       forMs,
       isTold: (retryAfterMs ?? Number.POSITIVE_INFINITY) <= LONGEST_TOLD_MS,

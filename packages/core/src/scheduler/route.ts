@@ -65,8 +65,11 @@ export function modelOn(
   return alias ?? models.find((name) => bare(name) === bare(model)) ?? model
 }
 
-/** KoboldCPP puts this before every name of a model, and callers may or may not. */
-const bare = (model: string) => model.replace(/^koboldcpp\//, '')
+/** KoboldCPP puts this before every name of a model, and Ollama that behind it; callers may or may not. */
+const bare = (model: string) => model.replace(/^koboldcpp\//, '').replace(/:latest$/, '')
+
+/** Whether both names mean one model. */
+export const sameModel = (one: string, other: string): boolean => one === other || bare(one) === bare(other)
 
 type Pool = readonly RoutableBackend[]
 

@@ -1,4 +1,4 @@
-import type { Timer } from '../contract/clock.ts'
+import { sleep, type Timer } from '../contract/clock.ts'
 import type { DeskReport, LineReport } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
@@ -69,7 +69,12 @@ export class Scheduler {
       share: tuning.retryBudgetRatio,
       floor: tuning.retryBudgetFloor,
     })
-    this.#forecast = createForecast({ line: this.#line, taken: this.#taken, clock })
+    this.#forecast = createForecast({
+      line: this.#line,
+      taken: this.#taken,
+      clock,
+      inGroups: tuning.overtakeMs > 0,
+    })
     this.#warm = new WarmDesk({
       ...options,
       remainingMs: (slots) => this.#remainingMs(slots),
@@ -92,6 +97,9 @@ export class Scheduler {
   async take(request: LeaseRequest): Promise<Grant> {
     const { event, tried, isReturning } = request
     const { cancellation } = event
+    if (cancellation.isCancelled) return refused(cancellation.reason)
+    const looking = this.#lookAtShelves(event)
+    if (looking) await looking
     if (cancellation.isCancelled) return refused(cancellation.reason)
     const choosing = chooseBackends(event, this.backends, this.#options)
     const chosen = choosing instanceof Promise ? await choosing : choosing
@@ -153,17 +161,19 @@ export class Scheduler {
   }
 
   #open(slots: BackendSlots, event: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
-    const { work, caller, prompt } = event
+    const { work, caller, prompt, model } = event
+    const loadMs = slots.shelf.loadMs(slots.modelOf(model))
     const reader = this.#warm.read(slots, event, this.#mayBeAwaited(slots))
     const { likelySaved: savedTokens } = reader
     if (savedTokens > 0) this.#lookAt(slots)
-    const taken: TakenSlot = { slots, work, savedTokens, startedAt: this.#options.clock.now() }
+    const taken: TakenSlot = { slots, work, savedTokens, loadMs, startedAt: this.#options.clock.now() }
     this.#taken.add(taken)
     const context = {
       slots,
       allowed,
       callerBudget: this.#budgetOf(caller),
       reader,
+      model,
       // With tools, KoboldCPP makes one of its own to choose among them (fact 68).
       generations: prompt.parameters.tools?.length ? 2 : 1,
       options: this.#options,
@@ -182,13 +192,30 @@ export class Scheduler {
     if (clock.now() - slots.probedAt > LOOK_AGE_MS) void slots.probe(LOOK_AGE_MS)
   }
 
+  /**
+   * Whether a server loads models by itself is seen before the first event that names one; it may have let its model go
+   * while nobody asked it.
+   */
+  #lookAtShelves({ model }: ScheduledEvent): Promise<unknown> | undefined {
+    const { clock, tuning } = this.#options
+    const unseen = this.backends.filter(({ shelf, inFlight, probed, probedAt, backend }) => {
+      if (inFlight > 0) return false
+      if (!probed) return (model ?? backend.defaultModel) !== undefined
+      return shelf.swaps && clock.now() - probedAt > LOOK_AGE_MS
+    })
+    if (unseen.length === 0) return undefined
+    const looks = Promise.all(unseen.map((slots) => slots.probe(LOOK_AGE_MS)))
+    return Promise.race([looks, sleep(clock, Math.min(LOOK_MS, tuning.probeTimeoutMs))])
+  }
+
   /** Until one of its slots is likely to be free. A call that takes longer than expected is likely to go on as long. */
   #remainingMs(slots: BackendSlots): number {
     const now = this.#options.clock.now()
     let least = Number.POSITIVE_INFINITY
     for (const taken of this.#taken) {
       if (taken.slots !== slots) continue
-      const left = taken.startedAt + slots.roughWorkMs(taken.work, taken.savedTokens) - now
+      const workMs = slots.roughWorkMs(taken.work, taken.savedTokens) + (taken.loadMs ?? 0)
+      const left = taken.startedAt + workMs - now
       least = Math.min(least, Math.abs(left))
     }
     return least
@@ -327,6 +354,9 @@ export class Scheduler {
     }
   }
 }
+
+/** So long at most an event waits for a look at a server that loads models; those that answer do so in one. */
+const LOOK_MS = 200
 
 /** A shut backend takes nobody, unless all that the event may use are shut: then the event is the trial. */
 const accepts = (slots: BackendSlots, allowed: readonly BackendSlots[]): boolean =>

@@ -56,6 +56,7 @@ interface SlotMemory {
 
 interface Expected {
   readonly chain: PromptChain
+  readonly model: string | undefined
   readonly until: number
   readonly caller: string
   readonly priority: number
@@ -79,6 +80,8 @@ const LOOK_AHEAD = 100
 const ENOUGH_SHARED = 0.5
 /** After so many misses in a row a backend is not believed to keep anything, until it shows that it does. */
 const MOST_MISSES = 3
+/** A call that took less than this beyond its work has loaded no model. */
+const LEAST_LOADING = 0.5
 /** Times that lie closer together cannot be told apart. */
 const CLEARLY = 1.3
 /** How likely a prompt that was used within the last two minutes is used again. */
@@ -160,7 +163,7 @@ export class WarmDesk {
     waiting: readonly ForecastWaiter[],
   ): BackendSlots | undefined {
     const [first] = free
-    if (!first || !this.isOn || waiter.allowed.length === 1 || this.#memories.size === 0) return first
+    if (!first || !this.isOn || waiter.allowed.length === 1 || this.#knowsNothing(waiter)) return first
     const offers = free.map((slots) => this.#offerOf(waiter, slots, 0))
     const place = cheapest(offers)
     const best = offers[place]
@@ -206,6 +209,8 @@ export class WarmDesk {
     const chain = isAwaited ? this.chainOf(event) : EMPTY_CHAIN
     const likelySaved = isAwaited ? this.savedTokens(slots, event) : 0
     const known = this.#memories.get(slots)
+    // What another model has read goes with it.
+    if (known && slots.shelf.pushesOut(slots.modelOf(event.model))) known.warm = nothingWarm(slots.keeps)
     // Else there is nothing to remember, and nothing to forget.
     if (chain.length > 0 || known?.warm.chains.length) {
       const memory = known ?? this.#remember(slots)
@@ -228,7 +233,8 @@ export class WarmDesk {
     memory.warm = afterAnswer(memory.warm, chain, withAnswer)
     this.#usedAt.set(withAnswer, now)
     const { caller, priority } = event
-    memory.expected = { chain: withAnswer, until: now + tuning.lingerMs, caller, priority, hasCome: false }
+    const until = now + tuning.lingerMs
+    memory.expected = { chain: withAnswer, until, caller, priority, model: event.model, hasCome: false }
   }
 
   /**
@@ -305,7 +311,26 @@ export class WarmDesk {
   }
 
   #workMs(slots: BackendSlots, waiter: ForecastWaiter): number {
-    return this.#speedOf(slots).roughWorkMs(waiter.work, this.savedTokens(slots, waiter))
+    const workMs = this.#speedOf(slots).roughWorkMs(waiter.work, this.savedTokens(slots, waiter))
+    return workMs + slots.shelf.roughLoadMs(slots.modelOf(waiter.model))
+  }
+
+  /** What serving it there spares: tokens to read, and a model to load once more. */
+  #savedMs(slots: BackendSlots, waiter: ForecastWaiter, savedTokens: number): number {
+    return slots.readMs(savedTokens) + slots.shelf.keptMs(slots.modelOf(waiter.model))
+  }
+
+  /** No backend of the waiter has read anything, and none has one of several models loaded. */
+  #knowsNothing({ allowed }: ForecastWaiter): boolean {
+    return this.#memories.size === 0 && !allowed.some(({ shelf }) => shelf.swaps)
+  }
+
+  /** Something that it needs is there and not here. */
+  #isWarmer(there: BackendSlots, here: BackendSlots, waiter: ForecastWaiter): boolean {
+    const loadHereMs = here.shelf.roughLoadMs(here.modelOf(waiter.model))
+    const loadThereMs = there.shelf.roughLoadMs(there.modelOf(waiter.model))
+    if (loadHereMs !== loadThereMs) return loadThereMs < loadHereMs
+    return this.savedTokens(there, waiter) > this.savedTokens(here, waiter)
   }
 
   /** One that was never measured is taken to be as quick as another. */
@@ -322,7 +347,7 @@ export class WarmDesk {
       waitMs,
       // A server that does several at once does each more slowly.
       workMs: workMs * (1 + (slots.isFree ? slots.inFlight / slots.concurrency : 0)),
-      savedMs: slots.readMs(savedTokens),
+      savedMs: this.#savedMs(slots, waiter, savedTokens),
       lossMs: waitMs > 0 ? 0 : this.#lossMs(slots, waiter),
     }
   }
@@ -330,6 +355,8 @@ export class WarmDesk {
   /** What is pushed out may be wanted again. */
   #lossMs(slots: BackendSlots, waiter: ForecastWaiter): number {
     const memory = this.#memories.get(slots)
+    if (slots.shelf.pushesOut(slots.modelOf(waiter.model)))
+      return REUSE.chance * slots.shelf.keptMs(undefined)
     if (!memory) return 0
     const pushed = pushedOut(memory.warm, this.chainOf(waiter))
     const usedAt = this.#usedAt.get(pushed) ?? Number.NEGATIVE_INFINITY
@@ -339,9 +366,10 @@ export class WarmDesk {
 
   #candidateOf(waiter: ForecastWaiter, slots: BackendSlots): Candidate {
     const savedTokens = this.savedTokens(slots, waiter)
+    const loadMs = slots.shelf.roughLoadMs(slots.modelOf(waiter.model))
     return {
-      savedMs: slots.readMs(savedTokens),
-      workMs: slots.roughWorkMs(waiter.work, savedTokens),
+      savedMs: this.#savedMs(slots, waiter, savedTokens),
+      workMs: slots.roughWorkMs(waiter.work, savedTokens) + loadMs,
       priority: this.#options.priorityOf(waiter),
       deadlineAt: waiter.deadlineAt,
       passedAt: this.#passedAt.get(waiter),
@@ -355,9 +383,8 @@ export class WarmDesk {
     queuedMs: Map<BackendSlots, number>,
   ): { readonly againAt: number } | undefined {
     const { clock, tuning } = this.#options
-    const savedHere = this.savedTokens(here, waiter)
     for (const slots of waiter.allowed) {
-      if (slots === here || this.savedTokens(slots, waiter) <= savedHere || slots.admits() !== 'yes') continue
+      if (slots === here || slots.admits() !== 'yes' || !this.#isWarmer(slots, here, waiter)) continue
       const queued = queuedMs.get(slots) ?? 0
       const best = this.#offerOf(waiter, here, 0)
       if (!this.#mayWaitFor(waiter, slots, { best: { ...best, lossMs: 0 }, queuedMs: queued })) continue
@@ -377,7 +404,9 @@ export class WarmDesk {
     { best, queuedMs }: { readonly best: Offer; readonly queuedMs: number },
   ): boolean {
     const { clock, tuning, remainingMs } = this.#options
-    if (this.savedTokens(slots, waiter) === 0 || slots.isOutwaitedBy(waiter)) return false
+    const isCold =
+      this.savedTokens(slots, waiter) === 0 && slots.shelf.keptMs(slots.modelOf(waiter.model)) === 0
+    if (isCold || slots.isOutwaitedBy(waiter)) return false
     const now = clock.now()
     const waitMs = (slots.isFree ? 0 : remainingMs(slots)) + queuedMs
     const offer = this.#offerOf(waiter, slots, waitMs)
@@ -398,11 +427,14 @@ export class WarmDesk {
     const now = clock.now()
     if (!memory || !expected || now >= expected.until || expected.hasCome) return undefined
     const chain = this.chainOf(chosen)
-    if (isFor(chain, expected) || pushedOut(memory.warm, chain) !== expected.chain) return undefined
+    const swaps = slots.shelf.pushesOut(slots.modelOf(chosen.model))
+    if (isFor(chain, expected) || !(swaps || pushedOut(memory.warm, chain) === expected.chain))
+      return undefined
     const mayAll = candidates.every(
       (one) => one.priority <= expected.priority && expected.until <= latestPass(one, now, tuning.overtakeMs),
     )
-    const savedMs = memory.misses >= MOST_MISSES ? 0 : slots.readMs(tokensOf(expected.chain))
+    const readMs = memory.misses >= MOST_MISSES ? 0 : slots.readMs(tokensOf(expected.chain))
+    const savedMs = readMs + (swaps ? slots.shelf.keptMs(slots.modelOf(expected.model)) : 0)
     const returns = this.#returns.get(expected.caller) ?? noReturns
     return mayAll && isWorthHolding(savedMs, returns, tuning.lingerMs) ? expected.until : undefined
   }
@@ -433,10 +465,21 @@ type ReadEvent = Asks & Pick<ForecastWaiter, 'work' | 'caller' | 'priority'>
 class Reading implements PromptReader {
   readonly #warm: WarmDesk
   readonly #read: ReadPrompt
+  /** As its server lists it. */
+  #model: string | undefined
+  #loads = false
 
   constructor(warm: WarmDesk, read: ReadPrompt) {
     this.#warm = warm
     this.#read = read
+    this.sent()
+  }
+
+  /** Said twice: a server that nobody has looked at is looked at between the two. */
+  sent(): void {
+    const { slots, event } = this.#read
+    this.#model = slots.modelOf(event.model)
+    if (slots.shelf.use(this.#model)) this.#loads = true
   }
 
   get likelySaved(): number {
@@ -451,6 +494,14 @@ class Reading implements PromptReader {
     const { slots, event, chain, likelySaved } = this.#read
     const { maxTokens, promptTokens: likelyTokens } = event.work
     this.#warm.onAnswered(this.#read, answer)
+    const loadedMs = this.#loadedMs(sample)
+    if (loadedMs > 0) {
+      // How long it read and wrote cannot be told from how long it loaded.
+      const durationMs = Math.max(1, sample.durationMs - loadedMs)
+      slots.learn({ ...sample, durationMs, usage: undefined, maxTokens, likelyTokens, savedTokens: 0 })
+      slots.expectModel()
+      return
+    }
     const believed = this.#warm.believedTokens(slots, sample, this.savedTokens)
     // Where the prompts part within a link, nobody knows how much was read: that teaches no speed.
     const isExact = believed === 0 || partsAtTurn(chain, likelySaved)
@@ -460,6 +511,20 @@ class Reading implements PromptReader {
 
   lost(): void {
     this.#warm.onLost(this.#read)
+    if (this.#loads) this.#read.slots.expectModel()
+  }
+
+  /** How long the server loaded its model before it answered; 0: it had it in memory. */
+  #loadedMs({ usage, durationMs, firstTokenMs }: Omit<AnswerSample, 'cachedTokens'>): number {
+    const { slots } = this.#read
+    if (!slots.shelf.swaps || this.#model === undefined || !usage) return 0
+    const written = firstTokenMs === undefined ? usage.completion_tokens : 0
+    const workMs = slots.tokensMs(usage.prompt_tokens, written) ?? 0
+    const restMs = (firstTokenMs ?? durationMs) - workMs
+    // Nobody expected it to load, but some servers unload after a while, or for somebody else.
+    const isUnlikely = !this.#loads && (workMs === 0 || restMs < slots.shelf.keptMs(this.#model) / 2)
+    if (isUnlikely || restMs < workMs * LEAST_LOADING) return 0
+    return slots.shelf.learn(this.#model, restMs) ? restMs : 0
   }
 
   forget(): void {

@@ -9,6 +9,9 @@ const health = {
   name: v.string(),
   state: v.picklist(['unknown', 'ready', 'busy', 'loading', 'down', 'stuck']),
   models: v.array(v.string()),
+  loaded_models: v.exactOptional(
+    v.pipe(v.array(v.string()), v.description('Of its models, those in memory, where it loads the others.')),
+  ),
   aliases: v.exactOptional(v.pipe(v.array(v.string()), v.description('Further names of its models.'))),
   context_length: v.exactOptional(count),
   version: v.exactOptional(v.string()),
@@ -26,6 +29,9 @@ const BackendReportSchema = v.object({
   latency_ms: v.exactOptional(v.pipe(milliseconds, v.description('Recent mean of a whole call.'))),
   prompt_tokens_per_second: speed,
   completion_tokens_per_second: speed,
+  model_load_ms: v.exactOptional(
+    v.pipe(milliseconds, v.description('Learned mean time that loading a model takes.')),
+  ),
 })
 
 const LineReportSchema = v.object({

@@ -6,10 +6,10 @@ import { promptTokensOf } from './openai-tokenizer.ts'
 export function infoReply(
   { flavour, models, contextLength }: ResolvedOpenAIOptions,
   path: string,
-  running: number,
+  { running, loaded }: { readonly running: number; readonly loaded: readonly string[] },
 ): ScriptedReply {
   const missing: ScriptedReply = {
-    status: 404,
+    status: flavour === 'lm-studio' ? 200 : 404,
     body:
       flavour === 'ollama'
         ? '404 page not found'
@@ -26,7 +26,17 @@ export function infoReply(
     },
     'llama.cpp /slots': { body: [{ id: 0, n_ctx: contextLength, is_processing: running > 0 }] },
     'vllm /health': { body: '' },
-    'ollama /api/ps': { body: { models: models.map((name) => ({ name, context_length: contextLength })) } },
+    'ollama /api/ps': { body: { models: loaded.map((name) => ({ name, context_length: contextLength })) } },
+    'llama-swap /running': { body: { running: loaded.map((model) => ({ model, state: 'ready' })) } },
+    'lm-studio /api/v0/models': {
+      body: {
+        data: models.map((id) =>
+          loaded.includes(id)
+            ? { id, state: 'loaded', loaded_context_length: contextLength }
+            : { id, state: 'not-loaded', max_context_length: contextLength },
+        ),
+      },
+    },
   }
   return own[`${flavour} ${path}`] ?? missing
 }

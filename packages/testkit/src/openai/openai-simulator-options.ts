@@ -1,5 +1,5 @@
 /** Whose habits to follow beside what all OpenAI-compatible servers share. */
-export type OpenAIFlavour = 'llama.cpp' | 'vllm' | 'ollama' | 'hosted'
+export type OpenAIFlavour = 'llama.cpp' | 'vllm' | 'ollama' | 'llama-swap' | 'lm-studio' | 'hosted'
 
 /** How the simulated server behaves. Times in milliseconds, speeds in tokens per second. */
 export interface OpenAISimulatorOptions {
@@ -7,11 +7,18 @@ export interface OpenAISimulatorOptions {
   readonly port?: number
   /**
    * `llama.cpp`: `/health`, `/props`, `/slots`, `/tokenize`, `/apply-template`, takes any name of a model. `vllm`:
-   * `max_model_len`, its own `/tokenize`, 404 for an unknown model. `ollama`: `/api/ps`, wants a name. `hosted`: nothing beside the API, wants a name. Default `llama.cpp`.
+   * `max_model_len`, its own `/tokenize`, 404 for an unknown model. `ollama`: `/api/ps`, wants a name. `llama-swap`: `/running`, wants a name.
+   * `lm-studio`: `/api/v0/models`, wants a name, answers 200 to any path. `hosted`: nothing beside the API, wants a name.
+   * Default `llama.cpp`.
    */
   readonly flavour?: OpenAIFlavour
   /** Default `['simulator']`. */
   readonly models?: readonly string[]
+  /**
+   * One of `models` is in memory at a time, and loading another takes so long: calls for it wait, first for those that
+   * run. What the server says of its models then changes. Default: all are in memory.
+   */
+  readonly loadMs?: number
   /** In tokens. Default 8192. A prompt that does not fit is refused as llama.cpp does. */
   readonly contextLength?: number
   /** Default 200. `Infinity`: at once, without timers. */
@@ -46,8 +53,9 @@ const defaultAnswer = (): string =>
   'This is the AI Ticket simulator of an OpenAI-compatible server, not a language model. It says the same to all.'
 
 /** The same with every default filled in. */
-export type ResolvedOpenAIOptions = Required<Omit<OpenAISimulatorOptions, 'apiKey' | 'port'>> & {
+export type ResolvedOpenAIOptions = Required<Omit<OpenAISimulatorOptions, 'apiKey' | 'port' | 'loadMs'>> & {
   readonly apiKey: string | undefined
+  readonly loadMs: number | undefined
 }
 
 export const resolveOpenAIOptions = (options: OpenAISimulatorOptions): ResolvedOpenAIOptions => ({
@@ -59,6 +67,7 @@ export const resolveOpenAIOptions = (options: OpenAISimulatorOptions): ResolvedO
   answer: options.answer ?? defaultAnswer,
   refusedFields: options.refusedFields ?? [],
   apiKey: options.apiKey,
+  loadMs: options.loadMs,
 })
 
 /** One call for a generation as the simulator saw it. Live: it changes while the call runs. */

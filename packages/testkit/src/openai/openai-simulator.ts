@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createTimers } from '../wire/simulated-tokens.ts'
 import { createWatch, type WaitOptions } from '../wire/watch.ts'
+import { ModelSwap } from './model-swap.ts'
 import { answerOpenAI, sendScripted } from './openai-answer.ts'
 import { infoReply, refusal } from './openai-info-replies.ts'
 import {
@@ -25,6 +26,12 @@ export interface OpenAISimulator extends AsyncDisposable {
   readonly requests: readonly string[]
   /** Generations that run now. */
   readonly running: number
+  /** The model in memory, where only one is (`loadMs`). */
+  readonly loadedModel: string | undefined
+  /** How often a model was loaded. */
+  readonly loads: number
+  /** Lets go of the model in memory, as Ollama does after five minutes. */
+  unload(): void
   /** The most generations that ran at the same time, those with a scripted reply included. */
   readonly maxRunning: number
   /**
@@ -73,6 +80,13 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
     get maxRunning() {
       return engine.maxRunning
     },
+    get loadedModel() {
+      return engine.swap?.loaded
+    },
+    get loads() {
+      return engine.swap?.loads ?? 0
+    },
+    unload: () => engine.swap?.unload(),
     script: (replies, path) => engine.script(replies, path),
     async waitForCall(n = 1, waitOptions = {}) {
       await watch.until(() => engine.calls.length >= n, `call number ${n}`, waitOptions)
@@ -90,6 +104,7 @@ export async function startOpenAISimulator(options: OpenAISimulatorOptions = {})
 class OpenAIEngine {
   readonly calls: OpenAICall[] = []
   readonly requests: string[] = []
+  readonly swap: ModelSwap | undefined
   readonly #settings: ResolvedOpenAIOptions
   readonly #onChange: () => void
   readonly #timers = createTimers()
@@ -100,6 +115,8 @@ class OpenAIEngine {
   constructor(settings: ResolvedOpenAIOptions, onChange: () => void) {
     this.#settings = settings
     this.#onChange = onChange
+    this.swap =
+      settings.loadMs === undefined ? undefined : new ModelSwap(settings.loadMs, this.#timers, onChange)
   }
 
   get running(): number {
@@ -148,7 +165,18 @@ class OpenAIEngine {
     const refused = refusal(settings, request.headers.authorization, body)
     if (scripted) this.#sendLater(response, scripted)
     else if (refused) sendScripted(response, refused)
-    else answerOpenAI({ call, response, settings, timers: this.#timers, changed: this.#onChange })
+    else
+      this.#withModel(body, response, () => {
+        answerOpenAI({ call, response, settings, timers: this.#timers, changed: this.#onChange })
+      })
+  }
+
+  #withModel(body: OpenAICall['body'], response: ServerResponse, answer: () => void): void {
+    const { swap } = this
+    const [first = ''] = this.#settings.models
+    const model = typeof body.model === 'string' ? body.model : (swap?.loaded ?? first)
+    if (swap) response.on('close', swap.use(model, answer))
+    else answer()
   }
 
   async #tokenize(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
@@ -158,7 +186,10 @@ class OpenAIEngine {
   }
 
   #info(path: string): ScriptedReply {
-    return infoReply(this.#settings, path, this.running)
+    const { swap } = this
+    const inMemory = swap?.loaded === undefined ? [] : [swap.loaded]
+    const loaded = swap ? inMemory : this.#settings.models
+    return infoReply(this.#settings, path, { running: this.running, loaded })
   }
 
   #takeScripted(path: string): ScriptedReply | undefined {

@@ -60,14 +60,16 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     closed: closing.signal,
     running: new Set(),
     left: new Set(),
+    router: { isOn: false, answered: undefined, configs: new Map() },
   }
   return {
     name,
     server: serverOf('koboldcpp', url),
+    ...(settings.model !== undefined && { defaultModel: settings.model }),
     endpoints: koboldEndpoints,
     generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
     async probe(signal) {
-      const state = await probe({ name, client, signal })
+      const state = await probe({ name, client, router: context.router, signal })
       context.contextLength = state.contextLength
       // It answers again. Nobody need wait until it has stopped.
       if (context.left.size > 0) void stopLeft(context, closing.signal)
@@ -130,6 +132,7 @@ async function* generate(
   try {
     if (stream) yield* streamAnswer(run)
     else yield await wholeAnswer(run)
+    context.router.answered = request.model ?? model
   } finally {
     context.running.delete(request.key)
     guard.release()

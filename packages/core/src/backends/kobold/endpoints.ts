@@ -23,6 +23,7 @@ import {
 import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/read-reply.ts'
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
+import { awayError, isAway, type Router } from './probe.ts'
 import type { SideChannel } from './side-channel.ts'
 import { nativeChunk, nativeReply } from './wire.ts'
 
@@ -118,6 +119,7 @@ export interface AnswerContext {
     readonly contextLength?: number | undefined
     readonly clock: Clock
     readonly side: Pick<SideChannel, 'perf'>
+    readonly router: Pick<Router, 'isOn'>
     readonly closed: AbortSignal
   }
   readonly endpoint: KoboldEndpoint
@@ -185,6 +187,7 @@ export async function readReply(
   const { place, context, endpoint, request } = answered
   if (!response.ok) {
     const { status, headers } = response
+    if (isAway(context.router, status)) throw awayError(place, status)
     throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
   }
   const reply = parseReply(place, text)

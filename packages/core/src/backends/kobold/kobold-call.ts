@@ -6,6 +6,7 @@ import type { ErrorPlace } from '../http/errors.ts'
 import type { CallGuard, OpenCall } from '../http/open-call.ts'
 import type { TranscriptTemplate } from '../http/transcript.ts'
 import type { KoboldEndpoint } from './endpoints.ts'
+import type { Router } from './probe.ts'
 import type { SchemaGrammars } from './schema-grammars.ts'
 import type { SideChannel } from './side-channel.ts'
 
@@ -28,6 +29,7 @@ export interface KoboldContext {
   readonly running: Set<string>
   /** Keys of calls that were given up while the server seemed dead. */
   readonly left: Set<string>
+  readonly router: Router
   /** In tokens, once a look at the server has told it. */
   contextLength?: number | undefined
 }

@@ -1,17 +1,35 @@
 import type * as v from 'valibot'
-import type { BackendState } from '../../contract/backend.ts'
+import { BackendError, type BackendState } from '../../contract/backend.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import type { HttpClient } from '../http/client.ts'
-import { aborted } from '../http/errors.ts'
-import { contextLengthReply, modelReply, modelsReply, perfReply, versionReply } from './wire.ts'
+import { aborted, at, type ErrorPlace } from '../http/errors.ts'
+import { contextLengthReply, modelReply, modelsReply, optionsReply, perfReply, versionReply } from './wire.ts'
 
 /** What `/api/v1/model` shows to callers without the password (fact 49). */
 const HIDDEN_MODEL = 'koboldcpp/protected-model'
 const NO_MODEL = 'inactive'
 
+/** What is known of a server in router mode (`--routermode`), which loads the config that a request names. */
+export interface Router {
+  isOn: boolean
+  /** The name that was asked for in the last call that was answered. */
+  answered: string | undefined
+  /** Names that were asked for, by the name of the model that was loaded then. */
+  readonly configs: Map<string, string>
+}
+
+/** While the server behind a router loads. A time limit of the router's ends after 120 s, and the load goes on. */
+export const isAway = ({ isOn }: Pick<Router, 'isOn'>, status: number): boolean =>
+  isOn && (status === 502 || status === 504)
+
+/** Somebody is there and has to be waited for, however long the load takes: that is what busy means. */
+export const awayError = (place: ErrorPlace, status: number): BackendError =>
+  new BackendError('status', `${at(place)} loads another model.`, { status, reason: 'busy' })
+
 export interface ProbeOptions {
   readonly name: string
   readonly client: HttpClient
+  readonly router: Router
   readonly signal: AbortSignal
 }
 
@@ -19,10 +37,13 @@ export interface ProbeOptions {
  * Asks the five endpoints that never wait behind a generation, all at once. Throws only where not one of them
  * answers: which of them exist depends on the version.
  */
-export async function probe({ name, client, signal }: ProbeOptions): Promise<BackendState> {
+export async function probe({ name, client, router, signal }: ProbeOptions): Promise<BackendState> {
   const place = { backend: name, endpoint: 'probe' }
-  const get = async <Schema extends AnySchema>(path: string, schema: Schema) =>
-    (await askFor({ client, path, schema, place, signal })).value
+  const get = async <Schema extends AnySchema>(path: string, schema: Schema) => {
+    const { response, value } = await askFor({ client, path, schema, place, signal })
+    if (isAway(router, response.status)) throw awayError(place, response.status)
+    return value
+  }
   const [version, model, models, contextLength, perf] = await Promise.allSettled([
     get('/api/extra/version', versionReply),
     get('/api/v1/model', modelReply),
@@ -34,13 +55,28 @@ export async function probe({ name, client, signal }: ProbeOptions): Promise<Bac
   if ([version, model, models, contextLength, perf].every(({ status }) => status === 'rejected')) {
     throw version.status === 'rejected' ? version.reason : undefined
   }
+  router.isOn = settledValue(version)?.router === true
+  // An older router, or one with another password, says only what is loaded.
+  const options = router.isOn ? await get('/api/admin/list_options', optionsReply).catch(() => []) : []
   return describe({
     version: settledValue(version),
     model: settledValue(model)?.result,
     models: settledValue(models)?.data.map(({ id }) => id) ?? [],
     contextLength: settledValue(contextLength)?.value,
     perf: settledValue(perf),
+    ...(router.isOn && { swaps: { options: options ?? [], router } }),
   })
+}
+
+/** Names of a router that are no models (fact of the recorded list). */
+const NO_CONFIGS: ReadonlySet<string> = new Set(['initial_model', 'unload_model'])
+
+/** It says which model is loaded by that model's own name, and takes names of configs: which is which, calls tell. */
+function loadedConfig(router: Router, model: string | undefined): string | undefined {
+  if (model === undefined) return undefined
+  if (router.answered !== undefined) router.configs.set(model, router.answered)
+  router.answered = undefined
+  return router.configs.get(model) ?? model
 }
 
 interface Findings {
@@ -48,10 +84,13 @@ interface Findings {
   model: string | undefined
   models: readonly string[]
   contextLength: number | undefined
+  swaps?: { options: readonly string[]; router: Router }
   perf: v.InferOutput<typeof perfReply> | undefined
 }
 
-function describe({ version, model, models, contextLength, perf }: Findings): BackendState {
+function describe({ version, model, models, contextLength, perf, swaps }: Findings): BackendState {
+  const configs = swaps?.options.filter((option) => !NO_CONFIGS.has(option)) ?? []
+  const loaded = swaps && loadedConfig(swaps.router, model === NO_MODEL ? undefined : model)
   const shown = [...models, ...(model === undefined ? [] : [model])]
   const names = [...new Set(shown)].filter(
     (name) => name !== HIDDEN_MODEL && name !== NO_MODEL && name !== '',
@@ -60,7 +99,10 @@ function describe({ version, model, models, contextLength, perf }: Findings): Ba
   const promptSpeed = speed(perf?.last_process_speed, perf?.last_process)
   const { idle, queue, total_gens, uptime } = perf ?? {}
   return {
-    models: version?.llm === false ? [] : names,
+    models: version?.llm === false ? [] : [...new Set([...names, ...configs])],
+    ...(swaps && {
+      loaded: loaded === undefined ? [] : [{ name: loaded, ...(contextLength && { contextLength }) }],
+    }),
     ...(model !== undefined && { authorised: model !== HIDDEN_MODEL, hasModel: model !== NO_MODEL }),
     ...(contextLength !== undefined && contextLength > 0 && { contextLength }),
     ...(typeof idle === 'number' && { idle: idle === 1 }),

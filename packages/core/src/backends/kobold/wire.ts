@@ -38,7 +38,11 @@ export const versionReply = v.object({
   protected: v.fallback(v.optional(v.boolean()), undefined),
   vision: v.fallback(v.optional(v.boolean()), undefined),
   llm: v.fallback(v.optional(v.boolean()), undefined),
+  router: v.fallback(v.optional(v.boolean()), undefined),
 })
+
+/** What a router can load; it wants the admin password for that. */
+export const optionsReply = v.array(v.string())
 
 export const modelReply = v.object({ result: v.string() })
 export const modelsReply = v.object({ data: v.array(v.object({ id: v.string() })) })

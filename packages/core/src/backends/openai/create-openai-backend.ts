@@ -59,6 +59,7 @@ export function createOpenAIBackend(options: OpenAIBackendOptions): Backend {
     name: settings.name,
     server: serverOf('openai', root.server),
     warmPrompts: WARM_PROMPTS,
+    ...(model !== undefined && { defaultModel: model }),
     endpoints: openAIEndpoints,
     generate: (endpoint, request, how) => generate(context, known(settings.name, endpoint), request, how),
     probe: (signal) => probe(context, signal),

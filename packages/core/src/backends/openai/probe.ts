@@ -1,15 +1,23 @@
 import type * as v from 'valibot'
-import { BackendError, type BackendState } from '../../contract/backend.ts'
+import { BackendError, type BackendState, type LoadedModel } from '../../contract/backend.ts'
 import { withTimeout } from '../../contract/clock.ts'
 import { type AnySchema, askFor, type Found } from '../http/ask-for.ts'
 import { aborted, statusError } from '../http/errors.ts'
 import type { OpenAIContext } from './openai-call.ts'
-import { healthReply, loadedReply, modelsReply, propsReply, slotsReply } from './wire.ts'
+import {
+  healthReply,
+  loadedReply,
+  modelsReply,
+  propsReply,
+  runningReply,
+  slotsReply,
+  statesReply,
+} from './wire.ts'
 
 type Models = v.InferOutput<typeof modelsReply>['data']
 
 /**
- * Asks for the models, and beside that what llama.cpp and Ollama tell of themselves; none of it waits behind a
+ * Asks for the models, and beside that what llama.cpp, Ollama, llama-swap and LM Studio tell of themselves; none of it waits behind a
  * generation. Throws a `BackendError` where the server does not answer, or answers that it is loading.
  */
 export async function probe(context: OpenAIContext, signal: AbortSignal): Promise<BackendState> {
@@ -64,18 +72,42 @@ function describe({ models }: OpenAIContext, listed: Models, aside: SideView): B
   const names = models.offered() ?? []
   const main = models.toSend(undefined)
   const entry = listed.find(({ id }) => id === main)
-  const contextLength = aside.contextLength ?? entry?.max_model_len ?? entry?.context_length
+  const loaded = aside.loaded ?? loadedByRouter(listed)
+  const contextLength =
+    aside.contextLength ?? contextOf(main, loaded) ?? entry?.max_model_len ?? entry?.context_length
   return {
     models: names,
+    ...(loaded && { loaded }),
     ...(contextLength && contextLength > 0 && { contextLength }),
     ...(aside.idle !== undefined && { idle: aside.idle }),
     ...(aside.version && { version: aside.version }),
   }
 }
 
-/** What llama.cpp and Ollama tell beside OpenAI's endpoints. */
+/** What llama.cpp as a router says in its list. Undefined: it is none. */
+function loadedByRouter(listed: Models): LoadedModel[] | undefined {
+  if (!listed.some(({ status }) => status !== undefined)) return undefined
+  return listed
+    .filter(({ status }) => status?.value === 'loaded')
+    .map(({ id, meta }) => toLoaded(id, meta?.n_ctx))
+}
+
+const toLoaded = (name: string, contextLength: number | null | undefined): LoadedModel => ({
+  name,
+  ...(contextLength && contextLength > 0 && { contextLength }),
+})
+
+/** The context of the main model, or where there is none of the only one that is loaded. */
+function contextOf(main: string | undefined, loaded: readonly LoadedModel[] | undefined): number | undefined {
+  const found = loaded?.find(({ name }) => name === main || name === `${main}:latest`)
+  const only = main === undefined && loaded?.length === 1 ? loaded[0] : undefined
+  return (found ?? only)?.contextLength
+}
+
+/** What servers tell beside OpenAI's endpoints. */
 interface SideView {
   readonly contextLength?: number | undefined
+  readonly loaded?: readonly LoadedModel[] | undefined
   readonly idle?: boolean | undefined
   readonly version?: string | undefined
 }
@@ -93,7 +125,7 @@ async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<S
   const [health, props, loaded, slots] = await Promise.all([
     ask(context, '/health', healthReply, signal),
     ask(context, '/props', propsReply, signal),
-    ask(context, '/api/ps', loadedReply, signal),
+    askForLoaded(context, signal),
     askSlots(context, signal),
   ])
   if (health?.response.status === 503 && /loading/i.test(health.text)) {
@@ -108,20 +140,33 @@ async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<S
     )
   }
   return {
-    contextLength: props?.value?.default_generation_settings.n_ctx ?? loadedContext(context, loaded?.value),
+    contextLength: props?.value?.default_generation_settings.n_ctx ?? undefined,
+    loaded,
     idle: slots?.value?.every(({ is_processing }) => !is_processing),
     version: props?.value?.build_info ?? undefined,
   }
 }
 
-function loadedContext(
-  { models }: OpenAIContext,
-  loaded: v.InferOutput<typeof loadedReply> | undefined,
-): number | undefined {
-  const wanted = models.toSend(undefined)
-  const found = loaded?.models.find(({ name }) => name === wanted || name === `${wanted}:latest`)
-  const only = wanted === undefined && loaded?.models.length === 1 ? loaded.models[0] : undefined
-  return (found ?? only)?.context_length ?? undefined
+/** The models in memory, as Ollama, llama-swap or LM Studio has it. Undefined: it is none of them. */
+async function askForLoaded(
+  context: OpenAIContext,
+  signal: AbortSignal,
+): Promise<readonly LoadedModel[] | undefined> {
+  const [ollama, llamaSwap, studio] = await Promise.all([
+    ask(context, '/api/ps', loadedReply, signal),
+    ask(context, '/running', runningReply, signal),
+    ask(context, '/api/v0/models', statesReply, signal),
+  ])
+  if (ollama?.value) {
+    return ollama.value.models.map(({ name, context_length }) => toLoaded(name, context_length))
+  }
+  if (llamaSwap?.value) {
+    const ready = llamaSwap.value.running.filter(({ state }) => state === 'ready')
+    return ready.map(({ model }) => toLoaded(model, undefined))
+  }
+  return studio?.value?.data
+    .filter(({ state }) => state === 'loaded')
+    .map(({ id, loaded_context_length }) => toLoaded(id, loaded_context_length))
 }
 
 const askSlots = (context: OpenAIContext, signal: AbortSignal) =>

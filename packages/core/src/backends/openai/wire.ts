@@ -11,6 +11,9 @@ export const modelsReply = v.object({
       max_model_len: optionalNumber,
       /** OpenRouter. */
       context_length: optionalNumber,
+      /** llama.cpp as a router, and of its loaded models the context. */
+      status: v.fallback(v.optional(v.object({ value: v.string() })), undefined),
+      meta: v.fallback(v.optional(v.object({ n_ctx: optionalNumber })), undefined),
     }),
   ),
 })
@@ -33,4 +36,14 @@ export const templateReply = v.object({ prompt: v.string() })
 /** The models that Ollama has in memory. */
 export const loadedReply = v.object({
   models: v.array(v.object({ name: v.string(), context_length: optionalNumber })),
+})
+
+/** The models that llama-swap has started. */
+export const runningReply = v.object({
+  running: v.array(v.object({ model: v.string(), state: v.string() })),
+})
+
+/** All models of LM Studio. */
+export const statesReply = v.object({
+  data: v.array(v.object({ id: v.string(), state: v.string(), loaded_context_length: optionalNumber })),
 })
