@@ -1,2 +1,3 @@
+export type { CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 export type { CallerBody } from './bodies/caller.ts'
 export { type ControlRoutesOptions, controlRoutes } from './control-routes.ts'

@@ -1,4 +1,4 @@
-export type { CallbackContent } from './callbacks/callback-body.ts'
+export type { CallbackContent } from './callbacks/callback-message.ts'
 export {
   type CallbackCheck,
   type CallbackPolicy,
@@ -40,6 +40,7 @@ export type {
   TicketState,
   TicketStatus,
 } from './ticket/ticket.ts'
+export type { RowFacts, TicketRow, TicketRowPage, TicketSummary } from './ticket/ticket-row.ts'
 export type {
   Accepted,
   AdoptRequest,

@@ -36,6 +36,11 @@ async function expectAllThere(store: TicketStore): Promise<void> {
   expect((await store.list({ metadata: METADATA })).tickets).toMatchObject([{ id: 'tkt_old' }])
   expect((await store.list({ caller: 'ci', statuses: ['queued'] })).tickets).toHaveLength(1)
   expect((await store.stats()).byStatus).toMatchObject({ queued: 1 })
+  // It has no row of its own yet, and gets one when it ends.
+  const why = { id: 'tkt_old', summary: { prompt: 'Why?' } }
+  expect((await store.listRows({})).rows).toMatchObject([why])
+  await store.cancel('tkt_old')
+  expect((await store.listRows({})).rows).toMatchObject([{ ...why, status: 'cancelled' }])
 }
 
 it('brings a file of an earlier release to the newest version', async () => {

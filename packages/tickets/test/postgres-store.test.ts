@@ -7,6 +7,7 @@ import { emptySchemas } from './empty-schemas.ts'
 import { pgliteStore } from './open-pglite-store.ts'
 import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
+import { describeTicketRows } from './ticket-row-contract.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
 const onPglite = async (options: OpenStoreOptions) => {
@@ -15,6 +16,7 @@ const onPglite = async (options: OpenStoreOptions) => {
 
 describeTicketStore('PGlite', onPglite)
 describeCallbackStore('PGlite', onPglite)
+describeTicketRows('PGlite', onPglite)
 describeDamagedRows('PGlite', async () => {
   const database = await sharedPglite()
   const schema = newSchema()
@@ -47,6 +49,7 @@ if (connectionString === undefined) {
   }
   describeTicketStore('a PostgreSQL', onPostgres)
   describeCallbackStore('a PostgreSQL', onPostgres)
+  describeTicketRows('a PostgreSQL', onPostgres)
   describeDamagedRows('a PostgreSQL', async () => {
     const schema = newSchema()
     return {

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { createSqliteStore } from '../src/index.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
 import { describeDamagedRows } from './damaged-rows-contract.ts'
+import { describeTicketRows } from './ticket-row-contract.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
 const onDisk = async (options: OpenStoreOptions) =>
@@ -15,6 +16,7 @@ const inMemory = async (options: OpenStoreOptions) => createSqliteStore({ ...opt
 describeTicketStore('SQLite on a disk', onDisk)
 describeTicketStore('SQLite in memory', inMemory)
 describeCallbackStore('SQLite in memory', inMemory)
+describeTicketRows('SQLite in memory', inMemory)
 
 describeDamagedRows('SQLite on a disk', async () => {
   const directory = join(mkdtempSync(join(tmpdir(), 'tickets-')), 'data')

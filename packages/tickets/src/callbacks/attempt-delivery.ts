@@ -1,11 +1,10 @@
 import { type Clock, LONGEST_RETRY_AFTER_MS, readRetryAfter } from '@ai-ticket/core'
 import type { ClaimedDelivery } from '../ticket/callback-store.ts'
 import { type DeliveryAttempt, type DeliveryError, webhookIdOf } from '../ticket/delivery.ts'
-import { type CallbackContent, callbackBody } from './callback-body.ts'
+import { type CallbackContent, callbackBody, signCallback } from './callback-message.ts'
 import type { CallbackPolicy } from './callback-policy.ts'
 import type { CallbackPoster, CallbackReply } from './post-callback.ts'
 import { BlockedAddress } from './post-callback.ts'
-import { signCallback } from './sign-callback.ts'
 
 export interface AttemptParts {
   readonly policy: CallbackPolicy

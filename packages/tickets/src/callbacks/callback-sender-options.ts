@@ -1,11 +1,10 @@
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { DeliveryError } from '../ticket/delivery.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
-import type { CallbackContent } from './callback-body.ts'
+import { type CallbackContent, keyOfSecret } from './callback-message.ts'
 import type { CallbackPolicy } from './callback-policy.ts'
 import { CALLBACK_SCHEDULE_MS } from './next-attempt.ts'
 import type { Lookup } from './post-callback.ts'
-import { keyOfSecret } from './sign-callback.ts'
 
 /** For `createCallbackSender`, which throws a `TypeError` that names an option with a bad value. */
 export interface CallbackSenderOptions {

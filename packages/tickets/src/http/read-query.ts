@@ -1,3 +1,4 @@
+import { CALLBACK_STATES } from '../ticket/delivery.ts'
 import { TICKET_STATUSES, type TicketStatus } from '../ticket/ticket.ts'
 import type { PruneRequest, TicketQuery } from '../ticket/ticket-store.ts'
 import { readTime } from './read-event.ts'
@@ -22,7 +23,7 @@ const LONGEST_TEXT = 256
 const METADATA = /^metadata\.(.+)$/
 
 /** The query of `GET /tickets`. Throws a `RequestProblem` that names what it does not know. */
-export function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
+function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
   const query: Record<string, unknown> = {}
   const metadata: Record<string, string> = {}
   for (const [name, value] of Object.entries(given)) {
@@ -46,6 +47,14 @@ function readField(name: string, value: string): TicketQuery {
       if (value !== 'ticket' && value !== 'event')
         throw problem('invalid_input_format', '`kind` is ticket or event.')
       return { kind: value }
+    case 'callback': {
+      const callback = CALLBACK_STATES.find((one) => one === value)
+      if (callback) return { callback }
+      throw problem('invalid_input_format', `\`callback\` is one of ${CALLBACK_STATES.join(', ')}.`)
+    }
+    case 'wasted':
+      if (value === 'true') return { isWasted: true }
+      throw problem('invalid_input_format', '`wasted` is true, or not given.')
     case 'limit':
       return { limit: readLimit(value) }
     case 'created_from':
@@ -62,10 +71,20 @@ function readField(name: string, value: string): TicketQuery {
 
 /** The names that a query may hold. */
 export const KNOWN_FILTERS = [
-  ...['status', 'kind', 'limit', 'created_from', 'created_before'],
+  ...['status', 'kind', 'callback', 'wasted', 'limit', 'created_from', 'created_before'],
   ...Object.keys(TEXTS),
   'metadata.<name>',
 ]
+
+/** `view` of a list, and the rest of its query. Throws a `RequestProblem`. */
+export function readView({ view, ...query }: Readonly<Record<string, unknown>>): {
+  readonly isRows: boolean
+  readonly query: TicketQuery
+} {
+  if (view !== undefined && view !== 'row' && view !== 'full')
+    throw problem('invalid_input_format', '`view` is row or full.')
+  return { isRows: view === 'row', query: readQuery(query) }
+}
 
 function readStatus(text: string): TicketStatus {
   const status = TICKET_STATUSES.find((one) => one === text.trim())

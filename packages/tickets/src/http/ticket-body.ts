@@ -1,6 +1,7 @@
-import type { AttemptRecord, FailureCode, Outcome } from '@ai-ticket/core'
+import type { AttemptRecord, FailureCode, Outcome, Usage } from '@ai-ticket/core'
 import { type Delivery, type DeliveryError, type DeliveryStatus, webhookIdOf } from '../ticket/delivery.ts'
 import { isFinished, type Ticket, type TicketStatus } from '../ticket/ticket.ts'
+import type { TicketRow } from '../ticket/ticket-row.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
 
 /** A ticket as callers see it. Times are ISO 8601. */
@@ -92,6 +93,78 @@ export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBo
     ...('outcome' in state ? { outcome: state.outcome } : {}),
     ...(options.event ? { event: ticket.event } : {}),
     links: { self, cancel: self, replay: `${self}/replay` },
+  }
+}
+
+/** A ticket in a list of rows: without its event and its outcome. Times are ISO 8601. */
+export interface TicketRowBody {
+  id: string
+  event_id: string
+  kind: 'ticket' | 'event'
+  status: TicketStatus
+  created_at: string
+  started_at: string | null
+  finished_at: string | null
+  priority: number
+  /** The name of the API key. */
+  caller?: string
+  replay_of?: string
+  /** How often it was given to a worker. */
+  runs: number
+  /** Calls of all runs that have ended. */
+  attempts: number
+  /** That of the call that runs, else of the answer, else the one that the event asks for. */
+  backend?: string
+  model?: string
+  error?: FailureCode
+  /** From its acceptance to the start of its first run, and what the last run stood in line. Of one that has ended. */
+  waited_ms?: number
+  /** Of the last call that was streamed. */
+  first_token_ms?: number
+  /** Of the run that ended it, waiting in line included. */
+  duration_ms?: number
+  usage: Usage | null
+  /** How long backends worked for nothing: calls that were sent and gave no answer. */
+  wasted_ms: number
+  /** Of its callback. */
+  callback?: DeliveryStatus | 'waiting'
+  /** The first 160 characters of what was asked; of a conversation, of the last turn of its user. Null: not kept. */
+  prompt: string | null
+  /** The first 160 characters of the answer. Null: there is none, or it is not kept. */
+  answer: string | null
+  /** Whether its content is kept; only then can it be replayed. */
+  kept: boolean
+}
+
+export function ticketRowBody(row: TicketRow): TicketRowBody {
+  const { startedAt, finishedAt, summary, caller, replayOf, backend, model, error, callback } = row
+  const { waitedMs, firstTokenMs, durationMs } = summary
+  return {
+    id: row.id,
+    event_id: row.eventId,
+    kind: row.kind,
+    status: row.status,
+    created_at: iso(row.createdAt),
+    started_at: startedAt === undefined ? null : iso(startedAt),
+    finished_at: finishedAt === undefined ? null : iso(finishedAt),
+    priority: row.priority,
+    ...(caller === '' ? {} : { caller }),
+    ...(replayOf === undefined ? {} : { replay_of: replayOf }),
+    runs: row.runs,
+    attempts: summary.attempts,
+    ...(backend === undefined ? {} : { backend }),
+    ...(model === undefined ? {} : { model }),
+    // A code that a later release wrote is shown as well.
+    ...(error === undefined ? {} : { error: error as FailureCode }),
+    ...(waitedMs === undefined ? {} : { waited_ms: waitedMs }),
+    ...(firstTokenMs === undefined ? {} : { first_token_ms: firstTokenMs }),
+    ...(durationMs === undefined ? {} : { duration_ms: durationMs }),
+    usage: summary.usage,
+    wasted_ms: summary.wastedMs,
+    ...(callback === undefined ? {} : { callback }),
+    prompt: summary.prompt,
+    answer: summary.answer,
+    kept: summary.prompt !== null,
   }
 }
 

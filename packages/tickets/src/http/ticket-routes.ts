@@ -4,8 +4,14 @@ import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, checkCallback, replyAccepted } from './accept-event.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
-import { readPrune, readQuery, readWait } from './read-query.ts'
-import { callbackBody, deliveriesFor, type TicketBodyOptions, ticketBody } from './ticket-body.ts'
+import { readPrune, readView, readWait } from './read-query.ts'
+import {
+  callbackBody,
+  deliveriesFor,
+  type TicketBodyOptions,
+  ticketBody,
+  ticketRowBody,
+} from './ticket-body.ts'
 import {
   describedAs,
   problem,
@@ -88,17 +94,18 @@ function addOverviewRoutes(instance: FastifyInstance, context: TicketContext): v
   const { store, prefix } = context
 
   instance.get<Named>('/tickets', { config: describedAs('getTickets', READ) }, async (request, reply) => {
-    const { tickets, nextCursor } = await store.list(readQuery(request.query))
+    const { isRows, query } = readView(request.query)
+    reply.header('cache-control', 'no-store')
+    if (isRows) {
+      const { rows, nextCursor } = await store.listRows(query)
+      return reply.send(listBody(rows.map(ticketRowBody), nextCursor))
+    }
+    const { tickets, nextCursor } = await store.list(query)
     const deliveries = await deliveriesFor(store, tickets)
     const data = tickets.map((ticket) =>
       ticketBody(ticket, { prefix, event: true, delivery: deliveries.get(ticket.id) }),
     )
-    reply.header('cache-control', 'no-store')
-    return reply.send({
-      object: 'list',
-      data,
-      ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
-    })
+    return reply.send(listBody(data, nextCursor))
   })
 
   instance.post('/tickets/prune', { config: describedAs('postPrune', OPERATE) }, async (request, reply) => {
@@ -119,6 +126,12 @@ function addOverviewRoutes(instance: FastifyInstance, context: TicketContext): v
     })
   })
 }
+
+const listBody = <Entry>(data: readonly Entry[], nextCursor: string | undefined) => ({
+  object: 'list',
+  data,
+  ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),
+})
 
 /** One ticket: looking at it, and cancelling it. */
 function addSingleRoutes(instance: FastifyInstance, context: TicketContext, find: FindTicket): void {

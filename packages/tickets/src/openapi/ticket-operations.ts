@@ -18,6 +18,7 @@ import {
   startingAfter,
   TICKET_FILTERS,
   ticketId,
+  view,
   wait,
 } from './ticket-parameters.ts'
 import {
@@ -32,6 +33,7 @@ import {
   TICKET_STREAM,
   TicketListSchema,
   TicketRequestSchema,
+  TicketRowListSchema,
   TicketSchema,
   TicketStatsSchema,
 } from './ticket-schemas.ts'
@@ -77,8 +79,8 @@ export const getTickets: Operation = {
   operationId: 'listTickets',
   summary: 'List tickets, newest first',
   tag,
-  parameters: [...TICKET_FILTERS, metadataFilter],
-  answers: { 200: json('A page.', TicketListSchema) },
+  parameters: [view, ...TICKET_FILTERS, metadataFilter],
+  answers: { 200: json('A page.', v.union([TicketListSchema, TicketRowListSchema])) },
   failures: ['invalid_input_format', 'store_unavailable'],
   schemas,
 }

@@ -1,6 +1,7 @@
 import type { FailureCode } from '@ai-ticket/core'
 import type { Answer, Parameter } from '@ai-ticket/http-server/openapi'
 import * as v from 'valibot'
+import { CALLBACK_STATES } from '../ticket/delivery.ts'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'
 import { BatchSchema, TicketSchema } from './ticket-schemas.ts'
 
@@ -52,6 +53,8 @@ export const TICKET_FILTERS: readonly Parameter[] = [
     v.pipe(v.string(), v.regex(new RegExp(`^ *(${statuses})( *, *(${statuses}))* *$`))),
   ),
   query('kind', '`event`: answered at once, and only recorded.', v.picklist(['ticket', 'event'])),
+  query('callback', 'Of its callback; `waiting`: the ticket has not ended.', v.picklist(CALLBACK_STATES)),
+  query('wasted', 'Only those for which a backend worked in vain.', v.literal('true')),
   query('limit', 'Default 50.', v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200))),
   query('created_from', 'First moment that counts.', timestamp),
   query('created_before', 'The first moment after the range.', timestamp),
@@ -65,6 +68,13 @@ export const TICKET_FILTERS: readonly Parameter[] = [
   query('replay_of', 'Only what was replayed from this ticket.'),
   query('cursor', '`next_cursor` of the page before.'),
 ]
+
+/** What a list holds of each ticket. */
+export const view: Parameter = query(
+  'view',
+  '`row`: what a table shows, without events and outcomes. Default `full`.',
+  v.picklist(['row', 'full']),
+)
 
 /** `metadata.<name>=…`, which a description can only give as an object. */
 export const metadataFilter: Parameter = {

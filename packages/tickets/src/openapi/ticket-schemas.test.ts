@@ -1,9 +1,9 @@
 import { type InferOutput, is } from 'valibot'
 import { expect, expectTypeOf, test } from 'vitest'
 import { KNOWN_FILTERS, readPrune } from '../http/read-query.ts'
-import type { CallbackBody, TicketBody } from '../http/ticket-body.ts'
+import type { CallbackBody, TicketBody, TicketRowBody } from '../http/ticket-body.ts'
 import { metadataFilter, TICKET_FILTERS } from './ticket-parameters.ts'
-import type { CallbackSchema, TicketSchema } from './ticket-schemas.ts'
+import type { CallbackSchema, TicketRowSchema, TicketSchema } from './ticket-schemas.ts'
 import { PruneRequestSchema } from './ticket-schemas.ts'
 
 /** The same shape; who may write to it is no matter of JSON. */
@@ -19,6 +19,10 @@ test('a ticket is described as its type says', () => {
     Json<Omit<TicketBody, 'outcome'>>
   >()
   expectTypeOf<TicketBody>().toHaveProperty('outcome')
+})
+
+test('a row is described as its type says', () => {
+  expectTypeOf<InferOutput<typeof TicketRowSchema>>().toEqualTypeOf<Json<TicketRowBody>>()
 })
 
 test('a callback is described as its type says', () => {

@@ -13,7 +13,7 @@ import {
   SuccessOutcomeSchema,
 } from '@ai-ticket/http-server/openapi'
 import * as v from 'valibot'
-import { DELIVERY_ERRORS } from '../ticket/delivery.ts'
+import { CALLBACK_STATES, DELIVERY_ERRORS } from '../ticket/delivery.ts'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'
 
 // The types are in ../http/ticket-body.ts; `openapi.test.ts` holds the two together.
@@ -90,6 +90,55 @@ export const TicketListSchema = v.object({
   next_cursor: v.exactOptional(v.pipe(v.string(), v.description('Absent: this is the last page.'))),
 })
 
+const said = (description: string) => v.exactOptional(v.pipe(count, v.description(description)))
+
+export const TicketRowSchema = v.object({
+  id: v.pipe(v.string(), v.startsWith('tkt_')),
+  event_id: v.string(),
+  kind: v.picklist(['ticket', 'event']),
+  status: TicketStatusSchema,
+  created_at: timestamp,
+  started_at: v.nullable(timestamp),
+  finished_at: v.nullable(timestamp),
+  priority: v.pipe(v.number(), v.integer()),
+  caller: v.exactOptional(v.pipe(v.string(), v.description('The name of the API key.'))),
+  replay_of: v.exactOptional(v.string()),
+  runs: v.pipe(count, v.description('How often it was given to a worker.')),
+  attempts: v.pipe(count, v.description('Calls of all runs that have ended.')),
+  backend: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.description('That of the call that runs, else of the answer, else the one that the event asks for.'),
+    ),
+  ),
+  model: v.exactOptional(v.string()),
+  error: v.exactOptional(FailureCodeSchema),
+  waited_ms: said('From its acceptance to the start of its first run, and what the last run stood in line.'),
+  first_token_ms: said('Of the last call that was streamed.'),
+  duration_ms: said('Of the run that ended it, waiting in line included.'),
+  usage: v.nullable(v.object({ prompt_tokens: count, completion_tokens: count })),
+  wasted_ms: v.pipe(count, v.description('How long backends worked for nothing.')),
+  callback: v.exactOptional(v.picklist(CALLBACK_STATES)),
+  prompt: v.pipe(
+    v.nullable(v.string()),
+    v.description(
+      'The first 160 characters of what was asked; of a conversation, of the last turn of its user. Null: not kept.',
+    ),
+  ),
+  answer: v.pipe(
+    v.nullable(v.string()),
+    v.description('The first 160 characters of the answer. Null: there is none, or it is not kept.'),
+  ),
+  kept: v.pipe(v.boolean(), v.description('Whether its content is kept; only then can it be replayed.')),
+})
+
+/** With `view=row`. */
+export const TicketRowListSchema = v.object({
+  object: v.literal('list'),
+  data: v.array(TicketRowSchema),
+  next_cursor: v.exactOptional(v.string()),
+})
+
 export const TicketStatsSchema = v.object({
   object: v.literal('ticket_stats'),
   queued: count,
@@ -122,6 +171,8 @@ export const TICKET_SCHEMAS = {
   Ticket: TicketSchema,
   TicketStatus: TicketStatusSchema,
   TicketList: TicketListSchema,
+  TicketRow: TicketRowSchema,
+  TicketRowList: TicketRowListSchema,
   TicketStats: TicketStatsSchema,
 }
 

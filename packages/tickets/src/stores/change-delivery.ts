@@ -1,6 +1,6 @@
 import type { CallbackStore } from '../ticket/callback-store.ts'
 import { type Delivery, isHeldDelivery, recordAttempt, resendDelivery } from '../ticket/delivery.ts'
-import type { Hub } from '../ticket/ticket-changes.ts'
+import type { Hub } from '../ticket/ticket-store.ts'
 
 /** Changes a delivery in one transaction; resolves with it as it is then, undefined where there is none. */
 export type ChangeDelivery = (

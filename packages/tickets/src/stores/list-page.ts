@@ -37,6 +37,8 @@ export interface PageSteps<Row> {
   /** Of these, those that pass what has to be read for it; undefined: nothing has. */
   readonly search?: (among: readonly Candidate[]) => Promise<ReadonlySet<string>>
   read(shown: readonly Candidate[]): Promise<readonly Row[]>
+  /** Bytes of tickets that `read` may give back. Default: 4 MiB. */
+  readonly readBytes?: number | undefined
   /** The last ticket that was looked at for a page that found too little; undefined: there were no more tickets. */
   last(): Promise<Readonly<Record<string, unknown>> | undefined>
 }
@@ -49,7 +51,7 @@ export async function readPage<Row extends Readonly<Record<string, unknown>>>(
   const searched = steps.search ? withinBytes(candidates, SEARCHED_BYTES) : candidates
   const passed = await steps.search?.(searched)
   const found = passed ? searched.filter(({ seq }) => passed.has(String(seq))) : searched
-  const shown = withinBytes(found.slice(0, limit))
+  const shown = withinBytes(found.slice(0, limit), steps.readBytes)
   const rows = shown.length === 0 ? [] : await steps.read(shown)
   const isWhole = shown.length === found.length
   const last = !isWhole

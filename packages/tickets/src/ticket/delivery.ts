@@ -4,6 +4,9 @@ import { isFinished, type Ticket } from './ticket.ts'
 /** `pending`: it is sent, or will be. `dead`: given up; it can be sent again by hand. */
 export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
 
+/** What a list says of a callback. `waiting`: its ticket has not ended. */
+export const CALLBACK_STATES = ['pending', 'delivered', 'dead', 'waiting'] as const
+
 /** Why an attempt was none; `docs/tickets.md` explains them. */
 export const DELIVERY_ERRORS = [
   'refused',

@@ -1,8 +1,10 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { CallbackStore } from './callback-store.ts'
+import type { DeliveryStatus } from './delivery.ts'
 import type { HistoryEntry, NewTicket } from './new-ticket.ts'
 import type { StoreUnavailable } from './store-unavailable.ts'
 import type { Fence, Progress, Release, Ticket, TicketOwner, TicketStatus } from './ticket.ts'
+import type { TicketRowPage } from './ticket-row.ts'
 
 /**
  * The store of tickets. Every method that changes something resolves only when the change is durable, by the measure
@@ -49,6 +51,8 @@ export interface TicketStore extends AsyncDisposable {
   peek(id: string): Promise<TicketGlance | undefined>
   /** Newest first. */
   list(query: TicketQuery): Promise<TicketPage>
+  /** The same tickets as rows, without their events and outcomes: a page of them costs the same however large these are. */
+  listRows(query: TicketQuery): Promise<TicketRowPage>
   /** How many tickets there are; read from counters, so it may be asked often. */
   stats(): Promise<TicketStats>
   /** When the next waiting ticket is due; undefined: none waits. In the past: one is due now. */
@@ -141,6 +145,12 @@ export interface TicketQuery {
   readonly metadata?: Readonly<Record<string, string>>
   /** Only what was replayed from this ticket. */
   readonly replayOf?: string
+  /** Of its callback; `waiting`: the ticket has not ended. */
+  readonly callback?: DeliveryStatus | 'waiting'
+  /** Only tickets for which a backend worked in vain. */
+  readonly isWasted?: true
+  /** Only these, by id. */
+  readonly ids?: readonly string[]
   /** 1 to 200. Default 50. */
   readonly limit?: number
   /** Of the page before. Tickets accepted since do not shift the pages. */
@@ -202,3 +212,25 @@ export const AGEING_MS = 30_000
  * of two tickets never changes, so that an index can hold it.
  */
 export const rankOf = (dueAt: number, priority: number): number => dueAt - priority * AGEING_MS
+
+/** Tells listeners which tickets have changed. */
+export interface Hub {
+  tell(ids: readonly string[]): void
+  /** Gives back what ends it. */
+  subscribe(listener: (id: string) => unknown): () => void
+}
+
+export function createHub(): Hub {
+  const listeners = new Set<(id: string) => void>()
+  return {
+    tell(ids) {
+      for (const id of ids) for (const listener of listeners) listener(id)
+    },
+    subscribe(listener) {
+      // A listener of its own for each subscription: the same function may come twice.
+      const own = (id: string) => void listener(id)
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
+  }
+}

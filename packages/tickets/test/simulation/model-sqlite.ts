@@ -1,7 +1,7 @@
 import { StoreUnavailable, type Ticket, type TicketStore } from '../../src/index.ts'
 import { deliveriesOf } from '../../src/ticket/delivery.ts'
 import { createWriteWatch } from '../../src/ticket/store-unavailable.ts'
-import { createHub } from '../../src/ticket/ticket-changes.ts'
+import { createHub } from '../../src/ticket/ticket-store.ts'
 import { ModelRows } from './model-rows.ts'
 import { createModelStatements } from './model-statements.ts'
 import { modelStore, noteCommit } from './model-store.ts'

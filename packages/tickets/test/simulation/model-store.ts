@@ -1,7 +1,7 @@
 import type { StoreUnavailable, Ticket, TicketStore } from '../../src/index.ts'
 import { createDeliveryChanges } from '../../src/stores/change-delivery.ts'
 import { cancelTicket, releaseTicket, settleTicket } from '../../src/ticket/ticket.ts'
-import type { Hub } from '../../src/ticket/ticket-changes.ts'
+import type { Hub } from '../../src/ticket/ticket-store.ts'
 import type { RowChange } from './model-rows.ts'
 import type { ModelStatements } from './model-statements.ts'
 import type { SimulatedProcess } from './process.ts'
@@ -87,6 +87,9 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
       return { status: state.status, token, runs, isCancelling }
     },
     list: (query) => read(() => statements.list(query)),
+    async listRows() {
+      throw new Error('Nobody asks a model for rows.')
+    },
     stats: async () => ({ byStatus: await read(statements.byStatus) }),
     nextDueAt: () => read(statements.nextDueAt),
     remove: (id) => writeSilently(() => statements.remove(id)),

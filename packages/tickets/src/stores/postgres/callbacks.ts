@@ -1,7 +1,7 @@
 import type { CallbackStore, DeliveryClaim } from '../../ticket/callback-store.ts'
 import { type Delivery, deliveryOf, hostOf } from '../../ticket/delivery.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
-import type { Hub } from '../../ticket/ticket-changes.ts'
+import type { Hub } from '../../ticket/ticket-store.ts'
 import { type ChangeDelivery, createDeliveryChanges, nextDueInMs } from '../change-delivery.ts'
 import type { Database, Queryable, Row } from './database.ts'
 import { restoredText, storableText } from './ticket-row.ts'

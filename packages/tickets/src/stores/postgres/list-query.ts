@@ -1,3 +1,4 @@
+import type { TicketRow, TicketRowPage } from '../../ticket/ticket-row.ts'
 import type { TicketPage, TicketQuery } from '../../ticket/ticket-store.ts'
 import {
   type Candidate,
@@ -13,8 +14,9 @@ import {
   textInJson,
   valuesOf,
 } from '../list-page.ts'
+import { hasNoSummary, ROW_SELECTION } from '../row-columns.ts'
 import type { Queryable, Row } from './database.ts'
-import { storableMetadata, storableText, ticketOf } from './ticket-row.ts'
+import { listedRowOf, storableMetadata, storableText, ticketOf } from './ticket-row.ts'
 
 /** The order of the indexes, so that a page is read from one of them whatever is asked for, a range of time too. */
 const ORDER = 'ORDER BY created_at DESC, seq DESC'
@@ -24,19 +26,56 @@ export const BYTES = `(coalesce(octet_length(event), 0) + coalesce(octet_length(
   + coalesce(octet_length(outcome), 0) + coalesce(octet_length(answer), 0) + coalesce(octet_length(partial), 0)
   + octet_length(attempts))::bigint AS bytes`
 
-/** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
+/** What a page holds of each ticket, and how much that is to read. */
+interface PageKind {
+  readonly selection: string
+  readonly bytes: string
+  readonly readBytes?: number
+}
+
+const WHOLE: PageKind = { selection: '* FROM tickets', bytes: BYTES }
+
+/** Rows are small: their tickets are not even looked at for how large they are. */
+const ROWS: PageKind = {
+  selection: `${ROW_SELECTION} FROM tickets LEFT JOIN ticket_rows AS side ON side.seq = tickets.seq`,
+  bytes: '0 AS bytes',
+  readBytes: Number.POSITIVE_INFINITY,
+}
+
+/** Newest first. */
 export async function listTickets(at: Queryable, query: TicketQuery): Promise<TicketPage> {
+  const { rows, ...more } = await listPage(at, query, WHOLE)
+  return { tickets: rows.map(ticketOf), ...more }
+}
+
+/** The same as rows. */
+export async function listRows(at: Queryable, query: TicketQuery): Promise<TicketRowPage> {
+  const { rows, ...more } = await listPage(at, query, ROWS)
+  const listed: TicketRow[] = []
+  for (const row of rows) {
+    // One at a time: they may be large.
+    const [whole] = hasNoSummary(row)
+      ? await ask(at, (given) => `SELECT * FROM tickets WHERE seq = ${given(row.seq)}`)
+      : []
+    listed.push(listedRowOf(row, whole && ticketOf(whole)))
+  }
+  return { rows: listed, ...more }
+}
+
+/** Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
+async function listPage(at: Queryable, query: TicketQuery, page: PageKind) {
   const limit = pageSize(query)
   const looked = lookedThrough(query)
   const driver = await rarest(at, query)
   const { text } = query
+  const { bytes } = text === undefined ? page : WHOLE
   const seqs = (rows: readonly Candidate[]) => rows.map(({ seq }) => String(seq))
-  const { rows, ...more } = await readPage<Row>(limit, {
+  return await readPage<Row>(limit, {
     candidates: async () =>
       (await ask(at, (given) => {
         const walked = walk({ driver, query, rows: looked }, given)
         // OFFSET 0: the walk stays one, whatever the planner thinks of the rest.
-        return `SELECT tickets.seq, tickets.created_at, ${BYTES}
+        return `SELECT tickets.seq, tickets.created_at, ${bytes}
           FROM (${walked} OFFSET 0) AS looked JOIN tickets USING (seq)
           WHERE ${otherConditions(query, driver, given)}
           ORDER BY looked.created_at DESC, looked.seq DESC LIMIT ${given(text === undefined ? limit + 1 : looked)}`
@@ -51,10 +90,11 @@ export async function listTickets(at: Queryable, query: TicketQuery): Promise<Ti
         return new Set(found.map(({ seq }) => String(seq)))
       },
     }),
-    read: (shown) => ask(at, (given) => `SELECT * FROM tickets WHERE seq = ANY(${given(seqs(shown))})`),
+    read: (shown) =>
+      ask(at, (given) => `SELECT ${page.selection} WHERE tickets.seq = ANY(${given(seqs(shown))})`),
+    readBytes: page.readBytes,
     last: () => lastLooked(at, { driver, query, rows: looked }),
   })
-  return { tickets: rows.map(ticketOf), ...more }
 }
 
 interface Walk {
@@ -118,7 +158,7 @@ type Given = (value: unknown) => string
 /** A filter whose tickets an index gives, newest first. */
 interface Driver {
   readonly name: string
-  readonly table: 'tickets' | 'ticket_metadata'
+  readonly table: 'tickets' | 'ticket_metadata' | 'ticket_rows'
   /** One for each value that passes. */
   readonly arms: readonly ((given: Given) => string)[]
 }
@@ -142,7 +182,29 @@ function drivers(query: TicketQuery): readonly Driver[] {
       ],
     }),
   )
-  return [...columns, ...metadata]
+  return [...columns, ...metadata, ...sideFilters(query)]
+}
+
+/** Filters that are no column of a ticket: those of the table of rows, and a list of ids. */
+function sideFilters({ callback, isWasted, ids }: TicketQuery): readonly SideFilter[] {
+  const side = (name: string, condition: (given: Given) => string): SideFilter => ({
+    name,
+    table: 'ticket_rows',
+    arms: [condition],
+    rest: (given) =>
+      `EXISTS (SELECT 1 FROM ticket_rows AS side WHERE side.seq = tickets.seq AND side.${condition(given)})`,
+  })
+  const among = (given: Given) => `tickets.id = ANY(${given(ids?.map(storableText))})`
+  return [
+    ...(callback === undefined ? [] : [side('callback', (given) => `callback = ${given(callback)}`)]),
+    ...(isWasted ? [side('wasted', () => 'wasted_ms > 0')] : []),
+    ...(ids === undefined ? [] : [{ name: 'ids', table: 'tickets', arms: [among], rest: among } as const]),
+  ]
+}
+
+interface SideFilter extends Driver {
+  /** The same, where it is not the driver. */
+  readonly rest: (given: Given) => string
 }
 
 /** The filters that the driver does not apply. */
@@ -156,6 +218,7 @@ function otherConditions(query: TicketQuery, driver: Driver, given: Given): stri
     'true',
     ...columns,
     ...(metadata === undefined ? [] : [`tickets.metadata @> ${given(storableMetadata(metadata))}::jsonb`]),
+    ...sideFilters(query).flatMap(({ name, rest }) => (driver.name === name ? [] : [rest(given)])),
   ].join(' AND ')
 }
 

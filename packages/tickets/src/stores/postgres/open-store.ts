@@ -19,7 +19,7 @@ import { createPostgresCallbacks } from './callbacks.ts'
 import { claimTickets, extendLeases } from './claim-tickets.ts'
 import type { Database, DatabaseTime, NameLock, Queryable } from './database.ts'
 import { createRoom, groupCalls } from './limit-calls.ts'
-import { listTickets } from './list-query.ts'
+import { listRows, listTickets } from './list-query.ts'
 import { postgresProblem } from './postgres-problem.ts'
 import {
   countPrunable,
@@ -202,6 +202,8 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
           ticket: recordedTicket(entry, createTicketId(entry.createdAt)),
         }))
         await insertTickets(database, rows)
+        // For readers of this process only: the others would pay for each event.
+        writes.hub.tell(rows.map(({ ticket }) => ticket.id))
       }),
   }
 }
@@ -291,11 +293,15 @@ function overviews({
   database,
   time,
   call,
-}: StoreContext): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
+}: StoreContext): Pick<
+  TicketStore,
+  'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueAt' | 'prune' | 'remove'
+> {
   return {
     get: (id) => call(() => findTicket(database, id)),
     peek: (id) => call(() => peekTicket(database, id)),
     list: (query) => call(() => listTickets(database, query)),
+    listRows: (query) => call(() => listRows(database, query)),
     stats: () => call(() => readStats(database)),
     nextDueAt: () => call(() => readNextDueAt(database, time.now())),
     prune: (request) =>

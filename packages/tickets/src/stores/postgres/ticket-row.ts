@@ -1,6 +1,8 @@
 import type { Outcome } from '@ai-ticket/core'
 import { readJson, readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
+import { summaryOf, type TicketRow } from '../../ticket/ticket-row.ts'
+import { rowColumns, rowOf, storedSummary } from '../row-columns.ts'
 import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
@@ -29,13 +31,23 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   idempotency_until: 'bigint',
   wants_stream: 'integer',
   outcome_crc: 'bigint',
+  wasted_ms: 'bigint',
 }
 
 const textOf = (value: unknown) => restoredText(String(value))
 
 const MARK = '\uE000'
 
-const columns = createTicketColumns({ write: storableText, read: textOf })
+const TEXTS = { write: storableText, read: textOf }
+
+const columns = createTicketColumns(TEXTS)
+
+/** What stands of a ticket in the table of rows. */
+export const sideColumns = (ticket: Ticket): Columns => ({ id: ticket.id, ...rowColumns(ticket, TEXTS) })
+
+/** A row of a list. `whole`: the ticket, where its row has no summary. */
+export const listedRowOf = (row: Row, whole: Ticket | undefined): TicketRow =>
+  rowOf(row, whole ? summaryOf(whole) : storedSummary(row, TEXTS), TEXTS)
 
 export const { glanceOf } = columns
 

@@ -4,6 +4,7 @@ import { type Fence, latestLease, type Progress, type Ticket } from '../../ticke
 import type { OrphanSearch, PruneRequest, TicketGlance } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { hasNewRow } from '../row-columns.ts'
 import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { BYTES } from './list-query.ts'
@@ -14,6 +15,7 @@ import {
   glanceOf,
   lastingColumns,
   progressColumns,
+  sideColumns,
   storableText,
   ticketOf,
 } from './ticket-row.ts'
@@ -39,22 +41,37 @@ export async function insertTickets(at: Queryable, rows: readonly NewRow[]): Pro
   )
   const { names, lists, values } = asLists(columns)
   const selected = names.map((name) => (typeOf(name) === 'jsonb' ? `${name}::jsonb` : name))
-  await at.query(
-    `INSERT INTO tickets (${names.join(', ')})
-      SELECT ${selected.join(', ')} FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')})`,
-    values,
-  )
+  const sides = rows.map(({ ticket }) => sideColumns(ticket))
+  const inserted = `INSERT INTO tickets (${names.join(', ')})
+    SELECT ${selected.join(', ')} FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')})`
+  await at.query(...withRows(inserted, values, sides))
+}
+
+/** The same statement writes what stands beside the tickets: it needs their numbers. Their callbacks stay as they are. */
+function withRows(
+  statement: string,
+  values: readonly unknown[],
+  sides: readonly Columns[],
+): [sql: string, values: unknown[]] {
+  const side = asLists(sides, values.length)
+  const columns = side.names.filter((name) => name !== 'id')
+  const sql = `WITH written AS (${statement} RETURNING tickets.seq, tickets.id)
+    INSERT INTO ticket_rows (seq, ${columns.join(', ')})
+    SELECT written.seq, ${columns.map((name) => `given.${name}`).join(', ')}
+    FROM written JOIN unnest(${side.lists.join(', ')}) AS given (${side.names.join(', ')}) ON given.id = written.id
+    ON CONFLICT (seq) DO UPDATE SET prompt = excluded.prompt, answer = excluded.answer, facts = excluded.facts,
+      wasted_ms = excluded.wasted_ms`
+  return [sql, [...values, ...side.values]]
 }
 
 export async function updateTickets(at: Queryable, tickets: readonly Ticket[]): Promise<void> {
   if (tickets.length === 0) return
   const { names, lists, values } = asLists(tickets.map(changingColumns))
   const sets = names.filter((name) => name !== 'id').map((name) => `${name} = given.${name}`)
-  await at.query(
-    `UPDATE tickets SET ${sets.join(', ')}
-      FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')}) WHERE tickets.id = given.id`,
-    values,
-  )
+  const updated = `UPDATE tickets SET ${sets.join(', ')}
+    FROM unnest(${lists.join(', ')}) AS given (${names.join(', ')}) WHERE tickets.id = given.id`
+  const sides = tickets.filter(hasNewRow).map(sideColumns)
+  await (sides.length === 0 ? at.query(updated, values) : at.query(...withRows(updated, values, sides)))
 }
 
 export async function findTicket(at: Queryable, id: string): Promise<Ticket | undefined> {
@@ -170,13 +187,13 @@ export async function countPrunable(at: Queryable, limits: PruneLimits): Promise
 const typeOf = (column: string) => COLUMN_TYPES[column] ?? 'text'
 
 /** One statement for any number of rows: a list for each column. */
-function asLists(rows: readonly Columns[]) {
+function asLists(rows: readonly Columns[], earlier = 0) {
   const names = Object.keys(rows[0] ?? {})
   return {
     names,
     lists: names.map((name, index) => {
       const type = typeOf(name)
-      return `$${index + 1}::${type === 'jsonb' ? 'text' : type}[]`
+      return `$${earlier + index + 1}::${type === 'jsonb' ? 'text' : type}[]`
     }),
     values: names.map((name) => rows.map((row) => row[name] ?? null)),
   }

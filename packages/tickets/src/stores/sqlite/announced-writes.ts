@@ -1,6 +1,6 @@
 import { deliveriesOf } from '../../ticket/delivery.ts'
 import type { Ticket } from '../../ticket/ticket.ts'
-import { createHub, type Hub } from '../../ticket/ticket-changes.ts'
+import { createHub, type Hub } from '../../ticket/ticket-store.ts'
 import type { CallbackTable } from './callbacks.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { TicketTable } from './ticket-table.ts'

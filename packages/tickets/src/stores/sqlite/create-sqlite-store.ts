@@ -121,13 +121,14 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
 function overviews(
   { table, commits, read, now }: TicketWriteParts,
   emptyLog: () => boolean,
-): Pick<TicketStore, 'get' | 'peek' | 'list' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
+): Pick<TicketStore, 'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
   // The log may hold removed prompts, of an earlier process too.
   let isLogEmpty = false
   return {
     get: (id) => read(() => table.find(id)),
     peek: (id) => read(() => table.peek(id)),
     list: (query) => read(() => table.list(query)),
+    listRows: (query) => read(() => table.listRows(query)),
     stats: () => read(() => table.stats()),
     nextDueAt: () => read(() => table.nextDueAt(now())),
     async prune(request) {

@@ -14,6 +14,7 @@ import {
   textInJson,
   valuesOf,
 } from '../list-page.ts'
+import { ROW_SELECTION } from '../row-columns.ts'
 
 interface Statement {
   readonly sql: string
@@ -25,10 +26,18 @@ export type Ask<Row> = (statement: Statement) => readonly Row[]
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** What a page holds of each ticket, and how much that is to read. */
+interface PageKind {
+  readonly selection: string
+  readonly bytes: string
+  readonly readBytes?: number
+}
+
 /** Newest first. Walks along the index of the filter that the fewest tickets pass, and looks at the others there. */
 export function listTickets<Row extends Fields>(
   query: TicketQuery,
   ask: Ask<Row>,
+  page: PageKind = WHOLE,
 ): ReturnType<typeof readPage<Row>> {
   const limit = pageSize(query)
   const range = rangeOf(query)
@@ -39,7 +48,14 @@ export function listTickets<Row extends Fields>(
   const among = (rows: readonly Candidate[]) => `[${rows.map(asked).join()}]`
   return readPage<Row>(limit, {
     candidates: async () =>
-      ask(candidatesOf(walked, otherConditions(query, driver), search ? walked.rows : limit + 1)) as never,
+      ask(
+        candidatesOf(
+          walked,
+          otherConditions(query, driver),
+          search ? walked.rows : limit + 1,
+          search ? WHOLE : page,
+        ),
+      ) as never,
     ...(search && {
       search: async (rows) => {
         const sql = `SELECT seq FROM tickets WHERE seq IN (SELECT value FROM json_each(?)) AND ${search.sql}`
@@ -48,9 +64,10 @@ export function listTickets<Row extends Fields>(
     }),
     read: async (rows) =>
       ask({
-        sql: 'SELECT * FROM tickets WHERE seq IN (SELECT value FROM json_each(?))',
+        sql: `SELECT ${page.selection} WHERE tickets.seq IN (SELECT value FROM json_each(?))`,
         values: [among(rows)],
       }),
+    readBytes: page.readBytes,
     last: async () => ask(lastOf(walked))[0],
   })
 }
@@ -93,10 +110,19 @@ function walk({ driver, range, rows }: { driver: Driver; range: Condition; rows:
 export const BYTES = `(coalesce(octet_length(event), 0) + coalesce(octet_length(outcome), 0)
   + coalesce(octet_length(partial), 0) + octet_length(attempts)) AS bytes`
 
+const WHOLE: PageKind = { selection: '* FROM tickets', bytes: BYTES }
+
+/** Rows are small: their tickets are not even looked at for how large they are. */
+export const ROWS: PageKind = {
+  selection: `${ROW_SELECTION} FROM tickets LEFT JOIN ticket_rows AS side USING (seq)`,
+  bytes: '0 AS bytes',
+  readBytes: Number.POSITIVE_INFINITY,
+}
+
 /** In the order of the walk, for it is the outer loop. */
-function candidatesOf({ sql, values }: Walk, rest: Condition, rows: number): Statement {
+function candidatesOf({ sql, values }: Walk, rest: Condition, rows: number, { bytes }: PageKind): Statement {
   return {
-    sql: `SELECT tickets.seq, tickets.created_at, ${BYTES} FROM (${sql}) AS looked
+    sql: `SELECT tickets.seq, tickets.created_at, ${bytes} FROM (${sql}) AS looked
       CROSS JOIN tickets ON tickets.seq = looked.seq WHERE ${rest.sql} LIMIT ?`,
     values: [...values, ...rest.values, rows],
   }
@@ -171,7 +197,35 @@ function drivers(query: TicketQuery): readonly Driver[] {
       arms: [{ sql: METADATA, values: [name, value] }],
     }),
   )
-  return [...columns, ...metadata]
+  return [...columns, ...metadata, ...sideFilters(query)]
+}
+
+/** Filters that are no column of a ticket: those of the table of rows, and a list of ids. */
+function sideFilters({
+  callback,
+  isWasted,
+  ids,
+}: TicketQuery): readonly (Driver & { readonly rest: Condition })[] {
+  const side = (name: string, index: string, condition: Condition) => ({
+    name,
+    source: `ticket_rows INDEXED BY ${index}`,
+    arms: [condition],
+    rest: {
+      sql: `EXISTS (SELECT 1 FROM ticket_rows AS side WHERE side.seq = tickets.seq AND side.${condition.sql})`,
+      values: condition.values,
+    },
+  })
+  const among = ids && {
+    sql: 'tickets.id IN (SELECT value FROM json_each(?))',
+    values: [JSON.stringify(ids)],
+  }
+  return [
+    ...(callback === undefined
+      ? []
+      : [side('callback', 'ticket_rows_by_callback', { sql: 'callback = ?', values: [callback] })]),
+    ...(isWasted ? [side('wasted', 'ticket_rows_wasted', { sql: 'wasted_ms > 0', values: [] })] : []),
+    ...(among ? [{ name: 'ids', source: 'tickets', arms: [among], rest: among }] : []),
+  ]
 }
 
 const allOf = (conditions: readonly Condition[]): Condition => ({
@@ -186,6 +240,9 @@ const otherConditions = (query: TicketQuery, driver: Driver): Condition =>
     ...Object.entries(query.metadata ?? {})
       .filter(([name]) => driver.name !== metadataName(name))
       .map(([name, value]) => metadataCondition(name, value)),
+    ...sideFilters(query)
+      .filter(({ name }) => driver.name !== name)
+      .map(({ rest }) => rest),
   ])
 
 /** The filters for which whole events and answers have to be read; undefined: there are none. */

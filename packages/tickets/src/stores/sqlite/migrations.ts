@@ -165,6 +165,35 @@ const MIGRATIONS: readonly string[] = [
   `,
   // Null: an earlier release wrote the row.
   'ALTER TABLE tickets ADD COLUMN outcome_crc INTEGER;',
+  // Rows of lists. Tickets that are there already have none, and are read whole: to make them here would read every event.
+  `
+  CREATE TABLE ticket_rows (
+    seq INTEGER PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    prompt TEXT,
+    answer TEXT,
+    facts TEXT,
+    wasted_ms INTEGER NOT NULL DEFAULT 0,
+    callback TEXT
+  ) STRICT;
+  CREATE INDEX ticket_rows_wasted ON ticket_rows (created_at) WHERE wasted_ms > 0;
+  CREATE INDEX ticket_rows_by_callback ON ticket_rows (callback, created_at) WHERE callback IS NOT NULL;
+  INSERT INTO ticket_rows (seq, created_at, callback)
+    SELECT tickets.seq, tickets.created_at, callbacks.status
+    FROM callbacks CROSS JOIN tickets ON tickets.id = callbacks.ticket_id;
+  INSERT INTO ticket_rows (seq, created_at, callback)
+    SELECT seq, created_at, 'waiting' FROM tickets
+    WHERE status IN ('queued', 'in_progress') AND callback_url IS NOT NULL;
+  CREATE TRIGGER ticket_rows_removed AFTER DELETE ON tickets BEGIN
+    DELETE FROM ticket_rows WHERE seq = OLD.seq;
+  END;
+  CREATE TRIGGER callbacks_added AFTER INSERT ON callbacks BEGIN
+    UPDATE ticket_rows SET callback = NEW.status WHERE seq = (SELECT seq FROM tickets WHERE id = NEW.ticket_id);
+  END;
+  CREATE TRIGGER callbacks_moved AFTER UPDATE OF status ON callbacks WHEN OLD.status <> NEW.status BEGIN
+    UPDATE ticket_rows SET callback = NEW.status WHERE seq = (SELECT seq FROM tickets WHERE id = NEW.ticket_id);
+  END;
+  `,
 ]
 
 /** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */

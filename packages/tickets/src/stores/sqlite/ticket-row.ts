@@ -1,12 +1,19 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import { readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
+import { summaryOf, type TicketRow } from '../../ticket/ticket-row.ts'
+import { hasNoSummary, rowColumns, rowOf, storedSummary } from '../row-columns.ts'
 import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
 export type Values = Record<string, SQLInputValue>
 
-const columns = createTicketColumns({ write: (text) => text, read: String })
+const TEXTS = { write: (text: string) => text, read: String }
+
+const columns = createTicketColumns(TEXTS)
+
+/** What stands of a ticket in the table of rows. */
+export const sideColumns = (ticket: Ticket): Values => rowColumns(ticket, TEXTS)
 
 /** The columns that a transition may change. */
 export const changingColumns = (ticket: Ticket): Values => ({
@@ -38,6 +45,10 @@ export const ticketOf = (row: Row): Ticket =>
     outcome: readOutcome(row.outcome),
     isAsWritten: isAsWritten(row, [textOrNull(row.outcome)]),
   })
+
+/** A row of a list. `read`: reads the whole ticket, where it has no summary. */
+export const listedRowOf = (row: Row, read: (seq: SQLOutputValue | undefined) => Ticket): TicketRow =>
+  rowOf(row, hasNoSummary(row) ? summaryOf(read(row.seq)) : storedSummary(row, TEXTS), TEXTS)
 
 /**
  * Whole numbers come as `bigint`: as numbers, one beyond 2^53 in any row would make SQLite's driver refuse the whole

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
 import type { Idempotency } from '../../ticket/new-ticket.ts'
 import { storableTime } from '../../ticket/stored-value.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type Ticket,
   type TicketStatus,
 } from '../../ticket/ticket.ts'
+import type { TicketRowPage } from '../../ticket/ticket-row.ts'
 import type {
   OrphanSearch,
   PruneRequest,
@@ -18,15 +19,18 @@ import type {
 } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
+import { hasNewRow, ROW_COLUMNS } from '../row-columns.ts'
 import { GLANCE, type KnownKey, knownKeyOf, NEXT_DUE, nextDueAt, statsOf } from '../ticket-columns.ts'
-import { BYTES, listTickets } from './list-query.ts'
+import { BYTES, listTickets, ROWS } from './list-query.ts'
 import {
   changingColumns,
   glanceOf,
   lastingColumns,
+  listedRowOf,
   prepareToRead,
   progressColumns,
   type Row,
+  sideColumns,
   ticketOf,
   type Values,
 } from './ticket-row.ts'
@@ -82,7 +86,13 @@ const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
 const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome', 'outcome_crc'])
 
 const updateOf = (names: readonly string[]) =>
-  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`
+  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ? RETURNING seq`
+
+/** Its callback stays as it is. */
+const WRITE_ROW = `INSERT INTO ticket_rows (${ROW_COLUMNS.join(', ')})
+  VALUES (${ROW_COLUMNS.map((name) => `:${name}`).join(', ')})
+  ON CONFLICT (seq) DO UPDATE SET prompt = excluded.prompt, answer = excluded.answer, facts = excluded.facts,
+    wasted_ms = excluded.wasted_ms`
 
 const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined): Values =>
   key
@@ -129,6 +139,7 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       const columns: Values = { ...lastingColumns(ticket), ...changingColumns(ticket), ...keyColumns(key) }
       const { names, sql } = ticket.kind === 'event' ? RECORDED : key ? WAITING_WITH_KEY : WAITING
       const { lastInsertRowid: seq } = statement(sql).run(...names.map((name) => columns[name] ?? null))
+      statement(WRITE_ROW).run({ seq, ...sideColumns(ticket) })
       for (const [name, value] of metadataOf(ticket.event)) {
         statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
           name,
@@ -141,7 +152,9 @@ function ticketStatements({ statement, all, tickets }: Statements) {
     update(ticket: Ticket): void {
       const { id: _id, ...columns } = changingColumns(ticket)
       updateSql ??= updateOf(Object.keys(columns))
-      statement(updateSql).run(...Object.values(columns), ticket.id)
+      const [updated] = all(updateSql, ...Object.values(columns), ticket.id)
+      if (updated?.seq !== undefined && hasNewRow(ticket))
+        statement(WRITE_ROW).run({ seq: updated.seq, ...sideColumns(ticket) })
     },
     /** Undefined: the claim is lost. */
     extendLease({ id, token }: Fence, leaseUntil: number): Row | undefined {
@@ -221,6 +234,12 @@ function overviewStatements({ statement, all }: Statements) {
     async list(query: TicketQuery): Promise<TicketPage> {
       const { rows, ...more } = await listTickets(query, ({ sql, values }) => all(sql, ...values))
       return { tickets: rows.map(ticketOf), ...more }
+    },
+    async listRows(query: TicketQuery): Promise<TicketRowPage> {
+      const { rows, ...more } = await listTickets(query, ({ sql, values }) => all(sql, ...values), ROWS)
+      const read = (seq: SQLOutputValue | undefined) =>
+        ticketOf(all('SELECT * FROM tickets WHERE seq = ?', seq ?? null)[0] ?? {})
+      return { rows: rows.map((row) => listedRowOf(row, read)), ...more }
     },
     count: (status: TicketStatus): number =>
       Number(all('SELECT number FROM counts WHERE status = ?', status)[0]?.number),

@@ -36,11 +36,11 @@ export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 
       }),
     async record(entries) {
       // Durability was never promised here: the caller has its answer.
+      const tickets = entries.map((entry) => recordedTicket(entry, createTicketId(entry.createdAt)))
       await commits.writeLazily(() => {
-        for (const entry of entries) {
-          table.insert(recordedTicket(entry, createTicketId(entry.createdAt)))
-        }
+        for (const ticket of tickets) table.insert(ticket)
       })
+      writes.hub.tell(tickets.map(({ id }) => id))
     },
   }
 }

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import { expect, it } from 'vitest'
-import { keyOfSecret, signCallback } from './sign-callback.ts'
+import { keyOfSecret, signCallback } from './callback-message.ts'
 
 const OLD = `whsec_${Buffer.alloc(24, 'old key').toString('base64')}`
 const NEW = `whsec_${Buffer.alloc(64, 'new key').toString('base64')}`
