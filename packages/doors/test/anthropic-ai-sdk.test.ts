@@ -34,6 +34,12 @@ const open = (options: Parameters<typeof openDoor>[1] = {}) =>
 const modelOf = ({ url }: { url: string }) =>
   createAnthropic({ baseURL: `${url}/v1`, apiKey: 'none' })('local')
 
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const list: Item[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
 test('a text', async () => {
   await using desk = await open({ simulator: { ...AT_ONCE, answer: () => 'Good day.' } })
   const { text, finishReason, usage } = await generateText({ model: modelOf(desk), prompt: 'Hello' })
@@ -45,7 +51,7 @@ test('a text', async () => {
 test('a stream', async () => {
   await using desk = await open({ simulator: { tokensPerSecond: 8, answer: () => 'One two three.' } })
   const result = streamText({ model: modelOf(desk), prompt: 'Hello' })
-  const pieces = await Array.fromAsync(result.textStream)
+  const pieces = await collect(result.textStream)
   expect(pieces.length).toBeGreaterThan(1)
   expect(pieces.join('')).toBe('One two three.')
   expect(await result.finishReason).toBe('stop')
@@ -109,7 +115,7 @@ test('a caller who hangs up stops the backend', async () => {
     abortSignal: controller.signal,
     onError,
   })
-  const read = Array.fromAsync(result.textStream).catch(() => {})
+  const read = collect(result.textStream).catch(() => {})
   await desk.simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) > 2)
   controller.abort()
   await read

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redact } from './redact.ts'
+import { redact } from './consola-logger.ts'
 
 test('hides what a telling key holds, at any depth, and keeps token counts', () => {
   const seen = redact({
