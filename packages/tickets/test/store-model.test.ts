@@ -15,6 +15,7 @@ interface ModelTicket {
   status: TicketStatus
   /** Order of acceptance. */
   readonly number: number
+  readonly sender: string
   readonly priority: number
   readonly createdAt: number
   dueAt: number
@@ -31,6 +32,8 @@ interface ModelTicket {
 
 interface Model {
   readonly tickets: Map<string, ModelTicket>
+  /** When each sender was served last. */
+  readonly served: Map<string, number>
   now: number
   session: number
 }
@@ -59,6 +62,7 @@ const command = (name: string, run: (model: Model, real: Real) => Promise<void>)
 
 const submit = fc
   .record({
+    sender: fc.constantFrom('a', 'a', 'b', 'c'),
     priority: fc.integer({ min: -2, max: 2 }),
     delay: fc.constantFrom(0, 0, 5_000),
     life: fc.constantFrom(undefined, undefined, 20_000),
@@ -66,10 +70,11 @@ const submit = fc
   })
   .map((given) =>
     command(`submit ${JSON.stringify(given)}`, async (model, { store }) => {
-      const { priority, delay, life, key } = given
+      const { sender, priority, delay, life, key } = given
       const expiresAt = life === undefined ? Number.POSITIVE_INFINITY : model.now + life
       const accepted = await store.accept(
         newTicket({
+          sender,
           priority,
           notBefore: model.now + delay,
           ...(life === undefined ? {} : { expiresAt }),
@@ -87,6 +92,7 @@ const submit = fc
         id: accepted.ticket.id,
         status: 'queued',
         number: model.tickets.size,
+        sender,
         priority,
         createdAt: model.now,
         dueAt: model.now + delay,
@@ -110,20 +116,31 @@ const tick = fc.constantFrom(1, 5_000, 31_000, 61_000).map((ms) =>
 
 const rank = (one: ModelTicket) => one.placedAt - one.priority * AGEING_MS
 
+/** Each sender stands in line with its first ticket, and its wait counts from its last turn. */
+function nextTickets({ tickets, served, now }: Model): readonly ModelTicket[] {
+  const due = [...tickets.values()]
+    .filter(({ status, dueAt }) => status === 'queued' && dueAt <= now)
+    .toSorted((one, other) => rank(one) - rank(other) || one.number - other.number)
+  const first = [...Map.groupBy(due, ({ sender }) => sender).values()].flatMap(([head]) => head ?? [])
+  const score = (one: ModelTicket) =>
+    Math.max(rank(one), (served.get(one.sender) ?? 0) - one.priority * AGEING_MS)
+  const lowest = Math.min(...first.map(score))
+  return first.filter((one) => score(one) === lowest)
+}
+
 const claim = fc.integer({ min: 1, max: 3 }).map((limit) =>
   command(`claim ${limit}`, async (model, real) => {
-    const expected = [...model.tickets.values()]
-      .filter(({ status, dueAt }) => status === 'queued' && dueAt <= model.now)
-      .toSorted((one, other) => rank(one) - rank(other) || one.number - other.number)
-      .slice(0, limit)
     const claimed = await real.store.claim({ owner: owner(model.session), leaseMs: 600_000, limit })
-    const taken = claimed.flatMap(({ id }) => model.tickets.get(id) ?? [])
-    expect(ids(claimed)).toEqual(ids(expected))
-    for (const one of taken) {
-      expect(one.status).toBe('queued')
-      one.status = 'in_progress'
-      one.claims += 1
+    for (const { id } of claimed) {
+      // Of those who have waited equally long, any may be first.
+      const next = nextTickets(model).find((one) => one.id === id)
+      expect(next, `${id} came before ${ids(nextTickets(model))}`).toBeDefined()
+      if (!next) continue
+      next.status = 'in_progress'
+      next.claims += 1
+      model.served.set(next.sender, model.now)
     }
+    if (claimed.length < limit) expect(nextTickets(model)).toEqual([])
     for (const ticket of claimed) real.claims.set(ticket.id, [...(real.claims.get(ticket.id) ?? []), ticket])
   }),
 )
@@ -168,14 +185,16 @@ const cancel = onOne('cancel', everybody, async (one, _model, { store }) => {
 })
 
 const replay = onOne('replay', everybody, async (one, model, { store }) => {
-  const accepted = await store.accept(newTicket({ priority: one.priority, replayOf: one.id }))
+  const { sender, priority } = one
+  const accepted = await store.accept(newTicket({ sender, priority, replayOf: one.id }))
   if (accepted.type !== 'created') throw new Error(`not created: ${accepted.type}`)
   const { id } = accepted.ticket
   model.tickets.set(id, {
     id,
     status: 'queued',
     number: model.tickets.size,
-    priority: one.priority,
+    sender,
+    priority,
     createdAt: model.now,
     dueAt: model.now,
     placedAt: model.now,
@@ -266,7 +285,12 @@ function describeModel({ name, open, runs }: ModelledStore): void {
         const clock = createVirtualClock()
         await using store = await open(clock)
         const setup = () => ({
-          model: { tickets: new Map<string, ModelTicket>(), now: clock.wallTime(), session: 0 },
+          model: {
+            tickets: new Map<string, ModelTicket>(),
+            served: new Map<string, number>(),
+            now: clock.wallTime(),
+            session: 0,
+          },
           real: { store, clock, claims: new Map<string, Ticket[]>() },
         })
         await fc.asyncModelRun(setup, list)

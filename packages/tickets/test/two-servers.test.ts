@@ -5,6 +5,7 @@ import { createPostgresStore } from '../src/postgres.ts'
 import { newTicket } from './new-ticket.ts'
 import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
 import { runChild } from './run-child.ts'
+import { ANSWER } from './ticket-store-contract.ts'
 
 const RUN_DESK = new URL('./run-desk.ts', import.meta.url)
 
@@ -33,6 +34,43 @@ if (connectionString === undefined) {
       }
       expect(one.calls.length + two.calls.length).toBe(1_000)
       expect(Math.min(one.calls.length, two.calls.length)).toBeGreaterThan(200)
+    })
+
+    it('find everybody in line, however often their senders leave it and come back', {
+      timeout: 60_000,
+    }, async () => {
+      const schema = newSchema()
+      await using one = await createPostgresStore({ connectionString, schema })
+      await using two = await createPostgresStore({ connectionString, schema })
+      const claimed = new Map<string, () => void>()
+      let isSending = true
+      const serve = async (store: TicketStore, session: string) => {
+        while (isSending) {
+          const owner = { worker: session, session }
+          const tickets = await store.claim({ owner, leaseMs: 60_000, limit: 2 })
+          for (const ticket of tickets) {
+            await store.settle(ticket, ANSWER)
+            claimed.get(ticket.eventId)?.()
+          }
+        }
+      }
+      // The next one comes at the moment in which nothing of its sender waits any more.
+      const send = async (store: TicketStore, sender: string) => {
+        for (let number = 0; number < 30; number++) {
+          const eventId = `${sender} ${number}`
+          const isClaimed = new Promise<void>((resolve) => claimed.set(eventId, resolve))
+          await store.accept(newTicket({ sender, eventId }))
+          await isClaimed
+        }
+      }
+      const serving = [serve(one, 'one'), serve(one, 'three'), serve(two, 'two')]
+      await Promise.all(
+        Array.from({ length: 12 }, (_, number) => send(number % 2 === 0 ? one : two, `sender ${number}`)),
+      )
+      isSending = false
+      await Promise.all(serving)
+      expect((await one.stats()).byStatus).toMatchObject({ queued: 0, in_progress: 0 })
+      expect(claimed.size).toBe(360)
     })
 
     it('lose one of them, and the other runs its tickets within thirty seconds', {

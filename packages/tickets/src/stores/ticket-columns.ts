@@ -110,6 +110,13 @@ function waitingColumns({ state, createdAt, priority }: Ticket) {
   }
 }
 
+/**
+ * It begins later than it was written, so it is not in line: a claim need not look at it. What is due goes by
+ * `not_before` and `paused_at` alone; whoever claims puts in line first what is due by now.
+ */
+export const isHeldBack = ({ state, createdAt }: Ticket): boolean =>
+  state.status === 'queued' && state.notBefore > (state.pausedAt ?? createdAt)
+
 function claimColumns(state: TicketState, texts: TextColumns) {
   const claim = state.status === 'in_progress' ? state : undefined
   return {

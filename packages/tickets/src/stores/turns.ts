@@ -1,8 +1,7 @@
 import { AGEING_MS } from '../ticket/ticket-store.ts'
-import type { Candidate } from './list-page.ts'
 
 /** A waiting ticket that is due, without its texts. */
-export interface WaitingTicket extends Candidate {
+export interface WaitingTicket {
   readonly seq: number
   readonly rank: number
   readonly priority: number
@@ -39,7 +38,7 @@ export interface Served {
 export function takeTurns(senders: readonly Sender[], limit: number, now: number): readonly Served[] {
   // One that was served in a future that somebody took back was served just now.
   const line = senders.map((one) => ({ ...one, servedAt: Math.min(one.servedAt, now), next: 0 }))
-  let lastTurn = Math.max(0, ...line.map(({ turn }) => turn))
+  let lastTurn = line.reduce((last, { turn }) => Math.max(last, turn), 0)
   const served: Served[] = []
   while (served.length < limit) {
     const first = firstOf(line)
@@ -53,17 +52,50 @@ export function takeTurns(senders: readonly Sender[], limit: number, now: number
   return served
 }
 
+/** Senders by whose first ticket is next. */
+export const inTurn = (senders: readonly Sender[], now: number): readonly Sender[] =>
+  senders
+    .map((one) => ({ one, order: orderOf({ ...one, servedAt: Math.min(one.servedAt, now), next: 0 }) }))
+    .sort((one, other) => (isBefore(one.order ?? LAST, other.order ?? LAST) ? -1 : 1))
+    .map(({ one }) => one)
+
+const LAST: readonly number[] = [Number.POSITIVE_INFINITY]
+
+/** Whether the first so many are known, where all others were last served after `behind` and have no higher priority. */
+export function isSettled(
+  senders: readonly Sender[],
+  {
+    limit,
+    now,
+    behind,
+  }: {
+    readonly limit: number
+    readonly now: number
+    readonly behind: { readonly servedAt: number; readonly turn: number; readonly priority: number }
+  },
+): boolean {
+  const last = inTurn(senders, now)[limit - 1]
+  const [ticket] = last?.waiting ?? []
+  if (last === undefined || ticket === undefined) return false
+  const score = scoreOf(ticket, Math.min(last.servedAt, now))
+  const lowest = Math.min(behind.servedAt, now) - behind.priority * AGEING_MS
+  return score < lowest || (score === lowest && behind.servedAt < now && last.turn <= behind.turn)
+}
+
 type InLine = { -readonly [Key in keyof Sender]: Sender[Key] } & { next: number }
 
 function firstOf(line: readonly InLine[]): InLine | undefined {
   let first: { readonly one: InLine; readonly order: readonly number[] } | undefined
   for (const one of line) {
-    const ticket = one.waiting[one.next]
-    if (ticket === undefined) continue
-    const order = [scoreOf(ticket, one.servedAt), one.turn, ticket.rank, ticket.seq]
-    if (first === undefined || isBefore(order, first.order)) first = { one, order }
+    const order = orderOf(one)
+    if (order && (first === undefined || isBefore(order, first.order))) first = { one, order }
   }
   return first?.one
+}
+
+function orderOf({ waiting, next, servedAt, turn }: InLine): readonly number[] | undefined {
+  const ticket = waiting[next]
+  return ticket && [scoreOf(ticket, servedAt), turn, ticket.rank, ticket.seq]
 }
 
 function isBefore(order: readonly number[], other: readonly number[]): boolean {

@@ -62,7 +62,8 @@ async function countOwn(
   const senders = [...new Set(group.map(senderOf))]
   const rows = await at.query(
     `SELECT (SELECT count(*) FROM (
-        SELECT 1 FROM tickets WHERE status = 'queued' AND sender = given.sender LIMIT $2) AS own) AS number
+        SELECT 1 FROM tickets WHERE status = 'queued' AND NOT held AND sender = given.sender
+        UNION ALL SELECT 1 FROM tickets WHERE status = 'queued' AND held AND sender = given.sender LIMIT $2) AS own) AS number
       FROM unnest($1::text[]) WITH ORDINALITY AS given (sender, place) ORDER BY place`,
     [senders.map(storableText), capacity],
   )

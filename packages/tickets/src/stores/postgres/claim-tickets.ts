@@ -1,7 +1,15 @@
 import { claimTicket, type Fence, type Lease, type Ticket } from '../../ticket/ticket.ts'
 import type { ClaimStanding } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
-import { lastTurns, type Sender, type Served, scoreSql, takeTurns, type WaitingTicket } from '../turns.ts'
+import {
+  inTurn,
+  isSettled,
+  lastTurns,
+  type Sender,
+  type Served,
+  takeTurns,
+  type WaitingTicket,
+} from '../turns.ts'
 import type { Queryable, Row } from './database.ts'
 import { BYTES } from './list-query.ts'
 import { ticketOf } from './ticket-row.ts'
@@ -22,8 +30,8 @@ export async function claimTickets(at: Queryable, context: ClaimContext): Promis
     const missing = limit - claimed.length
     const senders = await readSenders(at, { ...context, limit: missing, passed })
     const served = takeTurns(senders, missing, lease.now)
-    const some = withinBytes(served.map((one) => ({ ...one, bytes: one.ticket.bytes })))
-    if (some.length === 0) break
+    if (served.length === 0) break
+    const some = await withinReach(at, served)
     const found = await lockWaiting(at, some)
     const taken = some.filter(({ ticket }) => found.has(ticket.seq))
     await noteTurns(at, lastTurns(taken), lease.now)
@@ -37,6 +45,16 @@ export async function claimTickets(at: Queryable, context: ClaimContext): Promis
   }
   await updateTickets(at, claimed)
   return claimed
+}
+
+/** The first of them, as many as fit into one read. */
+async function withinReach(at: Queryable, served: readonly Served[]): Promise<readonly Served[]> {
+  if (served.length === 1) return served
+  const rows = await at.query(`SELECT seq, ${BYTES} FROM tickets WHERE seq = ANY($1)`, [
+    served.map(({ ticket }) => ticket.seq),
+  ])
+  const bytes = new Map(rows.map((row) => [Number(row.seq), row.bytes]))
+  return withinBytes(served.map((one) => ({ ...one, bytes: bytes.get(one.ticket.seq) })))
 }
 
 /** Of those that were looked at, what no other server has taken. */
@@ -64,60 +82,140 @@ interface SenderSearch extends ClaimContext {
   readonly passed: readonly number[]
 }
 
-async function readSenders(
+/** Those who may come to their turn, each with its first tickets. */
+async function readSenders(at: Queryable, search: SenderSearch): Promise<readonly Sender[]> {
+  const { lease, limit, busyBackends, passed } = search
+  const first = await walkLine(at, search)
+  // One ticket is claimed mostly, and its sender's next one is nobody's business then.
+  if (limit === 1 || first.length === 0) return first
+  const rows = await at.query(HEADS, [
+    lease.now,
+    limit,
+    busyBackends,
+    passed,
+    first.map(({ sender }) => sender),
+  ])
+  const waiting = Map.groupBy(rows, ({ sender }) => String(sender))
+  return first.map((one) => ({ ...one, waiting: (waiting.get(one.sender) ?? []).map(waitingTicket) }))
+}
+
+/** Rows of the line that are read first; each further step reads four times as many. */
+const FIRST_STEP = 16
+const STEP_GROWTH = 4
+
+/**
+ * The senders with the lowest scores, each with its first ticket. It walks along the line in the order of the last turns,
+ * and stops where nobody behind can have a lower score: so neither the length of a backlog nor the number of its senders
+ * makes a difference.
+ */
+async function walkLine(
   at: Queryable,
   { lease, limit, busyBackends, passed }: SenderSearch,
 ): Promise<readonly Sender[]> {
-  const rows = await at.query(WHO_WAITS, [lease.now, limit, busyBackends, passed])
-  const senders = new Map<string, Sender & { readonly waiting: WaitingTicket[] }>()
-  for (const row of rows) {
-    const sender = String(row.sender)
-    const known = senders.get(sender) ?? {
-      sender,
-      servedAt: Number(row.served_at),
-      turn: Number(row.turn),
-      waiting: [],
+  const { now } = lease
+  const [most] = await at.query(MOST_PRIORITY)
+  if (most?.priority == null) return []
+  const found = new Map<string, Sender>()
+  const idle: string[] = []
+  let place: readonly unknown[] = [-1, 0]
+  for (let step = FIRST_STEP; ; step *= STEP_GROWTH) {
+    const rows = await at.query(LINE, [now, 1, busyBackends, passed, ...place, step])
+    for (const row of rows) {
+      const sender = String(row.sender)
+      if (row.is_idle === true) idle.push(sender)
+      if (row.seq === null) continue
+      const { last_served_at: servedAt, last_place: turn } = row
+      found.set(sender, {
+        sender,
+        servedAt: Number(servedAt),
+        turn: Number(turn),
+        waiting: [waitingTicket(row)],
+      })
     }
-    senders.set(sender, known)
-    known.waiting.push(waitingTicket(row))
+    const end = rows.at(-1)
+    if (end === undefined || rows.length < step) break
+    const behind = {
+      servedAt: Number(end.served_at),
+      turn: Number(end.place),
+      priority: Number(most.priority),
+    }
+    if (isSettled([...found.values()], { limit, now, behind })) break
+    place = [end.served_at, end.place]
   }
-  return [...senders.values()]
+  await leaveLine(at, idle)
+  return inTurn([...found.values()], now).slice(0, limit)
 }
 
-const headsOf = (sender: string, limit: string) => `SELECT seq, rank, priority::bigint, ${BYTES} FROM tickets
-  WHERE status = 'queued' AND sender = ${sender} AND (not_before <= $1::bigint OR paused_at > $1::bigint)
-    AND (wanted_backend IS NULL OR NOT wanted_backend = ANY($3::text[])) AND NOT seq = ANY($4::bigint[])
-  ORDER BY rank, seq LIMIT ${limit}`
-
-/**
- * Those who may come to their turn, each with its first tickets. It jumps from one sender to the next, so that the length
- * of a backlog makes no difference.
- */
-const WHO_WAITS = `WITH RECURSIVE senders (sender) AS (
-    (SELECT sender FROM tickets WHERE status = 'queued' ORDER BY sender LIMIT 1)
-    UNION ALL
-    SELECT (SELECT other.sender FROM tickets AS other
-      WHERE other.status = 'queued' AND other.sender > senders.sender ORDER BY other.sender LIMIT 1)
-    FROM senders WHERE senders.sender IS NOT NULL
-  ), first AS (
-    SELECT senders.sender, coalesce(last.served_at, 0) AS served_at, coalesce(last.turn, 0) AS turn
-    FROM senders
-      CROSS JOIN LATERAL (${headsOf('senders.sender', '1')}) AS head
-      LEFT JOIN LATERAL (
-        SELECT served_at, turn FROM turns WHERE turns.sender = senders.sender ORDER BY turn DESC LIMIT 1
-      ) AS last ON true
-    ORDER BY ${scoreSql({ greater: 'greatest', smaller: 'least', now: '$1::bigint' })}, 3, head.rank, head.seq
-    LIMIT $2
+/** Nothing waits for them: they leave the line. One who comes back at this moment keeps a row, or gets one of its own. */
+async function leaveLine(at: Queryable, senders: readonly string[]): Promise<void> {
+  if (senders.length === 0) return
+  const locked = await at.query(
+    'SELECT turn FROM turns WHERE sender = ANY($1::text[]) FOR UPDATE SKIP LOCKED',
+    [senders],
   )
-  SELECT first.sender, served_at, turn, heads.* FROM first
-    CROSS JOIN LATERAL (${headsOf('first.sender', '$2')}) AS heads ORDER BY heads.rank, heads.seq`
+  // A statement of its own: it sees the tickets of those who had the rows locked before.
+  await at.query(`DELETE FROM turns WHERE turn = ANY($1::bigint[]) AND NOT ${HAS_TICKETS}`, [
+    locked.map(({ turn }) => turn),
+  ])
+}
 
-const waitingTicket = ({ seq, rank, priority, bytes }: Row): WaitingTicket => ({
+const IN_LINE = "status = 'queued' AND NOT held"
+
+/** One that runs may come back to its place, so its sender keeps its turn until then. */
+const HAS_TICKETS = `(EXISTS (SELECT 1 FROM tickets WHERE ${IN_LINE} AND tickets.sender = turns.sender)
+  OR EXISTS (SELECT 1 FROM tickets WHERE status = 'in_progress' AND tickets.sender = turns.sender))`
+
+const MOST_PRIORITY = `SELECT max(priority) AS priority FROM tickets WHERE ${IN_LINE}`
+
+const headsOf = (sender: string, columns: string) => `SELECT ${columns} FROM tickets
+  WHERE ${IN_LINE} AND sender = ${sender} AND (not_before <= $1::bigint OR paused_at > $1::bigint)
+    AND (wanted_backend IS NULL OR NOT wanted_backend = ANY($3::text[])) AND NOT seq = ANY($4::bigint[])
+  ORDER BY rank, seq LIMIT $2::bigint`
+
+/** Of several rows of a sender the last one counts. */
+const LINE = `SELECT turns.*, last.*, head.*, head.seq IS NULL AND NOT ${HAS_TICKETS} AS is_idle
+  FROM (SELECT sender, served_at, place FROM turns WHERE (served_at, place) > ($5::bigint, $6::bigint)
+      ORDER BY served_at, place LIMIT $7::bigint) AS turns
+    CROSS JOIN LATERAL (
+      SELECT last.served_at AS last_served_at, last.place AS last_place FROM turns AS last
+      WHERE last.sender = turns.sender ORDER BY last.served_at DESC, last.place DESC LIMIT 1
+    ) AS last
+    LEFT JOIN LATERAL (${headsOf('turns.sender', 'seq, rank, priority')}) AS head ON true
+  ORDER BY turns.served_at, turns.place`
+
+const HEADS = `SELECT given.sender, head.* FROM unnest($5::text[]) AS given (sender)
+  CROSS JOIN LATERAL (${headsOf('given.sender', 'seq, rank, priority')}) AS head ORDER BY head.rank, head.seq`
+
+const waitingTicket = ({ seq, rank, priority }: Row): WaitingTicket => ({
   seq: Number(seq),
   rank: Number(rank),
   priority: Number(priority),
-  bytes: Number(bytes),
 })
+
+/** Tickets that are woken in one statement. */
+const WAKE_STEP = 1_000
+
+const SOON = (condition: string) =>
+  `SELECT seq FROM tickets WHERE status = 'queued' AND held AND ${condition}`
+
+const ASLEEP = `SELECT EXISTS (${SOON('not_before <= $1')}) AS are_due, EXISTS (${SOON('paused_at > $1')}) AS are_early`
+
+const wakeSql = (condition: string) => `UPDATE tickets SET held = false WHERE seq = ANY (ARRAY(
+  ${SOON(condition)} LIMIT ${WAKE_STEP} FOR UPDATE SKIP LOCKED)) RETURNING seq`
+
+/** Puts in line what was held back and is due now. Each step is a transaction of its own, for thousands may be due at eight. */
+export async function wakeTickets(at: Queryable, now: number): Promise<void> {
+  const [asleep] = await at.query(ASLEEP, [now])
+  const conditions = [
+    asleep?.are_due === true && 'not_before <= $1',
+    asleep?.are_early === true && 'paused_at > $1',
+  ]
+  for (const condition of conditions) {
+    if (condition === false) continue
+    const sql = wakeSql(condition)
+    while ((await at.query(sql, [now])).length === WAKE_STEP);
+  }
+}
 
 /** All claims of a server in one statement, as often as it likes: this is not announced. */
 export async function extendLeases(

@@ -91,6 +91,61 @@ const ROWS_OF_LISTS: readonly string[] = [
     WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION callbacks_moved()`,
 ]
 
+/** Of two that have waited equally long, who was never served is first: its place is below zero, in the order of the tickets. */
+const NEWCOMERS = 2 ** 52
+
+/**
+ * Whoever has a ticket in line has a row in `turns`, so that a claim finds who is next without asking everybody. Triggers see
+ * to it, whatever writes the ticket. A row that somebody else has locked may be about to go: then one more is added, for the
+ * last one counts.
+ */
+const inLine = (rows: string) => `WITH waiting AS (
+      SELECT sender, min(greatest(created_at, not_before)) AS served_at, min(seq) - ${NEWCOMERS} AS place
+      FROM ${rows} WHERE status = 'queued' AND NOT held GROUP BY sender
+    ), known AS (
+      SELECT sender FROM turns WHERE sender = ANY (ARRAY(SELECT sender FROM waiting)) FOR KEY SHARE SKIP LOCKED
+    ) INSERT INTO turns (sender, served_at, place)
+      SELECT * FROM waiting WHERE NOT sender = ANY (ARRAY(SELECT sender FROM known))`
+
+const LINE_OF_SENDERS: readonly string[] = [
+  'ALTER TABLE tickets ADD COLUMN held boolean NOT NULL DEFAULT false',
+  `UPDATE tickets SET held = true WHERE status = 'queued' AND not_before > coalesce(paused_at, created_at)`,
+  'DROP INDEX tickets_in_turn',
+  `CREATE INDEX tickets_in_turn ON tickets (sender, rank, seq)
+    INCLUDE (not_before, paused_at, wanted_backend, priority) WHERE status = 'queued' AND NOT held`,
+  "CREATE INDEX tickets_by_priority ON tickets (priority) WHERE status = 'queued' AND NOT held",
+  "CREATE INDEX tickets_asleep ON tickets (not_before) WHERE status = 'queued' AND held",
+  "CREATE INDEX tickets_paused ON tickets (paused_at) WHERE status = 'queued' AND held",
+  "CREATE INDEX tickets_asleep_of ON tickets (sender) WHERE status = 'queued' AND held",
+  "CREATE INDEX tickets_running_of ON tickets (sender) WHERE status = 'in_progress'",
+  'CREATE SEQUENCE turn_places',
+  "ALTER TABLE turns ADD COLUMN place bigint NOT NULL DEFAULT nextval('turn_places')",
+  'DROP INDEX turns_by_sender',
+  'CREATE INDEX turns_by_sender ON turns (sender, served_at, place)',
+  'CREATE INDEX turns_in_order ON turns (served_at, place)',
+  `INSERT INTO turns (sender, served_at, place)
+    SELECT sender, min(greatest(created_at, not_before)), min(seq) - ${NEWCOMERS} FROM tickets
+    WHERE status = 'queued' AND NOT held AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.sender = tickets.sender)
+    GROUP BY sender`,
+  `CREATE OR REPLACE FUNCTION tickets_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
+    INSERT INTO counts SELECT status, count(*) FROM added GROUP BY status;
+    INSERT INTO ticket_metadata
+      SELECT left(key, 200), left(value, 200), created_at, seq FROM added, jsonb_each_text(metadata)
+      WHERE metadata IS NOT NULL;
+    ${inLine('added')};
+    RETURN NULL;
+  END $$`,
+  `CREATE OR REPLACE FUNCTION tickets_moved() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
+    INSERT INTO counts SELECT status, sum(step) FROM (
+      SELECT status, -1 AS step FROM former UNION ALL SELECT status, 1 FROM changed
+    ) AS moved GROUP BY status HAVING sum(step) <> 0;
+    IF EXISTS (SELECT 1 FROM changed WHERE status = 'queued' AND NOT held) THEN
+      ${inLine('changed')};
+    END IF;
+    RETURN NULL;
+  END $$`,
+]
+
 /** One a version, a list or a text of statements, in order; a published one is never changed, the next one mends it. */
 const MIGRATIONS: readonly (string | readonly string[])[] = [
   `
@@ -214,6 +269,7 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   // Null: an earlier release wrote the row.
   'ALTER TABLE tickets ADD COLUMN outcome_crc bigint',
   ROWS_OF_LISTS,
+  LINE_OF_SENDERS,
 ]
 
 /**

@@ -16,7 +16,7 @@ import { statsOf } from '../ticket-columns.ts'
 import { acceptTickets } from './accept-tickets.ts'
 import { type AnnouncedWrites, openAnnouncedWrites } from './announced-writes.ts'
 import { createPostgresCallbacks } from './callbacks.ts'
-import { claimTickets, extendLeases } from './claim-tickets.ts'
+import { claimTickets, extendLeases, wakeTickets } from './claim-tickets.ts'
 import type { Database, DatabaseTime, NameLock, Queryable } from './database.ts'
 import { createRoom, groupCalls } from './limit-calls.ts'
 import { listRows, listTickets } from './list-query.ts'
@@ -218,6 +218,7 @@ function claims(
     claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
       call(async () => {
         await time.keepFresh(database, leaseMs)
+        await wakeTickets(database, time.now())
         return await writes.write(async (at, changed) => {
           names.check()
           const lease = { owner, leaseMs, now: time.now() }

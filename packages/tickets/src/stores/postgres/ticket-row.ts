@@ -3,7 +3,7 @@ import { readJson, readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
 import { summaryOf, type TicketRow } from '../../ticket/ticket-row.ts'
 import { rowColumns, rowOf, storedSummary } from '../row-columns.ts'
-import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
+import { checksumOf, createTicketColumns, isAsWritten, isHeldBack, readOutcome } from '../ticket-columns.ts'
 import type { Row } from './database.ts'
 
 type Value = string | number | boolean | null
@@ -32,6 +32,7 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   wants_stream: 'integer',
   outcome_crc: 'bigint',
   wasted_ms: 'bigint',
+  held: 'boolean',
 }
 
 const textOf = (value: unknown) => restoredText(String(value))
@@ -55,6 +56,7 @@ export const { glanceOf } = columns
 export const changingColumns = (ticket: Ticket): Columns => ({
   ...columns.changing(ticket),
   ...outcomeColumns(ticket),
+  held: isHeldBack(ticket),
 })
 
 export const progressColumns = (progress: Progress): Columns => columns.progress(progress)

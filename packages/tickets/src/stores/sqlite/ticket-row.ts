@@ -3,7 +3,7 @@ import { readObject } from '../../ticket/stored-value.ts'
 import type { Progress, Ticket } from '../../ticket/ticket.ts'
 import { summaryOf, type TicketRow } from '../../ticket/ticket-row.ts'
 import { hasNoSummary, rowColumns, rowOf, storedSummary } from '../row-columns.ts'
-import { checksumOf, createTicketColumns, isAsWritten, readOutcome } from '../ticket-columns.ts'
+import { checksumOf, createTicketColumns, isAsWritten, isHeldBack, readOutcome } from '../ticket-columns.ts'
 
 export type Row = Record<string, SQLOutputValue>
 export type Values = Record<string, SQLInputValue>
@@ -19,6 +19,7 @@ export const sideColumns = (ticket: Ticket): Values => rowColumns(ticket, TEXTS)
 export const changingColumns = (ticket: Ticket): Values => ({
   ...columns.changing(ticket),
   ...outcomeColumns(ticket),
+  held: isHeldBack(ticket) ? 1 : 0,
 })
 
 function outcomeColumns({ id, state }: Ticket): Values {

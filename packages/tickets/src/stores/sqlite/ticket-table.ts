@@ -63,6 +63,7 @@ const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
   'sender',
   'paused_at',
+  'held',
   'expires_at',
   'replay_of',
   'callback_url',

@@ -68,6 +68,7 @@ export function claims({
   turns,
   commits,
   writes,
+  read,
   now,
 }: TicketWriteParts): Pick<
   TicketStore,
@@ -75,11 +76,14 @@ export function claims({
 > {
   const { transit, change } = writes
   return {
-    claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
-      transit(
+    async claim({ owner, leaseMs, limit, busyBackends = [] }) {
+      // A few at a time, for thousands may be due at eight.
+      while (await read(() => turns.isAsleep(now()))) await commits.writeLazily(() => turns.wake(now()))
+      return await transit(
         () => turns.serve({ now: now(), limit, busyBackends }),
         (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
-      ),
+      )
+    },
     adopt: ({ owner, leaseMs, limit, held = [] }) =>
       transit(
         () => table.orphans({ owner, now: now(), leaseMs, limit, held }),
