@@ -71,8 +71,11 @@ function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {
   if (reason === 'busy' || status === 429) return 'api_rate_limited'
   // KoboldCPP answers 500 where a request is wrong, llama.cpp where its template refuses it; that never gets better.
   if (reason !== undefined && REFUSALS.has(reason)) return 'api_client_error'
-  return status >= 500 ? 'api_server_error' : 'api_client_error'
+  return status >= 500 || PASSING.has(status) ? 'api_server_error' : 'api_client_error'
 }
+
+/** The server did not read the request in time, or did not want it so early: that passes. */
+const PASSING: ReadonlySet<number> = new Set([408, 425])
 
 const REFUSALS: ReadonlySet<BackendError['reason']> = new Set([
   ...(['bad_input', 'model_unknown', 'model_gone', 'template', 'option'] as const),

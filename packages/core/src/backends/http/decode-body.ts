@@ -3,28 +3,15 @@ import { pipeline as pump } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import { EncodingError, ResetError } from './errors.ts'
 
-/** A body whose bytes nobody may need. */
-export interface EncodedBody extends AsyncIterable<Uint8Array> {
-  /** Closes its connection. */
-  leave(): void
-}
-
 /**
  * The bytes of a body that a proxy compressed though nobody asked for it, piece by piece. More than `mostBytes` of them
  * are an error like that of a reply that is as large without compression.
  */
 export async function* decodeBody(
-  body: EncodedBody,
+  body: AsyncIterable<Uint8Array>,
   { encoding, mostBytes }: { readonly encoding: string; readonly mostBytes: number },
 ): AsyncGenerator<Uint8Array> {
   const names = encoding.split(',').map((name) => name.trim().toLowerCase())
-  const unknown = names.find((name) => !(name in DECODERS))
-  if (unknown !== undefined) {
-    body.leave()
-    throw new EncodingError(
-      `compressed its reply (${nameOf(unknown)}), which the desk cannot read: switch that compression off in the server or in the proxy before it.`,
-    )
-  }
   let bytes: AsyncIterable<Uint8Array> = body
   for (const name of names.reverse()) bytes = decode(bytes, name)
   let size = 0
@@ -34,6 +21,19 @@ export async function* decodeBody(
     yield piece
   }
 }
+
+/**
+ * A reply that begins as JSON, as a stream or as a page is not compressed, whatever its header says: it may name a
+ * character set, or what a proxy has undone. No compressed body begins with so many printable characters.
+ */
+const isPlain = (start: Uint8Array): boolean =>
+  PLAIN.test(Buffer.from(start.buffer, start.byteOffset, start.byteLength).toString('latin1', 0, 32))
+
+const PLAIN = /^(?:\xef\xbb\xbf)?\s*(?:[{[<:]|data:|event:|id:|retry:)[\t\r\n\x20-\x7e]{14}/
+
+/** Words that some programs write where a compression belongs. */
+const NO_COMPRESSION =
+  /^(?:none|off|no|null|utf-?8|ascii|us-ascii|iso-8859-\d+|binary|7bit|8bit|text|plain|aws-chunked)$/
 
 /** A header may hold anything. */
 const nameOf = (encoding: string) => (/^[\w-]{1,20}$/.test(encoding) ? encoding : 'in an unknown way')
@@ -86,6 +86,12 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
   while (!first.done && first.value.length === 0) first = await pieces.next()
   if (first.done) return
   const { value } = first
+  if (!(name in DECODERS || NO_COMPRESSION.test(name) || isPlain(value))) {
+    await pieces.return?.()
+    throw new EncodingError(
+      `compressed its reply (${nameOf(name)}), which the desk cannot read: switch that compression off in the server or in the proxy before it.`,
+    )
+  }
   let broken: { readonly reason: unknown } | undefined
   const read: Uint8Array[] = []
   // Where the connection breaks, what had come is unpacked first: it may be all of an answer.
@@ -101,7 +107,8 @@ async function* decode(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGen
       broken = { reason }
     }
   })()
-  const open = (how: 'lenient' | 'strict') => DECODERS[name]?.open(value[0] ?? 0, how)
+  const open = (how: 'lenient' | 'strict') =>
+    isPlain(value) ? undefined : DECODERS[name]?.open(value[0] ?? 0, how)
   const decoder = open('lenient')
   try {
     // Its errors come out of the decoder that is read.

@@ -105,9 +105,15 @@ export function connectionError(place: ErrorPlace, error: unknown, sent: boolean
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new BackendError('wrong_shape', `${at(place)} sent a reply larger than 64 MiB.`, { cause: error })
   }
-  const message = `${at(place)} closed the connection before its answer was whole.`
-  return new BackendError('disconnected', message, { cause: error })
+  const isNoHttp = code === 'UND_ERR_HEADERS_OVERFLOW' || (error instanceof Error && error.name === NO_HTTP)
+  const what = isNoHttp
+    ? 'sent a head that is no HTTP; check scheme and port of its URL'
+    : 'closed the connection before its answer was whole'
+  return new BackendError('disconnected', `${at(place)} ${what}.`, { cause: error })
 }
+
+/** undici's, without a code. */
+const NO_HTTP = 'HTTPParserError'
 
 export interface StatusReply {
   readonly status: number
@@ -161,7 +167,19 @@ function explain({ status, text }: StatusReply, reason: Reason | undefined): str
   if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
   if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
   if (reason) return PLAIN[reason]
+  const meaning = MEANINGS[status]
+  if (meaning !== undefined) return meaning
   return status >= 300 && status < 400 ? ': redirects are not followed; use the address it points to' : ''
+}
+
+/** What Anthropic and gateways answer when there is no room; HTTP does not know it. */
+const OVERLOADED = 529
+
+/** What these mean nearly everywhere, and who can mend it. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  304: ': it sent nothing; look at the proxy before it',
+  402: ': its account has no credit left',
+  413: ': the request is larger than it, or a proxy before it, takes (nginx: client_max_body_size)',
 }
 
 /** LM Studio. */
@@ -169,7 +187,7 @@ const NO_MODEL = /\bno models? (?:is |are )?(?:currently )?loaded\b/i
 
 function readReason({ status, headers, text }: StatusReply): Reason | undefined {
   if (status === 401 || status === 403) return 'authentication'
-  if (status === 429) return 'busy'
+  if (status === 429 || status === OVERLOADED) return 'busy'
   const reason = reasonOf(readDetail(text), status)
   // A 503 is a full server where it says so, tells when to come back, or says nothing at all. TabbyAPI answers 503 to
   // any generation that failed, which waiting does not mend.

@@ -1,8 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 import { parseJson } from '../../contract/json-value.ts'
-import { ResetError } from './errors.ts'
 
 /** A reply larger than this is no answer of a language model; it would only fill our memory. */
 export const MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -68,9 +68,9 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
     })
   }
 
-  async text(): Promise<string> {
+  async text(charset?: string): Promise<string> {
     try {
-      return toText(await this.whole())
+      return toText(await this.whole(), charset)
     } catch (error) {
       return jsonBefore(error, this.#pieces)
     }
@@ -114,15 +114,33 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
 const joined = (pieces: Buffer[]): Buffer =>
   pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
 
-function toText(bytes: Buffer): string {
+/** `charset`: one that its server names; it counts where the bytes are no UTF-8, for many name a wrong one. */
+function toText(bytes: Buffer, charset?: string): string {
+  if (charset !== undefined && (/^utf-?(?:16|32)/.test(charset) || !isUtf8(bytes))) {
+    try {
+      return new TextDecoder(charset).decode(bytes)
+    } catch {
+      // Nobody knows that name.
+    }
+  }
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
   return bytes.toString('utf8', hasMark ? 3 : 0)
 }
 
+/** Another one than UTF-8, which is what JSON is written in. */
+function charsetIn(contentType: string | null): string | undefined {
+  const name = /;\s*charset\s*=\s*"?([\w.:-]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase()
+  return name === undefined || /^utf-?8$/.test(name) ? undefined : name
+}
+
+/** How undici and Node say that a connection ended before its reply did. */
+const CUT_OFF = /^(?:UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|HPE_INVALID_EOF_STATE|ECONNRESET)$/
+
 /** The text that had come before an error, where it is whole JSON and nothing but the end of its connection was wrong. */
 function jsonBefore(error: unknown, pieces: readonly Uint8Array[]): string {
-  const text = error instanceof ResetError ? toText(Buffer.concat(pieces)) : ''
-  if (!isJson(text)) throw error
+  const isCutOff = error instanceof Error && 'code' in error && CUT_OFF.test(`${error.code}`)
+  const text = isCutOff ? toText(Buffer.concat(pieces)) : ''
+  if (!text.trimStart().startsWith('{') || !isJson(text)) throw error
   return text
 }
 
@@ -189,7 +207,8 @@ export class PoolResponse implements Response {
   }
 
   text(): Promise<string> {
-    return this.#decoded ? readText(this.#decoded) : this.#reply.body.text()
+    const charset = charsetIn(this.contentType)
+    return this.#decoded ? readText(this.#decoded, charset) : this.#reply.body.text(charset)
   }
 
   async json(): Promise<unknown> {
@@ -242,14 +261,14 @@ async function readBytes(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-async function readText(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+async function readText(pieces: AsyncIterable<Uint8Array>, charset?: string): Promise<string> {
   const all: Uint8Array[] = []
   try {
     for await (const piece of pieces) all.push(piece)
   } catch (error) {
     return jsonBefore(error, all)
   }
-  return toText(Buffer.concat(all))
+  return toText(Buffer.concat(all), charset)
 }
 
 function toHeaders(fields: ReplyHeaders): Headers {

@@ -36,7 +36,8 @@ export function notJson(place: ErrorPlace, text: string): BackendError {
   const what = /^[\s\uFEFF]*</.test(text)
     ? 'a web page, not JSON: the address is that of a proxy, a sign-in page or another program; check the URL'
     : 'something that is not JSON'
-  return new BackendError('not_json', `${at(place)} sent ${what}.`)
+  const sent = text.trim() === '' ? 'an empty reply' : what
+  return new BackendError('not_json', `${at(place)} sent ${sent}.`)
 }
 
 /** What is no answer: an error with status 200, as servers send it once their head is out, or another shape. */

@@ -28,7 +28,9 @@ export function readRetryAfter(
 }
 
 function headerMs(value: string, wallTimeMs: number): number | undefined {
-  if (/^\d+(\.\d+)?$/.test(value)) return secondsMs(value)
+  // Some write the unit.
+  const seconds = /^(\d+(?:\.\d+)?)\s*(?:s|secs?|seconds?)?$/i.exec(value)?.[1]
+  if (seconds !== undefined) return secondsMs(seconds)
   if (FAR_DATE.test(value)) return Number.POSITIVE_INFINITY
   // Only HTTP dates carry letters here; Date.parse would read a bare "-5" as a year.
   const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN

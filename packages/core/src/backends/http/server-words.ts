@@ -21,7 +21,11 @@ const SIZE =
   /\b(?:\d+ (?:input |prompt )?tokens|tokens?|context|prompt|inputs?|(?:model|sequence|request) length|max_seq_len|n_ctx|max_model_len)\b/i
 /** … and that it is. */
 const OVER =
-  /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must be (?:<=|at most|less than|smaller)|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d/i
+  /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must (?:be|have) (?:<=|at most|less than|fewer than|smaller)|above the (?:context|model|maximum|limit)|limit is \d|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d/i
+
+/** Neither the size of an image, nor how long an answer may be, nor a limit of time. */
+const NO_OTHER_LIMIT =
+  /^(?!.*(?:\bimages?\b.{0,20}\b(?:exceeds?|size|too large)\b|\d images\b|logit_bias|(?:maximum|most|max) (?:number of )?(?:\d+ )?(?:output|completion) tokens|\bdeadline\b|\btime(?:d )?-?out\b))/is
 
 /**
  * The one table of what servers say. To add a server, add a row or an example: `server-words.test.ts` tries each example
@@ -32,12 +36,14 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'model_unknown',
     statuses: refusal,
     patterns: [
-      /model_not_found|\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist)|not a valid model|model is required/is,
+      /model_not_found|\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist|not loaded|not available)|not a valid model|model is required/is,
     ],
     examples: [
       ['vLLM', 404, 'The model `x` does not exist.'],
       ['Ollama', 404, 'model "x" not found, try pulling it first'],
       ['OpenRouter', 400, 'x is not a valid model ID'],
+      ['a gateway', 404, 'Model x not loaded'],
+      ['a gateway', 404, 'The requested model is not available'],
     ],
   },
   {
@@ -69,17 +75,24 @@ export const SERVER_WORDS: readonly ServerWords[] = [
   {
     reason: 'context_length',
     statuses: refusal,
-    patterns: [/context_length_exceeded|exceed_context_size|max_tokens must be at least 1, got -\d/i],
+    patterns: [
+      /context_length_exceeded|exceed_context_size|max_tokens must be at least 1, got -\d|reduce the length of the (?:messages|prompt|input)|range of input length should be|(?:not enough|out of) context\b|\b(?:find|free) .{0,20}\b(?:kv|memory) (?:cache|slot)|\bkv cache is full/i,
+    ],
     examples: [
       ['OpenAI', 400, 'context_length_exceeded'],
       ['vLLM', 400, 'max_tokens must be at least 1, got -160.'],
       ['llama.cpp', 400, 'exceed_context_size_error: the request exceeds the available context size'],
+      ['llama.cpp', 500, 'failed to find a memory slot for batch of size 512'],
+      ['llama.cpp', 500, 'failed to find free space in the KV cache'],
+      ['Groq', 400, 'Please reduce the length of the messages or completion.'],
+      ['DashScope', 400, 'Range of input length should be [1, 30720]'],
+      ['a gateway', 400, 'Not enough context: need 5000, have 4096'],
     ],
   },
   {
     reason: 'context_length',
     statuses: refusal,
-    patterns: [SIZE, OVER],
+    patterns: [SIZE, OVER, NO_OTHER_LIMIT],
     examples: [
       [
         'vLLM',
@@ -108,6 +121,13 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['Anthropic', 400, 'prompt is too long: 210000 tokens > 200000 maximum'],
       ['Ollama', 400, 'input length exceeds maximum context length'],
       ['KoboldCPP', 400, 'Prompt is too long for the context'],
+      [
+        'text-generation-inference',
+        422,
+        'Input validation error: `inputs` must have less than 1024 tokens. Given: 1031',
+      ],
+      ['a gateway', 400, 'The number of tokens in the prompt (5000) is above the limit (4096)'],
+      ['a gateway', 400, 'input tokens per request limit is 4096, got 5000'],
       ['a gateway', 400, 'prompt has 5000 tokens but the limit is 4096'],
       ['a gateway', 400, 'Input is too large: 9000 tokens, maximum 8192'],
       ['a gateway', 400, 'the prompt (12000) is over the context window of 8192'],
@@ -134,14 +154,18 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     statuses: (status) => status === 429 || status === 503,
     patterns: [
       // A part of it that has crashed will not be free again.
-      /^(?!.*(?:crash|panic|out of memory|\bfatal\b|\bdied\b))/is,
-      /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable/i,
+      /^(?!.*(?:crash|panic|out of memory|\bfatal\b|\bdied\b|\bdead\b))/is,
+      /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable|start(?:ing|s) up|not (?:yet )?ready|warming up|initiali[sz]ing|\bno (?:\w+ )?(?:slots?|workers?|upstreams?|replicas?|instances?)\b/i,
     ],
     examples: [
       ['KoboldCPP', 503, 'Server is busy; please try again later. service_unavailable'],
       ['llama.cpp', 503, 'Loading model'],
       ['Ollama', 503, 'server busy, please try again.  maximum pending requests exceeded'],
       ['text-generation-inference', 429, 'Model is overloaded'],
+      ['a gateway', 503, 'Model is not ready yet'],
+      ['a gateway', 503, 'Server is starting up'],
+      ['a gateway', 503, 'no slot available'],
+      ['Envoy', 503, 'no healthy upstream'],
       ['nginx', 503, '<h1>503 Service Temporarily Unavailable</h1>'],
     ],
   },

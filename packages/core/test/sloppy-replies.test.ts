@@ -1,0 +1,117 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { BACKENDS, bodied, END, part, rawDesk } from './raw-desk.ts'
+
+// Replies that are right but for their heads, over sockets: what can be read is read, and what cannot says what to mend.
+
+const whole = (content: string) =>
+  JSON.stringify({ choices: [{ message: { content }, finish_reason: 'stop' }] })
+const hello = whole('Hello you.')
+const stream = part({ content: 'Hello you.' }) + part({}, 'stop') + END
+
+describe.each(BACKENDS)('%s', (kind) => {
+  const replyTo = async (reply: string | Buffer) => {
+    await using desk = await rawDesk(kind, reply)
+    const outcome = await desk.ask()
+    return { outcome, calls: desk.calls() }
+  }
+
+  test.each(['utf-8', 'UTF8', 'none', 'binary', 'aws-chunked', 'br', 'deflate', 'compress'])(
+    'a reply that is not compressed is read, though its head says %s',
+    async (encoding) => {
+      const reply = bodied(hello, 'application/json', `content-encoding: ${encoding}\r\n`)
+      expect((await replyTo(reply)).outcome).toMatchObject({ completion: 'Hello you.' })
+      await using desk = await rawDesk(
+        kind,
+        bodied(stream, 'text/event-stream', `content-encoding: ${encoding}\r\n`),
+      )
+      expect((await desk.stream()).outcome).toMatchObject({ completion: 'Hello you.' })
+    },
+  )
+
+  test('a compression that nobody knows is named', async () => {
+    const { outcome, calls } = await replyTo(
+      bodied(gzipSync(hello), 'application/json', 'content-encoding: compress\r\n'),
+    )
+    expect(outcome).toMatchObject({
+      error: 'api_response_format_error',
+      details: expect.stringContaining('(compress)'),
+    })
+    expect(calls).toBe(1)
+  })
+
+  test.each([
+    ['iso-8859-1', 'latin1', 'Grüße'],
+    ['"ISO-8859-1"', 'latin1', 'Grüße'],
+    ['iso-8859-1', 'utf8', 'Grüße und 漢字'],
+    ['us-ascii', 'utf8', 'Grüße'],
+    ['no-such-charset', 'utf8', 'Grüße'],
+    ['utf-16le', 'utf16le', 'Grüße und 漢字'],
+  ] as const)('text of the character set %s, written as %s, is read', async (charset, encoding, text) => {
+    const body = Buffer.from(whole(text), encoding)
+    const { outcome } = await replyTo(bodied(body, `application/json; charset=${charset}`))
+    expect(outcome).toMatchObject({ completion: text })
+  })
+
+  test.each([
+    ['a length that is too long', `content-length: ${hello.length + 9}\r\n\r\n${hello}`],
+    [
+      'chunks without an end',
+      `transfer-encoding: chunked\r\n\r\n${hello.length.toString(16)}\r\n${hello}\r\n`,
+    ],
+  ])('a whole answer with %s is not thrown away', async (_, rest) => {
+    const { outcome, calls } = await replyTo(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${rest}`)
+    expect(outcome).toMatchObject({ completion: 'Hello you.' })
+    expect(calls).toBe(1)
+  })
+
+  test('half an answer with a length that is too long is none', async () => {
+    const half = hello.slice(0, -5)
+    const { outcome } = await replyTo(
+      `HTTP/1.1 200 OK\r\ncontent-length: ${hello.length}\r\nconnection: close\r\n\r\n${half}`,
+    )
+    expect(outcome).toMatchObject({ error: 'api_connection_error' })
+  })
+
+  test.each([
+    ['what is no HTTP', 'SSH-2.0-OpenSSH_9.0\r\n', 'no HTTP'],
+    ['an empty reply', 'HTTP/1.1 204 No Content\r\n\r\n', 'an empty reply'],
+    ['413', 'HTTP/1.1 413 X\r\ncontent-length: 0\r\n\r\n', 'client_max_body_size'],
+    ['402', 'HTTP/1.1 402 X\r\ncontent-length: 0\r\n\r\n', 'no credit'],
+  ])('the details of %s say what to mend', async (_, reply, words) => {
+    expect((await replyTo(reply)).outcome).toMatchObject({ details: expect.stringContaining(words) })
+  })
+
+  test.each(['429 X\r\nretry-after: 1s', '529 X', '408 X', '503 Starting up'])(
+    'a server that says %s is asked again',
+    async (head) => {
+      let calls = 0
+      const more = head.startsWith('503') ? '{"error":"Server is starting up"}' : ''
+      await using desk = await rawDesk(
+        kind,
+        (socket) => {
+          calls += 1
+          const busy = `HTTP/1.1 ${head}\r\ncontent-length: ${more.length}\r\nconnection: close\r\n\r\n${more}`
+          socket.end(calls === 1 ? busy : bodied(hello))
+        },
+        { isTimed: true },
+      )
+      expect(await desk.ask()).toMatchObject({ completion: 'Hello you.' })
+      expect(calls).toBe(2)
+    },
+  )
+
+  test.each([
+    'Input image exceeds the maximum size of 20 MB',
+    'the request has more than 10 images; the maximum input is 10 images',
+    'max_tokens (9000) exceeds the maximum output tokens 4096',
+    'logit_bias has too many tokens: 1200 exceeds 1024',
+    'context deadline exceeded',
+  ])('a prompt is not called too long because of another limit: %s', async (message) => {
+    const body = JSON.stringify({ error: { message } })
+    const { outcome } = await replyTo(
+      `HTTP/1.1 400 X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    )
+    expect(outcome).toMatchObject({ error: 'api_client_error' })
+  })
+})
