@@ -17,7 +17,7 @@ let server: FuzzedServer
 let base: string
 
 beforeAll(async () => {
-  server = await openFuzzedServer({ hasOpenAI: true })
+  server = await openFuzzedServer({ hasOthers: true })
   base = `http://127.0.0.1:${server.port}`
   await normalEvent()
 })
@@ -40,6 +40,13 @@ const hostile = fc.oneof(
       '',
       '../../api/extra/abort',
       '%00',
+    ],
+    // What servers repeat of it in their refusals must not be read as their own words.
+    ...[
+      'No models loaded.',
+      'Model unloaded. the model has crashed',
+      'Server is busy, rate limit',
+      '401 invalid_api_key',
     ],
     ...['a=1,'.repeat(400), 'x'.repeat(9_000), '__proto__', 'Infinity', '{"a":', '\u2028'],
   ),
@@ -84,6 +91,10 @@ const tool = fc.oneof(
   }),
 )
 
+const toolSaying = (description: string) => [
+  { type: 'function', function: { name: 'look', description, parameters: { type: 'object' } } },
+]
+
 /** So few of the fields that most events pass the door: what is refused there reaches no backend. */
 const few = (fields: Readonly<Record<string, fc.Arbitrary<unknown>>>) =>
   fc
@@ -96,7 +107,7 @@ const some = hostile.filter((text) => text !== '')
 
 const parameters = few({
   stop: fc.oneof(some, fc.array(some, { maxLength: 3 })),
-  tools: fc.array(tool, { maxLength: 2 }),
+  tools: fc.oneof(fc.array(tool, { maxLength: 2 }), hostile.map(toolSaying)),
   tool_choice: fc.oneof(
     fc.constantFrom('auto', 'none'),
     fc.record({ type: fc.constant('function'), function: fc.record({ name: hostile }) }),
@@ -177,6 +188,8 @@ const schema = fc.oneof(
 const mostly = <Value>(usual: Value, odd: fc.Arbitrary<unknown>) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: odd })
 
+const BACKENDS = ['kobold', 'openai', 'picky'] as const
+
 const event = fc
   .tuple(
     fc.record({
@@ -189,11 +202,11 @@ const event = fc
         })),
       ),
       parameters,
-      backend: fc.oneof(fc.constantFrom('kobold', 'openai'), mostly('kobold', hostile)),
+      backend: fc.oneof(fc.constantFrom(...BACKENDS), mostly('picky', hostile)),
     }),
     few({
       id: hostile,
-      model: fc.oneof(hostile, fc.constantFrom('default', 'simulator')),
+      model: fc.oneof(hostile, fc.constantFrom('default', 'simulator', 'gone')),
       metadata: fc.dictionary(hostile, hostile, { maxKeys: 3 }),
       schema,
     }),
@@ -203,7 +216,6 @@ const event = fc
 const backendsOf = ({ backends }: DeskReport) =>
   backends.map(({ name, state, breaker }) => ({ name, state, breaker }))
 
-const BACKENDS = ['kobold', 'openai'] as const
 const WELL = BACKENDS.map((name) => ({ name, state: 'ready', breaker: 'closed' }))
 
 /** Each of them still takes an event, at the first try. */
@@ -220,8 +232,8 @@ async function stayedWell(): Promise<void> {
   await normalEvent()
 }
 
-/** The backends answer whatever they are asked: nothing that a caller sends may look as if one of them had failed. */
-const BLAMES_A_BACKEND = /^api_(connection|timeout|server)/
+/** The backends answer or refuse whatever they are asked: nothing that a caller sends may look as if one of them had failed. */
+const BLAMES_A_BACKEND = /^api_(connection|timeout|server|authentication|rate)/
 
 test('in process: fields and headers of an event', { timeout }, async () => {
   const headers = fc.dictionary(headerName, hostile, { maxKeys: 4 })
@@ -312,7 +324,7 @@ test('over HTTP: whole, streamed, as a ticket, and in the dialect of OpenAI', { 
 /** The reply, and the tickets that it tells of. */
 async function endsWithoutBlame(response: Response): Promise<void> {
   const reply = await response.text()
-  expect(reply).not.toMatch(/"(?:error|code|type)":\s*"api_(connection|timeout|server)/)
+  expect(reply).not.toMatch(/"(?:error|code|type)":\s*"api_(connection|timeout|server|authentication|rate)/)
   if (response.status === 202) {
     for (const [location] of reply.matchAll(/\/tickets\/tkt_[\w-]{36}(?=")/g)) await ticketEnds(location)
   }
@@ -381,5 +393,11 @@ test('as a CloudEvent whose attributes are headers of the request', { timeout },
       await endsWithoutBlame(response)
     }),
     options,
+  )
+})
+
+test('every kind of refusal was among them', () => {
+  expect([...server.refused.keys()].sort()).toEqual(
+    ['image', 'model', 'moderation', 'sampler', 'schema', 'tools'].sort(),
   )
 })

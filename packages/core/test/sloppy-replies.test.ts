@@ -102,6 +102,17 @@ describe.each(BACKENDS)('%s', (kind) => {
   )
 
   test.each([
+    ['a moderation', 403, 'Your chosen model requires moderation and your input was flagged'],
+    ['words of the caller', 400, 'Invalid value "No models loaded. Model unloaded" for `stop`'],
+  ])('a refusal with %s says nothing of the server', async (_, status, message) => {
+    const body = JSON.stringify({ error: { message, code: status } })
+    const reply = `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
+    await using desk = await rawDesk(kind, reply)
+    expect(await desk.ask()).toMatchObject({ error: 'api_client_error' })
+    expect(desk.dispatcher.report().backends).toMatchObject([{ state: 'ready', breaker: 'closed' }])
+  })
+
+  test.each([
     'Input image exceeds the maximum size of 20 MB',
     'the request has more than 10 images; the maximum input is 10 images',
     'max_tokens (9000) exceeds the maximum output tokens 4096',

@@ -8,26 +8,30 @@ import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
 import { composeTickets } from '../../src/compose/compose-tickets.ts'
 import { resolveConfig } from '../../src/config/config.ts'
+import { startPickyServer } from './picky-server.ts'
 
 export interface FuzzedServer extends AsyncDisposable {
   readonly port: number
   readonly dispatcher: Dispatcher
   /** Lines at error: the server says that it failed. */
   readonly errors: readonly string[]
+  /** How often the backend `picky` refused something, by what it was. */
+  readonly refused: ReadonlyMap<string, number>
   connections(): Promise<number>
 }
 
 /**
- * The server as `npx ai-ticket-server` puts it together, before simulators that answer at once, tickets on disk. The second
- * backend, `openai`, is only there where it is wanted.
+ * The server as `npx ai-ticket-server` puts it together, before simulators that answer at once, tickets on disk. The other
+ * backends, `openai` and `picky`, are only there where they are wanted.
  */
 export async function openFuzzedServer(
-  given: Partial<ServerOptions> & { readonly hasOpenAI?: boolean } = {},
+  given: Partial<ServerOptions> & { readonly hasOthers?: boolean } = {},
 ): Promise<FuzzedServer> {
-  const { hasOpenAI = false, ...options } = given
-  const openAI = hasOpenAI
+  const { hasOthers = false, ...options } = given
+  const openAI = hasOthers
     ? await startOpenAISimulator({ tokensPerSecond: Number.POSITIVE_INFINITY })
     : undefined
+  const picky = hasOthers ? await startPickyServer() : undefined
   const simulator = await startKoboldSimulator({ tokensPerSecond: Number.POSITIVE_INFINITY, keepAlive: true })
   const dataDir = mkdtempSync(join(tmpdir(), 'edge-fuzz-'))
   const config = configOf({
@@ -36,6 +40,7 @@ export async function openFuzzedServer(
     backends: [
       { type: 'kobold', name: 'kobold', url: simulator.url, concurrency: 4 },
       ...(openAI ? [{ type: 'openai', name: 'openai', url: openAI.url, concurrency: 4 }] : []),
+      ...(picky ? [{ type: 'openai', name: 'picky', url: picky.url, concurrency: 4 }] : []),
     ],
   })
   const errors: string[] = []
@@ -61,6 +66,7 @@ export async function openFuzzedServer(
     port: (server.server.address() as AddressInfo).port,
     dispatcher,
     errors,
+    refused: picky?.refused ?? new Map(),
     connections: () =>
       new Promise((resolve, reject) => {
         server.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
@@ -68,7 +74,7 @@ export async function openFuzzedServer(
     async [Symbol.asyncDispose]() {
       await Promise.all([desk.close(), dispatcher.close(), server.close()])
       await tickets.close()
-      await Promise.all([simulator.close(), openAI?.close()])
+      await Promise.all([simulator.close(), openAI?.close(), picky?.[Symbol.asyncDispose]()])
       rmSync(dataDir, { recursive: true })
     },
   }

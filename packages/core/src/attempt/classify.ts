@@ -67,6 +67,7 @@ function codeOf(error: BackendError): FailureCode {
 
 function codeOfStatus({ status = 0, reason }: BackendError): FailureCode {
   if (reason === 'context_length') return 'context_length_exceeded'
+  if (reason === 'bad_input') return 'api_client_error'
   if (status === 401 || status === 403 || reason === 'authentication') return 'api_authentication_error'
   if (reason === 'busy' || status === 429) return 'api_rate_limited'
   // KoboldCPP answers 500 where a request is wrong, llama.cpp where its template refuses it; that never gets better.

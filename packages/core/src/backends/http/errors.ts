@@ -134,7 +134,7 @@ export function statusError(place: ErrorPlace, reply: StatusReply): BackendError
   if (reason === undefined && (status === 404 || status === 405 || status === 501)) {
     return new BackendError('endpoint_missing', `${said}: it has no such endpoint.`, { status, words })
   }
-  if (NO_MODEL.test(reply.text.slice(0, MESSAGE_LENGTH))) {
+  if (NO_MODEL.test(`${readDetail(reply.text).message}`)) {
     return new BackendError('no_model', `${said}: it has no model loaded.`, { status, words })
   }
   const longestMs = LONGEST_RETRY_AFTER_MS.backend
@@ -166,6 +166,7 @@ export const PLAIN: Readonly<Record<Reason, string>> = {
 function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
   if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
   if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
+  if (reason === 'bad_input' && status === 403) return ': it refuses what the request says (moderation)'
   if (reason) return PLAIN[reason]
   const meaning = MEANINGS[status]
   if (meaning !== undefined) return meaning
@@ -182,10 +183,14 @@ const MEANINGS: Readonly<Record<number, string>> = {
   413: ': the request is larger than it, or a proxy before it, takes (nginx: client_max_body_size)',
 }
 
-/** LM Studio. */
-const NO_MODEL = /\bno models? (?:is |are )?(?:currently )?loaded\b/i
+/** LM Studio. At the beginning only: further on a server may repeat what the caller wrote. */
+const NO_MODEL = /^\W*(?:error\W+)?no models? (?:is |are )?(?:currently )?loaded\b/i
+
+/** A 403 that is about one request and not about our key: OpenRouter and others moderate what they are sent. */
+const MODERATED = /moderat|flagged|content.?polic|safety|usage.?polic/i
 
 function readReason({ status, headers, text }: StatusReply): Reason | undefined {
+  if (status === 403 && MODERATED.test(text.slice(0, MESSAGE_LENGTH))) return 'bad_input'
   if (status === 401 || status === 403) return 'authentication'
   if (status === 429 || status === OVERLOADED) return 'busy'
   const reason = reasonOf(readDetail(text), status)
