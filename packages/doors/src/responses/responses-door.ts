@@ -16,6 +16,7 @@ import { ResponsesDialect } from './responses-dialect.ts'
 import { conversationBefore, refusedField, resolveItems } from './stored-responses.ts'
 import { addStoredRoutes, partsOf, streamStored } from './stored-routes.ts'
 
+/** For `responsesDoor`. */
 export interface ResponsesDoorOptions {
   /**
    * Whether the prompts and answers of events without a ticket are kept (`history: 'full'`). Default false: then answers

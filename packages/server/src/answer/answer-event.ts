@@ -15,10 +15,13 @@ declare module 'fastify' {
 
 /** What every route that takes events needs. */
 export interface AnswerOptions {
+  /** The desk behind the routes. */
   readonly dispatcher: Dispatcher
+  /** Hears of streams that break. */
   readonly logger: Logger
   /** Milliseconds between two pings of a stream. */
   readonly pingIntervalMs: number
+  /** Drives the pings. */
   readonly clock: Clock
   /** Whom the waiting line treats as one caller. */
   readonly callerOf: (request: FastifyRequest) => string
@@ -26,8 +29,11 @@ export interface AnswerOptions {
 
 /** One event, and the caller who waits for its answer. */
 export interface Exchange {
+  /** Whose headers and key go along with the event. */
   readonly request: FastifyRequest
+  /** If its connection closes before it is sent, the event is cancelled. */
   readonly reply: FastifyReply
+  /** As `Dispatcher.onEvent` takes it. */
   readonly event: unknown
   /** What the format of the caller takes for granted. */
   readonly options?: EventOptions
@@ -100,6 +106,7 @@ export function eventOptionsOf(
 
 /** Why an event was cancelled when its caller went away. */
 export class CallerGone extends Error {
+  /** Tells it from other errors, also those of another copy of this package. */
   override readonly name = 'CallerGone'
 
   constructor() {

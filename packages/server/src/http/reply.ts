@@ -62,6 +62,7 @@ function headersOf(code: FailureCode, knownMs: number | undefined): Record<strin
   return { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }
 }
 
+/** Sends it through Fastify. */
 export function sendReply(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
   return reply.code(status).headers(headers).send(body)
 }
