@@ -1,5 +1,5 @@
 // Which pages there are, in the order of the menu; test/site.test.ts sees that none is missing.
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
@@ -11,10 +11,15 @@ export const REPOSITORY = manifest.repository.url.replace(/^git\+|\.git$/g, '')
 /** Where the site is published, with a slash at its end. */
 export const SITE = manifest.homepage
 
+/** Other formats in which the server can be asked. */
+const DOORS = globSync('doors/*.md', { cwd: join(ROOT, 'docs') })
+  .map((path) => path.replaceAll('\\', '/').replace(/\.md$/, ''))
+  .toSorted()
+
 export const MENU = [
   {
     text: 'Use it',
-    pages: ['getting-started', 'structured-output', 'tickets', 'batch', 'openai', 'cloudevents'],
+    pages: ['getting-started', 'structured-output', 'tickets', 'batch', 'openai', ...DOORS, 'cloudevents'],
   },
   {
     text: 'Run it',

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
-import { anchorOf, REPOSITORY, SITE } from '../../site/pages.mjs'
+import { anchorOf, MENU, REPOSITORY, SITE } from '../../site/pages.mjs'
 import { pages, prose, ROOT, readPage } from './markdown.ts'
 
 interface Link {
@@ -74,4 +74,17 @@ test('every page but those on GitHub and npm can be reached from the README', ()
 test.each(pages)('%s has one title and ends with a newline', (page) => {
   expect(prose(page).match(/^# .+$/gm)).toHaveLength(1)
   expect(readPage(page)).toMatch(/[^\n]\n$/)
+})
+
+test('every page of docs is in the menu of the site, or in the list of decisions', () => {
+  const inMenu = new Set(['README', ...MENU.flatMap((group) => group.pages)])
+  const ours = pages
+    .filter((page) => page.startsWith('docs/'))
+    .map((page) => page.slice(5).replace(/\.md$/, ''))
+  expect(ours.length).toBeGreaterThan(15)
+  expect(
+    ours.filter(
+      (page) => !inMenu.has(page.replace(/README$/, 'index')) && !inMenu.has(page) && !/^adr\/\d/.test(page),
+    ),
+  ).toEqual([])
 })

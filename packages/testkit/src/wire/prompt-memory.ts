@@ -20,7 +20,11 @@ interface Kept {
   text: string
 }
 
-/** @param prompts how many are kept, the one that is being read included */
+/**
+ * The memory of a server that has read nothing yet.
+ *
+ * @param prompts how many are kept, the one that is being read included
+ */
 export function createPromptMemory(prompts: number): PromptMemory {
   /** The one that was used last stands last. */
   let kept: Kept[] = []

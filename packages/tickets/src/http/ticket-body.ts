@@ -98,16 +98,25 @@ export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBo
 
 /** A ticket in a list of rows: without its event and its outcome. Times are ISO 8601. */
 export interface TicketRowBody {
+  /** `tkt_` and a UUID. */
   id: string
+  /** The `id` of its event. */
   event_id: string
+  /** `event`: it was answered at once, and is only recorded. */
   kind: 'ticket' | 'event'
+  /** `queued`, `in_progress`, `completed`, `failed` or `cancelled`. */
   status: TicketStatus
+  /** When it was accepted. */
   created_at: string
+  /** Start of the first run. Null: it has not run yet. */
   started_at: string | null
+  /** Null: it has not ended. */
   finished_at: string | null
+  /** -100 to 100, higher first. */
   priority: number
   /** The name of the API key. */
   caller?: string
+  /** The id of the ticket that it repeats. */
   replay_of?: string
   /** How often it was given to a worker. */
   runs: number
@@ -115,7 +124,9 @@ export interface TicketRowBody {
   attempts: number
   /** That of the call that runs, else of the answer, else the one that the event asks for. */
   backend?: string
+  /** Of the answer; of one that has none yet, the model that its event asks for. */
   model?: string
+  /** The failure code of the outcome. */
   error?: FailureCode
   /** From its acceptance to the start of its first run, and what the last run stood in line. Of one that has ended. */
   waited_ms?: number
@@ -123,6 +134,7 @@ export interface TicketRowBody {
   first_token_ms?: number
   /** Of the run that ended it, waiting in line included. */
   duration_ms?: number
+  /** Tokens of the answer. Null: there is none, or the server does not know. */
   usage: Usage | null
   /** How long backends worked for nothing: calls that were sent and gave no answer. */
   wasted_ms: number
@@ -194,11 +206,15 @@ interface CallbackSummary {
   last_error?: { error: DeliveryError; details: string }
 }
 
+/** The callback of a ticket, with every attempt. Times are ISO 8601. */
 export interface CallbackBody extends CallbackStateBody {
+  /** Always `callback`. */
   object: 'callback'
+  /** Of the ticket whose end it announces. */
   ticket_id: string
   /** The `webhook-id` of every attempt. */
   webhook_id: string
+  /** The newest last; the oldest of many are dropped. */
   attempts: CallbackAttemptBody[]
 }
 

@@ -4,29 +4,43 @@ import type { Ticket, TicketStatus } from './ticket.ts'
 
 /** What a list shows of a ticket; read without its event and its answer, which may be large. Times in ms since 1970. */
 export interface TicketRow {
+  /** `tkt_` and a UUID. */
   readonly id: string
+  /** The `id` of its event. */
   readonly eventId: string
+  /** `event`: it was answered at once, and is only recorded. */
   readonly kind: Ticket['kind']
+  /** As in `TicketState`. */
   readonly status: TicketStatus
+  /** The name of the API key; empty without keys. */
   readonly caller: string
+  /** -100 to 100, higher first. */
   readonly priority: number
+  /** When it was accepted. */
   readonly createdAt: number
+  /** Start of the first run. Absent: it has not run yet. */
   readonly startedAt?: number
+  /** Absent: it has not ended. */
   readonly finishedAt?: number
+  /** The id of the ticket that it repeats. */
   readonly replayOf?: string
   /** How often it was given to a worker. */
   readonly runs: number
   /** That of the call that runs; else of the answer; of one that has none yet, the backend that its event asks for. */
   readonly backend?: string
+  /** Of the answer; of one that has none yet, the model that its event asks for. */
   readonly model?: string
+  /** The failure code of the outcome. */
   readonly error?: string
   /** Of its callback. `waiting`: the ticket has not ended. Absent: it has none. */
   readonly callback?: DeliveryStatus | 'waiting'
+  /** What lies inside the event and the outcome, in short. */
   readonly summary: TicketSummary
 }
 
 /** A row without the answer to whether there are more. */
 export interface TicketRowPage {
+  /** Newest first; may be fewer than asked for, though more follow. */
   readonly rows: readonly TicketRow[]
   /** Absent: this is the last page. */
   readonly nextCursor?: string
@@ -42,6 +56,7 @@ export interface TicketSummary extends RowFacts {
   readonly wastedMs: number
 }
 
+/** What is read of the outcome, or of the runs so far. */
 export interface RowFacts {
   /** Calls of all runs that have ended. */
   readonly attempts: number
@@ -51,6 +66,7 @@ export interface RowFacts {
   readonly firstTokenMs?: number
   /** Of the run that ended it, in ms. */
   readonly durationMs?: number
+  /** Tokens of the answer. Null: there is none, or the server does not know. */
   readonly usage: Usage | null
 }
 
