@@ -62,8 +62,7 @@ export class BackendSlots implements RoutableBackend {
   readonly #watcher: SlotsWatcher
   /** Prompts that the server keeps, those that it works on included. */
   readonly keeps: number
-  /** Models that the server loads when they are asked for, by the names of `modelOf`. */
-  readonly shelf = new ModelShelf()
+  #shelf: ModelShelf | undefined
   #status: BackendStatus
   #reported: BackendState | undefined
   #probedAt = Number.NEGATIVE_INFINITY
@@ -230,6 +229,31 @@ export class BackendSlots implements RoutableBackend {
     return asked === undefined ? undefined : (this.models.find((name) => sameModel(name, asked)) ?? asked)
   }
 
+  /** Models that the server loads when they are asked for, by the names of `modelOf`; undefined: it is none that does. */
+  get shelf(): ModelShelf | undefined {
+    return this.#shelf
+  }
+
+  /** How long it loads before it can answer an event, in milliseconds; undefined: nobody knows. */
+  loadMs(model: string | undefined): number | undefined {
+    return this.#shelf ? this.#shelf.loadMs(this.modelOf(model)) : 0
+  }
+
+  /** The same by whatever is known, for comparing only. */
+  roughLoadMs(model: string | undefined): number {
+    return this.#shelf?.roughLoadMs(this.modelOf(model)) ?? 0
+  }
+
+  /** What it would take to load the model of an event again, which is loaded now, in milliseconds; 0: it is not. */
+  keptMs(model: string | undefined): number {
+    return this.#shelf?.keptMs(this.modelOf(model)) ?? 0
+  }
+
+  /** Whether it would have to let a model go for an event. */
+  swapsFor(model: string | undefined): boolean {
+    return this.#shelf?.pushesOut(this.modelOf(model)) ?? false
+  }
+
   /** It has loaded a model for a call: what was asked of the one before does not hold. */
   expectModel(): void {
     this.#isStale = true
@@ -247,7 +271,7 @@ export class BackendSlots implements RoutableBackend {
 
   /** The same without asking. A model that is not loaded has none yet: the one that is says nothing of it. */
   knownContextLength(model: string | undefined): number | undefined {
-    if (!this.shelf.swaps || !this.#reported) return this.#reported?.contextLength
+    if (!this.shelf || !this.#reported) return this.#reported?.contextLength
     const name = this.modelOf(model)
     if (name === undefined) return this.#reported.contextLength
     return this.#reported.loaded?.find((loaded) => sameModel(loaded.name, name))?.contextLength
@@ -289,11 +313,18 @@ export class BackendSlots implements RoutableBackend {
       before !== undefined &&
       (before.contextLength !== found.contextLength || before.models.join() !== found.models.join())
     if (isOther) this.#watcher.onForgotten(this)
-    const loaded = found.loaded?.map(
-      ({ name }) => found.models.find((listed) => sameModel(listed, name)) ?? name,
-    )
-    this.shelf.look(found.models, loaded, isQuiet)
+    // A look that brings less than the one before says nothing of what is loaded; another server does.
+    if (isOther && !found.loaded) this.#shelf = undefined
+    this.#lookAtShelf(found, isQuiet)
     this.#watcher.onLook(this, found, isQuiet)
+  }
+
+  #lookAtShelf({ models, loaded }: BackendState, isQuiet: boolean): void {
+    if (!loaded || models.length < 2) return
+    const names = loaded.map(({ name }) => models.find((listed) => sameModel(listed, name)) ?? name)
+    const isFirst = this.#shelf === undefined
+    this.#shelf ??= new ModelShelf()
+    this.#shelf.look(models, isQuiet || isFirst ? names : undefined)
   }
 
   /** When a probe last ended, on the clock. */
@@ -359,14 +390,15 @@ export class BackendSlots implements RoutableBackend {
   health(): BackendHealth {
     const aliases = Object.keys(this.aliases)
     const { contextLength, version, loaded } = this.#reported ?? {}
-    const { shelf } = this
     const { unusable } = this.#status
     const details = this.#problem ?? (unusable && UNUSABLE[unusable])
     return {
       name: this.name,
       state: this.stateName(),
       models: [...this.models],
-      ...(loaded && { loaded_models: shelf.swaps ? [...shelf.loaded] : loaded.map(({ name }) => name) }),
+      ...(loaded && {
+        loaded_models: this.#shelf ? [...this.#shelf.loaded] : loaded.map(({ name }) => name),
+      }),
       ...(aliases.length === 0 ? {} : { aliases }),
       ...(contextLength === undefined ? {} : { context_length: contextLength }),
       ...(version === undefined ? {} : { version }),
@@ -387,7 +419,7 @@ export class BackendSlots implements RoutableBackend {
         prompt_tokens_per_second: perSecond(speeds.readMs),
         completion_tokens_per_second: perSecond(speeds.writtenMs),
       }),
-      ...(this.shelf.meanLoadMs !== undefined && { model_load_ms: Math.round(this.shelf.meanLoadMs) }),
+      ...(this.#shelf?.meanLoadMs !== undefined && { model_load_ms: Math.round(this.#shelf.meanLoadMs) }),
     }
   }
 }

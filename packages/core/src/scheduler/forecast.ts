@@ -124,8 +124,8 @@ function createLoads(inGroups: boolean): Loads {
   const loaded = new Map<BackendSlots, readonly string[]>()
   return (slots, model) => {
     const { shelf } = slots
-    const name = shelf.swaps ? slots.modelOf(model) : undefined
-    if (name === undefined) return 0
+    const name = shelf && slots.modelOf(model)
+    if (!shelf || name === undefined) return 0
     const before = loaded.get(slots) ?? shelf.loaded
     const after = [...before.filter((other) => other !== name), name]
     loaded.set(slots, inGroups ? after : after.slice(-shelf.room))

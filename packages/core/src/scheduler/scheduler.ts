@@ -162,7 +162,7 @@ export class Scheduler {
 
   #open(slots: BackendSlots, event: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
     const { work, caller, prompt, model } = event
-    const loadMs = slots.shelf.loadMs(slots.modelOf(model))
+    const loadMs = slots.loadMs(model)
     const reader = this.#warm.read(slots, event, this.#mayBeAwaited(slots))
     const { likelySaved: savedTokens } = reader
     if (savedTokens > 0) this.#lookAt(slots)
@@ -201,7 +201,7 @@ export class Scheduler {
     const unseen = this.backends.filter(({ shelf, inFlight, probed, probedAt, backend }) => {
       if (inFlight > 0) return false
       if (!probed) return (model ?? backend.defaultModel) !== undefined
-      return shelf.swaps && clock.now() - probedAt > LOOK_AGE_MS
+      return shelf !== undefined && clock.now() - probedAt > LOOK_AGE_MS
     })
     if (unseen.length === 0) return undefined
     const looks = Promise.all(unseen.map((slots) => slots.probe(LOOK_AGE_MS)))

@@ -82,6 +82,8 @@ const ENOUGH_SHARED = 0.5
 const MOST_MISSES = 3
 /** A call that took less than this beyond its work has loaded no model. */
 const LEAST_LOADING = 0.5
+/** A load may take so much longer than the ones before: deadlines are kept with that. */
+const LOAD_SLACK = 1.25
 /** Times that lie closer together cannot be told apart. */
 const CLEARLY = 1.3
 /** How likely a prompt that was used within the last two minutes is used again. */
@@ -210,7 +212,7 @@ export class WarmDesk {
     const likelySaved = isAwaited ? this.savedTokens(slots, event) : 0
     const known = this.#memories.get(slots)
     // What another model has read goes with it.
-    if (known && slots.shelf.pushesOut(slots.modelOf(event.model))) known.warm = nothingWarm(slots.keeps)
+    if (known && slots.swapsFor(event.model)) known.warm = nothingWarm(slots.keeps)
     // Else there is nothing to remember, and nothing to forget.
     if (chain.length > 0 || known?.warm.chains.length) {
       const memory = known ?? this.#remember(slots)
@@ -312,23 +314,23 @@ export class WarmDesk {
 
   #workMs(slots: BackendSlots, waiter: ForecastWaiter): number {
     const workMs = this.#speedOf(slots).roughWorkMs(waiter.work, this.savedTokens(slots, waiter))
-    return workMs + slots.shelf.roughLoadMs(slots.modelOf(waiter.model))
+    return workMs + slots.roughLoadMs(waiter.model)
   }
 
   /** What serving it there spares: tokens to read, and a model to load once more. */
   #savedMs(slots: BackendSlots, waiter: ForecastWaiter, savedTokens: number): number {
-    return slots.readMs(savedTokens) + slots.shelf.keptMs(slots.modelOf(waiter.model))
+    return slots.readMs(savedTokens) + slots.keptMs(waiter.model)
   }
 
   /** No backend of the waiter has read anything, and none has one of several models loaded. */
   #knowsNothing({ allowed }: ForecastWaiter): boolean {
-    return this.#memories.size === 0 && !allowed.some(({ shelf }) => shelf.swaps)
+    return this.#memories.size === 0 && !allowed.some(({ shelf }) => shelf)
   }
 
   /** Something that it needs is there and not here. */
   #isWarmer(there: BackendSlots, here: BackendSlots, waiter: ForecastWaiter): boolean {
-    const loadHereMs = here.shelf.roughLoadMs(here.modelOf(waiter.model))
-    const loadThereMs = there.shelf.roughLoadMs(there.modelOf(waiter.model))
+    const loadHereMs = here.roughLoadMs(waiter.model)
+    const loadThereMs = there.roughLoadMs(waiter.model)
     if (loadHereMs !== loadThereMs) return loadThereMs < loadHereMs
     return this.savedTokens(there, waiter) > this.savedTokens(here, waiter)
   }
@@ -355,8 +357,7 @@ export class WarmDesk {
   /** What is pushed out may be wanted again. */
   #lossMs(slots: BackendSlots, waiter: ForecastWaiter): number {
     const memory = this.#memories.get(slots)
-    if (slots.shelf.pushesOut(slots.modelOf(waiter.model)))
-      return REUSE.chance * slots.shelf.keptMs(undefined)
+    if (slots.swapsFor(waiter.model)) return REUSE.chance * slots.keptMs(undefined)
     if (!memory) return 0
     const pushed = pushedOut(memory.warm, this.chainOf(waiter))
     const usedAt = this.#usedAt.get(pushed) ?? Number.NEGATIVE_INFINITY
@@ -366,7 +367,7 @@ export class WarmDesk {
 
   #candidateOf(waiter: ForecastWaiter, slots: BackendSlots): Candidate {
     const savedTokens = this.savedTokens(slots, waiter)
-    const loadMs = slots.shelf.roughLoadMs(slots.modelOf(waiter.model))
+    const loadMs = LOAD_SLACK * slots.roughLoadMs(waiter.model)
     return {
       savedMs: this.#savedMs(slots, waiter, savedTokens),
       workMs: slots.roughWorkMs(waiter.work, savedTokens) + loadMs,
@@ -404,8 +405,7 @@ export class WarmDesk {
     { best, queuedMs }: { readonly best: Offer; readonly queuedMs: number },
   ): boolean {
     const { clock, tuning, remainingMs } = this.#options
-    const isCold =
-      this.savedTokens(slots, waiter) === 0 && slots.shelf.keptMs(slots.modelOf(waiter.model)) === 0
+    const isCold = this.savedTokens(slots, waiter) === 0 && slots.keptMs(waiter.model) === 0
     if (isCold || slots.isOutwaitedBy(waiter)) return false
     const now = clock.now()
     const waitMs = (slots.isFree ? 0 : remainingMs(slots)) + queuedMs
@@ -427,14 +427,14 @@ export class WarmDesk {
     const now = clock.now()
     if (!memory || !expected || now >= expected.until || expected.hasCome) return undefined
     const chain = this.chainOf(chosen)
-    const swaps = slots.shelf.pushesOut(slots.modelOf(chosen.model))
+    const swaps = slots.swapsFor(chosen.model)
     if (isFor(chain, expected) || !(swaps || pushedOut(memory.warm, chain) === expected.chain))
       return undefined
     const mayAll = candidates.every(
       (one) => one.priority <= expected.priority && expected.until <= latestPass(one, now, tuning.overtakeMs),
     )
     const readMs = memory.misses >= MOST_MISSES ? 0 : slots.readMs(tokensOf(expected.chain))
-    const savedMs = readMs + (swaps ? slots.shelf.keptMs(slots.modelOf(expected.model)) : 0)
+    const savedMs = readMs + (swaps ? slots.keptMs(expected.model) : 0)
     const returns = this.#returns.get(expected.caller) ?? noReturns
     return mayAll && isWorthHolding(savedMs, returns, tuning.lingerMs) ? expected.until : undefined
   }
@@ -478,6 +478,7 @@ class Reading implements PromptReader {
   /** Said twice: a server that nobody has looked at is looked at between the two. */
   sent(): void {
     const { slots, event } = this.#read
+    if (!slots.shelf) return
     this.#model = slots.modelOf(event.model)
     if (slots.shelf.use(this.#model)) this.#loads = true
   }
@@ -517,7 +518,7 @@ class Reading implements PromptReader {
   /** How long the server loaded its model before it answered; 0: it had it in memory. */
   #loadedMs({ usage, durationMs, firstTokenMs }: Omit<AnswerSample, 'cachedTokens'>): number {
     const { slots } = this.#read
-    if (!slots.shelf.swaps || this.#model === undefined || !usage) return 0
+    if (!slots.shelf || this.#model === undefined || !usage) return 0
     const written = firstTokenMs === undefined ? usage.completion_tokens : 0
     const workMs = slots.tokensMs(usage.prompt_tokens, written) ?? 0
     const restMs = (firstTokenMs ?? durationMs) - workMs

@@ -17,11 +17,6 @@ export class ModelShelf {
   #room = 1
   readonly #loadMs = new Map<string, number>()
 
-  /** Whether there is anything to swap. */
-  get swaps(): boolean {
-    return this.#names.size > 1
-  }
-
   /** The most that were seen in memory at once. */
   get room(): number {
     return this.#room
@@ -32,14 +27,10 @@ export class ModelShelf {
     return this.#loaded
   }
 
-  /**
-   * What the server says. `loaded`: undefined, it has all its models in memory or does not say. `isQuiet`: nothing of ours
-   * ran, so that no model is just being loaded for us.
-   */
-  look(names: readonly string[], loaded: readonly string[] | undefined, isQuiet: boolean): void {
-    const knewNothing = !this.swaps
-    this.#names = new Set(loaded ? names : [])
-    if (!loaded || !(isQuiet || knewNothing)) return
+  /** What the server says. `loaded`: undefined where it may be loading one for us just now. */
+  look(names: readonly string[], loaded: readonly string[] | undefined): void {
+    this.#names = new Set(names)
+    if (!loaded) return
     const known = this.#loaded.filter((name) => loaded.includes(name))
     this.#loaded = [...loaded.filter((name) => !known.includes(name)), ...known]
     this.#room = Math.max(this.#room, loaded.length)
@@ -56,7 +47,7 @@ export class ModelShelf {
 
   /** Whether it would have to be loaded first. Undefined: whatever is loaded answers. */
   isMissing(name: string | undefined): boolean {
-    return this.swaps && name !== undefined && this.#names.has(name) && !this.#loaded.includes(name)
+    return name !== undefined && this.#names.has(name) && !this.#loaded.includes(name)
   }
 
   /** Whether loading it would push another one out. */
@@ -90,7 +81,7 @@ export class ModelShelf {
   /** What loading it again would take, if it is in memory. Without a name: the one that was used last. */
   keptMs(name: string | undefined): number {
     const kept = name ?? this.#loaded.at(-1)
-    return this.swaps && kept !== undefined && this.#loaded.includes(kept) ? this.#roughMs(kept) : 0
+    return kept !== undefined && this.#loaded.includes(kept) ? this.#roughMs(kept) : 0
   }
 
   /** The mean of what was seen; undefined: nothing was. */
