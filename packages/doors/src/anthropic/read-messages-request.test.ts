@@ -65,19 +65,29 @@ test('the system prompt is the first turn, without the note for the bill', () =>
   ])
 })
 
-test('a system message in the middle goes to the next turn of the user', () => {
+test('a system message in the middle stands before the text of the user that it follows, or of the next', () => {
   const system = { role: 'system', content: 'It is late.' }
   const answer = { role: 'assistant', content: 'Yes?' }
   const [hello] = HELLO.messages
-  expect(turnsOf({ messages: [hello, system, hello] })).toEqual([
-    hello,
-    { role: 'user', content: 'It is late.\nHello' },
-  ])
+  const joined = { role: 'user', content: 'It is late.\nHello' }
+  expect(turnsOf({ messages: [hello, system] })).toEqual([joined])
+  expect(turnsOf({ messages: [hello, system, answer, hello] })).toEqual([joined, answer, hello])
+  expect(turnsOf({ messages: [hello, answer, system, hello] })).toEqual([hello, answer, joined])
   const note = { role: 'user', content: 'It is late.' }
-  expect(turnsOf({ messages: [hello, system, answer, system] })).toEqual([hello, note, answer, note])
+  expect(turnsOf({ messages: [hello, answer, system] })).toEqual([hello, answer, note])
+  expect(turnsOf({ messages: [hello, answer, system, answer] })).toEqual([hello, answer, note, answer])
   expect(turnsOf({ system: 'Be kind.', messages: [system, hello] })).toEqual([
     { role: 'system', content: 'Be kind.\n\nIt is late.' },
     hello,
+  ])
+})
+
+test('a system message behind the result of a tool is a turn of the user', () => {
+  const result = { role: 'user', content: [{ type: 'tool_result', tool_use_id: '1', content: 'Sun' }] }
+  const system = { role: 'system', content: [text('It is late.')] }
+  expect(turnsOf({ messages: [result, system] })).toEqual([
+    { role: 'tool', tool_call_id: '1', content: 'Sun' },
+    { role: 'user', content: 'It is late.' },
   ])
 })
 

@@ -10,30 +10,38 @@ const BILLING = /^x-anthropic-billing-header:/
 
 /**
  * The conversation of a request as turns of an event: `system` first, the results of tools before the text of their
- * message. A system message in the middle goes to the next turn of the user, because many chat templates refuse it.
- * Throws a `RequestProblem` that names the field.
+ * message. Many chat templates refuse a system turn in the middle, so such a message stands before the text of a turn of
+ * the user: the one that it follows (Claude Code's), else the next. Throws a `RequestProblem` that names the field.
  */
 export function readTurns({ system, messages }: Fields): Turn[] {
   const heads = [...readSystem(system)]
   const turns: Turn[] = []
   let notes: string[] = []
-  for (const [index, message] of messagesAt(messages).entries()) {
+  const list = messagesAt(messages)
+  for (const [index, message] of list.entries()) {
     const path = `messages[${index}]`
     const read = readContent(message.content, `${path}.content`)
     if (message.role === 'system') {
-      ;(turns.length === 0 ? heads : notes).push(textOf(read.parts))
+      if (list[index - 1]?.role !== 'user') (turns.length === 0 ? heads : notes).push(textOf(read.parts))
     } else if (message.role === 'assistant') {
       if (notes.length > 0) turns.push(userTurn(notes, []))
       turns.push(assistantTurn(read))
       notes = []
     } else if (message.role === 'user') {
-      turns.push(...userTurns(read, notes))
+      turns.push(...userTurns(read, [...notes, ...notesAfter(list, index)]))
       notes = []
     } else throw refuse(`${path}.role`, 'must be user, assistant or system.')
   }
   if (notes.length > 0) turns.push(userTurn(notes, []))
   const head = heads.join('\n\n')
   return head === '' ? turns : [{ role: 'system', content: head }, ...turns]
+}
+
+/** What the system message right behind this one says. */
+function notesAfter(messages: readonly Fields[], index: number): string[] {
+  const next = messages[index + 1]
+  if (next?.role !== 'system') return []
+  return [textOf(readContent(next.content, `messages[${index + 1}].content`).parts)]
 }
 
 function messagesAt(messages: unknown): readonly Fields[] {
