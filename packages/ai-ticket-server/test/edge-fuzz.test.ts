@@ -63,6 +63,14 @@ function pathOf(path: string): string {
   return [plain, ...query].join('?')
 }
 
+/** As the server sees the path. */
+const dialectOf = (path: string): string | undefined =>
+  server.dialectOf(
+    pathOf(path)
+      .replace(/\?.*$/s, '')
+      .replace(/\/{2,}/g, '/'),
+  )
+
 async function isAnswered(request: HostileRequest): Promise<void> {
   const { method, path, hangsUp } = request
   const goesOn = mayGoOn(request)
@@ -74,7 +82,7 @@ async function isAnswered(request: HostileRequest): Promise<void> {
   for (const answer of answers) {
     judgeAnswer(answer, method)
     if (method !== 'CONNECT' && !HALF_PAIR.test(answer.body))
-      checkResponse({ ...answer, method, path: pathOf(path) })
+      checkResponse({ ...answer, method, path: pathOf(path), dialect: dialectOf(path) })
   }
   statuses.add(answers[0]?.status ?? 0)
   if (answers.length === 0 && !hangsUp && !goesOn) throw new Error(`not answered, ${end}`)

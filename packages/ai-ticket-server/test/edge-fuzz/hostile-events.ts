@@ -130,6 +130,53 @@ export const hostileCompletion: fc.Arbitrary<string> = wrongIn(
   ],
 ).map((value) => JSON.stringify(value))
 
+const source = fc.constantFrom(
+  { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' },
+  { type: 'url', url: 'http://evil.example/x.png' },
+)
+const toolUse = {
+  type: fc.constant('tool_use'),
+  id: fc.constant('toolu_1'),
+  name: fc.constant('now'),
+  input: fc.dictionary(hostileText, hostileValue, { maxKeys: 2 }),
+}
+const block = fc.oneof(
+  fc.record({ type: fc.constant('text'), text: hostileText }),
+  fc.record({ type: fc.constantFrom('image', 'document'), source }),
+  fc.record(toolUse),
+  fc.record({ type: fc.constant('tool_result'), tool_use_id: fc.constant('toolu_1'), content: hostileText }),
+  fc.constantFrom({ type: 'thinking', thinking: 'Hm', signature: '' }, { type: 'server_tool_use' }),
+)
+const blocks = fc.oneof(
+  hostileText,
+  fc.array(wrongIn(block, 'type', 'text', 'source', 'content'), { maxLength: 3 }),
+)
+const message = fc.record({ role: fc.constantFrom('user', 'user', 'assistant', 'system'), content: blocks })
+const messageOptions = {
+  ...{ max_tokens: sampling.max_tokens, temperature: share, stop_sequences: sampling.stop },
+  system: blocks,
+  stream: fc.boolean(),
+  tools: fc.constant([{ name: 'now', input_schema: { type: 'object' } }, { type: 'web_search_20250305' }]),
+  tool_choice: fc.constantFrom({ type: 'auto' }, { type: 'any' }, { type: 'tool', name: 'now' }),
+  thinking: fc.constantFrom({ type: 'adaptive' }, { type: 'disabled' }),
+  output_config: fc.record({
+    effort: fc.constantFrom('low', 'max'),
+    format: fc.record({ type: fc.constant('json_schema'), schema: hostileSchema }),
+  }),
+  metadata: fc.record({ user_id: hostileText }),
+}
+
+/** A request in Anthropic's dialect: right, or with any value in any field. */
+export const hostileMessages: fc.Arbitrary<string> = wrongIn(
+  fc
+    .tuple(
+      fc.record({ messages: fc.array(wrongIn(message, 'role', 'content'), { minLength: 1, maxLength: 4 }) }),
+      fewOf(messageOptions, 4),
+    )
+    .map((parts) => Object.assign({}, ...parts)),
+  ...['model', 'messages', ...Object.keys(messageOptions), 'mcp_servers', 'output_format', '__proto__'],
+).map((value) => JSON.stringify(value))
+
 const cloudEvent = wrongIn(
   fc.record(
     {

@@ -1,5 +1,11 @@
 import fc from 'fast-check'
-import { hostileBody, hostileCloudEvents, hostileCompletion, wrongIn } from './hostile-events.ts'
+import {
+  hostileBody,
+  hostileCloudEvents,
+  hostileCompletion,
+  hostileMessages,
+  wrongIn,
+} from './hostile-events.ts'
 import { hostileText } from './hostile-json.ts'
 
 /** A request that is HTTP, whatever it asks for. */
@@ -209,6 +215,8 @@ const ODD = [
     '/EVENT',
     '/v1',
     '/v1/embeddings',
+    '/v1/messages/',
+    '/v1/messages/batches',
     '/%65vent',
     '/event%00',
     '/%zz',
@@ -246,6 +254,7 @@ const anythingAsked = (ids: fc.Arbitrary<string>): fc.Arbitrary<Asked> => {
       }),
     },
     { weight: 6, arbitrary: asking(['POST'], COMPLETIONS, { body: hostileCompletion }) },
+    { weight: 4, arbitrary: asking(['POST'], fc.constant('/v1/messages'), { body: hostileMessages }) },
     { weight: 4, arbitrary: asking(['POST'], fc.constant('/tickets'), { body: hostileBody }) },
     { weight: 1, arbitrary: asking(['POST'], fc.constant('/tickets/prune'), { body: hostilePrune }) },
     {

@@ -31,6 +31,10 @@ export function judgeAnswer({ status, headers, body }: RawAnswer, method = 'GET'
 function judgeFailure(status: number, type: string, body: string): void {
   expect(type).toMatch(/^application\/(?:cloudevents\+)?json; charset=utf-8$/)
   const value: unknown = JSON.parse(body)
+  if (isAnthropic(value)) {
+    judgeAnthropic(status, value)
+    return
+  }
   const { error, details } = type.includes('cloudevents')
     ? (value as { data: Failed }).data
     : (value as Failed)
@@ -51,6 +55,30 @@ function judgeOpenAi(status: number, error: Exclude<Failed['error'], string>): v
   expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type'])
   expect(error.message).not.toBe('')
   judge5xx(status, error.code ?? '')
+}
+
+interface AnthropicFailure {
+  readonly type: 'error'
+  readonly error: { readonly type: string; readonly message: string }
+  readonly request_id: string
+}
+
+const isAnthropic = (value: unknown): value is AnthropicFailure =>
+  typeof value === 'object' && value !== null && 'type' in value && value.type === 'error'
+
+/** Its 500 is a backend's refusal here: failures of the server have a line in its log, which the test looks at. */
+const EXPECTED_OF_ANTHROPIC: Readonly<Record<number, string>> = {
+  500: 'api_error',
+  504: 'timeout_error',
+  529: 'overloaded_error',
+}
+
+function judgeAnthropic(status: number, { error, request_id, ...rest }: AnthropicFailure): void {
+  expect(rest).toEqual({ type: 'error' })
+  expect(Object.keys(error).sort()).toEqual(['message', 'type'])
+  expect(error.message).not.toBe('')
+  expect(request_id).toMatch(/^[\w.:-]{1,128}$/)
+  if (status >= 500) expect(error.type).toBe(EXPECTED_OF_ANTHROPIC[status])
 }
 
 function judge5xx(status: number, code: string): void {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Dispatcher, Logger } from '@ai-ticket/core'
+import { anthropicDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/http-server'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
@@ -18,6 +19,8 @@ export interface FuzzedServer extends AsyncDisposable {
   /** How often the backend `picky` refused something, by what it was. */
   readonly refused: ReadonlyMap<string, number>
   connections(): Promise<number>
+  /** Whose words failures at this path are told in; undefined: the desk's own. */
+  dialectOf(path: string): string | undefined
 }
 
 /**
@@ -59,6 +62,7 @@ export async function openFuzzedServer(
     requestTimeoutMs: 4_000,
     ...options,
   })
+  server.register(anthropicDoor)
   const desk = tickets.serve(server, dispatcher)
   await server.listen({ host: '127.0.0.1', port: 0 })
   await desk.start()
@@ -67,6 +71,7 @@ export async function openFuzzedServer(
     dispatcher,
     errors,
     refused: picky?.refused ?? new Map(),
+    dialectOf: (path) => server.dialects.find((one) => one.covers(path))?.name,
     connections: () =>
       new Promise((resolve, reject) => {
         server.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
