@@ -18,6 +18,7 @@ export const BOUNDS = {
   doors: { files: 60, functionLines: 60 },
   'ai-ticket-server': { files: 55, functionLines: 60 },
   testkit: { files: 62, functionLines: 60 },
+  control: { files: 45, functionLines: 60 },
   llama: { files: 20, functionLines: 60 },
 }
 

@@ -17,6 +17,7 @@ export async function openFullServer() {
   const server = createServer({ dispatcher, metrics, apiKeys, rateLimit: ANY, version: VERSION })
   server.register(ticketRoutes, { store })
   server.register(controlRoutes, {
+    dispatcher,
     version: VERSION,
     worker: 'desk',
     store: 'sqlite',

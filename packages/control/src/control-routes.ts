@@ -1,21 +1,29 @@
-import { type Clock, systemClock } from '@ai-ticket/core'
+import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
+import { type ControlContext, keyNameOf } from './routes/control-context.ts'
+import { addLineRoutes } from './routes/line.ts'
 
 /** For `controlRoutes`. */
 export interface ControlRoutesOptions extends ServerFacts {
+  /** The desk behind the server. */
+  readonly dispatcher: Dispatcher
   /** Of the addresses, as Fastify's `register` takes it. Default: none. */
   readonly prefix?: string
+  /** Hears of each action, with the name of the key. Default: silent. */
+  readonly logger?: Logger
   /** Default: the system's. */
   readonly clock?: Clock
 }
 
 /**
- * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { … })`, before it listens.
+ * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { dispatcher, … })`, before it
+ * listens and behind the routes of tickets, where there are any.
  *
- * `GET /me`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and who may ask is
- * said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`, everybody may do everything.
+ * `GET /me`, `GET /line`, `DELETE /line/:hand`. It adds no power of its own: what it shows and does is the dispatcher's and
+ * the store's, and who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
+ * everybody may do everything.
  */
 export const controlRoutes: FastifyPluginCallback<ControlRoutesOptions> = fastifyPlugin(installControl, {
   name: '@ai-ticket/control',
@@ -23,11 +31,19 @@ export const controlRoutes: FastifyPluginCallback<ControlRoutesOptions> = fastif
 })
 
 function installControl(instance: FastifyInstance, options: ControlRoutesOptions, done: () => void): void {
-  const { prefix = '', clock = systemClock } = options
+  const { dispatcher, worker, prefix = '', logger = silentLogger, clock = systemClock } = options
   const startedAt = clock.wallTime()
+  const context: ControlContext = {
+    dispatcher,
+    worker,
+    logger,
+    clock,
+    nameOf: (request) => keyNameOf(instance, request),
+  }
   instance.register(
     (scope, _options, added) => {
       addCallerRoute(scope, options, startedAt)
+      addLineRoutes(scope, context)
       added()
     },
     { prefix },

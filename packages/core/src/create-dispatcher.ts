@@ -16,6 +16,9 @@ import { runEvent } from './on-event.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { streamEvent } from './stream-event.ts'
 
+/** Of those who wait, how many `line` shows. */
+const SHOWN = 200
+
 /** How long closing waits for backends to confirm that they have stopped, in milliseconds. */
 const SETTLE_MS = 3_000
 
@@ -78,6 +81,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return signal ? untilReason(health, signal) : health
     },
     report: () => scheduler.report(),
+    line: (limit = SHOWN) => scheduler.view(limit),
+    inHand: (hand) => scheduler.inHand(hand),
     close: ({ drainMs = 0 }: CloseOptions = {}) => door.close(drainMs),
     [Symbol.asyncDispose]: () => dispatcher.close(),
   }

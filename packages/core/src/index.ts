@@ -33,14 +33,18 @@ export type {
   DeepPartial,
   DeskReport,
   Dispatcher,
+  EventInHand,
   EventOptions,
   EventTraceOptions,
   FreeSlots,
   Health,
   LineReport,
+  LineView,
   NamesOfObject,
+  RunningEvent,
   SchemaOptions,
   StreamEvent,
+  WaitingEvent,
 } from './contract/dispatcher.ts'
 export type {
   ContentInput,

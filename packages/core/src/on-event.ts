@@ -22,6 +22,7 @@ import {
 import {
   Cancellation,
   createId,
+  createStand,
   type EventHead,
   type Run,
   type RunFailure,
@@ -130,6 +131,7 @@ function toRun(
     deadlineAt: head.startedAt + (event.timeout_ms ?? tuning.timeoutMs),
     cancellation: new Cancellation(),
     sink,
+    stand: createStand(options.reference, sink !== undefined),
     beforeCall: options.beforeCall,
     work: workOf(prompt, isCeiling, tuning.maxTokens),
   }

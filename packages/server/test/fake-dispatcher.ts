@@ -65,6 +65,8 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
     streamEvent: streamEvent as Dispatcher['streamEvent'],
     health: script.health ?? (() => Promise.resolve(HEALTHY)),
     freeSlots: () => [],
+    line: () => ({ now: new Date(0).toISOString(), capacity: 0, running: [], waiting: [], more: 0 }),
+    inHand: () => undefined,
     abandon: () => Promise.resolve(),
     report: () => ({ backends: [], line: { waiting: 0, capacity: 1000 } }),
     close: () => Promise.resolve(),

@@ -166,6 +166,7 @@ describe.concurrent('curl gets what the page says', () => {
     await desk.start()
     server.register(ticketRoutes, { store, desk })
     server.register(controlRoutes, {
+      dispatcher,
       version: '0.1.0',
       worker: 'desk',
       store: 'sqlite',

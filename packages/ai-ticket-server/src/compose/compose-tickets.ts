@@ -69,6 +69,8 @@ export async function composeTickets(
         ...(callbacks && { callbacks: callbacks.policy }),
       })
       server.register(controlRoutes, {
+        dispatcher,
+        logger,
         version: VERSION,
         worker: nameOf(config),
         store: config.databaseUrl === '' ? 'sqlite' : 'postgres',

@@ -1,6 +1,6 @@
-import type { Answer, Operation } from '@ai-ticket/http-server/openapi'
-import type { GenericSchema } from 'valibot'
-import { CallerSchema, CONTROL_SCHEMAS } from './control-schemas.ts'
+import type { Answer, Operation, Parameter } from '@ai-ticket/http-server/openapi'
+import { type GenericSchema, string } from 'valibot'
+import { CallerSchema, CONTROL_SCHEMAS, EndedSchema, LineSchema } from './control-schemas.ts'
 
 const tag = 'Operations'
 const schemas = CONTROL_SCHEMAS
@@ -16,5 +16,37 @@ export const getCaller: Operation = {
   tag,
   answers: { 200: json('The caller.', CallerSchema) },
   failures: [],
+  schemas,
+}
+
+const hand: Parameter = {
+  name: 'hand',
+  in: 'path',
+  description: 'Of the event, from `GET /line`.',
+  schema: string(),
+}
+
+export const getLine: Operation = {
+  operationId: 'getLine',
+  summary: 'Who runs where, who waits, and when each is likely to start',
+  description: 'Asks no backend. Estimates are by the speeds that the desk has learned.',
+  tag,
+  answers: { 200: json('The events in hand of this server.', LineSchema) },
+  failures: [],
+  schemas,
+}
+
+export const deleteHand: Operation = {
+  operationId: 'cancelInHand',
+  summary: 'Cancel any event in hand, down to the GPU',
+  description:
+    'A key with the scope `events` ends the events of its own name, `admin` all. The ticket of an event is cancelled with it.',
+  tag,
+  parameters: [hand],
+  answers: {
+    200: json('It has ended, and its backend has stopped.', EndedSchema),
+    202: json('It has ended; its backend has not stopped yet.', EndedSchema),
+  },
+  failures: ['not_found', 'store_unavailable'],
   schemas,
 }

@@ -26,4 +26,61 @@ export const CallerSchema = v.object({
   callbacks: v.pipe(v.boolean(), v.description('Whether events may name a `callback_url`.')),
 })
 
-export const CONTROL_SCHEMAS = { Caller: CallerSchema }
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const inHand = {
+  hand: v.pipe(v.string(), v.description('Names the event here, for `DELETE /line/{hand}`.')),
+  event_id: v.string(),
+  ticket_id: v.exactOptional(v.pipe(v.string(), v.description('The ticket that it is run for.'))),
+  caller: v.exactOptional(v.string()),
+  priority: v.pipe(v.number(), v.integer()),
+  entered_at: v.pipe(timestamp, v.description('When it was accepted.')),
+  deadline_at: timestamp,
+}
+
+const RunningSchema = v.object({
+  ...inHand,
+  backend: v.string(),
+  endpoint: v.string(),
+  seated_at: v.pipe(timestamp, v.description('When it got its slot.')),
+  phase: v.pipe(
+    v.picklist(['reading', 'writing', 'pausing', 'stopping']),
+    v.description('`stopping`: it has ended, and its backend has not stopped yet.'),
+  ),
+  chars: v.pipe(count, v.description('Of the answer that have come; 0 where it is not streamed.')),
+  tokens_per_second: v.exactOptional(v.pipe(v.number(), v.description('Estimated from its characters.'))),
+  ends_in_ms: v.exactOptional(v.pipe(count, v.description('By the speed learned.'))),
+})
+
+const WaitingSchema = v.object({
+  ...inHand,
+  backends: v.array(v.string()),
+  position: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  starts_in_ms: v.pipe(v.nullable(count), v.description('By the speeds learned; null: not known.')),
+  late: v.pipe(v.boolean(), v.description('It is likely to end after its deadline.')),
+})
+
+export const LineSchema = v.object({
+  object: v.literal('line'),
+  worker: v.pipe(v.string(), v.description('The server whose line it is: each has its own.')),
+  now: timestamp,
+  capacity: v.pipe(count, v.description('Places that the line has.')),
+  running: v.array(RunningSchema),
+  waiting: v.pipe(v.array(WaitingSchema), v.description('In order; the first 200.')),
+  more: v.pipe(count, v.description('How many more wait.')),
+})
+
+export const EndedSchema = v.object({
+  hand: v.string(),
+  stopped: v.pipe(
+    v.boolean(),
+    v.description('False: the event has ended, and its backend had not stopped after 5 s.'),
+  ),
+})
+
+export const CONTROL_SCHEMAS = {
+  Caller: CallerSchema,
+  Line: LineSchema,
+  RunningEvent: RunningSchema,
+  WaitingEvent: WaitingSchema,
+}

@@ -1,6 +1,7 @@
 import type { Scope } from '@ai-ticket/http-server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CallerBody } from '../bodies/caller.ts'
+import { keyNameOf, may } from './control-context.ts'
 import { describedAs, SEE } from './described-as.ts'
 
 /** What this server is, as far as its callers may know. */
@@ -34,9 +35,5 @@ export function addCallerRoute(instance: FastifyInstance, facts: ServerFacts, st
   })
 }
 
-const keyNameOf = (instance: FastifyInstance, request: FastifyRequest): string | undefined =>
-  instance.hasDecorator('keyNameOf') ? instance.keyNameOf(request) : undefined
-
-/** On a server that `createServer` did not make, who may ask is that server's business. */
 const scopesOf = (instance: FastifyInstance, request: FastifyRequest): Scope[] =>
-  ALL.filter((scope) => !instance.hasDecorator('hasScope') || instance.hasScope(request, scope))
+  ALL.filter((scope) => may(instance, request, scope))

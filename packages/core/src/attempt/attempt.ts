@@ -156,7 +156,7 @@ interface Move {
 
 /** Makes ready for the next call in the same slot. Fails when the run was ended meanwhile. */
 async function moveOn(
-  { answerSchema, cancellation }: Run,
+  { answerSchema, cancellation, stand }: Run,
   { clock }: AttemptContext,
   { visit, step, failed, repairs }: Move,
 ): Promise<Result<Visit, RunFailure>> {
@@ -164,6 +164,7 @@ async function moveOn(
   const place = placeAfter(visit.place, step)
   if (step.type === 'repeat') {
     lease.countRepeat()
+    stand.isPausing = true
     const paused = await cancellation.until(sleep(clock, step.afterMs, cancellation.signal))
     return paused.ok ? success({ ...visit, place }) : paused
   }

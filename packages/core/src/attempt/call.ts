@@ -12,7 +12,7 @@ import type { AnnouncedCall, Delta, EventOptions } from '../contract/dispatcher.
 import type { Failure } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { AttemptRecord } from '../contract/outcome.ts'
-import { type CallFailure, type Cancellation, type Run, type Sink, writes } from '../event/run.ts'
+import { type CallFailure, type Cancellation, type Run, type Sink, type Stand, writes } from '../event/run.ts'
 import type { Lease } from '../scheduler/lease.ts'
 import { classify, foundByDesk } from './classify.ts'
 import type { Conversation, Conversations, Target } from './conversation.ts'
@@ -80,7 +80,7 @@ export async function callOnce(
   { clock, logger, observer }: ResolvedOptions,
   { lease, place, conversations, conversation }: Visit,
 ): Promise<Call> {
-  const { answerSchema, beforeCall, cancellation, sink } = run
+  const { answerSchema, beforeCall, cancellation, sink, stand } = run
   // The event may have ended between the grant of its slot and now.
   if (cancellation.isCancelled) return unsent(cancellation)
   const { backend } = lease
@@ -93,9 +93,9 @@ export async function callOnce(
     if (cancellation.isCancelled) return unsent(cancellation)
   }
   lease.countCall()
-  const startedAt = clock.now()
+  const startedAt = beginCall(stand, endpoint, clock.now())
   const start = { ...identityOf(place, backend), started_at: new Date(clock.wallTime()).toISOString() }
-  const receiver = sink && openReceiver({ sink, answerSchema, clock })
+  const receiver = sink && openReceiver({ sink, answerSchema, clock, stand })
   const trace = run.trace?.startAttempt({
     backend,
     endpoint,
@@ -136,6 +136,11 @@ export async function callOnce(
   return verdict.type === 'aborted' ? { ...verdict, record, text } : { ...verdict, record }
 }
 
+function beginCall(stand: Stand, { name: endpoint }: Endpoint, callAt: number): number {
+  Object.assign(stand, { endpoint, callAt, isPausing: false, firstAt: undefined, chars: 0 })
+  return callAt
+}
+
 const unsent = ({ reason }: Cancellation): Call => ({ type: 'aborted', reason, settled: Promise.resolve() })
 
 /** Not known to be written down, the call could not be stopped after a crash: it is not sent. */
@@ -164,8 +169,10 @@ function openReceiver({
   sink,
   answerSchema,
   clock,
+  stand,
 }: {
   readonly sink: Sink
+  readonly stand: Stand
   readonly answerSchema: AnswerSchema | undefined
   readonly clock: Clock
 }) {
@@ -176,6 +183,8 @@ function openReceiver({
   return {
     onDelta(delta: Delta): Promise<void> | undefined {
       firstAt ??= clock.now()
+      stand.firstAt ??= firstAt
+      stand.chars += delta.text.length + (delta.reasoning?.length ?? 0)
       text += delta.text
       if (answerSchema) return reader?.push(delta.text)
       return sink.delta(delta)

@@ -8,6 +8,8 @@ export interface EventOptions {
   signal?: AbortSignal
   /** Who asks; the waiting line is fair between callers. Over HTTP the API key, else the address. */
   caller?: string
+  /** What the caller knows the event by, for instance the id of its ticket: `line` shows it. */
+  reference?: string
   /** Headers handed on to the backend, for instance `traceparent`. */
   headers?: Readonly<Record<string, string>>
   /** What its span says beside what every event's does, for instance the ticket that it is run for. */
@@ -192,6 +194,76 @@ export interface DeskReport {
   line: LineReport
 }
 
+/** The events in hand of a dispatcher, one by one. Times are ISO 8601. */
+export interface LineView {
+  /** When it was looked at. */
+  now: string
+  /** Places that the waiting line has: `lineCapacity`. */
+  capacity: number
+  /** Those that hold a slot. */
+  running: RunningEvent[]
+  /** Those that wait, in the order in which they are likely to be served. */
+  waiting: WaitingEvent[]
+  /** How many more wait than are shown. */
+  more: number
+}
+
+interface InHand {
+  /** Names it here, for `inHand`; it is not the id of the event, which its caller gives. */
+  hand: string
+  event_id: string
+  /** What its caller knows it by: `EventOptions.reference`. */
+  reference?: string
+  caller?: string
+  priority: number
+  /** When it was accepted. */
+  entered_at: string
+  deadline_at: string
+}
+
+/** An event that holds a slot. */
+export interface RunningEvent extends InHand {
+  /** Whose slot it is. */
+  backend: string
+  /** That is called, or was last; empty: none yet. */
+  endpoint: string
+  /** When it got its slot. */
+  seated_at: string
+  /**
+   * `pausing`: before the next call. `stopping`: it has ended, and its backend has not stopped yet. Whether a call that is not
+   * streamed is still `reading` is told by the speed learned.
+   */
+  phase: 'reading' | 'writing' | 'pausing' | 'stopping'
+  /** Characters of the answer that have come; 0 where it is not streamed. */
+  chars: number
+  /** Of this answer so far, estimated from its characters. */
+  tokens_per_second?: number
+  /** By the speed learned. Absent: none is. */
+  ends_in_ms?: number
+}
+
+/** An event that waits for a slot. */
+export interface WaitingEvent extends InHand {
+  /** Those that may serve it. */
+  backends: string[]
+  /** From 1. */
+  position: number
+  /** By the speeds learned; null: not known. */
+  starts_in_ms: number | null
+  /** It is likely to end after its deadline. */
+  late: boolean
+}
+
+/** One event in hand. */
+export interface EventInHand {
+  /** Who asks; empty: nobody said. */
+  readonly caller: string
+  /** What the caller knows the event by. */
+  readonly reference?: string
+  /** Ends it as `cancelled`. Resolves when its backend has stopped, or at once where it waits. */
+  cancel(): Promise<void>
+}
+
 /** What a backend could take on now. */
 export interface FreeSlots {
   /** The name of the backend. */
@@ -246,6 +318,10 @@ export interface Dispatcher extends AsyncDisposable {
   health(signal?: AbortSignal): Promise<Health>
   /** Backends, slots, line, speeds and breakers, as they are known now. Asks nobody. */
   report(): DeskReport
+  /** The events in hand, of those that wait the first `limit` (default 200). Asks nobody. */
+  line(limit?: number): LineView
+  /** One of them, by its `hand`. Undefined: it has ended, or there never was one. */
+  inHand(hand: string): EventInHand | undefined
   /** Stops accepting events, ends those under way, and closes what the dispatcher opened. May be called twice. */
   close(options?: CloseOptions): Promise<void>
 }

@@ -53,9 +53,36 @@ export interface Run extends EventHead {
   readonly deadlineAt: number
   readonly cancellation: Cancellation
   readonly sink: Sink | undefined
+  readonly stand: Stand
   readonly beforeCall: EventOptions['beforeCall']
   readonly work: Work
 }
+
+/** Where a run is in its slot, for those who look at the line. Only the loop of attempts writes it. */
+export interface Stand {
+  /** What its caller knows it by. */
+  readonly reference: string | undefined
+  readonly isStreamed: boolean
+  /** Its name in the line; it gets one when somebody looks. */
+  hand?: string
+  endpoint: string
+  isPausing: boolean
+  /** Clock time: when the call began, and when the first text came. */
+  callAt: number | undefined
+  firstAt: number | undefined
+  /** Characters of this call. */
+  chars: number
+}
+
+export const createStand = (reference: string | undefined, isStreamed: boolean): Stand => ({
+  reference,
+  isStreamed,
+  endpoint: '',
+  isPausing: false,
+  callAt: undefined,
+  firstAt: undefined,
+  chars: 0,
+})
 
 /**
  * Ends a run from outside: at its deadline, for its caller, or because the desk closes. The first reason counts, and

@@ -1,18 +1,21 @@
 import { sleep, type Timer } from '../contract/clock.ts'
-import type { DeskReport, LineReport } from '../contract/dispatcher.ts'
+import type { DeskReport, EventInHand, LineReport, LineView } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
-import { createInFlight, type Work } from '../event/run.ts'
+import { createInFlight, type Stand, type Work } from '../event/run.ts'
 import { BackendSlots } from './backend-slots.ts'
 import { chooseBackends, type RoutedEvent } from './candidates.ts'
-import { createForecast, etaSeconds, type Forecast, type ForecastWaiter, type TakenSlot } from './forecast.ts'
+import { createForecast, etaSeconds, type Forecast, type ForecastWaiter } from './forecast.ts'
 import { type Lease, openLease } from './lease.ts'
 import { createCallerBudgets } from './retry-budget.ts'
+import { createLineWindow, type Seat, type WaitingSeat } from './show-line.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { LinkCounts, LOOK_AGE_MS, WarmDesk } from './warm-desk.ts'
 
 /** What the scheduler needs to know of an event. */
 export interface ScheduledEvent extends RoutedEvent {
+  readonly id: string
+  readonly stand: Stand
   readonly priority: number
   readonly caller: string
   readonly startedAt: number
@@ -39,7 +42,7 @@ export interface Grant {
   readonly overtakenMs: number
 }
 
-interface QueuedEvent extends ForecastWaiter {
+interface QueuedEvent extends WaitingSeat {
   grant(slots: BackendSlots): void
   /** Its place went to a caller with fewer places. */
   displace(): void
@@ -50,7 +53,7 @@ export class Scheduler {
   readonly backends: readonly BackendSlots[]
   readonly #options: ResolvedOptions
   readonly #line: WaitingLine<QueuedEvent>
-  readonly #taken = createInFlight<TakenSlot>()
+  readonly #taken = createInFlight<Seat>()
   readonly #forecast: Forecast
   readonly #warm: WarmDesk
   /** When the line is looked at again, because a slot is held or somebody waits for a warm one. */
@@ -58,6 +61,7 @@ export class Scheduler {
   readonly #watches = new Map<BackendSlots, Timer>()
   /** The beginnings of the prompts that wait. */
   readonly #links = new LinkCounts()
+  readonly #window: ReturnType<typeof createLineWindow>
   readonly #budgetOf: ReturnType<typeof createCallerBudgets>
 
   constructor(options: ResolvedOptions) {
@@ -86,6 +90,14 @@ export class Scheduler {
       onForgotten: this.#warm.forget.bind(this.#warm),
     }
     this.backends = options.backends.map((entry) => new BackendSlots(entry, options, watcher))
+    const { lineCapacity: capacity } = tuning
+    this.#window = createLineWindow({
+      ...options,
+      taken: this.#taken,
+      line: this.#line,
+      backends: this.backends,
+      capacity,
+    })
   }
 
   /** Events that wait for a slot. */
@@ -147,6 +159,14 @@ export class Scheduler {
     return { backends: this.backends.map((slots) => slots.report()), line: this.#reportLine() }
   }
 
+  view(limit: number): LineView {
+    return this.#window.look(limit)
+  }
+
+  inHand(hand: string): EventInHand | undefined {
+    return this.#window.find(hand)
+  }
+
   /** Resolves when no slot is taken. */
   idle(): Promise<void> {
     return this.#taken.empty()
@@ -166,7 +186,8 @@ export class Scheduler {
     const reader = this.#warm.read(slots, event, this.#mayBeAwaited(slots))
     const { likelySaved: savedTokens } = reader
     if (savedTokens > 0) this.#lookAt(slots)
-    const taken: TakenSlot = { slots, work, savedTokens, loadMs, startedAt: this.#options.clock.now() }
+    const startedAt = this.#options.clock.now()
+    const taken: Seat = { slots, event, work, savedTokens, loadMs, startedAt, whenFree: [] }
     this.#taken.add(taken)
     const context = {
       slots,
@@ -178,7 +199,10 @@ export class Scheduler {
       generations: prompt.parameters.tools?.length ? 2 : 1,
       options: this.#options,
     }
-    return openLease(context, () => this.#taken.remove(taken))
+    return openLease(context, () => {
+      this.#taken.remove(taken)
+      for (const tell of taken.whenFree) tell()
+    })
   }
 
   /** Whether somebody may ever choose between this slot and another, or between two who wait for it. */
@@ -241,6 +265,7 @@ export class Scheduler {
       }
       const queued: QueuedEvent = {
         ...waiter,
+        event,
         headOfLine: isReturning,
         grant: (slots) => end(success(this.#open(slots, event, allowed))),
         displace: () => end(failure(this.#full(DISPLACED, waiter))),

@@ -136,8 +136,28 @@ export class WaitingLine<W extends Waiter = Waiter> {
     const isMeant = meantFor(backend, mayGo)
     const head = this.#heads > 0 ? this.#oldestHead(isMeant) : undefined
     if (head) return [head]
+    return this.#inTurns(this.#foremost(isMeant, now))
+  }
+
+  /** Everybody as they would be served if one slot could serve all, and nobody came. An estimate: turns go on meanwhile. */
+  inOrder(now: number): readonly W[] {
+    const order = this.waiting()
+      .filter(({ headOfLine }) => headOfLine)
+      .sort((one, other) => one.enteredAt - other.enteredAt)
+    const left = new Set(this.#waiters)
+    for (const head of order) left.delete(head)
+    while (left.size > 0) {
+      const next = this.#inTurns(this.#foremost((waiter) => left.has(waiter), now))
+      for (const waiter of next) left.delete(waiter)
+      order.push(...next)
+    }
+    return order
+  }
+
+  /** Waiters of one priority as their callers' turns go. */
+  #inTurns(waiters: readonly W[]): readonly W[] {
     const ofCallers = new Map<string, W[]>()
-    for (const waiter of this.#foremost(isMeant, now)) {
+    for (const waiter of waiters) {
       const own = ofCallers.get(waiter.caller)
       if (own) own.push(waiter)
       else ofCallers.set(waiter.caller, [waiter])

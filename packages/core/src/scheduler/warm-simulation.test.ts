@@ -4,7 +4,7 @@ import type { Backend } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type DispatcherOptions, resolveOptions } from '../contract/options.ts'
 import type { Turn } from '../contract/prompt.ts'
-import { Cancellation } from '../event/run.ts'
+import { Cancellation, createStand } from '../event/run.ts'
 import { type ScheduledEvent, Scheduler } from './scheduler.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -107,6 +107,7 @@ function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = 
     const event: ScheduledEvent = {
       ...{ prompt: { turns, parameters: {} }, model: undefined, backend: undefined },
       ...{ cancellation: new Cancellation(), answerSchema: undefined, priority, caller, startedAt },
+      ...{ id: '', stand: createStand(undefined, false) },
       ...{ deadlineAt: startedAt + timeoutMs, work: { promptTokens: tokens, maxTokens: answerTokens } },
     }
     const entry: Entry = { event, priority, caller, enteredAt: startedAt, backends: ['box'] }

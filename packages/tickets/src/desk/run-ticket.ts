@@ -112,6 +112,7 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
     record: (outcome) => {
       recorded = outcome
     },
+    reference: ticket.id,
     logFields: { ticket_id: ticket.id },
     // Data are not shown before the end of the ticket.
     partials: false,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createModelNames } from './model-names.ts'
+import { createModelNames } from './openai-call.ts'
 
 test('the only model of a server is sent, whatever the caller calls it', () => {
   const names = createModelNames({})
