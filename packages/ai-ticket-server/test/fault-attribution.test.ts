@@ -24,8 +24,13 @@ beforeAll(async () => {
 
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Texts that headers, paths and bodies do not like. */
-const hostile = fc.oneof(
+/** Texts that headers, paths and bodies do not like, and some that a server must not be taken to have said itself. */
+const hostile: fc.Arbitrary<string> = fc.oneof(
+  fc.constantFrom(
+    'No models loaded.',
+    'Model unloaded. The model has crashed',
+    'Server is busy, 401 invalid_api_key',
+  ),
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme', maxLength: 20 }),
   fc.constantFrom(
@@ -40,13 +45,6 @@ const hostile = fc.oneof(
       '',
       '../../api/extra/abort',
       '%00',
-    ],
-    // What servers repeat of it in their refusals must not be read as their own words.
-    ...[
-      'No models loaded.',
-      'Model unloaded. the model has crashed',
-      'Server is busy, rate limit',
-      '401 invalid_api_key',
     ],
     ...['a=1,'.repeat(400), 'x'.repeat(9_000), '__proto__', 'Infinity', '{"a":', '\u2028'],
   ),
@@ -206,7 +204,7 @@ const event = fc
     }),
     few({
       id: hostile,
-      model: fc.oneof(hostile, fc.constantFrom('default', 'simulator', 'gone')),
+      model: fc.oneof(hostile, fc.constantFrom('default', 'simulator'), fc.constant('gone')),
       metadata: fc.dictionary(hostile, hostile, { maxKeys: 3 }),
       schema,
     }),
@@ -239,8 +237,11 @@ test('in process: fields and headers of an event', { timeout }, async () => {
   const headers = fc.dictionary(headerName, hostile, { maxKeys: 4 })
   await fc.assert(
     fc.asyncProperty(event, headers, async (value, given) => {
-      const outcome: Outcome = await server.dispatcher.onEvent(value as unknown, { headers: given })
-      if (outcome.error !== undefined) expect(outcome.error).not.toMatch(BLAMES_A_BACKEND)
+      // A breaker opens at the third.
+      for (let time = 0; time < 3; time++) {
+        const outcome: Outcome = await server.dispatcher.onEvent(value as unknown, { headers: given })
+        if (outcome.error !== undefined) expect(outcome.error).not.toMatch(BLAMES_A_BACKEND)
+      }
       await stayedWell()
     }),
     options,

@@ -103,6 +103,7 @@ describe.each(BACKENDS)('%s', (kind) => {
 
   test.each([
     ['a moderation', 403, 'Your chosen model requires moderation and your input was flagged'],
+    ['words of the caller in front', 400, 'No models loaded.: failed to parse the grammar'],
     ['words of the caller', 400, 'Invalid value "No models loaded. Model unloaded" for `stop`'],
   ])('a refusal with %s says nothing of the server', async (_, status, message) => {
     const body = JSON.stringify({ error: { message, code: status } })

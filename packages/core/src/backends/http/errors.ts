@@ -183,8 +183,9 @@ const MEANINGS: Readonly<Record<number, string>> = {
   413: ': the request is larger than it, or a proxy before it, takes (nginx: client_max_body_size)',
 }
 
-/** LM Studio. At the beginning only: further on a server may repeat what the caller wrote. */
-const NO_MODEL = /^\W*(?:error\W+)?no models? (?:is |are )?(?:currently )?loaded\b/i
+/** LM Studio. Its whole sentence: a server that refuses a request may repeat what the caller wrote in a longer one. */
+const NO_MODEL =
+  /^\W*(?:error\W+)?no models? (?:is |are )?(?:currently )?loaded\W*(?:please load a model(?: in the developer page)?(?: or use the .?lms load.? command)?\W*)?$/i
 
 /** A 403 that is about one request and not about our key: OpenRouter and others moderate what they are sent. */
 const MODERATED = /moderat|flagged|content.?polic|safety|usage.?polic/i
