@@ -249,7 +249,7 @@ test('the page on deployment has every limit as it is', () => {
       `${SCHEMA_LIMITS.length / KIB} KiB, ${SCHEMA_LIMITS.subschemas} schemas, ${SCHEMA_LIMITS.depth} deep`,
     ],
     [
-      'an answer held against a schema',
+      'an answer checked against a schema',
       `${inMib(ANSWER_LIMITS.length)}, ${ANSWER_LIMITS.depth} levels, ${counted(ANSWER_LIMITS.steps)} steps`,
     ],
     ['events in the waiting line', `\`line.capacity\`, ${counted(DEFAULTS.lineCapacity)}`],
