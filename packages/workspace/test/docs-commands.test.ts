@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { controlRoutes } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { createSqliteStore, createTicketDesk } from '@ai-ticket/tickets'
@@ -173,6 +174,7 @@ describe.concurrent('curl gets what the page says', () => {
       history: 'full',
       takesCallbacks: false,
     })
+    for (const door of [koboldDoor, responsesDoor, anthropicDoor]) server.register(door)
     const base = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const calls = commandsOf(block.code).filter(([name]) => name === 'curl')
