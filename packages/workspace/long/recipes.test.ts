@@ -13,10 +13,13 @@ import { freePort } from '../free-port.mjs'
 import { ROOT } from '../test/markdown.ts'
 import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
-// The recipes for automation programs. Node-RED is installed and runs its flow. n8n is gigabytes large: its workflow is held
-// against the shape of n8n's files, and its requests are sent by the test as n8n would send them.
+// The recipes for automation programs. Node-RED is installed and runs its flow. n8n is gigabytes large, and not all of it is
+// in npm's registry: its workflow is held against what n8n's nodes say of themselves, and its requests are sent by the test
+// as n8n would send them.
 
 const NODE_RED = 'node-red@5.0.7'
+/** n8n 2.41's nodes, with a description of each. */
+const N8N_NODES = 'n8n-nodes-base@2.41.2'
 const FAST = { tokensPerSecond: Number.POSITIVE_INFINITY }
 const read = (path: string) => readFileSync(join(ROOT, 'examples', path), 'utf8')
 
@@ -145,6 +148,54 @@ test('the workflow has the shape of a file of n8n, and its nodes lead to each ot
   expect(new Set(targets.map(({ node }) => node))).toEqual(new Set(names.slice(1)))
   expect(targets.filter(({ type, index }) => type !== 'main' || index !== 0)).toEqual([])
 })
+
+interface NodeParameter {
+  readonly name: string
+  readonly type: string
+  readonly options?: readonly { readonly value?: unknown }[]
+}
+
+interface NodeDescription {
+  readonly name: string
+  readonly version: number | readonly number[]
+  readonly properties: readonly NodeParameter[]
+}
+
+test('n8n has every node of the workflow in its version, with these parameters and choices', {
+  timeout: 120_000,
+}, async () => {
+  const run = promisify(execFile)
+  const options = { cwd: folder.path, env: environment() }
+  const { stdout } = await run('npm', ['pack', N8N_NODES, '--loglevel=error'], options)
+  await run('tar', ['-xzf', stdout.trim(), 'package/dist/types/nodes.json'], options)
+  const path = join(folder.path, 'package/dist/types/nodes.json')
+  const descriptions = JSON.parse(readFileSync(path, 'utf8')) as NodeDescription[]
+  const faults = (node: N8nNode) => faultsOf(node, descriptions)
+  expect(workflow.nodes.flatMap(faults)).toEqual([])
+  const [webhook] = workflow.nodes
+  if (webhook === undefined) throw new Error('The workflow has no nodes.')
+  const wrong = { ...webhook, parameters: { ...webhook.parameters, httpMethod: 'FETCH', pth: 'ask' } }
+  expect(faults(wrong)).toEqual([`${webhook.name}: httpMethod is FETCH`, `${webhook.name}: no parameter pth`])
+  expect(faults({ ...webhook, typeVersion: 99 })).toEqual([`${webhook.name}: no version 99`])
+})
+
+function faultsOf(
+  { name, type, typeVersion, parameters }: N8nNode,
+  all: readonly NodeDescription[],
+): string[] {
+  const found = all.find(
+    (one) => type === `n8n-nodes-base.${one.name}` && [one.version].flat().includes(typeVersion),
+  )
+  if (found === undefined) return [`${name}: no version ${typeVersion}`]
+  return Object.entries(parameters).flatMap(([parameter, value]) => {
+    // What a parameter means may depend on others, and each meaning has an entry.
+    const known = found.properties.filter((one) => one.name === parameter)
+    if (known.length === 0) return [`${name}: no parameter ${parameter}`]
+    const choices = known.filter((one) => one.type === 'options').flatMap((one) => one.options ?? [])
+    const isChoice = choices.length === 0 || choices.some((choice) => choice.value === value)
+    return isChoice ? [] : [`${name}: ${parameter} is ${value}`]
+  })
+}
 
 test('the requests of the workflow do what it says: a ticket, a callback, the completion', async () => {
   const called = Promise.withResolvers<unknown>()
