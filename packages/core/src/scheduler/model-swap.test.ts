@@ -58,7 +58,7 @@ function openDesk(server: Server = {}, options: Partial<DispatcherOptions> = {})
   const clock = createVirtualClock()
   const { world, backend } = openServer(clock, server)
   const dispatcher = createDispatcher({
-    backends: [backend],
+    backends: [{ backend, warmPrompts: 5 }],
     clock,
     random: () => 0.5,
     maxTokens: 10,
@@ -195,6 +195,18 @@ test('an event whose deadline its model cannot meet is refused with when to come
   expect((refused as FailureOutcome).retry_after_ms).toBeGreaterThanOrEqual(1_000)
   const inTime = desk.ask('a', 'in time', { timeout_ms: 6_000 })
   await desk.all([first, inTime])
+})
+
+test('what a model has read goes with it when another one takes its place', async () => {
+  const desk = openDesk({ loadMs: { a: 300, b: 300 } })
+  const savedOf = async (model: string) => {
+    const [outcome] = await desk.settle([desk.ask(model, 'same for all')])
+    return outcome?.attempts?.at(-1)?.saved_prompt_tokens ?? 0
+  }
+  const waiting = desk.ask('a', 'somebody waits, so that it is worth knowing')
+  expect([await savedOf('a'), await savedOf('a')]).toEqual([0, 100])
+  await desk.all([waiting])
+  expect([await savedOf('b'), await savedOf('a')]).toEqual([0, 0])
 })
 
 test('a load of minutes is waited for, and the server is not taken for dead', async () => {

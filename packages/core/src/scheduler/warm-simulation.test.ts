@@ -1,6 +1,6 @@
 import { createPromptMemory, createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import type { Backend } from '../contract/backend.ts'
+import type { Backend, BackendState } from '../contract/backend.ts'
 import { sleep } from '../contract/clock.ts'
 import { type DispatcherOptions, resolveOptions } from '../contract/options.ts'
 import type { Turn } from '../contract/prompt.ts'
@@ -38,12 +38,13 @@ interface Served {
 /** One box and its scheduler; whoever is served is checked against the order of turns. */
 function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = {}) {
   const clock = createVirtualClock()
-  const loaded = { models: ['m'] }
+  const loaded: Pick<BackendState, 'models' | 'served' | 'upMs'> = { models: ['m'] }
+  const state = { loaded }
   const backend: Backend = {
     name: 'box',
     endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
     generate: () => expect.fail('the test serves by itself'),
-    probe: async () => ({ ...loaded }),
+    probe: async () => ({ ...state.loaded }),
     close: async () => {},
   }
   const resolved = resolveOptions({ backends: [backend], clock, random: () => 0.5, ...options })
@@ -150,7 +151,7 @@ function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = 
     })
     return answer
   }
-  return { clock, loaded, scheduler, line, served, believed, ask }
+  return { clock, state, scheduler, line, served, believed, ask }
 }
 
 type World = ReturnType<typeof openWorld>
@@ -333,7 +334,7 @@ test('behind a server that does not count, another model is noticed by its name'
   const world = openWorld()
   const all = async () => {
     for (const model of ['m', 'm', 'other', 'other']) {
-      world.loaded.models = [model]
+      world.state.loaded = { models: [model] }
       await world.scheduler.backends[0]?.probe(0)
       const turns: Turn[] = [
         { role: 'system', content: textOf('rules', 500) },
@@ -344,6 +345,34 @@ test('behind a server that does not count, another model is noticed by its name'
   }
   await runOut(world, [all()])
   expect(world.believed).toEqual([0, 500, 0, 500])
+})
+
+test.each([
+  ['nothing else', { served: 2, upMs: 70_000 }, 500],
+  ['a generation of somebody else', { served: 3, upMs: 70_000 }, 0],
+  ['a shorter time since its start, and as many generations', { served: 2, upMs: 3_000 }, 0],
+  ['fewer generations than it has answered', { served: 1, upMs: 70_000 }, 0],
+] as const)('a server that reports %s is believed to keep what that allows', async (_, found, kept) => {
+  const world = openWorld()
+  const look = async (counts: { readonly served: number; readonly upMs?: number }) => {
+    world.state.loaded = { models: ['m'], ...counts }
+    await world.scheduler.backends[0]?.probe(0)
+  }
+  const ask = (mail: string) => {
+    const turns: Turn[] = [
+      { role: 'system', content: textOf('rules', 500) },
+      { role: 'user', content: textOf(mail, 40) },
+    ]
+    return world.ask({ caller: 'one', turns, answerTokens: 8 })
+  }
+  const all = async () => {
+    await look({ served: 1, upMs: 60_000 })
+    await ask('first')
+    await look(found)
+    await ask('second')
+  }
+  await runOut(world, [all()])
+  expect(world.believed).toEqual([0, kept])
 })
 
 /** A small seeded generator; mulberry32 by Tommy Ettinger, public domain. */
