@@ -1,6 +1,7 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
+import { addBackendRoutes } from './routes/backends.ts'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
 import { type ControlContext, keyNameOf } from './routes/control-context.ts'
 import { addLineRoutes } from './routes/line.ts'
@@ -21,7 +22,7 @@ export interface ControlRoutesOptions extends ServerFacts {
  * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { dispatcher, … })`, before it
  * listens and behind the routes of tickets, where there are any.
  *
- * `GET /me`, `GET /line`, `DELETE /line/:hand`. It adds no power of its own: what it shows and does is the dispatcher's and
+ * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`. It adds no power of its own: what it shows and does is the dispatcher's and
  * the store's, and who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
@@ -44,6 +45,7 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
     (scope, _options, added) => {
       addCallerRoute(scope, options, startedAt)
       addLineRoutes(scope, context)
+      addBackendRoutes(scope, context)
       added()
     },
     { prefix },

@@ -1,3 +1,4 @@
+export type { BackendReport } from '@ai-ticket/core'
 export type { CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 export type { CallerBody } from './bodies/caller.ts'
 export type { EndedBody, LineBody, RunningBody, WaitingBody } from './bodies/line.ts'

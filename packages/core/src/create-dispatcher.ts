@@ -81,6 +81,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return signal ? untilReason(health, signal) : health
     },
     report: () => scheduler.report(),
+    backend: (name) => scheduler.control(name),
     line: (limit = SHOWN) => scheduler.view(limit),
     inHand: (hand) => scheduler.inHand(hand),
     close: ({ drainMs = 0 }: CloseOptions = {}) => door.close(drainMs),

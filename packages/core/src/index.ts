@@ -27,6 +27,7 @@ export {
 export { type Clock, sleep, systemClock, type Timer } from './contract/clock.ts'
 export type {
   AnnouncedCall,
+  BackendControl,
   BackendHealth,
   BackendReport,
   CloseOptions,

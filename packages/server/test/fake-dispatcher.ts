@@ -67,6 +67,7 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
     freeSlots: () => [],
     line: () => ({ now: new Date(0).toISOString(), capacity: 0, running: [], waiting: [], more: 0 }),
     inHand: () => undefined,
+    backend: () => undefined,
     abandon: () => Promise.resolve(),
     report: () => ({ backends: [], line: { waiting: 0, capacity: 1000 } }),
     close: () => Promise.resolve(),

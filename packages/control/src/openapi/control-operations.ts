@@ -1,4 +1,10 @@
-import type { Answer, Operation, Parameter } from '@ai-ticket/http-server/openapi'
+import {
+  type Answer,
+  BackendReportSchema,
+  DESK_SCHEMAS,
+  type Operation,
+  type Parameter,
+} from '@ai-ticket/http-server/openapi'
 import { type GenericSchema, string } from 'valibot'
 import { CallerSchema, CONTROL_SCHEMAS, EndedSchema, LineSchema } from './control-schemas.ts'
 
@@ -50,3 +56,32 @@ export const deleteHand: Operation = {
   failures: ['not_found', 'store_unavailable'],
   schemas,
 }
+
+const backendName: Parameter = { name: 'name', in: 'path', description: 'Of the backend.', schema: string() }
+
+const steering = (given: Pick<Operation, 'operationId' | 'summary' | 'description'>): Operation => ({
+  ...given,
+  tag,
+  parameters: [backendName],
+  answers: { 200: json('How the backend is now.', BackendReportSchema) },
+  failures: ['not_found'],
+  schemas: { ...schemas, ...DESK_SCHEMAS },
+})
+
+export const postPause = steering({
+  operationId: 'pauseBackend',
+  summary: 'Send no new events to a backend',
+  description:
+    'What runs there ends. Events that only this backend may serve wait, until their deadlines. The pause lasts until it is ' +
+    'resumed, or until the server is restarted.',
+})
+
+export const postResume = steering({
+  operationId: 'resumeBackend',
+  summary: 'Send new events to a paused backend again',
+})
+
+export const postProbe = steering({
+  operationId: 'probeBackend',
+  summary: 'Ask a backend now how it is',
+})

@@ -162,6 +162,8 @@ export interface Health {
 export interface BackendReport extends BackendHealth {
   /** `open`: left out after events in a row that it could not serve; `trial`: one event is out to try it. */
   breaker: 'closed' | 'open' | 'trial'
+  /** An operator keeps new events from it. `by`: who that was; `since`: ISO 8601. */
+  paused?: { since: string; by: string }
   /** Repeats that the retry budget of this backend has left. */
   repeats_left: number
   /** Recent mean of a whole call, in milliseconds. */
@@ -254,6 +256,19 @@ export interface WaitingEvent extends InHand {
   late: boolean
 }
 
+/** One backend, in the hands of an operator. Each method gives back how it is then. */
+export interface BackendControl {
+  /**
+   * No new event goes there; what runs ends. Events that only it may serve wait, until their deadlines. It lasts until
+   * `resume`, or until the process ends.
+   */
+  pause(by: string): BackendReport
+  /** Ends the pause. */
+  resume(): BackendReport
+  /** Asks it now how it is. */
+  probe(): Promise<BackendReport>
+}
+
 /** One event in hand. */
 export interface EventInHand {
   /** Who asks; empty: nobody said. */
@@ -318,6 +333,8 @@ export interface Dispatcher extends AsyncDisposable {
   health(signal?: AbortSignal): Promise<Health>
   /** Backends, slots, line, speeds and breakers, as they are known now. Asks nobody. */
   report(): DeskReport
+  /** Pauses, resumes and probes one backend, by its name. Undefined: there is none of that name. */
+  backend(name: string): BackendControl | undefined
   /** The events in hand, of those that wait the first `limit` (default 200). Asks nobody. */
   line(limit?: number): LineView
   /** One of them, by its `hand`. Undefined: it has ended, or there never was one. */

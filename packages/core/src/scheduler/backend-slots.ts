@@ -76,6 +76,7 @@ export class BackendSlots implements RoutableBackend {
   #tokenScale = 1
   readonly #generations = { sent: 0, ended: 0, answered: 0 }
   #countProblem: string | undefined
+  #paused: BackendReport['paused']
 
   constructor(entry: ResolvedEntry, options: ResolvedOptions, watcher: SlotsWatcher) {
     const { tuning } = options
@@ -141,12 +142,28 @@ export class BackendSlots implements RoutableBackend {
 
   /** Whether an event may be sent there: breaker, loading and busy holds, not slots. */
   admits(): Admission {
-    return admits(this.#status, this.#options.clock.now())
+    return this.isPaused ? 'no' : admits(this.#status, this.#options.clock.now())
+  }
+
+  get isPaused(): boolean {
+    return this.#paused !== undefined
+  }
+
+  /** Keeps new events away. A second pause changes nothing: the first one tells since when. */
+  pause(by: string): void {
+    this.#paused ??= { since: new Date(this.#options.clock.wallTime()).toISOString(), by }
+  }
+
+  resume(): void {
+    this.#paused = undefined
+    this.#watcher.onChange()
   }
 
   /** Its breaker is open and nobody is trying it. */
   isShut(): boolean {
-    return isOpen(this.#status) && !isOnTrial(this.#status) && this.stateName() !== 'loading'
+    return (
+      !this.isPaused && isOpen(this.#status) && !isOnTrial(this.#status) && this.stateName() !== 'loading'
+    )
   }
 
   /**
@@ -413,6 +430,7 @@ export class BackendSlots implements RoutableBackend {
     return {
       ...this.health(),
       breaker: isOnTrial(this.#status) ? 'trial' : isOpen(this.#status) ? 'open' : 'closed',
+      ...(this.#paused && { paused: this.#paused }),
       repeats_left: this.budget.left(this.#options.clock.now()),
       ...(this.#latencyMs === undefined ? {} : { latency_ms: Math.round(this.#latencyMs) }),
       ...(speeds && {

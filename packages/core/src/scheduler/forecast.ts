@@ -120,7 +120,7 @@ const TOO_LATE: Failure = {
 /** How long a backend loads before it serves the next of several events: undefined, nobody knows. */
 type Loads = (slots: BackendSlots, model: string | undefined) => number | undefined
 
-function createLoads(inGroups: boolean): Loads {
+export function createLoads(inGroups: boolean): Loads {
   const loaded = new Map<BackendSlots, readonly string[]>()
   return (slots, model) => {
     const { shelf } = slots
@@ -133,7 +133,7 @@ function createLoads(inGroups: boolean): Loads {
   }
 }
 
-const plus = (one: number | undefined, other: number | undefined): number | undefined =>
+export const plus = (one: number | undefined, other: number | undefined): number | undefined =>
   one === undefined || other === undefined ? undefined : one + other
 
 /** Undefined as soon as one of them is not known. */

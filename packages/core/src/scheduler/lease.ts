@@ -160,7 +160,7 @@ export function openLease(
 }
 
 function describe(others: readonly BackendSlots[]): Alternatives {
-  const usable = others.filter((slots) => !slots.isShut() || slots.admits() !== 'no')
+  const usable = others.filter((slots) => !slots.isPaused && (!slots.isShut() || slots.admits() !== 'no'))
   return { exist: usable.length > 0, areReady: usable.some((slots) => isReady(slots)) }
 }
 

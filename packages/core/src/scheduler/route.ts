@@ -11,6 +11,8 @@ export interface RoutableBackend {
   /** A probe was tried, answered or not. */
   readonly probed: boolean
   readonly status: BackendStatus
+  /** An operator keeps new events from it. Default: false. */
+  readonly isPaused?: boolean
   readonly inFlight: number
   readonly concurrency: number
   /** A recent mean of the whole calls, in milliseconds; undefined: none was seen. */
@@ -120,9 +122,20 @@ function inOrder<B extends RoutableBackend>(allowed: readonly B[], now: number):
  * Lower is better. One that is due for a trial comes after all that may simply be used: its event may have to pay a
  * connect timeout, which is worth it only where there is nothing better to do than wait.
  */
-const RANKS = { ready: 0, busy: 1, unknown: 2, stuck: 3, trial: 4, down: 5, loading: 6, open: 7 } as const
+const RANKS = {
+  ready: 0,
+  busy: 1,
+  unknown: 2,
+  stuck: 3,
+  trial: 4,
+  down: 5,
+  loading: 6,
+  open: 7,
+  paused: 8,
+} as const
 
 function rankOf(backend: RoutableBackend, now: number): number {
+  if (backend.isPaused) return RANKS.paused
   const state = stateAt(backend.status, now, backend)
   if (!isOpen(backend.status)) return RANKS[state]
   if (admits(backend.status, now) === 'trial') return RANKS.trial

@@ -1,5 +1,5 @@
 import { sleep, type Timer } from '../contract/clock.ts'
-import type { DeskReport, EventInHand, LineReport, LineView } from '../contract/dispatcher.ts'
+import type { BackendControl, DeskReport, EventInHand, LineReport, LineView } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import { createInFlight, type Stand, type Work } from '../event/run.ts'
@@ -90,13 +90,11 @@ export class Scheduler {
       onForgotten: this.#warm.forget.bind(this.#warm),
     }
     this.backends = options.backends.map((entry) => new BackendSlots(entry, options, watcher))
-    const { lineCapacity: capacity } = tuning
     this.#window = createLineWindow({
       ...options,
       taken: this.#taken,
       line: this.#line,
       backends: this.backends,
-      capacity,
     })
   }
 
@@ -161,6 +159,25 @@ export class Scheduler {
 
   view(limit: number): LineView {
     return this.#window.look(limit)
+  }
+
+  control(name: string): BackendControl | undefined {
+    const slots = this.backends.find((one) => one.name === name)
+    if (slots === undefined) return undefined
+    return {
+      pause(by) {
+        slots.pause(by)
+        return slots.report()
+      },
+      resume() {
+        slots.resume()
+        return slots.report()
+      },
+      async probe() {
+        await slots.probe(0)
+        return slots.report()
+      },
+    }
   }
 
   inHand(hand: string): EventInHand | undefined {

@@ -1,9 +1,10 @@
 import type { Clock } from '../contract/clock.ts'
 import type { EventInHand, LineView, RunningEvent, WaitingEvent } from '../contract/dispatcher.ts'
 import type { Failure } from '../contract/failure.ts'
+import type { Tuning } from '../contract/options.ts'
 import type { Cancellation, Stand } from '../event/run.ts'
 import type { BackendSlots } from './backend-slots.ts'
-import type { ForecastWaiter, TakenSlot } from './forecast.ts'
+import { createLoads, type ForecastWaiter, plus, type TakenSlot } from './forecast.ts'
 import { likelyTokens } from './speed-estimate.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
@@ -34,13 +35,14 @@ interface LineParts {
   readonly taken: Iterable<Seat>
   readonly line: Pick<WaitingLine<WaitingSeat>, 'inOrder' | 'size' | 'waiting'>
   readonly backends: readonly BackendSlots[]
-  readonly capacity: number
+  readonly tuning: Pick<Tuning, 'lineCapacity' | 'overtakeMs'>
   readonly clock: Clock
   readonly random: () => number
 }
 
 /** The events in hand, for people: who runs where, who waits, and when each is likely to start. */
-export function createLineWindow({ taken, line, backends, capacity, clock, random }: LineParts) {
+export function createLineWindow({ taken, line, backends, clock, random, tuning }: LineParts) {
+  const inGroups = tuning.overtakeMs > 0
   const handOf = createHands(random)
   const iso = (at: number) => new Date(clock.wallTime() - clock.now() + at).toISOString()
   const common = ({ id, caller, priority, startedAt, deadlineAt, stand }: ShownEvent) => ({
@@ -72,7 +74,7 @@ export function createLineWindow({ taken, line, backends, capacity, clock, rando
 
   function waiting(limit: number): WaitingEvent[] {
     const order = line.inOrder(clock.now())
-    const starts = forecast(order, lanesOf(backends, taken, clock.now()))
+    const starts = forecast(order, lanesOf(backends, taken, clock.now()), createLoads(inGroups))
     return order.slice(0, limit).map((waiter, index): WaitingEvent => {
       const { startsInMs, endsInMs } = starts[index] ?? {}
       const { event, backends: names } = waiter
@@ -89,7 +91,7 @@ export function createLineWindow({ taken, line, backends, capacity, clock, rando
   return {
     look: (limit: number): LineView => ({
       now: iso(clock.now()),
-      capacity,
+      capacity: tuning.lineCapacity,
       running: Array.from(taken, running),
       waiting: waiting(limit),
       more: Math.max(0, line.size - limit),
@@ -139,8 +141,8 @@ function phaseOf({ event, slots, work, savedTokens }: Seat, now: number): Runnin
 }
 
 /** A call that takes longer than expected is likely to go on as long. */
-function leftMs({ slots, work, savedTokens, startedAt }: TakenSlot, now: number): number | undefined {
-  const inAll = slots.workMs(work, savedTokens)
+function leftMs({ slots, work, savedTokens, loadMs, startedAt }: TakenSlot, now: number): number | undefined {
+  const inAll = plus(slots.workMs(work, savedTokens), loadMs)
   return inAll === undefined ? undefined : Math.abs(startedAt + inAll - now)
 }
 
@@ -171,8 +173,9 @@ interface Start {
 function forecast(
   order: readonly ForecastWaiter[],
   lanes: ReadonlyMap<BackendSlots, Lane>,
+  loads: ReturnType<typeof createLoads>,
 ): readonly Start[] {
-  return order.map(({ allowed, work, savedTokens }) => {
+  return order.map(({ allowed, work, savedTokens, model }) => {
     let first:
       | { readonly lane: Lane; readonly slot: number; readonly at: number; readonly on: BackendSlots }
       | undefined
@@ -184,7 +187,7 @@ function forecast(
       }
     }
     if (first === undefined) return {}
-    const workMs = first.on.workMs(work, savedTokens)
+    const workMs = plus(first.on.workMs(work, savedTokens), loads(first.on, model))
     const endsInMs = workMs === undefined ? undefined : first.at + workMs
     first.lane[first.slot] = endsInMs
     return { startsInMs: first.at, ...(endsInMs === undefined ? {} : { endsInMs }) }

@@ -22,9 +22,15 @@ const health = {
 
 export const BackendHealthSchema = v.object(health)
 
-const BackendReportSchema = v.object({
+export const BackendReportSchema = v.object({
   ...health,
   breaker: v.picklist(['closed', 'open', 'trial']),
+  paused: v.exactOptional(
+    v.pipe(
+      v.object({ since: v.pipe(v.string(), v.isoTimestamp()), by: v.string() }),
+      v.description('An operator keeps new events from it.'),
+    ),
+  ),
   repeats_left: v.pipe(v.number(), v.description('What its retry budget has left.')),
   latency_ms: v.exactOptional(v.pipe(milliseconds, v.description('Recent mean of a whole call.'))),
   prompt_tokens_per_second: speed,
