@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -12,6 +12,7 @@ import { anthropicDoor } from '../src/anthropic/anthropic-door.ts'
 import { openDoor } from '../test/open-door.ts'
 
 const PACKAGE = '@anthropic-ai/claude-code@2.1.332'
+const PAGE = join(import.meta.dirname, '../../../docs/doors/anthropic.md')
 const INSTALL_MS = 600_000
 const FAST = { contextLength: 65_536, tokensPerSecond: Number.POSITIVE_INFINITY }
 
@@ -47,11 +48,12 @@ async function openDesk({ skip }: TestContext, options: Parameters<typeof openDo
     done()
   })
   const desk = await openDoor(watched, { simulator: FAST, ...options })
+  await writeSettings(desk.url)
   return {
     ...desk,
     statuses,
     start(args: string[], variables: Record<string, string> = {}) {
-      const env = { ...environment(desk.url), ...variables }
+      const env = { ...environment(), ...variables }
       const started = spawn(program, ['-p', '--output-format', 'json', ...args], {
         cwd: folder,
         env,
@@ -63,16 +65,19 @@ async function openDesk({ skip }: TestContext, options: Parameters<typeof openDo
 }
 
 /** Nothing else can be reached: what is not the desk goes to a proxy that is not there. */
-const environment = (url: string): Record<string, string> => ({
+const environment = (): Record<string, string> => ({
   PATH: process.env.PATH ?? '',
   HOME: folder,
   HTTPS_PROXY: 'http://127.0.0.1:9',
   NO_PROXY: '127.0.0.1',
-  ANTHROPIC_BASE_URL: url,
-  ANTHROPIC_AUTH_TOKEN: 'none',
-  ANTHROPIC_MODEL: 'local',
-  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 })
+
+/** As the page has them, but for the address. */
+async function writeSettings(url: string): Promise<void> {
+  const [, settings = ''] = /```json claude-code\n(.*?)```/s.exec(await readFile(PAGE, 'utf8')) ?? []
+  await mkdir(join(folder, '.claude'), { recursive: true })
+  await writeFile(join(folder, '.claude/settings.json'), settings.replace('http://127.0.0.1:5000', url))
+}
 
 interface Answer {
   readonly is_error: boolean
@@ -91,6 +96,7 @@ test('a plain turn', async (context) => {
     is_error: false,
     result: 'Good day to you.',
     num_turns: 1,
+    modelUsage: { default: { contextWindow: 32_768 } },
   })
   const body = desk.simulator.calls[0]?.body as { messages: { role: string; content: string }[] }
   expect(body.messages.map(({ role }) => role)).toEqual(['system', 'user'])
@@ -173,6 +179,14 @@ test('a backend that dies each time: an error, never half an answer', async (con
   const { is_error, result } = await desk.start(['Write'], { CLAUDE_CODE_MAX_RETRIES: '1' }).answer
   expect(is_error).toBe(true)
   expect(result).not.toMatch(/^word/)
+})
+
+test('a backend that is not there: one call, and the message is shown', async (context) => {
+  await using desk = await openDesk(context)
+  await desk.simulator.stopListening()
+  const { is_error, result } = await desk.start(['Say hello']).answer
+  expect({ is_error, result }).toEqual({ is_error: true, result: expect.stringContaining('503') })
+  expect(desk.statuses).toEqual([503])
 })
 
 test('a prompt that is too long: it says so, and how to go on', async (context) => {

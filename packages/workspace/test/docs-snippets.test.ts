@@ -43,7 +43,9 @@ beforeAll(() => {
 
 test('every block is of a kind that is checked', () => {
   // `toml codex` is what `packages/doors/long/codex.test.ts` runs Codex with.
-  const CHECKED = /^(ts|sh|toml codex|mermaid|json (event|config|output)|text (output|picture|tree=.*))\b/
+  // `json claude-code` is the same for Claude Code, in `claude-code.test.ts`.
+  const CHECKED =
+    /^(ts|sh|toml codex|mermaid|json (claude-code|event|config|output)|text (output|picture|tree=.*))\b/
   const unchecked = blocks.filter(({ language, marks }) => !CHECKED.test([language, ...marks].join(' ')))
   expect(unchecked.map(placeOf)).toEqual([])
   expect(snippets.length).toBeGreaterThan(10)
