@@ -19,7 +19,7 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   // tsup leaves out dependencies by itself, but not optional ones.
-  external: ['@ai-ticket/llama'],
+  external: ['@ai-ticket/console', '@ai-ticket/llama'],
   noExternal: BUNDLED,
   // `sqlite` alone would be another package.
   removeNodeProtocol: false,

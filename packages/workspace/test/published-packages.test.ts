@@ -16,6 +16,7 @@ const packed = await Promise.all(PUBLISHED.map((pkg) => packPackage(pkg, folder.
 
 test('these are published', () => {
   expect(PUBLISHED.map(({ name }) => name).sort()).toEqual([
+    '@ai-ticket/console',
     '@ai-ticket/control',
     '@ai-ticket/core',
     '@ai-ticket/doors',
@@ -82,6 +83,8 @@ test.each(packed)('$name goes out without sources, tests or ways into the worksp
 
 /** Beside `dist`, package.json, README.md and LICENSE. */
 const MORE_FILES: Readonly<Record<string, RegExp>> = {
+  '@ai-ticket/console':
+    /^dist\/(?:THIRD-PARTY-LICENSES\.txt|app\/index\.html|app\/assets\/[\w-]+\.(?:js|css|svg)(?:\.br|\.gz)?)$/,
   'ai-ticket': /^ai-ticket\.mjs$/,
   'ai-ticket-server': /^(?:(?:config\.schema|openapi)\.json|dist\/THIRD-PARTY-LICENSES\.txt)$/,
   '@ai-ticket/testkit': /^fixtures\/koboldcpp-[\d.]+\/[\w.-]+\.json$/,

@@ -100,10 +100,13 @@ async function openLlama(options: LlamaBackendOptions, load = importLlama): Prom
 
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
-  const isMissing = 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
-  if (!isMissing) return cause.message + remedyOf(cause.cause)
+  if (!isNotInstalled(cause)) return cause.message + remedyOf(cause.cause)
   return 'the package @ai-ticket/llama is not installed. Add it and its library with: npm install @ai-ticket/llama node-llama-cpp@3'
 }
+
+/** Of an `import()`: the package is not there. */
+export const isNotInstalled = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
 
 const remedyOf = (cause: unknown): string =>
   cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? '. Correct its "model_path".' : ''

@@ -74,6 +74,15 @@ const AddressSchema = v.pipe(
   v.regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, ADDRESS_EXPECTED),
 )
 
+/** A text that is no JSON stays one, and the schema refuses it. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
 const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
 
@@ -163,6 +172,36 @@ export const SETTINGS = {
     schema: trueOrFalse,
     environment: 'AI_TICKET_METRICS',
     fallback: true,
+  }),
+  console: define({
+    key: 'console',
+    words: 'Whether the console is served at /console/',
+    schema: trueOrFalse,
+    environment: 'AI_TICKET_CONSOLE',
+    fallback: true,
+  }),
+  consoleLabel: define({
+    key: 'console_label',
+    words: 'Tells this server apart from others in the console, like prod',
+    schema: text('a short name'),
+    environment: 'AI_TICKET_CONSOLE_LABEL',
+    fallback: '',
+  }),
+  consoleTheme: define({
+    key: 'console_theme',
+    words: 'Folder with theme.css, logo.svg and name.txt for the console, each optional',
+    schema: text('the path of a folder'),
+    environment: 'AI_TICKET_CONSOLE_THEME',
+    fallback: '',
+  }),
+  consoleTokens: define({
+    key: 'console_tokens',
+    words: 'Colours of the console by name, like {"accent": "#00aa77"}; as a variable, JSON',
+    schema: v.record(v.string(), v.string('a colour like #00aa77'), 'an object of colours by name'),
+    environment: 'AI_TICKET_CONSOLE_TOKENS',
+    read: readJson,
+    fallback: {},
+    fallbackWords: 'none',
   }),
   history: define({
     key: 'history',

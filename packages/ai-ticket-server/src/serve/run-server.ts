@@ -4,7 +4,7 @@ import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-serve
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
 import { composeTickets, type TicketParts } from '../compose/compose-tickets.ts'
-import { sayProblem } from '../compose/open-backend.ts'
+import { isNotInstalled, sayProblem } from '../compose/open-backend.ts'
 import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
@@ -38,6 +38,7 @@ export async function runServer({ config, warnings, notes }: ResolvedConfig): Pr
   }
   const server = openServer(config, { dispatcher, logger, metrics })
   const desk = tickets.serve(server, dispatcher)
+  const hasConsole = await addConsole(server, config, logger)
   const signals = endOnSignals(
     async (signal) => {
       await shutDown({ signal, server, dispatcher, desk, tickets, logger, drainMs: config.drainMs })
@@ -64,6 +65,7 @@ export async function runServer({ config, warnings, notes }: ResolvedConfig): Pr
     history: config.history,
     keep_days: config.keepDays,
   })
+  if (hasConsole) logger.info(`Console: ${consoleAddress(server, config)}`)
   tickets.sendCallbacks()
   await desk.start()
   // A signal while the desk started: the dispatcher may be closed.
@@ -98,6 +100,35 @@ function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts
   })
   server.register(anthropicDoor)
   return server
+}
+
+/**
+ * Loaded only if it is wanted. Where the package is not installed there is no console, and everything else is as before;
+ * nor does a theme that cannot be read keep the desk closed.
+ */
+async function addConsole(
+  server: ReturnType<typeof createServer>,
+  { console, consoleLabel: label, consoleTheme: theme, consoleTokens: tokens }: Config,
+  logger: Logger,
+): Promise<boolean> {
+  if (!console) return false
+  try {
+    const { createConsole } = await import('@ai-ticket/console')
+    server.register(createConsole({ label, tokens, ...(theme !== '' && { theme }) }))
+    return true
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!isNotInstalled(error)) logger.error(`There is no console: ${reason}`)
+    return false
+  }
+}
+
+/** An address that a browser on this machine can open: a listener on every address has none of its own. */
+function consoleAddress(server: ReturnType<typeof createServer>, { host, port }: Config): string {
+  const address = server.server.address()
+  const listening = typeof address === 'object' ? (address?.port ?? port) : port
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${listening}/console/`
 }
 
 /** Undefined: it cannot be opened, and the operator knows why. */

@@ -12,15 +12,14 @@ declare module 'fastify' {
     /** A key with one of these may ask; one with `admin` always may. Default: `admin` only. */
     scopes?: readonly Scope[]
     /** No key is asked for, and the route itself tells less without one (`hasScope`). Default false. */
-    isKeyless?: boolean
+    isKeyless?: boolean | ((request: FastifyRequest) => boolean)
   }
 }
 
 /** Every address needs a key, even one that does not exist; only probes need none, and routes that say so. */
 export function installAuth(server: FastifyInstance, keyring: Keyring): void {
   server.addHook('onRequest', (request, _reply, done) => {
-    if (isOpenPath(request.raw.url ?? '') || isForAnother(request)) return done()
-    if (request.routeOptions.config.isKeyless) return done()
+    if (isOpenPath(request.raw.url ?? '') || isKeyless(request) || isForAnother(request)) return done()
     const holder = keyring.verify(request.raw.headers)
     if (holder === undefined) return done(NO_KEY)
     // The next hook says that nothing is there.
@@ -28,6 +27,12 @@ export function installAuth(server: FastifyInstance, keyring: Keyring): void {
     const scopes = scopesOf(request)
     done(mayUse(holder, scopes) ? undefined : missingScope(scopes))
   })
+}
+
+/** Whether the route of a request says that nobody needs a key for it. */
+export function isKeyless(request: FastifyRequest): boolean {
+  const said = request.routeOptions.config?.isKeyless
+  return typeof said === 'function' ? said(request) : said === true
 }
 
 /** A preflight, which never has a key, to a route that a plugin of somebody else's has for them. */

@@ -65,7 +65,10 @@ function withLimit(failure: Failure, error: unknown, { routeOptions }: FastifyRe
 export function installNotFound(server: FastifyInstance): void {
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const path = pathOf(request.raw.url ?? '')
-    const allowed = methodsOf(server, path)
+    const methods = methodsOf(server, path)
+    // Its own method among them: the route itself found nothing. At `/` there may be a page for browsers, but whoever
+    // sends something there looks for another address, and hears which.
+    const allowed = path === '/' || methods.includes(request.method) ? [] : methods
     if (allowed.length > 0) reply.header('allow', allowed.join(', '))
     return sendReply(
       reply,

@@ -2,6 +2,7 @@ import { format } from 'node:util'
 import type { LineLevel, LogFields, Logger } from '@ai-ticket/core'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { isOver, isTold } from '../http/reply.ts'
+import { isKeyless } from './auth.ts'
 import { isOpenPath, pathOf } from './request-url.ts'
 
 const MAX_PATH_LENGTH = 256
@@ -9,8 +10,8 @@ const HUNG_UP = 499
 
 /**
  * One line per request, when its response has closed: Fastify's own `onResponse` never comes for a caller that hung up.
- * The query is left out, it may hold anything. Probes and scrapes are lines at debug, and so are requests whose event has
- * a line of its own. Other failures of the server are lines at warn.
+ * The query is left out, it may hold anything. Probes, scrapes and public files are lines at debug, and so are requests whose
+ * event has a line of its own. Other failures of the server are lines at warn.
  */
 export function installRequestLog(server: FastifyInstance, logger: Logger): void {
   server.addHook('onRequest', (request, reply, done) => {
@@ -18,7 +19,7 @@ export function installRequestLog(server: FastifyInstance, logger: Logger): void
     reply.raw.once('close', () => {
       const url = request.raw.url ?? ''
       const status = isOver(reply.raw) ? reply.raw.statusCode : HUNG_UP
-      const level = levelOf(url, status, isTold(reply.raw))
+      const level = levelOf(url, status, isTold(reply.raw) || (status < 500 && isKeyless(request)))
       if (logger.isEnabled?.(level) === false) return
       logger[level]('request', {
         request_id: request.id,

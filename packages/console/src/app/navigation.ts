@@ -1,0 +1,17 @@
+import { base } from './api/addresses.ts'
+import type { ShortcutId } from './keyboard/shortcuts.ts'
+
+/** A screen of the navigation. `path` is below the console's own address. */
+export interface NavigationEntry {
+  readonly path: string
+  readonly title: string
+  readonly keys: ShortcutId
+}
+
+/** In the order of the bar. */
+export const NAVIGATION: readonly NavigationEntry[] = [
+  { path: 'tickets', title: 'Tickets', keys: 'go.tickets' },
+]
+
+/** The address of a screen. */
+export const screenPath = (path: string): string => `${base}${path}`

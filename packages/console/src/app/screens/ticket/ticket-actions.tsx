@@ -1,0 +1,116 @@
+import { useState } from 'preact/hooks'
+import { useLocation } from 'preact-iso/router'
+import { ticketPath } from '../../api/addresses.ts'
+import type { Answer } from '../../api/client.ts'
+import { cancelTicket, replayTicket, type TicketBody } from '../../api/tickets.ts'
+import type { ShortcutId } from '../../keyboard/shortcuts.ts'
+import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { Action } from '../../parts/action.tsx'
+import { say } from '../../parts/notice.tsx'
+import styles from '../../parts/parts.module.css'
+import { answerOf, batchLineOf, codeOf, copyText, curlOf, promptOf } from './copies.ts'
+import { isOver } from './use-live-ticket.ts'
+
+interface ActionsProps {
+  readonly ticket: TicketBody
+  readonly reload: () => void
+}
+
+/** Replay, cancel and copy. */
+export function TicketActions({ ticket, reload }: ActionsProps) {
+  const { route } = useLocation()
+  const [busy, setBusy] = useState<string>()
+  const work = async (
+    words: string,
+    ask: () => Promise<Answer<TicketBody>>,
+    done: (ticket: TicketBody, status: number) => void,
+  ) => {
+    setBusy(words)
+    const answer = await ask()
+    setBusy(undefined)
+    if (answer.ok) done(answer.value, answer.status)
+    else say(answer.problem.details, true)
+  }
+  const replay = () =>
+    work(
+      'It is being sent',
+      () => replayTicket(ticket.id),
+      ({ id }) => {
+        say(`Sent again as ${id}.`)
+        route(ticketPath(id))
+      },
+    )
+  const cancel = () =>
+    work(
+      'It is being stopped',
+      () => cancelTicket(ticket.id),
+      (ended, status) => {
+        say(status === 200 ? stopWords(ended) : 'It has not stopped yet. The server goes on stopping it.')
+        reload()
+      },
+    )
+  const cannotReplay = busy ?? (ticket.event === null ? 'Its content was not kept' : undefined)
+  const cannotCancel = busy ?? (isOver(ticket) ? 'It has ended' : undefined)
+  useShortcuts({
+    replay: () => (cannotReplay === undefined ? replay() : say(`${cannotReplay}.`, true)),
+    cancel: () => (cannotCancel === undefined ? cancel() : say(`${cannotCancel}.`, true)),
+  })
+  return (
+    <div class={styles.actions}>
+      <Action does={replay} keys="replay" unable={cannotReplay}>
+        Replay
+      </Action>
+      <Action does={cancel} keys="cancel" look="danger" unable={cannotCancel}>
+        Cancel
+      </Action>
+      <CopyActions ticket={ticket} />
+    </div>
+  )
+}
+
+/** How the backend is known to have stopped, where the server knows it already. */
+function stopWords({ attempts }: TicketBody): string {
+  const last = attempts.at(-1)
+  if (last === undefined) return 'Cancelled before a backend worked on it.'
+  if (last.stopped === undefined) return `Cancelled while ${last.backend} worked on it.`
+  return `Cancelled. ${last.backend} has stopped: ${last.stopped}.`
+}
+
+function CopyActions({ ticket }: { readonly ticket: TicketBody }) {
+  const copy = async (what: string, text: string) => {
+    if (await copyText(text)) say(`Copied ${what}.`)
+    else say('This browser does not let the page copy.', true)
+  }
+  const ways: readonly (readonly [ShortcutId, string, string | undefined])[] = [
+    ['copy.link', 'the link', `${location.origin}${ticketPath(ticket.id)}`],
+    ['copy.id', 'the id', ticket.id],
+    ['copy.prompt', 'the prompt', promptOf(ticket) || undefined],
+    ['copy.answer', 'the answer', answerOf(ticket) || undefined],
+    ['copy.curl', 'it as curl', ticket.event ? curlOf(ticket.event) : undefined],
+    ['copy.code', 'it as TypeScript', ticket.event ? codeOf(ticket.event) : undefined],
+    ['copy.batch', 'it as a line of a batch', ticket.event ? batchLineOf(ticket.event) : undefined],
+  ]
+  useShortcuts(
+    Object.fromEntries(
+      ways.map(([id, what, text]) => [
+        id,
+        () => (text === undefined ? say('There is nothing to copy.', true) : copy(what, text)),
+      ]),
+    ),
+  )
+  return (
+    <>
+      <span>Copy</span>
+      {ways.map(([id, what, text]) => (
+        <Action
+          key={id}
+          keys={id}
+          does={() => copy(what, text ?? '')}
+          unable={text === undefined ? 'There is nothing to copy' : undefined}
+        >
+          {what.replace(/^(the|it as) /, '')}
+        </Action>
+      ))}
+    </>
+  )
+}

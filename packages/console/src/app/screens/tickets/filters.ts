@@ -1,0 +1,72 @@
+/** Filters of the list, by the names of the query of `GET /tickets`. They are what the address holds. */
+export type Filters = Readonly<Record<string, string>>
+
+/** Names that the server knows; `metadata.<name>` beside them. */
+export const FILTER_NAMES: readonly string[] = [
+  ...['status', 'kind', 'backend', 'model', 'error', 'key', 'event_id', 'idempotency_key', 'replay_of'],
+  ...['created_from', 'created_before'],
+]
+
+const isFilter = (name: string): boolean => FILTER_NAMES.includes(name) || /^metadata\..+$/.test(name)
+
+/** The filters in an address; what is none is left out. */
+export function filtersOf(query: Readonly<Record<string, string>>): Filters {
+  return Object.fromEntries(
+    Object.entries(query).filter(([name, value]) => value !== '' && (isFilter(name) || name === 'text')),
+  )
+}
+
+/** The query of an address, in one order, so that one view has one address. */
+export function queryOf(filters: Filters): string {
+  const names = Object.keys(filters)
+    .filter((name) => filters[name] !== '')
+    .sort()
+  const query = new URLSearchParams(names.map((name) => [name, filters[name] ?? '']))
+  return names.length === 0 ? '' : `?${query}`
+}
+
+/** What the search field shows: `status:failed metadata.order:4711 "two words"`. */
+export function writeSearch({ text, ...named }: Filters): string {
+  const parts = Object.keys(named)
+    .sort()
+    .map((name) => `${name}:${quoted(named[name] ?? '')}`)
+  if (text !== undefined && text !== '') parts.push(writeFreeText(text))
+  return parts.join(' ')
+}
+
+const quoted = (value: string): string =>
+  /^[^\s"\\]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`
+
+/** A word that looks like a filter is quoted, so that it is read back as the word it is. */
+const writeFreeText = (text: string): string =>
+  /^[^\s":\\]+( [^\s":\\]+)*$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
+
+export type Search =
+  | { readonly ok: true; readonly filters: Filters }
+  | { readonly ok: false; readonly problem: string }
+
+const TOKEN = /\s*(?:([A-Za-z_][^\s:"]*):)?(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))/y
+
+/** Reads what somebody typed. Words that are no filter are one text to look for, in the order given. */
+export function readSearch(typed: string): Search {
+  const filters: Record<string, string> = {}
+  const words: string[] = []
+  const given = typed.trim()
+  TOKEN.lastIndex = 0
+  while (TOKEN.lastIndex < given.length) {
+    const from = TOKEN.lastIndex
+    const [, name, inQuotes, plain = ''] = TOKEN.exec(given) ?? []
+    if (TOKEN.lastIndex === 0)
+      return { ok: false, problem: `A quotation mark is missing: ${given.slice(from).trim()}` }
+    const value = inQuotes === undefined ? plain : inQuotes.replace(/\\(.)/gs, '$1')
+    if (name === undefined) words.push(value)
+    else if (!isFilter(name)) return { ok: false, problem: unknownFilter(name) }
+    else if (Object.hasOwn(filters, name)) return { ok: false, problem: `${name} is given twice.` }
+    else filters[name] = value
+  }
+  const text = words.join(' ')
+  return { ok: true, filters: { ...filters, ...(text !== '' && { text }) } }
+}
+
+const unknownFilter = (name: string): string =>
+  `There is no filter ${name}. Put it in quotation marks to search for it, or use one of ${FILTER_NAMES.join(', ')}, metadata.<name>.`

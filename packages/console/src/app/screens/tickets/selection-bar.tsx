@@ -1,0 +1,86 @@
+import { useState } from 'preact/hooks'
+import { cancelTicket, getTicket, replayTicket, type TicketRow } from '../../api/tickets.ts'
+import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { Action } from '../../parts/action.tsx'
+import { plural } from '../../parts/format.ts'
+import { say } from '../../parts/notice.tsx'
+import styles from './tickets.module.css'
+
+interface SelectionProps {
+  readonly rows: readonly TicketRow[]
+  readonly clear: () => void
+  readonly reload: () => void
+}
+
+type Work = (row: TicketRow) => Promise<{ readonly ok: boolean }>
+
+/** What can be done with the selected rows, one after the other, and how many of them it did. */
+export function SelectionBar({ rows, clear, reload }: SelectionProps) {
+  const [progress, setProgress] = useState('')
+  const run = async (done: string, chosen: readonly TicketRow[], work: Work) => {
+    let good = 0
+    for (const [index, row] of chosen.entries()) {
+      setProgress(`${index} of ${chosen.length}`)
+      if ((await work(row)).ok) good += 1
+    }
+    setProgress('')
+    const bad = chosen.length - good
+    say(`${plural(good, 'ticket')} ${done}${bad === 0 ? '' : `, ${bad} refused`}.`, bad > 0)
+    clear()
+    reload()
+  }
+  const replayable = rows.filter(({ kept }) => kept)
+  const running = rows.filter(({ status }) => status === 'queued' || status === 'in_progress')
+  const replay = () => run('replayed', replayable, ({ id }) => replayTicket(id))
+  const cancel = () => run('cancelled', running, ({ id }) => cancelTicket(id))
+  useShortcuts(
+    rows.length === 0
+      ? {}
+      : {
+          replay: () => replayable.length > 0 && replay(),
+          cancel: () => running.length > 0 && cancel(),
+          back: clear,
+        },
+  )
+  if (rows.length === 0) return null
+  return (
+    <section class={styles.selection} aria-label="Selection">
+      <strong>{rows.length} selected</strong>
+      <Action
+        does={replay}
+        keys="replay"
+        unable={replayable.length === 0 ? 'Nothing was kept of these' : undefined}
+      >
+        Replay {replayable.length}
+      </Action>
+      <Action
+        does={cancel}
+        keys="cancel"
+        look="danger"
+        unable={running.length === 0 ? 'None of these runs' : undefined}
+      >
+        Cancel {running.length}
+      </Action>
+      <Action does={() => exportLines(rows)}>Export JSONL</Action>
+      <Action does={clear} keys="back">
+        Clear
+      </Action>
+      <span role="status">{progress}</span>
+    </section>
+  )
+}
+
+/** Each ticket whole, a line each. */
+async function exportLines(rows: readonly TicketRow[]): Promise<void> {
+  const lines: string[] = []
+  for (const { id } of rows) {
+    const answer = await getTicket(id)
+    if (!answer.ok) return say(`${id} cannot be read: ${answer.problem.details}`, true)
+    lines.push(JSON.stringify(answer.value))
+  }
+  const address = URL.createObjectURL(new Blob([`${lines.join('\n')}\n`], { type: 'application/jsonl' }))
+  const link = Object.assign(document.createElement('a'), { href: address, download: 'tickets.jsonl' })
+  link.click()
+  URL.revokeObjectURL(address)
+  say(`${plural(rows.length, 'ticket')} exported.`)
+}

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+
+const SERVE = fileURLToPath(new URL('../../ai-ticket-server/dist/serve.js', import.meta.url))
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+/** A Chromium on this machine; CONSOLE_TEST_CHROMIUM names another. Undefined: there is none. */
+export const chromiumPath: string | undefined = [process.env.CONSOLE_TEST_CHROMIUM, ...PLACES].find(
+  (path) => path !== undefined && existsSync(path),
+)
+
+/** In the name of what is skipped without a browser; `.ci/run` looks for it. */
+export const needsChromium = chromiumPath === undefined ? ' (SKIPPED: install chromium)' : ''
+
+/** The real server program with a simulator behind it. */
+export interface World extends AsyncDisposable {
+  readonly url: string
+  readonly console: string
+  readonly simulator: KoboldSimulator
+  /** What the server has written. */
+  readonly log: () => string
+  readonly kill: (signal?: NodeJS.Signals) => Promise<void>
+  readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>
+}
+
+export interface WorldOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly tokensPerSecond?: number
+  readonly key?: string
+}
+
+export async function startWorld({
+  environment = {},
+  tokensPerSecond = Number.POSITIVE_INFINITY,
+  key,
+}: WorldOptions = {}): Promise<World> {
+  const simulator = await startKoboldSimulator({ tokensPerSecond })
+  const folder = await mkdtemp(join(tmpdir(), 'console-'))
+  const child = spawn(process.execPath, [SERVE], {
+    env: {
+      PATH: process.env.PATH,
+      KOBOLDCPP_API_URL: simulator.url,
+      AI_TICKET_DATA_DIR: folder,
+      PORT: '0',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let log = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (log += data))
+  const url = await addressIn(child, () => log)
+  const kill = (signal: NodeJS.Signals = 'SIGTERM') => ended(child, signal)
+  return {
+    url,
+    console: `${url}/console/`,
+    simulator,
+    log: () => log,
+    kill,
+    async post(path, body) {
+      const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) }
+      const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+      return (await response.json()) as Record<string, unknown>
+    },
+    async [Symbol.asyncDispose]() {
+      await kill('SIGKILL')
+      await simulator.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function addressIn(child: ChildProcess, log: () => string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      const [, url] = /Listening on (http:\/\/[\w.:[\]]+)/.exec(log()) ?? []
+      if (url !== undefined) resolve(url)
+    }
+    child.stdout?.on('data', look)
+    child.once('exit', () => reject(new Error(`The server ended:\n${log()}`)))
+  })
+}
+
+function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill(signal)
+  })
+}
+
+export const openBrowser = (): Promise<Browser> =>
+  chromium.launch({
+    ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
+    // Root of a container has no sandbox of its own to build.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  })
+
+/** A page that writes down what must not happen. */
+export interface WatchedPage {
+  readonly page: Page
+  /** Errors, warnings and policy reports of the browser's console, dialogs, and requests to elsewhere. */
+  readonly complaints: readonly string[]
+}
+
+export async function watchedPage(context: BrowserContext, origin: string): Promise<WatchedPage> {
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (message.type() !== 'log') complaints.push(`${message.type()}: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`))
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on('request', (request) => {
+    if (!request.url().startsWith(origin) && !request.url().startsWith('blob:'))
+      complaints.push(`asked ${request.url()}`)
+  })
+  return { page, complaints }
+}

@@ -1,0 +1,237 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { axeViolations } from './axe.ts'
+import { chromiumPath, needsChromium, openBrowser, startWorld, watchedPage } from './console-world.ts'
+
+const KEY = 'sk-the-key-of-the-operator'
+const IMAGES = fileURLToPath(new URL('../../../docs/images/', import.meta.url))
+
+describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChromium}`, () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  const open = async (
+    url: string,
+    options: { readonly width?: number; readonly scheme?: 'light' | 'dark' } = {},
+  ) => {
+    const context = await browser.newContext({
+      viewport: { width: options.width ?? 1280, height: 800 },
+      colorScheme: options.scheme ?? 'light',
+    })
+    context.setDefaultTimeout(15_000)
+    const watched = await watchedPage(context, new URL(url).origin)
+    await watched.page.goto(url)
+    return { ...watched, context }
+  }
+
+  test('by keyboard only: find, open, replay, copy, back', async () => {
+    await using world = await startWorld()
+    await world.post('/event', { content: 'The needle', metadata: { order: '4711' } })
+    await world.post('/event', { content: 'Hay' })
+    const { page, complaints } = await open(world.url)
+    await page.waitForURL('**/console/')
+    await rows(page, 2)
+
+    await page.keyboard.press('/')
+    await page.keyboard.type('metadata.order:4711 needle')
+    await page.keyboard.press('Enter')
+    await rows(page, 1)
+    expect(new URL(page.url()).search).toBe('?metadata.order=4711&text=needle')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/console/tickets/*')
+    await page.getByRole('region', { name: 'Story' }).waitFor()
+    const first = page.url()
+
+    await page.keyboard.press('r')
+    await page.waitForURL((url) => url.href !== first && url.pathname.includes('/tickets/'))
+    await page.getByText('replayed from').waitFor()
+    await page.getByRole('heading', { level: 1 }).locator('..').getByText('completed').waitFor()
+    await page.keyboard.press('1')
+    await page.getByRole('tabpanel').getByText('The needle').waitFor()
+    expect(page.url()).toContain('?tab=prompt')
+
+    await page.keyboard.press('Escape')
+    await page.waitForURL(first)
+    await page.keyboard.press('Escape')
+    await page.waitForURL('**/tickets?metadata.order=4711&text=needle')
+    // The replay has the same prompt.
+    await rows(page, 2)
+    expect(complaints).toEqual([])
+  })
+
+  test('a running ticket is followed live, and cancelled with proof', async () => {
+    await using world = await startWorld({ tokensPerSecond: 2 })
+    const { id } = await world.post('/tickets', {
+      content: 'Write a long story',
+      parameters: { max_tokens: 400 },
+    })
+    const { page, complaints } = await open(`${world.console}tickets/${id}`)
+    await world.simulator.waitForCall(1)
+    await page.getByText('1 kobold/chat').first().waitFor()
+    await page.keyboard.press('Shift+X')
+    await page.getByText(/Cancelled while kobold worked on it|kobold has stopped: (ended|idle)/).waitFor()
+    await page.getByRole('heading', { level: 1 }).locator('..').getByText('cancelled').waitFor()
+    await expect.poll(() => world.simulator.generating).toBe(false)
+    expect(world.simulator.wastedTokens).toBeLessThan(10)
+    expect(complaints).toEqual([])
+  })
+
+  test('asks for a key over the page, and keeps it in the tab only', async () => {
+    const environment = { AI_TICKET_API_KEYS: `operator=${KEY}` }
+    await using world = await startWorld({ environment, key: KEY })
+    await world.post('/event', { content: 'Only for those with a key' })
+    const { page, complaints, context } = await open(world.console)
+    const dialog = page.getByRole('dialog', { name: 'This server wants an API key' })
+    await dialog.waitFor()
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('key')
+    await page.keyboard.type('wrong')
+    await page.keyboard.press('Enter')
+    await dialog.getByText('The server does not know this key.').waitFor()
+    await dialog.getByLabel('API key').fill(KEY)
+    await page.keyboard.press('Enter')
+    await page.getByText('Only for those with a key').waitFor()
+    await page.getByText('Only for those with a key').click()
+    await page.keyboard.press('6')
+
+    // A second tab of the browser gets it from the first.
+    const second = await context.newPage()
+    await second.goto(world.console)
+    await second.getByText('Only for those with a key').waitFor()
+
+    const traces = await page.evaluate(() => [
+      location.href,
+      document.documentElement.outerHTML,
+      JSON.stringify({ ...localStorage }),
+      document.cookie,
+      [...document.querySelectorAll('input')].map(({ value }) => value).join(),
+    ])
+    for (const trace of traces) expect(trace).not.toContain(KEY)
+    expect(world.log()).not.toContain(KEY)
+    expect(complaints.filter((one) => !one.includes('401'))).toEqual([])
+  })
+
+  test('says what is wrong where it is wrong, and recovers', async () => {
+    await using world = await startWorld()
+    await world.post('/event', { content: 'Still here' })
+    const { page } = await open(`${world.console}tickets?status=completed`)
+    await page.getByText('Still here').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type(' statsu:failed')
+    await page.keyboard.press('Enter')
+    await page.getByText('There is no filter statsu').waitFor()
+    await page.goto(`${world.console}tickets/tkt_never`)
+    await page.getByText('Not found: removed, or never there').waitFor()
+    await page.goto(`${world.console}nowhere`)
+    await page.getByText('There is no such screen').waitFor()
+    await page.goto(`${world.console}tickets`)
+    await page.getByText('Still here').waitFor()
+    await world.kill('SIGKILL')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('.')
+    await page.getByText('The server cannot be reached').waitFor()
+    await page.getByText('Still here').waitFor()
+    await page.getByText(/What you see is as of/).waitFor()
+  })
+
+  test('never used and no result say what to do', async () => {
+    await using world = await startWorld()
+    const { page, complaints } = await open(world.console)
+    await page.getByText('No tickets yet').waitFor()
+    await page.goto(`${world.console}tickets?status=failed&text=nobody`)
+    await page.getByText('No ticket fits').waitFor()
+    await page.getByRole('button', { name: 'Remove all filters' }).click()
+    await page.getByText('No tickets yet').waitFor()
+    expect(new URL(page.url()).search).toBe('')
+    expect(complaints).toEqual([])
+  })
+
+  test('keys without a modifier can be switched off, and help lists them', async () => {
+    await using world = await startWorld()
+    await world.post('/event', { content: 'One' })
+    const { page } = await open(world.console)
+    await rows(page, 1)
+    await page.keyboard.press('?')
+    const help = page.getByRole('dialog', { name: 'Keys' })
+    await help.getByText('Copy as curl').waitFor()
+    await help.getByRole('checkbox').uncheck()
+    await page.keyboard.press('Escape')
+    await help.waitFor({ state: 'detached' })
+    await page.keyboard.press('t')
+    await page.keyboard.press('?')
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('light')
+    expect(await help.count()).toBe(0)
+  })
+
+  test('axe finds nothing on any screen, in any theme, wide and narrow', async () => {
+    await using world = await startWorld()
+    await world.post('/event', { content: 'One', model: 'none such' })
+    const { id } = await world.post('/tickets', { content: 'Two' })
+    const paths = [
+      'tickets',
+      'tickets?status=cancelled',
+      `tickets/${id}`,
+      `tickets/${id}?tab=raw`,
+      'tickets/none',
+      'x',
+    ]
+    for (const width of [1280, 320]) {
+      const { page } = await open(world.console, { width })
+      for (const path of paths) {
+        await page.goto(`${world.console}${path}`)
+        await page.locator('h1, [role=alert]').first().waitFor()
+        // The themes have the same places, and the places the same colours.
+        for (const theme of width === 320
+          ? ['light']
+          : ['light', 'dark', 'contrast-light', 'contrast-dark']) {
+          await page.evaluate((name) => document.documentElement.setAttribute('data-theme', name), theme)
+          expect([path, width, theme, await axeViolations(page)]).toEqual([path, width, theme, []])
+        }
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        expect([path, width, overflow <= 0]).toEqual([path, width, true])
+      }
+      await page.close()
+    }
+  })
+
+  test('takes the pictures of the docs', async () => {
+    await using world = await startWorld({
+      environment: { AI_TICKET_CONSOLE_LABEL: 'prod', AI_TICKET_HISTORY: 'full' },
+      tokensPerSecond: 200,
+    })
+    for (const prompt of PROMPTS) await world.post('/event', { content: prompt })
+    const { id } = await world.post('/tickets', {
+      content: 'Summarise the minutes of Monday in three sentences.',
+    })
+    const { page, complaints } = await open(world.console)
+    await rows(page, PROMPTS.length + 1)
+    const shots = [await page.screenshot()]
+    await page.goto(`${world.console}tickets/${id}`)
+    await page.getByRole('heading', { level: 1 }).locator('..').getByText('completed').waitFor()
+    shots.push(await page.screenshot())
+    expect(complaints).toEqual([])
+    // Rewritten only when asked to: each run has other times in them.
+    if (process.env.CONSOLE_PICTURES !== '1') return
+    await mkdir(IMAGES, { recursive: true })
+    const names = ['console-tickets.png', 'console-ticket.png']
+    await Promise.all(shots.map((shot, index) => writeFile(`${IMAGES}${names[index]}`, shot)))
+  })
+})
+
+const PROMPTS = [
+  'Sort this mail: invoice, complaint or question?',
+  'Name three risks of the plan below.',
+  'Translate the notice for the door into French.',
+  'Which of these two answers is more polite?',
+  'Write a title for the report of the week.',
+]
+
+const rows = async (page: Page, count: number): Promise<void> => {
+  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
+}
