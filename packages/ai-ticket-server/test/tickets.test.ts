@@ -90,7 +90,11 @@ test('the command lists, shows, cancels and replays tickets of a running server'
   expect(await ask('prune', '--older-than', '0s', '--dry-run')).toMatchObject({
     stdout: '1 would be removed\n',
   })
-  expect(await ask('prune', '--keep', '0')).toMatchObject({ code: 0, stdout: '1 removed\n' })
+  // The replay may have ended by now.
+  expect(await ask('prune', '--keep', '0')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^[12] removed\n$/),
+  })
   expect(await ask('prune', '--keep', '0', '--failed')).toMatchObject({ code: 2 })
   expect(await ask('show', 'tkt_unknown')).toMatchObject({ code: 65, stdout: '' })
   expect((await ask('drop', id)).code).toBe(2)

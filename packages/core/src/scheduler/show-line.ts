@@ -57,8 +57,7 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
 
   function running(seat: Seat): RunningEvent {
     const { slots, event, startedAt } = seat
-    const { endpoint, chars, firstAt } = event.stand
-    const writtenMs = firstAt === undefined ? 0 : clock.now() - firstAt
+    const { endpoint, chars } = event.stand
     const endsInMs = leftMs(seat, clock.now())
     return {
       ...common(event),
@@ -67,7 +66,7 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
       seated_at: iso(startedAt),
       phase: phaseOf(seat, clock.now()),
       chars,
-      ...(chars > 0 && writtenMs > 0 ? { tokens_per_second: perSecond(likelyTokens(chars), writtenMs) } : {}),
+      ...speedOf(event.stand, clock.now()),
       ...(endsInMs === undefined ? {} : { ends_in_ms: Math.round(endsInMs) }),
     }
   }
@@ -101,6 +100,11 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
       return found && inHand(found.event, taken)
     },
   }
+}
+
+function speedOf({ chars, firstAt }: Stand, now: number): Pick<RunningEvent, 'tokens_per_second'> {
+  if (chars === 0 || firstAt === undefined || now <= firstAt) return {}
+  return { tokens_per_second: perSecond(likelyTokens(chars), now - firstAt) }
 }
 
 function inHand(event: ShownEvent, taken: Iterable<Seat>): EventInHand {

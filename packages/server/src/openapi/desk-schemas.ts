@@ -22,6 +22,7 @@ const health = {
 
 export const BackendHealthSchema = v.object(health)
 
+/** A backend, as `GET /backends` shows it. */
 export const BackendReportSchema = v.object({
   ...health,
   breaker: v.picklist(['closed', 'open', 'trial']),
@@ -70,6 +71,7 @@ export const HealthSchema = v.object({
   ),
 })
 
+/** The schemas of backends and of the desk, by their names in the OpenAPI document. */
 export const DESK_SCHEMAS = {
   BackendHealth: BackendHealthSchema,
   BackendReport: BackendReportSchema,
