@@ -1,19 +1,26 @@
+import type { Backend } from './contract/backend.ts'
 import type { Clock } from './contract/clock.ts'
 import { ABORTED, untilAborted, withTimeout } from './contract/clock.ts'
 import type {
   CloseOptions,
+  CountOptions,
   Dispatcher,
   EventOptions,
   FreeSlots,
   Health,
   StreamEvent,
+  TokenCount,
 } from './contract/dispatcher.ts'
-import type { Failure } from './contract/failure.ts'
-import { type DispatcherOptions, resolveOptions } from './contract/options.ts'
+import { type Failure, type Result, success } from './contract/failure.ts'
+import { type DispatcherOptions, type ResolvedOptions, resolveOptions } from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
-import { type Cancellation, createInFlight } from './event/run.ts'
+import { mostToolTokens, type Prompt, turnText } from './contract/prompt.ts'
+import { readAsked } from './event/event.ts'
+import { Cancellation, createId, createInFlight } from './event/run.ts'
 import { runEvent } from './on-event.ts'
+import { chooseBackends } from './scheduler/candidates.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
+import { likelyTokens } from './scheduler/speed-estimate.ts'
 import { streamEvent } from './stream-event.ts'
 
 /** Of those who wait, how many `line` shows. */
@@ -69,6 +76,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // An answer that has passed its schema is of the schema's type: the compiler cannot follow that.
     onEvent: onEvent as Dispatcher['onEvent'],
     streamEvent: stream as Dispatcher['streamEvent'],
+    async countTokens(event, countOptions = {}) {
+      door.assertNotClosed()
+      const counted = await countTokens(context, event, countOptions)
+      countOptions.signal?.throwIfAborted()
+      return counted.ok ? counted.value : { error: counted.failure.code, details: counted.failure.details }
+    },
     freeSlots: () => freeSlotsOf(scheduler),
     async abandon(call, signal) {
       door.assertNotClosed()
@@ -141,6 +154,78 @@ const freeSlotsOf = ({ backends }: Scheduler): FreeSlots[] =>
     free: slots.freeSlots(),
     concurrency: slots.concurrency,
   }))
+
+/** Milliseconds: a tokenizer takes few. One that hangs must not keep its caller. */
+const COUNT_MS = 5_000
+
+const COUNT_CANCELLED: Failure = { code: 'cancelled', details: 'The caller cancelled the count.' }
+
+async function countTokens(
+  context: ResolvedOptions & { readonly scheduler: Scheduler },
+  value: unknown,
+  { signal, ...options }: CountOptions,
+): Promise<Result<TokenCount>> {
+  const asked = readAsked(value, options)
+  if (!asked.ok) return asked
+  const { prompt, event } = asked.value
+  const cancellation = new Cancellation()
+  const cancel = () => cancellation.cancel(COUNT_CANCELLED)
+  if (signal?.aborted) cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    const { scheduler, clock } = context
+    const routed = { prompt, model: event.model, backend: event.backend, cancellation }
+    const choice = await chooseBackends(routed, scheduler.backends, context)
+    if (!choice.ok) return choice
+    for (const { backend } of choice.value.best) {
+      const counted = await withTimeout(
+        clock,
+        { timeoutMs: COUNT_MS, signal: cancellation.signal },
+        (limit) => untilAborted(countAt(backend, { prompt, options, context }, limit), limit),
+      )
+      if (counted !== ABORTED && counted !== undefined) return success(counted)
+    }
+    return success(estimateOf(prompt))
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+interface Counting {
+  readonly prompt: Prompt
+  readonly options: Pick<CountOptions, 'continues'>
+  readonly context: ResolvedOptions
+}
+
+/** Undefined: this one cannot, or is not there. */
+async function countAt(
+  backend: Backend,
+  { prompt, options, context }: Counting,
+  signal: AbortSignal,
+): Promise<TokenCount | undefined> {
+  const { clock, random, tuning } = context
+  const { turns, parameters } = prompt
+  const [only, ...others] = turns
+  try {
+    if (options.continues && only !== undefined && others.length === 0) {
+      const ids = await backend.tokenize?.(turnText(only), signal)
+      if (ids !== undefined) return { tokens: ids.length, isEstimate: false, ids }
+    }
+    const key = `count_${createId(clock.wallTime(), random)}`
+    const defaults = { temperature: tuning.temperature, top_p: tuning.topP }
+    const request = { key, turns, parameters: { ...defaults, ...parameters, max_tokens: 1 } }
+    const tokens = await backend.countTokens?.(request, signal)
+    return tokens === undefined ? undefined : { tokens, isEstimate: false }
+  } catch {
+    return undefined
+  }
+}
+
+function estimateOf({ turns, parameters }: Prompt): TokenCount {
+  let bytes = 0
+  for (const turn of turns) bytes += Buffer.byteLength(turnText(turn))
+  return { tokens: likelyTokens(bytes) + mostToolTokens(parameters.tools, turns), isEstimate: true }
+}
 
 async function abandon(
   { backends }: Scheduler,

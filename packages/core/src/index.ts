@@ -31,6 +31,8 @@ export type {
   BackendHealth,
   BackendReport,
   CloseOptions,
+  CountFailure,
+  CountOptions,
   DeepPartial,
   DeskReport,
   Dispatcher,
@@ -45,6 +47,7 @@ export type {
   RunningEvent,
   SchemaOptions,
   StreamEvent,
+  TokenCount,
   WaitingEvent,
 } from './contract/dispatcher.ts'
 export type {

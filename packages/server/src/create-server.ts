@@ -171,7 +171,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, checks, maySeeDetail })
   const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
-  server.decorate('desk', answerOptions)
+  server.decorate('desk', answerOptions).decorateRequest('cancelSignal', undefined)
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
   addCompletionsRoutes(server, answerOptions)
   addModelRoutes(server, answerOptions)

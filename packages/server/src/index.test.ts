@@ -3,7 +3,6 @@ import * as face from './index.ts'
 
 test('exports what the docs explain, and nothing else', () => {
   expect(Object.keys(face).sort()).toEqual([
-    'CallerGone',
     'HTTP_STATUS',
     'OPENAI_DIALECT',
     'RequestProblem',
@@ -14,6 +13,7 @@ test('exports what the docs explain, and nothing else', () => {
     'createServer',
     'eventOptionsOf',
     'eventRoutes',
+    'isGone',
     'openAiErrorBody',
     'openAiErrorReply',
     'openAiFailure',

@@ -2,9 +2,9 @@ export {
   type AnswerOptions,
   answerInStream,
   answerWhole,
-  CallerGone,
   type Exchange,
   eventOptionsOf,
+  isGone,
   type StreamOfEvent,
 } from './answer/answer-event.ts'
 export { type OpenStream, openEventStream, type StreamDialect } from './answer/event-stream.ts'

@@ -64,6 +64,7 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
     onEvent: onEvent as Dispatcher['onEvent'],
     streamEvent: streamEvent as Dispatcher['streamEvent'],
     health: script.health ?? (() => Promise.resolve(HEALTHY)),
+    countTokens: () => Promise.resolve({ tokens: 3, isEstimate: false }),
     freeSlots: () => [],
     line: () => ({ now: new Date(0).toISOString(), capacity: 0, running: [], waiting: [], more: 0 }),
     inHand: () => undefined,

@@ -206,6 +206,21 @@ const asking = (
   })
 
 const COMPLETIONS = fc.constantFrom('/v1/chat/completions', '/v1/completions')
+const KOBOLD = fc.constantFrom(
+  ...['/api/v1/generate', '/api/latest/generate', '/api/extra/generate/stream', '/api/extra/generate/check'],
+  ...['/api/extra/abort', '/api/extra/tokencount', '/api/extra/tokenize', '/api/extra/last_logprobs'],
+)
+const KOBOLD_LOOKS = fc.constantFrom(
+  ...['/api/v1/model', '/api/latest/model', '/api/v1/info/version', '/api/v1/config/max_length'],
+  ...['/api/v1/config/soft_prompt', '/api/extra/version', '/api/extra/perf', '/api/extra/generate/check'],
+  ...[
+    '/api/extra/true_max_context_length',
+    '/api/extra/preloadstory',
+    '/api/extra/nowhere',
+    '/api/v1',
+    '/api',
+  ],
+)
 const LOOKS = ['/tickets/stats', '/v1/models', '/backends', '/metrics', '/health', '/livez', '/readyz']
 const ODD = [
   ...[
@@ -256,6 +271,8 @@ const anythingAsked = (ids: fc.Arbitrary<string>): fc.Arbitrary<Asked> => {
     { weight: 6, arbitrary: asking(['POST'], COMPLETIONS, { body: hostileCompletion }) },
     { weight: 4, arbitrary: asking(['POST'], fc.constant('/v1/messages'), { body: hostileMessages }) },
     { weight: 4, arbitrary: asking(['POST'], fc.constant('/tickets'), { body: hostileBody }) },
+    { weight: 4, arbitrary: asking(['POST'], KOBOLD, { body: hostileKobold }) },
+    { weight: 1, arbitrary: asking(['GET', 'PUT'], KOBOLD_LOOKS) },
     { weight: 1, arbitrary: asking(['POST'], fc.constant('/tickets/prune'), { body: hostilePrune }) },
     {
       weight: 1,
@@ -289,6 +306,26 @@ const anythingAsked = (ids: fc.Arbitrary<string>): fc.Arbitrary<Asked> => {
     },
   )
 }
+
+/** What their clients send, and what nobody should. */
+const hostileKobold = wrongIn(
+  fc.record(
+    {
+      prompt: fc.oneof(fc.constantFrom('Once upon a time', ' ', ''), hostileText),
+      memory: hostileText,
+      max_length: fc.constantFrom(8, 1, 0, -1, 100_000),
+      max_context_length: fc.constantFrom(2_048, 64, 1, 0, -1),
+      temperature: fc.constantFrom(0.7, 0, 5, 99),
+      sampler_order: fc.constantFrom([6, 0, 1, 3, 4, 2, 5], [7], []),
+      stop_sequence: fc.constantFrom(['x'], 'x', [''], Array(65).fill('x'), [1]),
+      images: fc.constantFrom([], ['iVBORw0KGgo='], ['%%%'], Array(20).fill('x')),
+      genkey: fc.constantFrom('KCPP1234', '', 'x'.repeat(300)),
+      messages: fc.constantFrom([], [{ role: 'user', content: 'Hi' }], [{}]),
+    },
+    { requiredKeys: [] },
+  ),
+  ...['prompt', 'memory', 'max_length', 'stop_sequence', 'genkey', 'sampler_order', 'images'],
+).map((value) => JSON.stringify(value))
 
 const hostilePrune = wrongIn(
   fc.record(

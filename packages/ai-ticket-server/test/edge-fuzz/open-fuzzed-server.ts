@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { anthropicDoor } from '@ai-ticket/doors'
+import { anthropicDoor, koboldDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/http-server'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
@@ -63,6 +63,7 @@ export async function openFuzzedServer(
     ...options,
   })
   server.register(anthropicDoor)
+  server.register(koboldDoor)
   const desk = tickets.serve(server, dispatcher)
   await server.listen({ host: '127.0.0.1', port: 0 })
   await desk.start()

@@ -171,6 +171,8 @@ export interface Backend {
    * cannot count them.
    */
   countTokens?(request: GenerationRequest, signal: AbortSignal): Promise<number | undefined>
+  /** The ids of a text's tokens, as the model reads it. Undefined: this server does not tell them. */
+  tokenize?(text: string, signal: AbortSignal): Promise<readonly number[] | undefined>
   /**
    * Stops a generation of another process by its key. Resolves when it is known to be over, or the server is dead or
    * cannot be asked; rejects with the reason of the signal.

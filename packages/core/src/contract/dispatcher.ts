@@ -1,4 +1,5 @@
 import type { EventInput, RawEvent } from './event-input.ts'
+import type { FailureCode } from './failure.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
 import type { DataOf, StandardSchema } from './standard-schema.ts'
 
@@ -295,6 +296,29 @@ export interface CloseOptions {
   drainMs?: number
 }
 
+/** What of `EventOptions` matters to a count. */
+export type CountOptions = Pick<EventOptions, 'signal' | 'continues' | 'takesAnyTurn'>
+
+/** The tokens of a prompt. */
+export interface TokenCount {
+  /** Of the whole prompt, without an answer. */
+  readonly tokens: number
+  /** Nobody could count: the number follows from the length of the text. */
+  readonly isEstimate: boolean
+  /** Of each token, where the prompt is one text to go on with (`continues`) and its backend tells them. */
+  readonly ids?: readonly number[]
+  /** Never there: it tells the two apart. */
+  readonly error?: undefined
+}
+
+/** Why there is no count. */
+export interface CountFailure {
+  /** What `onEvent` would fail with. */
+  readonly error: FailureCode
+  /** In plain words. */
+  readonly details: string
+}
+
 /** A configured desk. Made by `createDispatcher`. */
 export interface Dispatcher extends AsyncDisposable {
   /**
@@ -321,6 +345,12 @@ export interface Dispatcher extends AsyncDisposable {
     event: EventInput | RawEvent<Given>,
     options?: EventOptions,
   ): AsyncIterable<StreamEvent>
+  /**
+   * How many tokens the prompt of an event has where it would be answered, without answering it. Counted by the first
+   * backend that may answer and can count, within 5 s; by none, it is an estimate from the length. An event that is
+   * refused gives the failure that `onEvent` would.
+   */
+  countTokens(event: unknown, options?: CountOptions): Promise<TokenCount | CountFailure>
   /** Slots that an event would get at once, by what is known now; asks no backend. */
   freeSlots(): readonly FreeSlots[]
   /**

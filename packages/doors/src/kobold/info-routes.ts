@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { fleetOf } from './fleet.ts'
+import { DEFAULT_MAX_LENGTH } from './read-generate.ts'
 
 /** Of the KoboldAI API: from 1.2.2 on stop strings, from 1.2.4 on tokens can be unbanned. */
 const API_VERSION = '1.2.5'
@@ -14,11 +15,8 @@ const NOT_HERE = {
   ...{ guidance: false, jinja: false, mcp: false },
 }
 
-/** The length of an answer whose request names none, as in KoboldCPP. Less where the context is smaller. */
-const DEFAULT_MAX_LENGTH = 1_536
-
 /** The KoboldAI API is at both. */
-const VERSIONS = ['v1', 'latest'] as const
+export const VERSIONS = ['v1', 'latest'] as const
 
 /** What clients read before they ask for any text. KoboldCPP tells it without a key, too. */
 export function addInfoRoutes(scope: FastifyInstance): void {

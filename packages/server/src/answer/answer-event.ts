@@ -3,13 +3,20 @@ import type { Clock, Dispatcher, EventOptions, Failure, Logger, Outcome, StreamE
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { traceHeadersOf } from '../cloudevents/trace-headers.ts'
 import { type HttpReply, isOver, markTold, sendReply } from '../http/reply.ts'
-import { failureOfError } from '../http/request-problem.ts'
+import { failureOfError, RequestProblem } from '../http/request-problem.ts'
 import { replyWithEventStream, type StreamDialect } from './event-stream.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The desk behind the server and how it answers. For plugins that take events: `answerWhole(exchange, server.desk, …)`. */
     desk: AnswerOptions
+  }
+  interface FastifyRequest {
+    /**
+     * Set by a plugin before the route runs: aborting it cancels the event of this request, as hanging up does. Its
+     * caller, who is still there, is told the `RequestProblem` that is the reason of the signal.
+     */
+    cancelSignal: AbortSignal | undefined
   }
 }
 
@@ -55,7 +62,7 @@ export async function answerWhole(
   try {
     return sendReply(reply, toReply(await options.dispatcher.onEvent(event, eventOptions)))
   } catch (error) {
-    if (!eventOptions.signal.aborted) throw error
+    if (!isGone(eventOptions.signal)) throw error
     // Nobody is there to answer.
     return reply.hijack()
   }
@@ -75,14 +82,14 @@ export async function answerInStream(
   const { logger, pingIntervalMs, clock } = options
   const eventOptions = eventOptionsOf(exchange, options)
   const explain = (error: unknown): Failure => {
-    logger.error('stream failed', { request_id: request.id, error })
+    if (!(error instanceof RequestProblem)) logger.error('stream failed', { request_id: request.id, error })
     return failureOfError(error)
   }
   await replyWithEventStream(reply, streamEvent(event, eventOptions), {
     dialect,
     clock,
     pingIntervalMs,
-    signal: eventOptions.signal,
+    isGone: () => isGone(eventOptions.signal),
     explain,
   })
   return reply
@@ -96,12 +103,17 @@ export function eventOptionsOf(
   markTold(reply.raw)
   const headers = traceHeadersOf(request)
   return {
-    signal: callerSignal(reply.raw),
+    signal: signalOf(request, reply.raw),
     caller: callerOf(request),
     logFields: { request_id: request.id, ...(door && { door }) },
     ...(headers && { headers }),
     ...options,
   }
+}
+
+function signalOf({ cancelSignal }: FastifyRequest, response: ServerResponse): AbortSignal {
+  const signal = callerSignal(response)
+  return cancelSignal === undefined ? signal : AbortSignal.any([signal, cancelSignal])
 }
 
 /** Why an event was cancelled when its caller went away. */
@@ -113,6 +125,9 @@ export class CallerGone extends Error {
     super('The caller closed the connection before the answer was sent.')
   }
 }
+
+/** Whether an event was cancelled because its caller went away, so that nobody is left to answer. */
+export const isGone = ({ reason }: AbortSignal): boolean => reason instanceof CallerGone
 
 /**
  * A signal that aborts when the response closes before it ended: the caller hung up. Fastify's `request.signal` will

@@ -81,8 +81,8 @@ interface EventStreamReplyOptions {
   readonly dialect: StreamDialect
   readonly clock: Clock
   readonly pingIntervalMs: number
-  /** Aborted when the caller hung up. */
-  readonly signal: AbortSignal
+  /** Whether the caller hung up. */
+  readonly isGone: () => boolean
   /** What to tell the caller, who is still there, when the events break off without `done` or `error`. */
   readonly explain: (error: unknown) => Failure
 }
@@ -99,7 +99,7 @@ export async function replyWithEventStream(
   events: AsyncIterable<StreamEvent>,
   options: EventStreamReplyOptions,
 ): Promise<void> {
-  const { dialect, clock, signal } = options
+  const { dialect, clock, isGone } = options
   let stream: OpenStream | undefined
   const open = () => {
     patience.cancel()
@@ -111,7 +111,7 @@ export async function replyWithEventStream(
   }
   const patience = clock.setTimer(
     () => {
-      if (!signal.aborted) void open().write(dialect.opening?.() ?? '')
+      if (!isGone()) void open().write(dialect.opening?.() ?? '')
     },
     Math.min(options.pingIntervalMs, HEAD_AFTER_MS),
   )
@@ -130,13 +130,13 @@ export async function replyWithEventStream(
     }
     throw new Error('The events ended without `done` or `error`.')
   } catch (error) {
-    if (signal.aborted) return
+    if (isGone()) return
     if (stream === undefined) throw error
     fail(dialect.failureFrame(options.explain(error)))
   } finally {
     patience.cancel()
     stream?.release()
-    if (signal.aborted) reply.hijack()
+    if (isGone()) reply.hijack()
   }
 }
 

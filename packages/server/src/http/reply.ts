@@ -30,6 +30,7 @@ export interface FailureDialect {
 const DEFAULT_RETRY_AFTER_MS: Partial<Readonly<Record<FailureCode, number>>> = {
   rate_limited: 1_000,
   api_rate_limited: 1_000,
+  api_connection_error: 1_000,
   capacity_exceeded: 1_000,
   store_unavailable: 1_000,
   shutting_down: 5_000,

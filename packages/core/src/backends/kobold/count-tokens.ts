@@ -31,9 +31,16 @@ export async function countTokens(request: GenerationRequest, options: CountOpti
   return text.value + tools
 }
 
+/** The ids of a text's tokens, the one that begins a text included. Undefined: the server does not tell them. */
+export async function tokenize(text: string, options: TokenizeOptions): Promise<number[] | undefined> {
+  return (await count({ prompt: text }, options)).ids
+}
+
+type TokenizeOptions = Omit<CountOptions, 'template'>
+
 async function count(
   body: Record<string, unknown>,
-  { client, name, signal, wallTimeMs }: CountOptions,
+  { client, name, signal, wallTimeMs }: TokenizeOptions,
 ): Promise<v.InferOutput<typeof tokenCountReply>> {
   const place = { backend: name, endpoint: 'tokencount' }
   const call = {

@@ -18,7 +18,7 @@ import { asAsked, collectAnswer } from '../http/read-completion.ts'
 import { endIn } from '../http/read-parts.ts'
 import { inOneChunk, isStreamText, isStreamType, readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
-import { countTokens } from './count-tokens.ts'
+import { countTokens, tokenize } from './count-tokens.ts'
 import { type KoboldEndpoint, koboldEndpoints, readReply } from './endpoints.ts'
 import type { KoboldContext, Run } from './kobold-call.ts'
 import { type KoboldBackendOptions, resolveKoboldOptions } from './kobold-options.ts'
@@ -78,6 +78,7 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     enforces: async (_endpoint, schema, signal) => (await grammars.find(schema, signal)) !== undefined,
     countTokens: (request, signal) =>
       countTokens(request, { name, client, template, signal, wallTimeMs: clock.wallTime() }),
+    tokenize: (text, signal) => tokenize(text, { name, client, signal, wallTimeMs: clock.wallTime() }),
     async abandon(key, signal) {
       const { clock, abortIntervalMs: intervalMs, deadAfterMs } = settings
       const closed = AbortSignal.any([closing.signal, signal])

@@ -47,4 +47,8 @@ export const optionsReply = v.array(v.string())
 export const modelReply = v.object({ result: v.string() })
 export const modelsReply = v.object({ data: v.array(v.object({ id: v.string() })) })
 export const contextLengthReply = v.object({ value: v.number() })
-export const tokenCountReply = v.object({ value: v.number(), prompt: optionalText })
+export const tokenCountReply = v.object({
+  value: v.number(),
+  prompt: optionalText,
+  ids: v.fallback(v.optional(v.array(v.number())), undefined),
+})
