@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freePort } from '../../workspace/free-port.mjs'
 import { type DeskBackend, startDesk } from '../src/load/start-desk.ts'
+import { DOOR_NAMES, type DoorName } from '../src/torture/doors.ts'
 import { ROWS } from '../src/torture/run-torture.ts'
 import { tortureAll, tortureForeign } from '../src/torture/torture-all.ts'
 
@@ -16,14 +17,14 @@ async function withFolder<Result>(use: (folder: string) => Promise<Result>): Pro
   }
 }
 
-const scoreOf = (only: string) =>
+const scoreOf = (only: string, door: DoorName = 'chat') =>
   withFolder(async (folder) => {
-    const [score] = await tortureAll({ folder, only, isSlow: false, say: () => {} })
+    const [score] = await tortureAll({ folder, only, door, isSlow: false, say: () => {} })
     return score?.rows ?? []
   })
 
-test('the server passes every row', async () => {
-  const rows = await scoreOf('ai-ticket-server')
+test.each(DOOR_NAMES)('the server passes every row by %s', async (door) => {
+  const rows = await scoreOf('ai-ticket-server', door)
   expect(rows.filter(({ verdict }) => verdict !== 'pass')).toEqual([])
   expect(rows).toHaveLength(ROWS.length)
 })

@@ -13,6 +13,7 @@ a row fails (without a URL: a row of AI Ticket), with 2 when it does not even an
   --kobold-port <number>    where the simulated KoboldCPP listens, default 5102
   --model <name>            the model by which the gateway asks the first one, default torture-openai
   --kobold-model <name>     the model by which it asks the second one; without it the rows of KoboldCPP are left out
+  --door <name>             the API by which the rows go: chat (default) or messages
   --authorization <text>    sent as the header of that name
   --slow                    a first token after more than five minutes instead of twelve seconds
   --rows <text>             only rows whose name holds this text
@@ -23,7 +24,7 @@ a row fails (without a URL: a row of AI Ticket), with 2 when it does not even an
 const flags = numberFlags({
   help: HELP,
   defaults: { 'backend-port': 5101, 'kobold-port': 5102 },
-  texts: ['model', 'kobold-model', 'authorization', 'rows', 'only', 'json'],
+  texts: ['model', 'kobold-model', 'authorization', 'rows', 'only', 'json', 'door'],
   switches: ['slow'],
 })
 if (flags !== undefined) {
@@ -34,10 +35,13 @@ if (flags !== undefined) {
   try {
     const { ROWS } = await import('./torture/run-torture.ts')
     const { tortureAll, tortureForeign } = await import('./torture/torture-all.ts')
+    const { DOOR_NAMES } = await import('./torture/doors.ts')
     const { writeScores } = await import('./torture/write-scores.ts')
     const ports = { openai: numbers['backend-port'], kobold: numbers['kobold-port'] }
     const rows = ROWS.filter(({ name }) => name.includes(texts.rows ?? ''))
-    const options = { isSlow: switches.slow, say, rows }
+    const door = DOOR_NAMES.find((name) => name === (texts.door ?? 'chat'))
+    if (door === undefined) throw new Error(`--door is one of ${DOOR_NAMES.join(', ')}, not ${texts.door}.`)
+    const options = { isSlow: switches.slow, say, rows, door }
     const { model, authorization } = texts
     const foreign = { url: url ?? '', model, koboldModel: texts['kobold-model'], authorization }
     const scores =

@@ -57,9 +57,8 @@ const SCHEMA = {
 }
 
 async function ignoredSchema({ gateway }: Subject): Promise<Finding> {
-  const json_schema = { name: 'place', strict: true, schema: SCHEMA }
-  const fields = { response_format: { type: 'json_schema', json_schema } }
-  const chatted = await chat(gateway, { backend: 'openai', mark: 'schema', fields, maxTokens: 40 })
+  const given = { backend: 'openai', mark: 'schema', schema: SCHEMA, maxTokens: 40 } as const
+  const chatted = await chat(gateway, given)
   const end = readReply(chatted)
   if (end.as !== 'answer') return pass(`the server answers prose; refused with status ${chatted.status}`)
   return passIf(

@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { DOORS } from './doors.ts'
 import type { BackendKind, Gateway } from './gateway.ts'
 
 export interface ChatOptions {
@@ -7,8 +8,8 @@ export interface ChatOptions {
   readonly mark: string
   readonly maxTokens?: number
   readonly stream?: boolean
-  /** More fields of the body. */
-  readonly fields?: object
+  /** JSON Schema of the answer. */
+  readonly schema?: object
   readonly prompt?: string
   readonly signal?: AbortSignal
 }
@@ -28,20 +29,20 @@ const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 
 
 /** Asks a gateway, and never rejects; after an abort it resolves with what has come. */
 export async function chat(gateway: Gateway, options: ChatOptions): Promise<Chatted> {
-  const { backend, mark, maxTokens = 8, stream = false, fields = {}, prompt = 'Go on.', signal } = options
+  const { backend, mark, maxTokens = 8, stream = false, schema, prompt = 'Go on.', signal } = options
   const target = gateway.target(backend)
   if (target === undefined) throw new Error(`${gateway.name} is not set up for ${backend}`)
-  const messages = [{ role: 'user', content: `${mark}: ${prompt}` }]
-  const body = { model: target.model, messages, max_tokens: maxTokens, stream, ...fields }
+  const door = DOORS[gateway.door ?? 'chat']
+  const asking = { model: target.model, prompt: `${mark}: ${prompt}`, maxTokens, stream, schema }
   const url = new URL(gateway.url)
   const seen = { status: 0, headers: {}, text: '', isCut: false }
   try {
     const reply = await dispatcher.request({
       origin: url.origin,
-      path: `${url.pathname.replace(/\/+$/, '')}/v1/chat/completions`,
+      path: `${url.pathname.replace(/\/+$/, '')}${door.path}`,
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: 'Bearer none', ...target.headers },
-      body: JSON.stringify(body),
+      body: JSON.stringify(door.body(asking)),
       ...(signal && { signal }),
     })
     seen.status = reply.statusCode

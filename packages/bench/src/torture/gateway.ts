@@ -1,3 +1,5 @@
+import type { DoorName } from './doors.ts'
+
 /** Which of the two simulated servers a call is for. */
 export type BackendKind = 'openai' | 'kobold'
 
@@ -9,7 +11,9 @@ export const MODELS: Readonly<Record<BackendKind, string>> = {
 export interface Gateway {
   readonly name: string
   readonly version: string
-  /** Where it speaks OpenAI's dialect: `/v1` comes after it. */
+  /** The API by which it is asked. Default: OpenAI's chat. */
+  readonly door?: DoorName
+  /** Where it speaks that: `/v1` comes after it. */
   readonly url: string
   /** How the backend is chosen. Undefined: it is not set up for it. */
   target(

@@ -5,6 +5,7 @@ import { sourceFile } from '../contenders.ts'
 import { installPortkey, PORTKEY_VERSION } from '../install-portkey.ts'
 import { startDesk } from '../load/start-desk.ts'
 import { startProgram } from '../running-program.ts'
+import type { DoorName } from './doors.ts'
 import { type BackendKind, type Gateway, MODELS } from './gateway.ts'
 import type { Range } from './range.ts'
 
@@ -14,6 +15,8 @@ export type StartedGateway = Gateway & AsyncDisposable
 export interface StartPlace {
   readonly range: Range
   readonly folder: string
+  /** Others have OpenAI's chat only. */
+  readonly door?: DoorName
 }
 
 const versionOf = (name: string): string => createRequire(import.meta.url)(`${name}/package.json`).version
@@ -21,7 +24,7 @@ const versionOf = (name: string): string => createRequire(import.meta.url)(`${na
 const modelOnly = (backend: BackendKind) => ({ model: MODELS[backend], headers: {} })
 
 /** The published bin, with one slot for each server and every other setting as it comes. */
-export async function startOurs({ range, folder }: StartPlace): Promise<StartedGateway> {
+export async function startOurs({ range, folder, door = 'chat' }: StartPlace): Promise<StartedGateway> {
   const backends = (['openai', 'kobold'] as const).map((type) => ({
     name: `${type}-like`,
     type,
@@ -36,6 +39,7 @@ export async function startOurs({ range, folder }: StartPlace): Promise<StartedG
     name: 'ai-ticket-server',
     version: versionOf('ai-ticket-server'),
     url: desk.url,
+    door,
     target: modelOnly,
     async killAndRestart() {
       await desk.kill()

@@ -12,6 +12,19 @@ test('a whole answer, and one in pieces', () => {
   expect(readReply({ ...stream, text: pieces })).toEqual({ as: 'answer', text: 'Yes.' })
 })
 
+test('the same in Anthropic’s words', () => {
+  const text = JSON.stringify({ type: 'message', content: [{ type: 'text', text: 'Yes.' }] })
+  const whole = { status: 200, headers: { 'content-type': 'application/json' }, isCut: false, text }
+  expect(readReply(whole)).toEqual({ as: 'answer', text: 'Yes.' })
+  const frame = (data: object) => `event: x\ndata: ${JSON.stringify(data)}\n\n`
+  const piece = (words: string) => frame({ delta: { type: 'text_delta', text: words } })
+  const ping = frame({ type: 'ping' })
+  const pieces = piece('Ye') + ping + piece('s.') + frame({ delta: { stop_reason: 'end_turn' } })
+  expect(readReply({ ...stream, text: pieces })).toEqual({ as: 'answer', text: 'Yes.' })
+  const failed = piece('Ye') + frame({ type: 'error', error: { type: 'api_error', message: 'gone' } })
+  expect(readReply({ ...stream, text: failed })).toMatchObject({ as: 'error' })
+})
+
 test('a status, an error in the stream and a cut connection are no answers', () => {
   expect(readReply({ ...stream, status: 503, text: '' })).toEqual({ as: 'error', what: 'status 503' })
   const failed = `${delta('Ye')}data: {"error":{"message":"gone"}}\n\n`

@@ -1,6 +1,6 @@
 import type { Chatted } from './chat.ts'
 
-/** How a reply in OpenAI's dialect ended, seen by a client that reads it as they do. */
+/** How a reply in OpenAI's or Anthropic's dialect ended, seen by a client that reads it as they do. */
 export type ReplyEnd =
   | { readonly as: 'answer'; readonly text: string }
   /** Said so: a status, or an error within the stream. */
@@ -36,7 +36,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
 
 function textOf(object: unknown): string {
-  if (!isObject(object) || !Array.isArray(object.choices)) return ''
+  if (!isObject(object)) return ''
+  if (Array.isArray(object.content)) return object.content.map(({ text = '' }) => text).join('')
+  if (isObject(object.delta)) return typeof object.delta.text === 'string' ? object.delta.text : ''
+  if (!Array.isArray(object.choices)) return ''
   const [choice] = object.choices
   const holder = choice?.delta ?? choice?.message
   return typeof holder?.content === 'string' ? holder.content : ''

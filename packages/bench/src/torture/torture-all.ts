@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { chat } from './chat.ts'
+import type { DoorName } from './doors.ts'
 import { type Gateway, MODELS } from './gateway.ts'
 import { type StartedGateway, type StartPlace, startAiSdk, startOurs, startPortkey } from './gateways.ts'
 import { type RangePorts, startRange } from './range.ts'
@@ -10,6 +11,8 @@ export interface TortureAllOptions extends TortureOptions {
   readonly folder: string
   /** Only those whose name holds this text. Empty: all. */
   readonly only: string
+  /** By which API the rows go. Default: OpenAI's chat; by another one, only ours is there to ask. */
+  readonly door?: DoorName
 }
 
 type Start = (place: StartPlace) => Promise<StartedGateway | string>
@@ -21,12 +24,17 @@ const STARTS: Readonly<Record<string, Start>> = {
 }
 
 /** Ours and the others, one after the other, each in front of servers of its own. */
-export async function tortureAll({ folder, only, ...options }: TortureAllOptions): Promise<Score[]> {
+export async function tortureAll({
+  folder,
+  only,
+  door = 'chat',
+  ...options
+}: TortureAllOptions): Promise<Score[]> {
   const scores: Score[] = []
   for (const [name, start] of Object.entries(STARTS)) {
-    if (!name.includes(only)) continue
+    if (!name.includes(only) || (door !== 'chat' && start !== startOurs)) continue
     await using range = await startRange({ openai: 0, kobold: 0 })
-    const gateway = await start({ range, folder })
+    const gateway = await start({ range, folder, door })
     if (typeof gateway === 'string') {
       options.say(`${name} is not there to compare with: ${gateway}`)
       continue
@@ -43,13 +51,15 @@ export interface TortureForeignOptions extends TortureOptions {
   readonly model?: string | undefined
   readonly koboldModel?: string | undefined
   readonly authorization?: string | undefined
+  /** Default: OpenAI's chat. */
+  readonly door?: DoorName
   /** How long it may take until an ordinary call is answered. Default 30 s. */
   readonly patienceMs?: number
 }
 
 /** A gateway that its user has started, and set up for the simulated servers. */
 export async function tortureForeign(options: TortureForeignOptions): Promise<Score> {
-  const { url, ports, koboldModel, authorization, model = MODELS.openai } = options
+  const { url, ports, koboldModel, authorization, door = 'chat', model = MODELS.openai } = options
   await using range = await startRange(ports)
   options.say(
     `The OpenAI-like server is ${range.openai.url}/v1: the gateway must ask it for the model "${model}".\n` +
@@ -64,6 +74,7 @@ export async function tortureForeign(options: TortureForeignOptions): Promise<Sc
     name: url,
     version: '',
     url,
+    door,
     target(backend) {
       const name = backend === 'openai' ? model : koboldModel
       return name === undefined ? undefined : { model: name, headers }
