@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/fastify.ts', 'src/postgres.ts'],
+  entry: {
+    index: 'src/index.ts',
+    fastify: 'src/fastify.ts',
+    postgres: 'src/postgres.ts',
+    openapi: 'src/openapi/ticket-parameters.ts',
+  },
   format: ['esm'],
   target: 'node22',
   sourcemap: true,

@@ -18,6 +18,7 @@ export async function openFullServer() {
   server.register(ticketRoutes, { store })
   server.register(controlRoutes, {
     dispatcher,
+    tickets: store,
     version: VERSION,
     worker: 'desk',
     store: 'sqlite',

@@ -1,10 +1,12 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
+import type { TicketStore } from '@ai-ticket/tickets'
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
 import { addBackendRoutes } from './routes/backends.ts'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
 import { type ControlContext, keyNameOf } from './routes/control-context.ts'
-import { addLineRoutes } from './routes/line.ts'
+import { addFeedRoute } from './routes/feed.ts'
+import { addLineRoutes, lineBody } from './routes/line.ts'
 
 /** For `controlRoutes`. */
 export interface ControlRoutesOptions extends ServerFacts {
@@ -14,15 +16,21 @@ export interface ControlRoutesOptions extends ServerFacts {
   readonly prefix?: string
   /** Hears of each action, with the name of the key. Default: silent. */
   readonly logger?: Logger
+  /** The store of the tickets. Default: there are none. */
+  readonly tickets?: TicketStore
+  /** Milliseconds between two pings of the feed. Default 15,000. */
+  readonly pingIntervalMs?: number
   /** Default: the system's. */
   readonly clock?: Clock
+  /** Default: `Math.random`. */
+  readonly random?: () => number
 }
 
 /**
  * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { dispatcher, … })`, before it
  * listens and behind the routes of tickets, where there are any.
  *
- * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`. It adds no power of its own: what it shows and does is the dispatcher's and
+ * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`. It adds no power of its own: what it shows and does is the dispatcher's and
  * the store's, and who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
@@ -33,6 +41,7 @@ export const controlRoutes: FastifyPluginCallback<ControlRoutesOptions> = fastif
 
 function installControl(instance: FastifyInstance, options: ControlRoutesOptions, done: () => void): void {
   const { dispatcher, worker, prefix = '', logger = silentLogger, clock = systemClock } = options
+  const { random = Math.random, pingIntervalMs = 15_000, tickets: store } = options
   const startedAt = clock.wallTime()
   const context: ControlContext = {
     dispatcher,
@@ -46,6 +55,15 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
       addCallerRoute(scope, options, startedAt)
       addLineRoutes(scope, context)
       addBackendRoutes(scope, context)
+      addFeedRoute(scope, {
+        ...options,
+        store,
+        logger,
+        clock,
+        random,
+        pingIntervalMs,
+        line: () => lineBody(dispatcher, worker),
+      })
       added()
     },
     { prefix },

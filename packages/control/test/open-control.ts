@@ -25,7 +25,12 @@ export async function openControl(options: OpenControlOptions = {}) {
   const desk = await openTicketDesk(options)
   const server = judgeResponses(createServer({ dispatcher: desk.dispatcher, ...options.server }))
   server.register(ticketRoutes, { store: desk.store, desk: desk.desk })
-  server.register(controlRoutes, { ...FACTS, dispatcher: desk.dispatcher, ...options.control })
+  server.register(controlRoutes, {
+    ...FACTS,
+    dispatcher: desk.dispatcher,
+    tickets: desk.store,
+    ...options.control,
+  })
   await server.listen({ host: '127.0.0.1', port: 0 })
   const { port } = server.server.address() as AddressInfo
   /** A request of its own connection; `key` is the API key. */
@@ -53,6 +58,7 @@ export async function openControl(options: OpenControlOptions = {}) {
   }
   return {
     ...desk,
+    server,
     port,
     send,
     ask,

@@ -1,5 +1,5 @@
 export { CLOUD_EVENT_CONTENT, CLOUD_EVENT_HEADERS, CloudEventSchema } from './openapi/cloud-event-schemas.ts'
-export { BackendReportSchema, DESK_SCHEMAS } from './openapi/desk-schemas.ts'
+export { BackendReportSchema, DESK_SCHEMAS, LineReportSchema } from './openapi/desk-schemas.ts'
 export { EVENT_STREAM, EVENT_WORDS, StreamFailureSchema } from './openapi/event-schemas.ts'
 export type {
   Answer,

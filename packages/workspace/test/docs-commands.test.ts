@@ -168,6 +168,7 @@ describe.concurrent('curl gets what the page says', () => {
     server.register(ticketRoutes, { store, desk })
     server.register(controlRoutes, {
       dispatcher,
+      tickets: store,
       version: '0.1.0',
       worker: 'desk',
       store: 'sqlite',
@@ -181,7 +182,8 @@ describe.concurrent('curl gets what the page says', () => {
       for (const words of calls) {
         const { address, init } = curlRequest(words, base)
         const reply = await fetch(address, init)
-        const body = await reply.text()
+        // The feed does not end: its beginning is what there is.
+        const body = address.endsWith('/feed') ? await firstOf(reply) : await reply.text()
         expect(`${reply.status} ${body}`).toMatch(new RegExp(`^${markOf(block, 'status') ?? 200} `))
         const output = outputOf(block)
         if (output) expectOutput(body, output.code, output.language)
@@ -193,6 +195,11 @@ describe.concurrent('curl gets what the page says', () => {
     }
   })
 })
+
+async function firstOf({ body }: Response): Promise<string> {
+  const { value } = (await body?.getReader().read()) ?? {}
+  return new TextDecoder().decode(value)
+}
 
 function outputOf(block: CodeBlock): CodeBlock | undefined {
   const next = blocks[blocks.indexOf(block) + 1]

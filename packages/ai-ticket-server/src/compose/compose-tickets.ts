@@ -70,6 +70,7 @@ export async function composeTickets(
       })
       server.register(controlRoutes, {
         dispatcher,
+        tickets: store,
         logger,
         version: VERSION,
         worker: nameOf(config),

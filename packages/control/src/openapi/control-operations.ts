@@ -5,8 +5,9 @@ import {
   type Operation,
   type Parameter,
 } from '@ai-ticket/http-server/openapi'
+import { metadataFilter, TICKET_FILTERS } from '@ai-ticket/tickets/openapi'
 import { type GenericSchema, string } from 'valibot'
-import { CallerSchema, CONTROL_SCHEMAS, EndedSchema, LineSchema } from './control-schemas.ts'
+import { CallerSchema, CONTROL_SCHEMAS, EndedSchema, FEED_EVENTS, LineSchema } from './control-schemas.ts'
 
 const tag = 'Operations'
 const schemas = CONTROL_SCHEMAS
@@ -85,3 +86,37 @@ export const postProbe = steering({
   operationId: 'probeBackend',
   summary: 'Ask a backend now how it is',
 })
+
+export const getFeed: Operation = {
+  operationId: 'readFeed',
+  summary: 'What changes, as server-sent events',
+  description:
+    'A reader who comes back with `Last-Event-ID` gets what it missed, of the last 1,000 tickets that changed; `gap` says that ' +
+    'something is missing. So is a reader told who reads too slowly.',
+  tag,
+  parameters: [
+    {
+      name: 'only',
+      in: 'query',
+      description: 'One or more of desk, line and ticket, with commas.',
+      schema: string(),
+    },
+    ...TICKET_FILTERS.filter(({ name }) => name !== 'limit' && name !== 'cursor'),
+    metadataFilter,
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'Of the last event that was read.',
+      schema: string(),
+    },
+  ],
+  answers: {
+    200: {
+      description: 'The feed; it does not end.',
+      headers: { 'cache-control': { description: '`no-cache`.', required: true } },
+      content: { 'text/event-stream': { schema: string(), events: FEED_EVENTS } },
+    },
+  },
+  failures: ['invalid_input_format'],
+  schemas,
+}

@@ -1,3 +1,5 @@
+import { BackendReportSchema, LineReportSchema } from '@ai-ticket/http-server/openapi'
+import { TicketRowSchema } from '@ai-ticket/tickets/openapi'
 import * as v from 'valibot'
 
 // The types are in ../bodies; `openapi.test.ts` holds the two together.
@@ -78,9 +80,41 @@ export const EndedSchema = v.object({
   ),
 })
 
+const DeskSchema = v.object({
+  backends: v.array(BackendReportSchema),
+  line: LineReportSchema,
+  tickets: v.exactOptional(
+    v.object({ queued: count, in_progress: count, completed: count, failed: count, cancelled: count }),
+  ),
+  store: v.object({
+    status: v.picklist(['available', 'unavailable', 'none']),
+    details: v.exactOptional(v.string()),
+  }),
+  callbacks: v.exactOptional(
+    v.object({ pending: count, dead: v.pipe(count, v.description('Given up; at most 200 are counted.')) }),
+  ),
+})
+
+/** The data of each event of the feed. */
+export const FEED_EVENTS = {
+  hello: v.object({
+    now: timestamp,
+    worker: v.string(),
+    version: v.string(),
+    resumed: v.pipe(v.boolean(), v.description('Nothing was missed since `Last-Event-ID`.')),
+  }),
+  desk: DeskSchema,
+  line: LineSchema,
+  ticket: TicketRowSchema,
+  more: v.object({ count: v.pipe(count, v.description('Changed, and not shown.')) }),
+  gap: v.pipe(v.object({}), v.description('Something was missed: read anew what you show.')),
+}
+
 export const CONTROL_SCHEMAS = {
   Caller: CallerSchema,
+  DeskState: DeskSchema,
   Line: LineSchema,
+  TicketRow: TicketRowSchema,
   RunningEvent: RunningSchema,
   WaitingEvent: WaitingSchema,
 }

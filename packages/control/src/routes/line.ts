@@ -32,7 +32,7 @@ export function addLineRoutes(instance: FastifyInstance, context: ControlContext
   )
 }
 
-function lineBody(dispatcher: Pick<Dispatcher, 'line'>, worker: string): LineBody {
+export function lineBody(dispatcher: Pick<Dispatcher, 'line'>, worker: string): LineBody {
   const { now, capacity, running, waiting, more } = dispatcher.line()
   return {
     object: 'line',

@@ -42,7 +42,6 @@ interface LineParts {
 
 /** The events in hand, for people: who runs where, who waits, and when each is likely to start. */
 export function createLineWindow({ taken, line, backends, clock, random, tuning }: LineParts) {
-  const inGroups = tuning.overtakeMs > 0
   const handOf = createHands(random)
   const iso = (at: number) => new Date(clock.wallTime() - clock.now() + at).toISOString()
   const common = ({ id, caller, priority, startedAt, deadlineAt, stand }: ShownEvent) => ({
@@ -73,7 +72,7 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
 
   function waiting(limit: number): WaitingEvent[] {
     const order = line.inOrder(clock.now())
-    const starts = forecast(order, lanesOf(backends, taken, clock.now()), createLoads(inGroups))
+    const starts = forecast(order, lanesOf(backends, taken, clock.now()), createLoads(tuning.overtakeMs > 0))
     return order.slice(0, limit).map((waiter, index): WaitingEvent => {
       const { startsInMs, endsInMs } = starts[index] ?? {}
       const { event, backends: names } = waiter

@@ -41,7 +41,7 @@ export const BackendReportSchema = v.object({
   ),
 })
 
-const LineReportSchema = v.object({
+export const LineReportSchema = v.object({
   waiting: v.pipe(count, v.description('Events that wait for a slot.')),
   capacity: count,
   oldest_ms: v.exactOptional(milliseconds),

@@ -23,7 +23,7 @@ const LONGEST_TEXT = 256
 const METADATA = /^metadata\.(.+)$/
 
 /** The query of `GET /tickets`. Throws a `RequestProblem` that names what it does not know. */
-function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
+export function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
   const query: Record<string, unknown> = {}
   const metadata: Record<string, string> = {}
   for (const [name, value] of Object.entries(given)) {

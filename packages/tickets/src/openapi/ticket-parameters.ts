@@ -5,6 +5,9 @@ import { CALLBACK_STATES } from '../ticket/delivery.ts'
 import { TICKET_STATUSES } from '../ticket/ticket.ts'
 import { BatchSchema, TicketSchema } from './ticket-schemas.ts'
 
+/** For the routes of other packages that show rows. */
+export { TicketRowSchema } from './ticket-schemas.ts'
+
 const text = v.string()
 const query = (name: string, description: string, schema: v.GenericSchema = text): Parameter => ({
   name,

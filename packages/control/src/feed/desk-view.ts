@@ -1,0 +1,41 @@
+import type { Dispatcher } from '@ai-ticket/core'
+import { StoreUnavailable, type TicketStore } from '@ai-ticket/tickets'
+import type { DeskBody } from '../bodies/feed.ts'
+
+/** Of callbacks that were given up, so many are counted. */
+const MOST_DEAD = 200
+
+/** How the desk is, asked again at each call; it asks no backend. */
+export function createDeskView({
+  dispatcher,
+  store,
+}: {
+  readonly dispatcher: Pick<Dispatcher, 'report'>
+  readonly store: TicketStore | undefined
+}) {
+  return async (): Promise<DeskBody> => {
+    const { backends, line } = dispatcher.report()
+    return { backends, line, ...(await storeView(store)) }
+  }
+}
+
+async function storeView(
+  store: TicketStore | undefined,
+): Promise<Pick<DeskBody, 'store' | 'tickets' | 'callbacks'>> {
+  if (store === undefined) return { store: { status: 'none' } }
+  try {
+    const [{ byStatus }, pending, { rows }] = await Promise.all([
+      store.stats(),
+      store.callbacks.pending(),
+      store.listRows({ callback: 'dead', limit: MOST_DEAD }),
+    ])
+    return {
+      store: { status: 'available' },
+      tickets: { ...byStatus },
+      callbacks: { pending, dead: rows.length },
+    }
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    return { store: { status: 'unavailable', details: error.message } }
+  }
+}
