@@ -1,6 +1,6 @@
 // Builds the site into `dist`: copies the pages of docs/ to `.pages`, adds the reference, and hands both to VitePress, which
 // fails on a dead link. The pages themselves stay as GitHub shows them.
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { build } from 'vitepress'
 import { buildReference } from './build-reference.mjs'
@@ -30,6 +30,7 @@ function outsideOfCode(text, change) {
 
 function copyPages() {
   rmSync(PAGES, { recursive: true, force: true })
+  cpSync(join(ROOT, 'docs/images'), join(PAGES, 'images'), { recursive: true })
   for (const path of globSync('**/*.md', { cwd: join(ROOT, 'docs') })) {
     const text = readFileSync(join(ROOT, 'docs', path), 'utf8')
     const target = join(PAGES, onSite(path))

@@ -23,7 +23,16 @@ export const MENU = [
   },
   {
     text: 'Run it',
-    pages: ['configuration', 'deployment', 'operations', 'control', 'warm-prompts', 'errors', 'performance'],
+    pages: [
+      'console',
+      'configuration',
+      'deployment',
+      'operations',
+      'control',
+      'warm-prompts',
+      'errors',
+      'performance',
+    ],
   },
   { text: 'Build on it', pages: ['api', 'backends', 'testing', 'architecture', 'adr/index'] },
 ]
