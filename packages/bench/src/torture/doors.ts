@@ -1,5 +1,5 @@
 /** What a caller asks, whatever the API. */
-export interface Asking {
+interface Asking {
   readonly model: string
   readonly prompt: string
   readonly maxTokens: number
