@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import {
+  type Backend,
   createDispatcher,
   createKoboldBackend,
   type Dispatcher,
@@ -43,6 +48,58 @@ async function open(mode: HistoryMode = 'full', between = (dispatcher: Dispatche
       await simulator.close()
     },
   }
+}
+
+it('keeps an image once, for a ticket as for an event that is answered at once', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'images-'))
+  const store = createSqliteStore({ directory })
+  const history = createHistory({ store })
+  const backend: Backend = {
+    name: 'seeing',
+    endpoints: [{ name: 'chat', turns: true, images: true, tools: false, schema: false }],
+    async *generate() {
+      yield { type: 'end', text: 'A cat.', finish_reason: 'stop', raw_finish_reason: 'stop' }
+    },
+    probe: async () => ({ models: [] }),
+    close: async () => {},
+  }
+  const dispatcher = createDispatcher({ backends: [backend], onOutcome: history.onOutcome })
+  const desk = createTicketDesk({ store, dispatcher })
+  await desk.start()
+  const bytes = 4_000_000
+  const image_url = { url: `data:image/png;base64,${'A'.repeat(bytes)}` }
+  const turn = {
+    role: 'user',
+    content: [
+      { type: 'text', text: 'What?' },
+      { type: 'image_url', image_url },
+    ],
+  }
+  const event = { content: JSON.stringify({ messages: [turn] }) }
+  expect(await dispatcher.onEvent(event)).toMatchObject({ completion: 'A cat.' })
+  const accepted = await store.accept(newTicket({ event }))
+  if ('ticket' in accepted) await untilTicket(store, accepted.ticket.id, isFinished)
+  await Promise.all([desk.close(), dispatcher.close()])
+  await history.close()
+  await store.close()
+  const kept = lengthOfAll(join(directory, 'tickets.db'))
+  rmSync(directory, { recursive: true })
+  expect(kept).toBeGreaterThan(2 * bytes)
+  expect(kept).toBeLessThan(2 * bytes + 20_000)
+})
+
+/** Of all that stands in a database, in every column of every table. */
+function lengthOfAll(file: string): number {
+  const database = new DatabaseSync(file, { readOnly: true })
+  let length = 0
+  for (const { name } of database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()) {
+    for (const column of database.prepare(`PRAGMA table_info("${name}")`).all()) {
+      const sum = database.prepare(`SELECT SUM(LENGTH("${column.name}")) AS length FROM "${name}"`).get()
+      length += Number(sum?.length ?? 0)
+    }
+  }
+  database.close()
+  return length
 }
 
 it('records answered events, and tickets only once', async () => {

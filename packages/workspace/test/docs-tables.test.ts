@@ -267,38 +267,10 @@ test('the page on deployment has every limit as it is', () => {
     expect(HTTP_STATUS[code as keyof typeof HTTP_STATUS], code).toBe(Number(status))
 })
 
-/** What holds each line of the table: the file of the test, and how its name begins. */
-const HELD_BY: Readonly<Record<string, readonly [file: string, test: string]>> = {
-  'a body of a million keys or values': [
-    'server/test/body-limits.test.ts',
-    'refuses a body with too much in it',
-  ],
-  'many large bodies at once': ['server/test/body-budget.test.ts', 'bodies that wait or run have a budget'],
-  '2,000 open requests': ['core/test/fair-line.test.ts', 'one key with 2,000 open requests'],
-  'a schema that multiplies with its answer': [
-    'core/src/answer-schema/compile-schema.test.ts',
-    '%s: judged in half a second',
-  ],
-  'a stream of an answer with a schema': [
-    'core/src/answer-schema/read-partial.test.ts',
-    'costs in proportion to the answer',
-  ],
-  'asking and not reading': ['server/test/slow-readers.test.ts', 'answers that nobody reads have a budget'],
-  'a page of another site that changes something': ['server/test/cross-site.test.ts', 'a page of %s changes'],
-  'two `Host` headers': ['server/test/edge-errors.test.ts', 'two Hosts'],
-  'large fields that no event has': [
-    'server/test/body-limits.test.ts',
-    'large fields that nobody reads are not held',
-  ],
-  'anything that a backend cannot be sent': ['ai-ticket-server/test/fault-attribution.test.ts', ''],
-}
-
-test('the page on operations says of callers what tests hold', () => {
+// What holds each line of it stands in docs-callers.test.ts.
+test('the numbers and codes on what a caller can do are those of the server', () => {
   const head = ['what a caller tries', 'what happens', 'what the caller hears']
   const rows = tableRows('docs/operations.md', head)
-  expect(rows.map((row) => row['what a caller tries'])).toEqual(Object.keys(HELD_BY))
-  for (const [file, name] of Object.values(HELD_BY))
-    expect(readFileSync(join(ROOT, 'packages', file), 'utf8'), file).toContain(name)
   const page = readPage('docs/operations.md')
   const { bodyBudgetBytes, unreadBytes, readerTimeoutMs } = resolveServerOptions({
     dispatcher: Object.create(null),
