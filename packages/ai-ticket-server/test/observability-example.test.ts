@@ -26,7 +26,7 @@ interface Dashboard {
 const { registry, showTickets } = await createMetrics()
 showTickets({
   stats: () => Promise.reject(new Error('Nobody asks.')),
-  nextDueAt: () => Promise.resolve(undefined),
+  nextDueInMs: () => Promise.resolve(undefined),
   pendingCallbacks: () => Promise.resolve(0),
 })
 const metrics = new Map(registry.getMetricsAsArray().map((metric) => [metric.name, metric]))

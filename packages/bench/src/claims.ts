@@ -24,11 +24,12 @@ if (flags !== undefined) {
       process.stderr.write(`${backlog.name} on ${kind.name} …\n`)
       await using opened = await kind.open()
       const figure = await measureClaims(opened.store, backlog, { ...flags.numbers, now: Date.now() })
-      const { medianMs, p95Ms } = figure
-      const isReached = medianMs <= TARGET_MS ? 'reached' : 'MISSED'
-      rows.push([backlog.name, kind.name, medianMs.toFixed(1), p95Ms.toFixed(1), isReached])
+      const { medianMs, p95Ms, choosingMs } = figure
+      const isReached = Math.max(medianMs, choosingMs) <= TARGET_MS ? 'reached' : 'MISSED'
+      const times = [medianMs, p95Ms, choosingMs].map((ms) => ms.toFixed(1))
+      rows.push([backlog.name, kind.name, ...times, isReached])
     }
   }
-  const head = ['waiting', 'store', 'median, ms', '95 %', `≤ ${TARGET_MS} ms`]
+  const head = ['waiting', 'store', 'median, ms', '95 %', 'looking ahead', `≤ ${TARGET_MS} ms`]
   process.stdout.write(`${markdownTable(head, rows)}\n`)
 }

@@ -148,12 +148,16 @@ class Door {
   }
 }
 
-const freeSlotsOf = ({ backends }: Scheduler): FreeSlots[] =>
-  backends.map((slots) => ({
-    backend: slots.name,
-    free: slots.freeSlots(),
-    concurrency: slots.concurrency,
-  }))
+const freeSlotsOf = (scheduler: Scheduler): FreeSlots[] =>
+  scheduler.backends.map((slots) => {
+    const warm = scheduler.warmPrefixes(slots)
+    return {
+      backend: slots.name,
+      free: slots.freeSlots(),
+      concurrency: slots.concurrency,
+      ...(warm.length > 0 && { warm }),
+    }
+  })
 
 /** Milliseconds: a tokenizer takes few. One that hangs must not keep its caller. */
 const COUNT_MS = 5_000

@@ -128,6 +128,7 @@ function toRun(
     continues: options.continues ?? false,
     priority: event.priority ?? 0,
     headers: options.headers,
+    prefix: options.prefix,
     deadlineAt: head.startedAt + (event.timeout_ms ?? tuning.timeoutMs),
     cancellation: new Cancellation(),
     sink,

@@ -1,9 +1,8 @@
 import { createMetrics, type Metrics } from '@ai-ticket/http-server'
 import { expect, test } from 'vitest'
 
-const NOW = 1_800_000_000_000
 const REPORT = { backends: [], line: { waiting: 0, capacity: 0 } }
-const open = () => createMetrics({ clock: { wallTime: () => NOW } })
+const open = () => createMetrics()
 
 async function samples(metrics: Metrics): Promise<string[]> {
   const text = await metrics.render(REPORT)
@@ -16,7 +15,7 @@ test('tickets and callbacks are shown as the store knows them at that moment', a
   const metrics = await open()
   metrics.showTickets({
     stats: async () => ({ byStatus }),
-    nextDueAt: async () => NOW - 90_000,
+    nextDueInMs: async () => -90_000,
     pendingCallbacks: async () => 4,
   })
   expect(await samples(metrics)).toEqual(
@@ -34,7 +33,7 @@ test('a ticket that is to start later is not overdue', async () => {
   const metrics = await open()
   metrics.showTickets({
     stats: async () => ({ byStatus }),
-    nextDueAt: async () => NOW + 90_000,
+    nextDueInMs: async () => 90_000,
     pendingCallbacks: async () => 0,
   })
   expect(await samples(metrics)).toContain('ai_ticket_tickets_overdue_seconds 0')
@@ -48,7 +47,7 @@ test('a store that fails is seen as that, beside all other metrics', async () =>
       if (fails) throw new Error('The disk is full.')
       return { byStatus }
     },
-    nextDueAt: async () => undefined,
+    nextDueInMs: async () => undefined,
     pendingCallbacks: async () => 0,
   })
   await samples(metrics)
@@ -63,7 +62,7 @@ test('a store that can be read and takes no writes is not available; its numbers
   let problem: Error | undefined = new Error('The disk is full.')
   metrics.showTickets({
     stats: async () => ({ byStatus }),
-    nextDueAt: async () => undefined,
+    nextDueInMs: async () => undefined,
     pendingCallbacks: async () => 0,
     problem: async () => problem,
   })

@@ -92,7 +92,7 @@ export function describeDamagedRows(name: string, create: () => Promise<Damageab
     await store.list({ text: 'why' })
     await store.list({ metadata: { team: 'x'.repeat(300) } })
     await store.stats()
-    await store.nextDueAt()
+    await store.nextDueInMs()
     await store.expire()
     await store.adopt({ ...LEASE, limit: 100 })
     await store.callbacks.nextDueInMs()

@@ -49,7 +49,7 @@ export async function composeTickets(
   let running: TicketDesk | undefined
   metrics?.showTickets({
     stats: () => store.stats(),
-    nextDueAt: () => store.nextDueAt(),
+    nextDueInMs: () => store.nextDueInMs(),
     pendingCallbacks: () => store.callbacks.pending(),
     problem: () => storeProblem({ store, desk: running }),
   })
@@ -59,7 +59,7 @@ export async function composeTickets(
     durability: store.durability,
     onOutcome: history.onOutcome,
     serve(server, dispatcher) {
-      const desk = createTicketDesk({ store, dispatcher, logger, ...sharing(config) })
+      const desk = createTicketDesk({ store, dispatcher, logger, ...patience(config), ...sharing(config) })
       running = desk
       server.register(ticketRoutes, {
         store,
@@ -114,6 +114,9 @@ async function openStore(config: Config, logger: Logger): Promise<TicketStore> {
 }
 
 const nameOf = ({ worker, port }: Config): string => worker || `${hostname()}:${port}`
+
+/** Tickets are overtaken for as long as events are. */
+const patience = ({ tuning: { overtakeMs } }: Config) => (overtakeMs === undefined ? {} : { overtakeMs })
 
 /** Servers on one PostgreSQL need names: a server that restarts gets the claims of its name back at once. */
 function sharing(config: Config) {

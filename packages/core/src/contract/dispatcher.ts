@@ -11,6 +11,11 @@ export interface EventOptions {
   caller?: string
   /** What the caller knows the event by, for instance the id of its ticket: `line` shows it. */
   reference?: string
+  /**
+   * A name of your own for how the prompt begins, for instance a hash of its instructions: `freeSlots` says which of
+   * them a backend is likely to keep. It changes nothing else.
+   */
+  prefix?: string
   /** Headers handed on to the backend, for instance `traceparent`. */
   headers?: Readonly<Record<string, string>>
   /** What its span says beside what every event's does, for instance the ticket that it is run for. */
@@ -288,6 +293,11 @@ export interface FreeSlots {
   readonly free: number
   /** Slots that it has in all. */
   readonly concurrency: number
+  /**
+   * The `prefix` of each prompt that it has read last and is likely to keep, the one used last at the end. Absent: none,
+   * or `overtakeMs` is 0.
+   */
+  readonly warm?: readonly string[]
 }
 
 /** How a dispatcher is closed. */

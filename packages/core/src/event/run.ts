@@ -50,6 +50,7 @@ export interface Run extends EventHead {
   readonly continues: boolean
   readonly priority: number
   readonly headers: EventOptions['headers']
+  readonly prefix: EventOptions['prefix']
   readonly deadlineAt: number
   readonly cancellation: Cancellation
   readonly sink: Sink | undefined

@@ -22,6 +22,8 @@ export interface ScheduledEvent extends RoutedEvent {
   readonly deadlineAt: number
   readonly work: Work
   readonly answerSchema: { readonly schema: unknown } | undefined
+  /** What its sender calls the beginning of its prompt. */
+  readonly prefix?: string | undefined
 }
 
 export interface LeaseRequest {
@@ -182,6 +184,11 @@ export class Scheduler {
 
   inHand(hand: string): EventInHand | undefined {
     return this.#window.find(hand)
+  }
+
+  /** Of prompts that this backend is likely to keep, what their senders call their beginnings. */
+  warmPrefixes(slots: BackendSlots): readonly string[] {
+    return this.#warm.prefixes(slots)
   }
 
   /** Resolves when no slot is taken. */

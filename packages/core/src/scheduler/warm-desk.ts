@@ -115,6 +115,8 @@ export class WarmDesk {
   readonly #chains = new WeakMap<Prompt, PromptChain>()
   readonly #memories = new Map<BackendSlots, SlotMemory>()
   readonly #usedAt = new WeakMap<PromptChain, number>()
+  /** What their senders call the beginnings of prompts. */
+  readonly #prefixes = new WeakMap<PromptChain, string>()
   readonly #returns = new Map<string, Returns>()
   readonly #passedAt = new WeakMap<ForecastWaiter, number>()
   readonly #patientSince = new WeakMap<ForecastWaiter, number>()
@@ -133,6 +135,13 @@ export class WarmDesk {
     const memory = this.#memories.get(slots)
     if (!memory || memory.misses >= MOST_MISSES || memory.warm.chains.length === 0) return 0
     return Math.min(warmTokens(memory.warm, this.chainOf(asks)), asks.work.promptTokens)
+  }
+
+  /** Of the prompts that this backend is likely to keep, what their senders call their beginnings. */
+  prefixes(slots: BackendSlots): readonly string[] {
+    const memory = this.#memories.get(slots)
+    if (!memory || !this.isOn || memory.misses >= MOST_MISSES) return []
+    return memory.warm.chains.flatMap((chain) => this.#prefixes.get(chain) ?? [])
   }
 
   /** Memoised: a prompt is hashed once. */
@@ -218,6 +227,7 @@ export class WarmDesk {
       const memory = known ?? this.#remember(slots)
       memory.warm = afterReading(memory.warm, chain)
       this.#usedAt.set(chain, this.#options.clock.now())
+      if (event.prefix !== undefined && chain.length > 0) this.#prefixes.set(chain, event.prefix)
     }
     return new Reading(this, { slots, event, chain, likelySaved })
   }
@@ -234,6 +244,7 @@ export class WarmDesk {
     const withAnswer = this.#chainer.extend(chain, answer)
     memory.warm = afterAnswer(memory.warm, chain, withAnswer)
     this.#usedAt.set(withAnswer, now)
+    if (event.prefix !== undefined) this.#prefixes.set(withAnswer, event.prefix)
     const { caller, priority } = event
     const until = now + tuning.lingerMs
     memory.expected = { chain: withAnswer, until, caller, priority, model: event.model, hasCome: false }
@@ -460,7 +471,8 @@ interface ReadPrompt {
   readonly likelySaved: number
 }
 
-type ReadEvent = Asks & Pick<ForecastWaiter, 'work' | 'caller' | 'priority'>
+type ReadEvent = Asks &
+  Pick<ForecastWaiter, 'work' | 'caller' | 'priority'> & { readonly prefix?: string | undefined }
 
 class Reading implements PromptReader {
   readonly #warm: WarmDesk

@@ -1,12 +1,10 @@
-import type { Clock, DeskReport, Observer } from '@ai-ticket/core'
+import type { DeskReport, Observer } from '@ai-ticket/core'
 import type { Registry } from '@prometheus-io/client'
 
 export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
 
 /** For `createMetrics`. */
 export interface MetricsOptions {
-  /** Default: the system's. */
-  readonly clock?: Pick<Clock, 'wallTime'>
   /** Shown in `ai_ticket_build_info`. Default `unknown`. */
   readonly version?: string
 }
@@ -38,8 +36,8 @@ export interface TicketFigures {
   stats(): Promise<{
     readonly byStatus: Readonly<Record<(typeof STATUSES)[number], number>>
   }>
-  /** When the first waiting ticket was due, or will be, in milliseconds since 1970; undefined: none waits. */
-  nextDueAt(): Promise<number | undefined>
+  /** Milliseconds until the first waiting ticket is due, negative if it was; undefined: none waits. */
+  nextDueInMs(): Promise<number | undefined>
   /** How many callbacks are still to be delivered. */
   pendingCallbacks(): Promise<number>
   /** What keeps it from working, although it can be read; undefined: nothing. Default: nothing. */

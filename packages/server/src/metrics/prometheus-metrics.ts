@@ -1,4 +1,3 @@
-import { systemClock } from '@ai-ticket/core'
 import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import type { CallbackFigures, Metrics, MetricsOptions } from './metrics.ts'
 import { observeEvents } from './observe-events.ts'
@@ -6,7 +5,7 @@ import { showDesk } from './show-desk.ts'
 import { showProcess } from './show-process.ts'
 import { showTickets } from './show-tickets.ts'
 
-export function prometheusMetrics({ version = 'unknown', clock = systemClock }: MetricsOptions): Metrics {
+export function prometheusMetrics({ version = 'unknown' }: MetricsOptions): Metrics {
   const registry = new Registry()
   const observer = observeEvents(registry)
   const updateDesk = showDesk(registry)
@@ -19,7 +18,7 @@ export function prometheusMetrics({ version = 'unknown', clock = systemClock }: 
     registry,
     contentType: registry.contentType,
     showTickets(source) {
-      updateTickets = showTickets(registry, { source, wallTime: clock.wallTime })
+      updateTickets = showTickets(registry, source)
     },
     async render(report) {
       updateDesk(report)

@@ -2,10 +2,7 @@ import { Gauge, type Registry } from '@prometheus-io/client'
 import { STATUSES, type TicketFigures } from './metrics.ts'
 
 /** Gauges of the tickets, read when somebody asks. A store that fails is seen as that, and does not fail the others. */
-export function showTickets(
-  registry: Registry,
-  { source, wallTime }: { readonly source: TicketFigures; wallTime(): number },
-): () => Promise<void> {
+export function showTickets(registry: Registry, source: TicketFigures): () => Promise<void> {
   const registers = [registry]
   const available = new Gauge({
     name: 'ai_ticket_store_available',
@@ -30,14 +27,14 @@ export function showTickets(
   })
   return async () => {
     try {
-      const [{ byStatus }, dueAt, callbacks, problem] = await Promise.all([
+      const [{ byStatus }, dueInMs, callbacks, problem] = await Promise.all([
         source.stats(),
-        source.nextDueAt(),
+        source.nextDueInMs(),
         source.pendingCallbacks(),
         source.problem?.(),
       ])
       for (const status of STATUSES) tickets.set({ status }, byStatus[status])
-      overdue.set(dueAt === undefined ? 0 : Math.max(0, wallTime() - dueAt) / 1_000)
+      overdue.set(Math.max(0, -(dueInMs ?? 0)) / 1_000)
       pending.set(callbacks)
       available.set(problem === undefined ? 1 : 0)
     } catch {

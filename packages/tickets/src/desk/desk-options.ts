@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import type { TicketOwner } from '../ticket/ticket.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
-import { HOUR, MINUTE, SECOND } from './end-of-run.ts'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
 
 /**
  * Pauses before the second, third… run, in milliseconds. The dispatcher repeats over seconds; this is for a box that is
@@ -41,6 +44,12 @@ export interface TicketDeskOptions {
   readonly retryDelaysMs?: readonly number[]
   /** A ticket whose process died this often is given up: it may be the reason. Default 5. */
   readonly maxCrashes?: number
+  /**
+   * A ticket may be claimed before others whose prompts begin differently from what a backend has just read: so long, in
+   * milliseconds, from the first time that each is passed over. Never before one of another priority. 0: never. Default
+   * 10,000.
+   */
+  readonly overtakeMs?: number
 }
 
 export type ResolvedDeskOptions = Readonly<Required<Omit<TicketDeskOptions, 'worker'>>> & {
@@ -61,11 +70,15 @@ export function resolveDeskOptions(options: TicketDeskOptions): ResolvedDeskOpti
     progressMs: given.progressMs ?? 1_000,
     retryDelaysMs: given.retryDelaysMs ?? RETRY_DELAYS_MS,
     maxCrashes: given.maxCrashes ?? 5,
+    overtakeMs: given.overtakeMs ?? 10_000,
   }
   for (const name of ['leaseMs', 'progressMs', 'maxCrashes'] as const) {
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
       throw new TypeError(`${name} must be a whole number of at least 1, not ${resolved[name]}.`)
     }
+  }
+  if (!Number.isFinite(resolved.overtakeMs) || resolved.overtakeMs < 0) {
+    throw new TypeError(`overtakeMs must be 0 or more, not ${resolved.overtakeMs}.`)
   }
   if (worker === '') throw new TypeError('worker must not be empty.')
   return resolved

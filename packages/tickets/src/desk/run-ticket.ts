@@ -1,8 +1,8 @@
-import type { AnnouncedCall, EventOptions, Outcome } from '@ai-ticket/core'
+import { type AnnouncedCall, type EventOptions, FAILURES, type Outcome } from '@ai-ticket/core'
+import { prefixOf } from '../ticket/new-ticket.ts'
 import { keepTrying, StoreUnavailable } from '../ticket/store-unavailable.ts'
-import { expiredOutcome, type Fence, hasText, type Ticket } from '../ticket/ticket.ts'
+import { expiredOutcome, type Fence, hasText, type Release, type Ticket } from '../ticket/ticket.ts'
 import type { ResolvedDeskOptions } from './desk-options.ts'
-import { endOfRun } from './end-of-run.ts'
 
 /** A ticket that this process runs. */
 export interface ActiveRun {
@@ -46,7 +46,7 @@ export interface RunEvents {
   /** The backend is about to be called. */
   onSlot(): void
   /** The backend is free again; the outcome is not recorded yet. */
-  onAnswered(): void
+  onAnswered(outcome: Outcome): void
   /** Ends the waiting for a store that fails. */
   readonly giveUp: AbortSignal
 }
@@ -60,7 +60,7 @@ export async function runTicket(
   const { store, logger, clock, random, retryDelaysMs } = options
   const { ticket, fence } = run
   const outcome = await answer(run, options, events)
-  events.onAnswered()
+  events.onAnswered(outcome)
   if (run.stopped === 'lost') {
     logger.warn('ticket lost', { ticket_id: ticket.id, event_id: ticket.eventId })
     return
@@ -106,9 +106,11 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
     return expiredOutcome(ticket)
   if (ticket.event === null) return lostEvent(ticket)
   let recorded: Outcome | undefined
+  const prefix = prefixOf(ticket.event)
   const eventOptions: EventOptions = {
     signal: run.control.signal,
     caller: ticket.sender ?? ticket.caller,
+    ...(prefix !== undefined && { prefix }),
     record: (outcome) => {
       recorded = outcome
     },
@@ -210,4 +212,60 @@ function savePartial(run: ActiveRun, { store, clock, progressMs, logger }: Resol
     },
     cancel: () => timer?.cancel(),
   }
+}
+
+/** The fate of a ticket after a run. */
+type EndOfRun =
+  | { readonly type: 'settle'; readonly outcome: Outcome }
+  | { readonly type: 'release'; readonly release: Release }
+
+interface RunCircumstances {
+  readonly now: number
+  readonly random: number
+  readonly retryDelaysMs: readonly number[]
+  /** A caller has asked to cancel the ticket. */
+  readonly isCancelled: boolean
+}
+
+/** A store or a line that refused gets a moment. */
+const PAUSE_MS = 1_000
+
+function endOfRun(ticket: Ticket, outcome: Outcome, at: RunCircumstances): EndOfRun {
+  if (outcome.error === undefined) return { type: 'settle', outcome }
+  const { error, details, attempts, partial } = outcome
+  if (at.isCancelled)
+    return { type: 'settle', outcome: { ...outcome, error: 'cancelled', details: CANCELLED } }
+  const story = {
+    attempts,
+    lastFailure: { error, details },
+    ...(partial === undefined ? {} : { partial }),
+  }
+  const { passes } = FAILURES[error]
+  // Nobody cancelled the ticket, so it was the desk that ended its run: it costs no retry.
+  if (passes === 'when_open' || error === 'cancelled') {
+    const pause = error === 'store_unavailable' ? { pauseMs: PAUSE_MS } : {}
+    return { type: 'release', release: { ...story, ...pause, reason: 'interrupted' } }
+  }
+  if (passes !== 'when_free' && passes !== 'perhaps') return { type: 'settle', outcome }
+  const pauseMs = retryDelayMs(at.retryDelaysMs, {
+    retries: ticket.retries,
+    random: at.random,
+    atLeastMs: outcome.retry_after_ms,
+  })
+  // A run would begin too late: the ticket ends with what it has.
+  if (pauseMs === undefined || at.now + pauseMs >= (ticket.expiresAt ?? Number.POSITIVE_INFINITY)) {
+    return { type: 'settle', outcome }
+  }
+  return { type: 'release', release: { ...story, pauseMs, reason: 'retry' } }
+}
+
+const CANCELLED = 'The ticket was cancelled while it ran.'
+
+/** The pause after this many retries; undefined: there is no further one. Up to half of it is random, so that a crowd disperses. */
+function retryDelayMs(
+  delays: readonly number[],
+  { retries, random, atLeastMs = 0 }: { retries: number; random: number; atLeastMs?: number | undefined },
+): number | undefined {
+  const delay = delays[retries]
+  return delay === undefined ? undefined : Math.max(atLeastMs, Math.round(delay * (1 - random / 2)))
 }

@@ -1,7 +1,8 @@
-import { type FreeSlots, sleep, type Timer } from '@ai-ticket/core'
+import { sleep, type Timer } from '@ai-ticket/core'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import { createHub, type TicketStore } from '../ticket/ticket-store.ts'
+import { type ClaimRoom, claimRoom, TicketChooser } from './choose-tickets.ts'
 import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
 import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
@@ -83,6 +84,7 @@ class LocalTicketDesk implements TicketDesk {
   readonly #unrecorded = new Set<ActiveRun>()
   readonly #changes = createHub()
   readonly #texts = new TextReaders()
+  readonly #chooser: TicketChooser
   readonly #closing = new AbortController()
   /** Aborted when it is no longer worth waiting for a store that fails. */
   readonly #givingUp = new AbortController()
@@ -96,6 +98,7 @@ class LocalTicketDesk implements TicketDesk {
 
   constructor(options: ResolvedDeskOptions) {
     this.#options = options
+    this.#chooser = new TicketChooser(options)
     this.#loop = new ClaimLoop({
       clock: options.clock,
       claim: () => this.#claim(),
@@ -157,11 +160,12 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async #claim(): Promise<void> {
-    const { store, owner, leaseMs, clock } = this.#options
+    const { store, dispatcher, owner, leaseMs, clock } = this.#options
     const { limit, busyBackends } = this.#room()
     // A backlog and no slot: the disk is not read.
     if (limit <= 0) return
-    const tickets = await store.claim({ owner, leaseMs, limit, busyBackends })
+    const choose = this.#chooser.chooserFor(dispatcher.freeSlots(), limit)
+    const tickets = await store.claim({ owner, leaseMs, limit, busyBackends, ...(choose && { choose }) })
     for (const ticket of tickets) this.#run(beginRun(ticket, clock.now()))
   }
 
@@ -176,11 +180,10 @@ class LocalTicketDesk implements TicketDesk {
       this.#askBackends()
       return SLOT_POLL_MS
     }
-    const { store, clock } = this.#options
+    const { store } = this.#options
     await store.expire()
-    const dueAt = await store.nextDueAt()
-    if (dueAt === undefined) return IDLE_POLL_MS
-    const dueInMs = dueAt - clock.wallTime()
+    const dueInMs = await store.nextDueInMs()
+    if (dueInMs === undefined) return IDLE_POLL_MS
     return dueInMs > 0 ? Math.min(dueInMs, IDLE_POLL_MS) : SLOT_POLL_MS
   }
 
@@ -202,7 +205,8 @@ class LocalTicketDesk implements TicketDesk {
         isRead: () => this.#texts.has(id),
         onText: () => this.#texts.tell(id),
         onSlot: () => void this.#loop.ask(),
-        onAnswered: () => {
+        onAnswered: (outcome) => {
+          this.#chooser.learn(outcome)
           this.#runs.delete(id)
           this.#unrecorded.add(run)
           void this.#loop.ask()
@@ -301,37 +305,4 @@ export async function storeProblem({
   readonly desk?: Pick<TicketDesk, 'refused'> | undefined
 }): Promise<StoreUnavailable | undefined> {
   return (await store.problem()) ?? desk?.refused
-}
-
-/** A ticket that waits this long in the dispatcher's line holds no slot: others are claimed beside it. */
-const PARKED_AFTER_MS = 2_000
-
-/** How much to claim. */
-interface ClaimRoom {
-  /** Not more tickets than this; 0 or less: none. */
-  readonly limit: number
-  /** Tickets that ask for one of these by name stay in the queue. */
-  readonly busyBackends: readonly string[]
-}
-
-/**
- * How many tickets would get a slot at once. A ticket for an unknown backend is claimed, so that it fails instead
- * of waiting.
- */
-function claimRoom(
-  slots: readonly FreeSlots[],
-  {
-    runs,
-    unrecorded,
-    now,
-  }: { readonly runs: readonly ActiveRun[]; readonly unrecorded: number; readonly now: number },
-): ClaimRoom {
-  const free = slots.reduce((sum, { free }) => sum + free, 0)
-  const all = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
-  const starting = runs.filter(({ hasSlot, since }) => !hasSlot && now - since < PARKED_AFTER_MS).length
-  return {
-    // What the store does not take is held here, so there must not be ever more of it.
-    limit: Math.min(free - starting, 2 * all - runs.length - unrecorded),
-    busyBackends: slots.filter(({ free }) => free <= 0).map(({ backend }) => backend),
-  }
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { AttemptRecord, FailureCode, FailureOutcome, Outcome, SuccessOutcome } from '@ai-ticket/core'
+import { prefixOf } from '../ticket/new-ticket.ts'
 import { objectsOf, readObject, readObjects, readTime, storableTime } from '../ticket/stored-value.ts'
 import {
   type Progress,
@@ -94,6 +95,7 @@ const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
   callback_url: textOrNull(ticket.callbackUrl, texts),
   wanted_backend: wantedBackend(ticket.event, texts),
   wants_stream: ticket.wantsStream ? 1 : 0,
+  prefix: (ticket.kind === 'ticket' ? prefixOf(ticket.event) : undefined) ?? null,
 })
 
 const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
@@ -145,8 +147,10 @@ export const NEXT_DUE =
   "SELECT not_before, paused_at FROM tickets WHERE status = 'queued' ORDER BY not_before LIMIT 1"
 
 /** Of that row. A wait that begins in the future means that the clock was set back: it is over. */
-export const nextDueAt = ({ not_before, paused_at }: Row, now: number): number =>
-  Number(paused_at ?? 0) > now ? Math.min(now, Number(not_before)) : Number(not_before)
+export const nextDueInMs = ({ not_before, paused_at }: Row, now: number): number => {
+  const dueInMs = Number(not_before) - now
+  return Number(paused_at ?? 0) > now ? Math.min(0, dueInMs) : dueInMs
+}
 
 /** The columns of a `TicketGlance`. */
 export const GLANCE = 'status, token, runs, partial, call_key, cancel_requested_at'

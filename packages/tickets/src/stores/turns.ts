@@ -1,11 +1,4 @@
-import { AGEING_MS } from '../ticket/ticket-store.ts'
-
-/** A waiting ticket that is due, without its texts. */
-export interface WaitingTicket {
-  readonly seq: number
-  readonly rank: number
-  readonly priority: number
-}
+import { AGEING_MS, type ClaimRequest, type WaitingTicket } from '../ticket/ticket-store.ts'
 
 /** One who waits, with the last turn and the first tickets, by rank. */
 export interface Sender {
@@ -15,6 +8,8 @@ export interface Sender {
   /** Grows with every serving; of two that were served in the same millisecond it tells who was first. */
   readonly turn: number
   readonly waiting: readonly WaitingTicket[]
+  /** More wait than were read. */
+  readonly hasMore?: boolean
 }
 
 /**
@@ -28,29 +23,26 @@ const scoreOf = ({ rank, priority }: WaitingTicket, servedAt: number): number =>
 export const scoreSql = ({ greater, smaller, now }: Record<'greater' | 'smaller' | 'now', string>): string =>
   `${greater}(head.rank, ${smaller}(coalesce(last.served_at, 0), ${now}) - head.priority * ${AGEING_MS})`
 
-/** A served ticket, and whose it was. */
-export interface Served {
-  readonly sender: string
-  readonly ticket: WaitingTicket
-}
-
-/** The next tickets, in the order of their turns. */
-export function takeTurns(senders: readonly Sender[], limit: number, now: number): readonly Served[] {
+/** The next tickets, in the order of their turns, as far as it is known. */
+export function takeTurns(senders: readonly Sender[], limit: number, now: number): readonly WaitingTicket[] {
   // One that was served in a future that somebody took back was served just now.
   const line = senders.map((one) => ({ ...one, servedAt: Math.min(one.servedAt, now), next: 0 }))
   let lastTurn = line.reduce((last, { turn }) => Math.max(last, turn), 0)
-  const served: Served[] = []
+  const served: WaitingTicket[] = []
   while (served.length < limit) {
     const first = firstOf(line)
-    const ticket = first?.waiting[first.next]
-    if (first === undefined || ticket === undefined) break
-    served.push({ sender: first.sender, ticket })
+    if (first === undefined) break
+    const ticket = first.waiting[first.next]
+    if (ticket === undefined) break
+    served.push(ticket)
     first.next += 1
     first.servedAt = now
     first.turn = ++lastTurn
   }
   return served
 }
+
+const UNKNOWN: readonly number[] = [Number.NEGATIVE_INFINITY]
 
 /** Senders by whose first ticket is next. */
 export const inTurn = (senders: readonly Sender[], now: number): readonly Sender[] =>
@@ -93,8 +85,10 @@ function firstOf(line: readonly InLine[]): InLine | undefined {
   return first?.one
 }
 
-function orderOf({ waiting, next, servedAt, turn }: InLine): readonly number[] | undefined {
+function orderOf({ waiting, next, servedAt, turn, hasMore }: InLine): readonly number[] | undefined {
   const ticket = waiting[next]
+  // Nobody knows who comes after this one.
+  if (ticket === undefined && hasMore) return UNKNOWN
   return ticket && [scoreOf(ticket, servedAt), turn, ticket.rank, ticket.seq]
 }
 
@@ -103,8 +97,28 @@ function isBefore(order: readonly number[], other: readonly number[]): boolean {
   return index >= 0 && Number(order[index]) < Number(other[index])
 }
 
+/** So many tickets are looked at where a claim may choose: more than may be passed over within the usual bound. */
+const LOOK_AHEAD = 64
+
+/** How many tickets a claim reads, in the order of their turns. */
+export const readsOf = ({ limit, choose }: Pick<ClaimRequest, 'limit' | 'choose'>): number =>
+  choose === undefined ? limit : Math.max(limit, LOOK_AHEAD)
+
+/**
+ * How many tickets of each sender are read. Where only a look ahead is wanted, it may end sooner: 64 senders with 64
+ * tickets each would be four thousand rows.
+ */
+export const readsOfEach = (request: Pick<ClaimRequest, 'limit' | 'choose'>, senders: number): number =>
+  Math.min(readsOf(request), request.limit + Math.ceil((2 * LOOK_AHEAD) / Math.max(1, senders)))
+
+/** Those that are to be claimed, of the next ones in line. */
+export const chooseServed = (
+  line: readonly WaitingTicket[],
+  { limit, choose }: Pick<ClaimRequest, 'limit' | 'choose'>,
+): readonly WaitingTicket[] => (choose ? choose(line) : line).slice(0, limit)
+
 /** Of each sender its last turn only, in their order. */
-export const lastTurns = (served: readonly Served[]): readonly string[] =>
+export const lastTurns = (served: readonly WaitingTicket[]): readonly string[] =>
   [...new Set(served.map(({ sender }) => sender).toReversed())].toReversed()
 
 /** The last places are for those who have few tickets waiting: one who sends many keeps nobody out. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { Outcome } from '@ai-ticket/core'
 import { storableTime } from './stored-value.ts'
 import type { Ticket, TicketState } from './ticket.ts'
@@ -112,3 +112,53 @@ export function createTicketId(wallTimeMs: number): string {
   // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.
   return `tkt_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
+
+/** Characters that two prompts must have in common to count as begun alike; about 128 tokens. */
+const PREFIX_LENGTH = 512
+/** Characters of a hash that are kept: 72 bits. */
+const HASH_LENGTH = 12
+
+/**
+ * How the prompt of an event begins, as a hash: of its instructions where it has any, else of its first 512 characters.
+ * Undefined where it is too short for that to matter. A server that has just read one such prompt reads the next one
+ * quickly. Events that are written in another way, and mean the same, have another hash.
+ */
+export function prefixOf(event: Ticket['event']): string | undefined {
+  if (event === null) return undefined
+  const { content, system, model, schema, parameters } = event
+  const turns = turnsOf(content)
+  const instructions = typeof system === 'string' ? system : textOf(turns.find(isInstruction))
+  const text = instructions.length >= PREFIX_LENGTH ? instructions : beginningOf(instructions, turns)
+  if (text.length < PREFIX_LENGTH) return undefined
+  const tools = isObject(parameters) ? parameters.tools : undefined
+  return hash('sha256', JSON.stringify([model, schema, tools, text]), 'base64url').slice(0, HASH_LENGTH)
+}
+
+function beginningOf(instructions: string, turns: readonly unknown[]): string {
+  let text = instructions
+  for (const turn of turns) {
+    if (text.length >= PREFIX_LENGTH) break
+    text += textOf(turn)
+  }
+  return text.slice(0, PREFIX_LENGTH)
+}
+
+function turnsOf(content: unknown): readonly unknown[] {
+  if (Array.isArray(content)) return content
+  if (!isObject(content)) return [content]
+  const { messages, prompt } = content
+  return Array.isArray(messages) ? messages : [prompt]
+}
+
+const isInstruction = (turn: unknown): boolean => isObject(turn) && turn.role === 'system'
+
+function textOf(turn: unknown): string {
+  if (typeof turn === 'string') return turn
+  if (!isObject(turn)) return ''
+  const { content, text } = turn
+  if (Array.isArray(content)) return content.map(textOf).join('')
+  return [content, text].find((one): one is string => typeof one === 'string') ?? ''
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

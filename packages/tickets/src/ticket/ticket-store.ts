@@ -55,8 +55,11 @@ export interface TicketStore extends AsyncDisposable {
   listRows(query: TicketQuery): Promise<TicketRowPage>
   /** How many tickets there are; read from counters, so it may be asked often. */
   stats(): Promise<TicketStats>
-  /** When the next waiting ticket is due; undefined: none waits. In the past: one is due now. */
-  nextDueAt(): Promise<number | undefined>
+  /**
+   * Milliseconds until the next waiting ticket is due, by the clock of the store, which may not be yours; undefined: none
+   * waits. 0 or less: one has been due for so long.
+   */
+  nextDueInMs(): Promise<number | undefined>
   /** Removes finished tickets; says how many. Those that wait or run are never removed. */
   prune(request: PruneRequest): Promise<number>
   /** Removes one ticket. False: there is none, or it has not ended. */
@@ -112,6 +115,24 @@ export interface ClaimRequest extends LeaseRequest {
   readonly limit: number
   /** Tickets that ask for one of these backends by name are left waiting. Default: none. */
   readonly busyBackends?: readonly string[]
+  /**
+   * Chooses among the tickets that are next, in the order of their turns, up to 64 of them; gives back those to
+   * claim, not more than `limit`. Default: the first ones. May be called again where another server was quicker.
+   */
+  readonly choose?: (line: readonly WaitingTicket[]) => readonly WaitingTicket[]
+}
+
+/** A waiting ticket that is due, without its texts. */
+export interface WaitingTicket {
+  /** Tells tickets of one store apart. */
+  readonly seq: number
+  /** Who takes turns with the others. */
+  readonly sender: string
+  /** See `rankOf`. */
+  readonly rank: number
+  readonly priority: number
+  /** How its prompt begins, as a hash; absent where nothing is known of it. */
+  readonly prefix?: string
 }
 
 /** `cancelling`: stop the run and settle. `lost`: stop the run and record nothing. */

@@ -15,7 +15,7 @@ import type {
   TicketStatus,
 } from '../../src/index.ts'
 import { hostOf } from '../../src/ticket/delivery.ts'
-import { createTicketId, openTicket, recordedTicket } from '../../src/ticket/new-ticket.ts'
+import { createTicketId, openTicket, prefixOf, recordedTicket } from '../../src/ticket/new-ticket.ts'
 import {
   adoptTicket,
   claimTicket,
@@ -23,7 +23,7 @@ import {
   isFinished,
   TICKET_STATUSES,
 } from '../../src/ticket/ticket.ts'
-import { rankOf } from '../../src/ticket/ticket-store.ts'
+import { rankOf, type WaitingTicket } from '../../src/ticket/ticket-store.ts'
 import type { ModelRows } from './model-rows.ts'
 
 /** What the statements of a store do to its rows, in the plainest form. What may happen to a ticket is decided by the product. */
@@ -89,8 +89,23 @@ function claims({ rows, now }: StatementParts) {
     return found
   }
   return {
-    claim: ({ owner, leaseMs, limit }: ClaimRequest) =>
-      transit(limit, (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() })),
+    claim({ owner, leaseMs, limit, choose }: ClaimRequest) {
+      const claimed = (ticket: Ticket) => claimTicket(ticket, { owner, leaseMs, now: now() })
+      if (choose === undefined) return transit(limit, claimed)
+      const ids = [...rows.tickets.keys()]
+      const due = [...rows.tickets.values()].sort(inOrder).filter(claimed)
+      const line = due
+        .slice(0, 64)
+        .map(({ id, createdAt, priority, event, caller, sender = caller }): WaitingTicket => {
+          const prefix = prefixOf(event)
+          return {
+            ...{ seq: ids.indexOf(id), sender, rank: rankOf(createdAt, priority), priority },
+            ...(prefix !== undefined && { prefix }),
+          }
+        })
+      const chosen = new Set(choose(line).map(({ seq }) => ids[seq]))
+      return transit(limit, (ticket) => (chosen.has(ticket.id) ? claimed(ticket) : undefined))
+    },
     adopt: ({ owner, leaseMs, limit, held = [] }: AdoptRequest) =>
       transit(limit, (ticket) =>
         held.includes(ticket.id) ? undefined : adoptTicket(ticket, { owner, leaseMs, now: now() }),
@@ -139,13 +154,14 @@ function overviews({ rows, now }: StatementParts) {
       for (const { state } of rows.tickets.values()) counts[state.status] += 1
       return counts
     },
-    nextDueAt(): number | undefined {
+    nextDueInMs(): number | undefined {
       let next: number | undefined
       for (const { state } of rows.tickets.values()) {
         if (state.status !== 'queued') continue
         // A wait that begins in the future: the clock was set back, and it is due.
-        const dueAt = state.pausedAt !== undefined && state.pausedAt > now() ? now() : state.notBefore
-        next = Math.min(next ?? dueAt, dueAt)
+        const isBefore = state.pausedAt !== undefined && state.pausedAt > now()
+        const dueInMs = isBefore ? 0 : state.notBefore - now()
+        next = Math.min(next ?? dueInMs, dueInMs)
       }
       return next
     },

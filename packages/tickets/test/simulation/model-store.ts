@@ -91,7 +91,7 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
       throw new Error('Nobody asks a model for rows.')
     },
     stats: async () => ({ byStatus: await read(statements.byStatus) }),
-    nextDueAt: () => read(statements.nextDueAt),
+    nextDueInMs: () => read(statements.nextDueInMs),
     remove: (id) => writeSilently(() => statements.remove(id)),
     prune: (request) => writeSilently(() => statements.prune(request)),
     problem: writer.problem,

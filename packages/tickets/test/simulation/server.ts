@@ -116,7 +116,7 @@ function watched(store: TicketStore, process: SimulatedProcess, story: Story): T
     get: (id) => call(() => store.get(id)),
     peek: (id) => call(() => store.peek(id)),
     list: (query) => call(() => store.list(query)),
-    nextDueAt: () => call(() => store.nextDueAt()),
+    nextDueInMs: () => call(() => store.nextDueInMs()),
     prune: (request) => call(() => store.prune(request)),
     problem: () => call(() => store.problem()),
     callbacks: {

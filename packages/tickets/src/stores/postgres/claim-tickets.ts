@@ -1,23 +1,23 @@
 import { claimTicket, type Fence, type Lease, type Ticket } from '../../ticket/ticket.ts'
-import type { ClaimStanding } from '../../ticket/ticket-store.ts'
+import type { ClaimRequest, ClaimStanding, WaitingTicket } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
 import {
+  chooseServed,
   inTurn,
   isSettled,
   lastTurns,
+  readsOf,
+  readsOfEach,
   type Sender,
-  type Served,
   takeTurns,
-  type WaitingTicket,
 } from '../turns.ts'
 import type { Queryable, Row } from './database.ts'
 import { BYTES } from './list-query.ts'
 import { ticketOf } from './ticket-row.ts'
 import { updateTickets } from './ticket-table.ts'
 
-export interface ClaimContext {
+export interface ClaimContext extends Pick<ClaimRequest, 'limit' | 'choose'> {
   readonly lease: Lease
-  readonly limit: number
   readonly busyBackends: readonly string[]
 }
 
@@ -29,39 +29,46 @@ export async function claimTickets(at: Queryable, context: ClaimContext): Promis
   while (claimed.length < limit) {
     const missing = limit - claimed.length
     const senders = await readSenders(at, { ...context, limit: missing, passed })
-    const served = takeTurns(senders, missing, lease.now)
+    const line = takeTurns(senders, readsOf({ ...context, limit: missing }), lease.now)
+    const served = chooseServed(line, { ...context, limit: missing })
     if (served.length === 0) break
     const some = await withinReach(at, served)
     const found = await lockWaiting(at, some)
-    const taken = some.filter(({ ticket }) => found.has(ticket.seq))
+    const taken = some.filter(({ seq }) => found.has(seq))
     await noteTurns(at, lastTurns(taken), lease.now)
-    for (const { ticket } of taken) {
-      const before = found.get(ticket.seq)
+    for (const { seq } of taken) {
+      const before = found.get(seq)
       const after = before && claimTicket(before, lease)
       if (after) claimed.push(after)
     }
     if (taken.length === some.length) break
-    passed.push(...some.map(({ ticket }) => ticket.seq))
+    passed.push(...some.map(({ seq }) => seq))
   }
   await updateTickets(at, claimed)
   return claimed
 }
 
 /** The first of them, as many as fit into one read. */
-async function withinReach(at: Queryable, served: readonly Served[]): Promise<readonly Served[]> {
+async function withinReach(
+  at: Queryable,
+  served: readonly WaitingTicket[],
+): Promise<readonly WaitingTicket[]> {
   if (served.length === 1) return served
   const rows = await at.query(`SELECT seq, ${BYTES} FROM tickets WHERE seq = ANY($1)`, [
-    served.map(({ ticket }) => ticket.seq),
+    served.map(({ seq }) => seq),
   ])
   const bytes = new Map(rows.map((row) => [Number(row.seq), row.bytes]))
-  return withinBytes(served.map((one) => ({ ...one, bytes: bytes.get(one.ticket.seq) })))
+  return withinBytes(served.map((one) => ({ ...one, bytes: bytes.get(one.seq) })))
 }
 
 /** Of those that were looked at, what no other server has taken. */
-async function lockWaiting(at: Queryable, served: readonly Served[]): Promise<ReadonlyMap<number, Ticket>> {
+async function lockWaiting(
+  at: Queryable,
+  served: readonly WaitingTicket[],
+): Promise<ReadonlyMap<number, Ticket>> {
   const rows = await at.query(
     "SELECT * FROM tickets WHERE seq = ANY($1) AND status = 'queued' FOR UPDATE SKIP LOCKED",
-    [served.map(({ ticket }) => ticket.seq)],
+    [served.map(({ seq }) => seq)],
   )
   return new Map(rows.map((row) => [Number(row.seq), ticketOf(row)]))
 }
@@ -84,19 +91,24 @@ interface SenderSearch extends ClaimContext {
 
 /** Those who may come to their turn, each with its first tickets. */
 async function readSenders(at: Queryable, search: SenderSearch): Promise<readonly Sender[]> {
-  const { lease, limit, busyBackends, passed } = search
-  const first = await walkLine(at, search)
+  const { lease, busyBackends, passed } = search
+  const limit = readsOf(search)
+  const first = await walkLine(at, { ...search, limit })
   // One ticket is claimed mostly, and its sender's next one is nobody's business then.
   if (limit === 1 || first.length === 0) return first
+  const ofEach = readsOfEach(search, first.length)
   const rows = await at.query(HEADS, [
     lease.now,
-    limit,
+    ofEach,
     busyBackends,
     passed,
     first.map(({ sender }) => sender),
   ])
   const waiting = Map.groupBy(rows, ({ sender }) => String(sender))
-  return first.map((one) => ({ ...one, waiting: (waiting.get(one.sender) ?? []).map(waitingTicket) }))
+  return first.map((one) => {
+    const own = (waiting.get(one.sender) ?? []).map(waitingTicket)
+    return { ...one, waiting: own, hasMore: own.length === ofEach }
+  })
 }
 
 /** Rows of the line that are read first; each further step reads four times as many. */
@@ -118,7 +130,7 @@ async function walkLine(
   const found = new Map<string, Sender>()
   const idle: string[] = []
   let place: readonly unknown[] = [-1, 0]
-  for (let step = FIRST_STEP; ; step *= STEP_GROWTH) {
+  for (let step = Math.max(FIRST_STEP, limit + 1); ; step *= STEP_GROWTH) {
     const rows = await at.query(LINE, [now, 1, busyBackends, passed, ...place, step])
     for (const row of rows) {
       const sender = String(row.sender)
@@ -180,16 +192,18 @@ const LINE = `SELECT turns.*, last.*, head.*, head.seq IS NULL AND NOT ${HAS_TIC
       SELECT last.served_at AS last_served_at, last.place AS last_place FROM turns AS last
       WHERE last.sender = turns.sender ORDER BY last.served_at DESC, last.place DESC LIMIT 1
     ) AS last
-    LEFT JOIN LATERAL (${headsOf('turns.sender', 'seq, rank, priority')}) AS head ON true
+    LEFT JOIN LATERAL (${headsOf('turns.sender', 'seq, rank, priority, prefix')}) AS head ON true
   ORDER BY turns.served_at, turns.place`
 
 const HEADS = `SELECT given.sender, head.* FROM unnest($5::text[]) AS given (sender)
-  CROSS JOIN LATERAL (${headsOf('given.sender', 'seq, rank, priority')}) AS head ORDER BY head.rank, head.seq`
+  CROSS JOIN LATERAL (${headsOf('given.sender', 'seq, rank, priority, prefix')}) AS head ORDER BY head.rank, head.seq`
 
-const waitingTicket = ({ seq, rank, priority }: Row): WaitingTicket => ({
+const waitingTicket = ({ seq, sender, rank, priority, prefix }: Row): WaitingTicket => ({
   seq: Number(seq),
+  sender: String(sender),
   rank: Number(rank),
   priority: Number(priority),
+  ...(prefix != null && { prefix: String(prefix) }),
 })
 
 /** Tickets that are woken in one statement. */

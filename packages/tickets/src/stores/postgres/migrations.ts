@@ -270,6 +270,13 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   'ALTER TABLE tickets ADD COLUMN outcome_crc bigint',
   ROWS_OF_LISTS,
   LINE_OF_SENDERS,
+  // How a prompt begins, as a hash: a claim may prefer what a server has just read.
+  `
+  ALTER TABLE tickets ADD COLUMN prefix text;
+  DROP INDEX tickets_in_turn;
+  CREATE INDEX tickets_in_turn ON tickets (sender, rank, seq)
+    INCLUDE (not_before, paused_at, wanted_backend, priority, prefix) WHERE status = 'queued' AND NOT held;
+  `,
 ]
 
 /**

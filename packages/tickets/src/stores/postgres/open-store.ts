@@ -29,7 +29,7 @@ import {
   lockOrphans,
   lockTickets,
   peekTicket,
-  readNextDueAt,
+  readNextDueInMs,
   readPruneLimits,
   removeFinished,
   removeTicket,
@@ -215,14 +215,14 @@ function claims(
   const { database, time, writes, names, call } = context
   const change = createChange(context)
   return {
-    claim: ({ owner, leaseMs, limit, busyBackends = [] }) =>
+    claim: ({ owner, leaseMs, busyBackends = [], ...request }) =>
       call(async () => {
         await time.keepFresh(database, leaseMs)
         await wakeTickets(database, time.now())
         return await writes.write(async (at, changed) => {
           names.check()
           const lease = { owner, leaseMs, now: time.now() }
-          const claimed = await claimTickets(at, { lease, limit, busyBackends })
+          const claimed = await claimTickets(at, { ...request, lease, busyBackends })
           changed(claimed)
           return claimed
         })
@@ -296,7 +296,7 @@ function overviews({
   call,
 }: StoreContext): Pick<
   TicketStore,
-  'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueAt' | 'prune' | 'remove'
+  'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueInMs' | 'prune' | 'remove'
 > {
   return {
     get: (id) => call(() => findTicket(database, id)),
@@ -304,7 +304,7 @@ function overviews({
     list: (query) => call(() => listTickets(database, query)),
     listRows: (query) => call(() => listRows(database, query)),
     stats: () => call(() => readStats(database)),
-    nextDueAt: () => call(() => readNextDueAt(database, time.now())),
+    nextDueInMs: () => call(() => readNextDueInMs(database, time.now())),
     prune: (request) =>
       prune(request, {
         limits: (asked) => call(() => readPruneLimits(database, asked)),

@@ -5,7 +5,7 @@ import type { OrphanSearch, PruneRequest, TicketGlance } from '../../ticket/tick
 import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { hasNewRow } from '../row-columns.ts'
-import { GLANCE, knownKeyOf, NEXT_DUE, nextDueAt } from '../ticket-columns.ts'
+import { GLANCE, knownKeyOf, NEXT_DUE, nextDueInMs } from '../ticket-columns.ts'
 import type { Queryable, Row } from './database.ts'
 import { BYTES } from './list-query.ts'
 import {
@@ -161,9 +161,9 @@ export async function forgetKeys(at: Queryable, ids: readonly string[]): Promise
   )
 }
 
-export async function readNextDueAt(at: Queryable, now: number): Promise<number | undefined> {
+export async function readNextDueInMs(at: Queryable, now: number): Promise<number | undefined> {
   const [first] = await at.query(NEXT_DUE)
-  return first && nextDueAt(first, now)
+  return first && nextDueInMs(first, now)
 }
 
 export async function readPruneLimits(at: Queryable, request: PruneRequest): Promise<PruneLimits> {

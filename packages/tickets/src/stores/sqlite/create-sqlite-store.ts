@@ -121,7 +121,7 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
 function overviews(
   { table, commits, read, now }: TicketWriteParts,
   emptyLog: () => boolean,
-): Pick<TicketStore, 'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueAt' | 'prune' | 'remove'> {
+): Pick<TicketStore, 'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueInMs' | 'prune' | 'remove'> {
   // The log may hold removed prompts, of an earlier process too.
   let isLogEmpty = false
   return {
@@ -130,7 +130,7 @@ function overviews(
     list: (query) => read(() => table.list(query)),
     listRows: (query) => read(() => table.listRows(query)),
     stats: () => read(() => table.stats()),
-    nextDueAt: () => read(() => table.nextDueAt(now())),
+    nextDueInMs: () => read(() => table.nextDueInMs(now())),
     async prune(request) {
       const removed = await prune(request, {
         limits: (asked) => read(() => table.pruneLimits(asked)),

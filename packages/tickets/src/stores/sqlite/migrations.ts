@@ -205,6 +205,14 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX tickets_paused ON tickets (paused_at) WHERE status = 'queued' AND held = 1;
   CREATE INDEX tickets_asleep_of ON tickets (sender) WHERE status = 'queued' AND held = 1;
   `,
+  // How a prompt begins, as a hash: a claim may prefer what a server has just read. In the index, so that it is read without the row.
+  `
+  ALTER TABLE tickets ADD COLUMN prefix TEXT;
+  DROP INDEX tickets_in_turn;
+  CREATE INDEX tickets_in_turn
+    ON tickets (sender, rank, seq, not_before, paused_at, wanted_backend, priority, prefix)
+    WHERE status = 'queued' AND held = 0;
+  `,
 ]
 
 /** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */

@@ -20,7 +20,7 @@ import type {
 import { withinBytes } from '../list-page.ts'
 import { DEAD_LETTERS, NO_DEAD_LETTERS, type PruneLimits, pruneLimits } from '../prune-limits.ts'
 import { hasNewRow, ROW_COLUMNS } from '../row-columns.ts'
-import { GLANCE, type KnownKey, knownKeyOf, NEXT_DUE, nextDueAt, statsOf } from '../ticket-columns.ts'
+import { GLANCE, type KnownKey, knownKeyOf, NEXT_DUE, nextDueInMs, statsOf } from '../ticket-columns.ts'
 import { BYTES, listTickets, ROWS } from './list-query.ts'
 import {
   changingColumns,
@@ -70,6 +70,7 @@ const WAITING_COLUMNS = [
   'wanted_backend',
   'trace',
   'wants_stream',
+  'prefix',
 ] as const
 
 /**
@@ -222,9 +223,9 @@ function queueStatements({ all, tickets }: Statements) {
     hasExpired: (now: number): boolean =>
       all("SELECT 1 FROM tickets WHERE status = 'queued' AND expires_at <= ? LIMIT 1", now).length > 0,
     expired: (now: number) => someOf("status = 'queued' AND expires_at <= ?", 500, now),
-    nextDueAt(now: number): number | undefined {
+    nextDueInMs(now: number): number | undefined {
       const [first] = all(NEXT_DUE)
-      return first && nextDueAt(first, now)
+      return first && nextDueInMs(first, now)
     },
   }
 }

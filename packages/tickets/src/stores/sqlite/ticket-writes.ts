@@ -76,11 +76,11 @@ export function claims({
 > {
   const { transit, change } = writes
   return {
-    async claim({ owner, leaseMs, limit, busyBackends = [] }) {
+    async claim({ owner, leaseMs, busyBackends = [], ...request }) {
       // A few at a time, for thousands may be due at eight.
       while (await read(() => turns.isAsleep(now()))) await commits.writeLazily(() => turns.wake(now()))
       return await transit(
-        () => turns.serve({ now: now(), limit, busyBackends }),
+        () => turns.serve({ ...request, now: now(), busyBackends }),
         (ticket) => claimTicket(ticket, { owner, leaseMs, now: now() }),
       )
     },

@@ -1,16 +1,16 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Ticket } from '../../ticket/ticket.ts'
+import type { ClaimRequest, WaitingTicket } from '../../ticket/ticket-store.ts'
 import { withinBytes } from '../list-page.ts'
-import { lastTurns, type Sender, type Served, scoreSql, takeTurns, type WaitingTicket } from '../turns.ts'
+import { chooseServed, lastTurns, readsOf, readsOfEach, type Sender, scoreSql, takeTurns } from '../turns.ts'
 import { BYTES } from './list-query.ts'
 import { prepareToRead, type Row, ticketOf } from './ticket-row.ts'
 
 /** The statements of the tickets that wait, and of who was served when. */
 export type TurnTable = ReturnType<typeof createTurnTable>
 
-export interface DueSearch {
+export interface DueSearch extends Pick<ClaimRequest, 'limit' | 'choose'> {
   readonly now: number
-  readonly limit: number
   readonly busyBackends: readonly string[]
 }
 
@@ -29,11 +29,11 @@ export function createTurnTable(database: DatabaseSync) {
       SELECT 1 FROM tickets INDEXED BY tickets_in_turn WHERE ${IN_LINE} AND sender = :sender UNION ALL
       SELECT 1 FROM tickets INDEXED BY tickets_asleep_of WHERE ${HELD} AND sender = :sender LIMIT :limit)`,
   )
-  const seqsOf = (served: readonly Served[]) => JSON.stringify(served.map(({ ticket }) => ticket.seq))
+  const seqsOf = (served: readonly WaitingTicket[]) => JSON.stringify(served.map(({ seq }) => seq))
   /** The first of them, as many as fit into one read. */
-  const withinReach = (served: readonly Served[]): readonly Served[] => {
+  const withinReach = (served: readonly WaitingTicket[]): readonly WaitingTicket[] => {
     const bytes = new Map(sizes.all(seqsOf(served)).map((row) => [Number(row.seq), row.bytes]))
-    return withinBytes(served.map((one) => ({ ...one, bytes: bytes.get(one.ticket.seq) })))
+    return withinBytes(served.map((one) => ({ ...one, bytes: bytes.get(one.seq) })))
   }
   return {
     /** Whether some of what was held back is due now. */
@@ -45,13 +45,14 @@ export function createTurnTable(database: DatabaseSync) {
     },
     /** Those whose turn it is, in its order; notes that they had it. */
     serve(search: DueSearch): readonly Ticket[] {
-      const { now, limit, busyBackends } = search
-      const served = takeTurns(queues[busyBackends.length === 0 ? 0 : 1](search), limit, now)
+      const { now, busyBackends } = search
+      const line = takeTurns(queues[busyBackends.length === 0 ? 0 : 1](search), readsOf(search), now)
+      const served = chooseServed(line, search)
       if (served.length === 0) return []
       const some = served.length === 1 ? served : withinReach(served)
       for (const sender of lastTurns(some)) noteTurn.run(sender, now)
       const found = new Map(find.all(seqsOf(some)).map((row) => [Number(row.seq), ticketOf(row)]))
-      return some.flatMap(({ ticket }) => found.get(ticket.seq) ?? [])
+      return some.flatMap(({ seq }) => found.get(seq) ?? [])
     },
     /** How many tickets of a sender wait, up to a limit. */
     countWaiting: (sender: string, limit: number): number =>
@@ -73,15 +74,18 @@ function createQueue(prepare: (sql: string) => ReturnType<DatabaseSync['prepare'
         ORDER BY rank, seq LIMIT 1)
       LEFT JOIN turns AS last ON last.sender = senders.sender
     ORDER BY ${scoreSql({ greater: 'max', smaller: 'min', now: ':now' })}, last.turn, head.rank, head.seq LIMIT :limit`)
-  const heads = prepare(`SELECT seq, rank, priority FROM tickets INDEXED BY tickets_in_turn
+  const heads = prepare(`SELECT seq, rank, priority, prefix FROM tickets INDEXED BY tickets_in_turn
     WHERE sender = :sender AND ${due} ORDER BY rank, seq LIMIT :limit`)
-  return ({ now, limit, busyBackends }: DueSearch): readonly Sender[] => {
-    const values: Record<string, SQLInputValue> = { now, limit }
+  return ({ now, busyBackends, ...request }: DueSearch): readonly Sender[] => {
+    const values: Record<string, SQLInputValue> = { now, limit: readsOf(request) }
     if (isPicky) values.busy = JSON.stringify(busyBackends)
-    return first.all(values).map((row): Sender => {
+    const senders = first.all(values)
+    values.limit = readsOfEach(request, senders.length)
+    return senders.map((row): Sender => {
       const sender = String(row.sender)
-      const waiting = heads.all({ ...values, sender }).map(waitingTicket)
-      return { sender, servedAt: Number(row.served_at ?? 0), turn: Number(row.turn ?? 0), waiting }
+      const waiting = heads.all({ ...values, sender }).map((one) => waitingTicket(one, sender))
+      const hasMore = waiting.length === values.limit
+      return { sender, servedAt: Number(row.served_at ?? 0), turn: Number(row.turn ?? 0), waiting, hasMore }
     })
   }
 }
@@ -96,8 +100,10 @@ const SENDERS = `WITH RECURSIVE senders (sender) AS (
     SELECT (SELECT min(sender) FROM tickets INDEXED BY tickets_in_turn
       WHERE ${IN_LINE} AND sender > senders.sender) FROM senders WHERE senders.sender IS NOT NULL)`
 
-const waitingTicket = ({ seq, rank, priority }: Row): WaitingTicket => ({
+const waitingTicket = ({ seq, rank, priority, prefix }: Row, sender: string): WaitingTicket => ({
   seq: Number(seq),
+  sender,
   rank: Number(rank),
   priority: Number(priority),
+  ...(prefix != null && { prefix: String(prefix) }),
 })
