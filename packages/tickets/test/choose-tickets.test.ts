@@ -144,3 +144,14 @@ it('lets nobody be overtaken for longer than the bound, nor by a lower priority'
     { numRuns: process.env.AI_TICKET_LONG === '1' ? 2_000 : 150 },
   )
 })
+
+it('counts the bound from the first time, however many warm ones keep coming', async () => {
+  const stranger = { prefix: 'b', sender: 'office', priority: 0 }
+  const warm = { ...stranger, prefix: 'a' }
+  const arrivals = [[warm], [stranger, warm], ...Array.from({ length: 100 }, () => [warm])]
+  const turns = await work(arrivals)
+  const passedAt = turns.find(({ line, taken }) => line[0]?.prefix === 'b' && taken.prefix === 'a')?.at ?? 0
+  const servedAt = turns.find(({ taken }) => taken.prefix === 'b')?.at ?? 0
+  expect(servedAt - passedAt).toBeGreaterThan(OVERTAKE_MS / 2)
+  expect(servedAt - passedAt).toBeLessThanOrEqual(OVERTAKE_MS + WARM_MS)
+})

@@ -1,4 +1,5 @@
 import {
+  type AttemptRecord,
   type Dispatcher,
   type EventOptions,
   type FailureCode,
@@ -39,15 +40,21 @@ export function scriptedDispatcher(options: ScriptedDispatcherOptions): Scripted
   const { clock } = process
   let running = 0
   let calls = 0
+  /** How the prompt begins that was read last. */
+  let warm: string | undefined
 
   async function slot(signal: AbortSignal | undefined): Promise<void> {
     while (running >= concurrency) await sleep(clock, 50, signal)
     running += 1
   }
 
-  function draw(id: string): Outcome {
+  function draw(id: string, durationMs: number): Outcome {
     const isFailure = isFaulty() && choice.happens(0.25)
-    const common = { id, duration_ms: 0, attempts: [] }
+    const attempt: AttemptRecord = {
+      ...{ backend: 'b', endpoint: 'chat', number: 1, result: 'completed', waited_ms: 0 },
+      ...{ started_at: new Date(clock.wallTime()).toISOString(), duration_ms: durationMs },
+    }
+    const common = { id, duration_ms: durationMs, attempts: isFailure ? [] : [attempt] }
     if (isFailure) return { ...common, error: choice.pick(FAILURES), details: `failure ${id}` }
     return {
       ...common,
@@ -86,7 +93,8 @@ export function scriptedDispatcher(options: ScriptedDispatcherOptions): Scripted
       await sleep(clock, ms / 2, signal)
       onText()
       await sleep(clock, ms / 2, signal)
-      const outcome = draw(id)
+      const outcome = draw(id, ms)
+      warm = given.prefix
       story.outcomes.push({ at: clock.now(), by: process, ticketId, token, outcome })
       record?.(outcome)
       return outcome
@@ -109,7 +117,9 @@ export function scriptedDispatcher(options: ScriptedDispatcherOptions): Scripted
     onEvent: ((event: unknown, given: EventOptions = {}) =>
       run(event, given, () => {})) as Scripted['onEvent'],
     streamEvent: stream as Scripted['streamEvent'],
-    freeSlots: () => [{ backend: 'b', free: concurrency - running, concurrency }],
+    freeSlots: () => [
+      { backend: 'b', free: concurrency - running, concurrency, ...(warm !== undefined && { warm: [warm] }) },
+    ],
     async abandon(_call, signal) {
       await sleep(clock, isFaulty() && choice.happens(0.1) ? 20_000 : choice.between(0, 100), signal)
     },

@@ -265,7 +265,11 @@ class Simulation {
     const [start, end] = [shifted(notBefore), shifted(expiresAt)]
     try {
       const accepted = await store.accept({
-        ...{ ...more, caller: '', event: { id: heard.eventId, content: 'Why?' } },
+        ...{
+          ...more,
+          caller: '',
+          event: { id: heard.eventId, system: systemOf(heard.eventId), content: 'Why?' },
+        },
         ...(start === undefined ? {} : { notBefore: start }),
         ...(end === undefined ? {} : { expiresAt: end }),
         ...(heard.key === undefined
@@ -451,3 +455,7 @@ function drawTicket(choice: Choice, clock: VirtualClock): Omit<NewTicket, 'event
     ...(choice.happens(0.2) ? { wantsStream: true } : {}),
   }
 }
+
+/** Two kinds of prompts, so that one may be warm and another one not. */
+const systemOf = (eventId: string): string =>
+  `Rules ${eventId.length % 2 === Number(eventId.at(-1)) % 2}. `.repeat(50)
