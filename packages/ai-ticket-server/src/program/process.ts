@@ -1,4 +1,6 @@
 import module from 'node:module'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { nodeProblem } from '@ai-ticket/core/node-version'
 import { UsageError } from './command-line.ts'
 import { EXIT } from './exit-codes.ts'
@@ -97,6 +99,30 @@ export function endOnSignals(
  * `--inspect` a developer still has one.
  */
 export const keepDebuggerShut = (): void => void process.on('SIGUSR1', () => {})
+
+/** Between two looks whether nothing runs, in milliseconds. The first comes this long after the start. */
+const TIDY_EVERY_MS = 2_000
+
+/**
+ * Gives back, once, what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. As
+ * nothing else runs for some 50 ms meanwhile, it waits for a moment in which nobody would notice.
+ */
+export function tidyWhenIdle(isIdle: () => boolean, tidy: () => void = giveBackMemory): void {
+  const timer = setInterval(() => {
+    if (!isIdle()) return
+    clearInterval(timer)
+    tidy()
+  }, TIDY_EVERY_MS)
+  timer.unref()
+}
+
+/** V8 shrinks its young generation in this collection alone, and Node has no other way to ask for one. */
+export function giveBackMemory(): void {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (typeof collect === 'function') collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+}
 
 /** Node 22 warns at every start that `node:sqlite` is experimental; we use nothing else that it warns about. */
 export function hideSqliteWarning(): void {

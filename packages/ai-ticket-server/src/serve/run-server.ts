@@ -9,7 +9,7 @@ import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { endOnSignals, exitWhenWritten, keepDebuggerShut } from '../program/process.ts'
+import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyWhenIdle } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 
@@ -72,6 +72,12 @@ export async function runServer({ config, warnings, notes }: ResolvedConfig): Pr
   if (signals.ending) return
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
+  tidyWhenIdle(() => isIdle(dispatcher))
+}
+
+function isIdle(dispatcher: Dispatcher): boolean {
+  const { backends, line } = dispatcher.report()
+  return line.waiting === 0 && backends.every(({ in_flight }) => in_flight === 0)
 }
 
 interface ServerParts {
