@@ -193,6 +193,33 @@ test('a prompt that is too long is refused in the words that Claude Code knows',
   expect(desk.simulator.calls).toHaveLength(0)
 })
 
+test('tokens are counted, and nothing is generated', async () => {
+  await using desk = await open()
+  const { messages } = clientOf(desk)
+  const asked = { model: 'any', system: 'Be brief.', messages: HI.messages }
+  const { input_tokens } = await messages.countTokens({ ...asked, tools: [WEATHER] })
+  const without = await messages.countTokens(asked)
+  expect(desk.simulator.calls).toHaveLength(0)
+  expect(without.input_tokens).toBeLessThan(input_tokens)
+  const answered = await messages.create({ ...HI, system: 'Be brief.' })
+  expect(answered.usage.input_tokens).toBe(without.input_tokens)
+  const refused = await errorOf(messages.countTokens({ ...asked, messages: [] }))
+  expect(refused).toMatchObject({ status: 400, type: 'invalid_request_error' })
+})
+
+test('a count takes no slot: it comes while the only one is busy', async () => {
+  await using desk = await open({ simulator: { tokensPerSecond: 20, answer: () => 'word '.repeat(100) } })
+  const { messages } = clientOf(desk)
+  const controller = new AbortController()
+  const running = errorOf(messages.create(HI, { signal: controller.signal }))
+  await desk.simulator.waitFor(({ generating }) => generating)
+  const { input_tokens } = await messages.countTokens({ model: 'any', messages: HI.messages })
+  expect(input_tokens).toBeGreaterThan(0)
+  expect(desk.simulator.generating).toBe(true)
+  controller.abort()
+  await running
+})
+
 test('the models, listed and looked up', async () => {
   await using desk = await open()
   const { models } = clientOf(desk)

@@ -1,7 +1,7 @@
 import type { FailureCode } from '@ai-ticket/core'
 import type { FastifyPluginCallback } from 'fastify'
 import { expect } from 'vitest'
-import { koboldDoor } from '../src/index.ts'
+import { anthropicDoor, koboldDoor } from '../src/index.ts'
 
 /** One way of asking for an event, and how it tells failures. A door adds its column here. */
 export interface FailureColumn {
@@ -73,6 +73,26 @@ export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
       },
     }),
     lastFrame: () => /^data: \{"error":\{"message":.*\}\}$/,
+    saysShouldRetry: true,
+  },
+  anthropic: {
+    door: anthropicDoor,
+    path: '/v1/messages',
+    body: (content, stream) => ({ messages: [{ role: 'user', content }], max_tokens: 10, stream }),
+    statuses: {
+      ...all(OF_REQUEST, 400),
+      ...all(OF_BACKENDS, 500),
+      ...{ output_schema_mismatch: 422, api_client_error: 400, capacity_exceeded: 529 },
+    },
+    failure: (_code, status) => ({
+      type: 'error',
+      error: {
+        type: expect.stringMatching(status === 529 ? 'overloaded_error' : /^\w+$/),
+        message: expect.any(String),
+      },
+      request_id: expect.any(String),
+    }),
+    lastFrame: () => /^event: error\ndata: \{"type":"error","error":\{"type":.*\}$/,
     saysShouldRetry: true,
   },
   kobold: {

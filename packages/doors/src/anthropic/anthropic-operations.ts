@@ -141,7 +141,17 @@ const MessagesRequestSchema = v.pipe(
   v.description('What is not named here is ignored, null means unset.'),
 )
 
-const SCHEMAS = { AnthropicError: AnthropicErrorSchema, Message: MessageSchema }
+const CountRequestSchema = v.pipe(
+  described(v.object(prompt), WORDS),
+  v.description('The request whose prompt is counted. What is not named here is ignored.'),
+)
+
+const SCHEMAS = { AnthropicError: AnthropicErrorSchema, AnthropicMessage: MessageSchema }
+
+/** What every answer but a failure has. */
+const headers = { 'request-id': { description: 'The same as `X-Request-Id`.', required: true } }
+
+const EVENT_FAILURES = FAILURE_CODES.filter((code) => FAILURES[code].stage !== 'edge')
 
 export const createMessage: Operation = {
   operationId: 'createMessage',
@@ -163,13 +173,38 @@ export const createMessage: Operation = {
   answers: {
     200: {
       description: 'The message.',
-      headers: { 'request-id': { description: 'The same as `X-Request-Id`.', required: true } },
+      headers,
       content: {
         'application/json': { schema: MessageSchema },
         'text/event-stream': { schema: v.string(), events: EVENTS },
       },
     },
   },
-  failures: FAILURE_CODES.filter((code) => FAILURES[code].stage !== 'edge'),
+  failures: EVENT_FAILURES,
   schemas: { ...SCHEMAS, MessagesRequest: MessagesRequestSchema },
+}
+
+export const countMessageTokens: Operation = {
+  operationId: 'countMessageTokens',
+  summary: 'Count the tokens of a conversation',
+  description:
+    'Counted by a backend that could answer. Where none can count, it is an estimate from the length. It waits for no slot.',
+  tag: 'Anthropic',
+  body: {
+    content: {
+      'application/json': {
+        schema: CountRequestSchema,
+        examples: { count: { messages: [{ role: 'user', content: 'Why is the sky blue?' }] } },
+      },
+    },
+  },
+  answers: {
+    200: {
+      description: 'The count.',
+      headers,
+      content: { 'application/json': { schema: v.object({ input_tokens: count }) } },
+    },
+  },
+  failures: EVENT_FAILURES,
+  schemas: { ...SCHEMAS, MessagesCountRequest: CountRequestSchema },
 }

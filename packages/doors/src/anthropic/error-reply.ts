@@ -42,8 +42,10 @@ export function errorReply(failure: MessageFailure, requestId: string): HttpRepl
   return { status, headers, body: errorBody(failure, requestId) }
 }
 
+type Failed = Pick<FailureOutcome, 'error' | 'details' | 'retry_after_ms' | 'attempts'>
+
 /** The failure of an event, told to a caller who sent messages and not an event. */
-export function messageFailure(outcome: FailureOutcome): MessageFailure {
+export function messageFailure(outcome: Failed): MessageFailure {
   if (outcome.error === 'prompt_extraction_failed') return { code: outcome.error, details: NOTHING_TO_ANSWER }
   const failure = failureOfOutcome(outcome)
   const details = failure.details.replace(/^`stop\b/, '`stop_sequences').replace(/^`schema\b/, FORMAT)

@@ -20,10 +20,12 @@ export function failureHeaders(failure: Failure, status: number): Record<string,
 /**
  * Why an event has no answer, for a caller who never saw the event: a path of the event (`content.messages[0]`) is told as
  * the path of the request that it was made of.
- *
- * @public
  */
-export function failureOfOutcome({ error, details, retry_after_ms }: FailureOutcome): Failure {
+export function failureOfOutcome({
+  error,
+  details,
+  retry_after_ms,
+}: Pick<FailureOutcome, 'error' | 'details' | 'retry_after_ms'>): Failure {
   return {
     code: error,
     details: details.replace(/`(?:content|parameters)\./g, '`'),
