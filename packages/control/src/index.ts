@@ -1,5 +1,5 @@
 export type { BackendReport } from '@ai-ticket/core'
-export type { CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
+export type { BulkBody, CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 export type { CallerBody } from './bodies/caller.ts'
 export type { DeskBody, FeedEvents } from './bodies/feed.ts'
 export type { EndedBody, LineBody, RunningBody, WaitingBody } from './bodies/line.ts'

@@ -19,6 +19,7 @@ import { followTicket, type TicketNews, waitForEnd } from './http/watch-ticket.t
 import type { Ticket } from './ticket/ticket.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
+export type { BulkBody } from './http/bulk-tickets.ts'
 export { readQuery as readTicketQuery } from './http/read-query.ts'
 export { type CallbackBody, type TicketBody, type TicketRowBody, ticketRowBody } from './http/ticket-body.ts'
 export type { TicketNews } from './http/watch-ticket.ts'

@@ -1,8 +1,9 @@
 import { acceptEvents } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
-import { acceptBatch } from './accept-batch.ts'
 import { acceptEvent, checkCallback, replyAccepted } from './accept-event.ts'
+import { actOnMany, replayedEvent } from './bulk-tickets.ts'
+import { acceptBatch } from './divert-event.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
 import { readPrune, readView, readWait } from './read-query.ts'
 import {
@@ -80,7 +81,7 @@ function addReplayRoute(
     async (request, reply) => {
       const origin = await find(request)
       const accepted = await acceptEvent(context, request, {
-        ...readEvent(replayedEvent(origin, request)),
+        ...readEvent(replayedEvent(origin, request.body)),
         replayOf: origin.id,
         ...(origin.trace && { follows: origin.trace }),
       })
@@ -114,6 +115,9 @@ function addOverviewRoutes(instance: FastifyInstance, context: TicketContext): v
     return reply.send({ object: 'prune', removed, dry_run: asked.dryRun === true })
   })
 
+  instance.post('/tickets/bulk', { config: describedAs('postBulk', OPERATE) }, async (request, reply) =>
+    reply.send(await actOnMany(context, request)),
+  )
   instance.get('/tickets/stats', { config: describedAs('getTicketStats', READ) }, async (_request, reply) => {
     const { byStatus, oldestQueuedAt } = await store.stats()
     const waitedMs = oldestQueuedAt === undefined ? undefined : context.clock.wallTime() - oldestQueuedAt
@@ -204,24 +208,6 @@ function finishedBody(ticket: Ticket, options: TicketBodyOptions): Buffer {
   // That of its callback may be another one the next time.
   if (ticket.callbackUrl === undefined) finishedBodies.set(ticket, made)
   return made
-}
-
-/** The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own. */
-function replayedEvent({ event, callbackUrl }: Ticket, { body }: FastifyRequest): unknown {
-  if (event === null) {
-    throw problem(
-      'gone',
-      'The content of this event was not kept (AI_TICKET_HISTORY). Send it as a new event.',
-    )
-  }
-  if (body !== undefined && (typeof body !== 'object' || body === null || Array.isArray(body))) {
-    throw problem(
-      'invalid_input_format',
-      'The body of a replay is empty or an object with the fields to change.',
-    )
-  }
-  const { id: _former, ...rest } = event
-  return { ...rest, callback_url: callbackUrl, ...body }
 }
 
 interface Named {

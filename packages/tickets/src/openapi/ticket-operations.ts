@@ -23,6 +23,8 @@ import {
 } from './ticket-parameters.ts'
 import {
   BatchSchema,
+  BulkRequestSchema,
+  BulkSchema,
   CallbackListSchema,
   CallbackSchema,
   CLOUD_EVENTS_CONTENT,
@@ -45,6 +47,8 @@ const schemas = {
   TicketRequest: TicketRequestSchema,
   ReplayRequest: ReplayRequestSchema,
   PruneRequest: PruneRequestSchema,
+  BulkRequest: BulkRequestSchema,
+  Bulk: BulkSchema,
   Batch: BatchSchema,
   Callback: CallbackSchema,
   CloudEvent: CloudEventSchema,
@@ -104,6 +108,29 @@ export const postPrune: Operation = {
     },
   },
   failures: ['store_unavailable'],
+  schemas,
+}
+
+export const postBulk: Operation = {
+  operationId: 'actOnTickets',
+  summary: 'Replay, cancel or resend many tickets',
+  description:
+    'Of up to 500 tickets a call, by `ids` or by the filters of a list. One that refuses keeps no other from its turn.',
+  tag,
+  body: {
+    content: {
+      'application/json': {
+        schema: BulkRequestSchema,
+        examples: {
+          deadLetters: { action: 'replay', filter: { status: 'failed', kind: 'ticket' }, dry_run: true },
+        },
+      },
+    },
+  },
+  answers: {
+    200: { description: 'What became of them.', content: { 'application/json': { schema: BulkSchema } } },
+  },
+  failures: ['invalid_request', 'invalid_input_format', 'store_unavailable'],
   schemas,
 }
 

@@ -1,9 +1,10 @@
 import { type InferOutput, is } from 'valibot'
 import { expect, expectTypeOf, test } from 'vitest'
+import type { BulkBody } from '../http/bulk-tickets.ts'
 import { KNOWN_FILTERS, readPrune } from '../http/read-query.ts'
 import type { CallbackBody, TicketBody, TicketRowBody } from '../http/ticket-body.ts'
 import { metadataFilter, TICKET_FILTERS } from './ticket-parameters.ts'
-import type { CallbackSchema, TicketRowSchema, TicketSchema } from './ticket-schemas.ts'
+import type { BulkSchema, CallbackSchema, TicketRowSchema, TicketSchema } from './ticket-schemas.ts'
 import { PruneRequestSchema } from './ticket-schemas.ts'
 
 /** The same shape; who may write to it is no matter of JSON. */
@@ -23,6 +24,10 @@ test('a ticket is described as its type says', () => {
 
 test('a row is described as its type says', () => {
   expectTypeOf<InferOutput<typeof TicketRowSchema>>().toEqualTypeOf<Json<TicketRowBody>>()
+})
+
+test('what became of many tickets is described as its type says', () => {
+  expectTypeOf<InferOutput<typeof BulkSchema>>().toEqualTypeOf<BulkBody>()
 })
 
 test('a callback is described as its type says', () => {

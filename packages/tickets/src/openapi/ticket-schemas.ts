@@ -156,6 +156,40 @@ export const PruneResultSchema = v.object({
   dry_run: v.boolean(),
 })
 
+export const BulkRequestSchema = v.strictObject({
+  action: v.picklist(['replay', 'cancel', 'resend']),
+  ids: v.exactOptional(v.pipe(v.array(v.string()), v.maxLength(500))),
+  filter: v.exactOptional(
+    v.pipe(
+      v.record(v.string(), v.string()),
+      v.description('Filters of `GET /tickets`, and `cursor` to go on. An empty one is all tickets.'),
+    ),
+  ),
+  dry_run: v.exactOptional(v.pipe(v.boolean(), v.description('Only says how many there are.'))),
+  priority: v.exactOptional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(-100),
+      v.maxValue(100),
+      v.description('Of replays. Default -10: they stand behind what is new.'),
+    ),
+  ),
+})
+
+export const BulkSchema = v.object({
+  object: v.literal('bulk'),
+  matched: v.pipe(count, v.description('How many tickets this call was about; at most 500.')),
+  done: v.pipe(count, v.description('For how many of them it was done; 0 of a dry run.')),
+  refused: v.array(v.object({ id: v.string(), error: v.string() })),
+  next_cursor: v.exactOptional(
+    v.pipe(
+      v.string(),
+      v.description('Go on with it, as the `cursor` of the filter. Absent: these were all.'),
+    ),
+  ),
+})
+
 /** The events of a stream that shows one ticket. Each has a sequence number as its id. */
 export const TICKET_STREAM = {
   status: v.object({
@@ -204,7 +238,7 @@ const named = {
   ),
 }
 
-/** The result for each event of a batch, in their order; the type is in ../http/accept-batch.ts. */
+/** The result for each event of a batch, in their order; the type is in ../http/divert-event.ts. */
 export const BatchSchema = v.object({
   object: v.literal('list'),
   data: v.array(
