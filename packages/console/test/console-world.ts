@@ -33,14 +33,17 @@ export interface WorldOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly tokensPerSecond?: number
   readonly key?: string
+  /** What the model answers. */
+  readonly answer?: (prompt: { readonly text: string }) => string
 }
 
 export async function startWorld({
   environment = {},
   tokensPerSecond = Number.POSITIVE_INFINITY,
   key,
+  answer,
 }: WorldOptions = {}): Promise<World> {
-  const simulator = await startKoboldSimulator({ tokensPerSecond })
+  const simulator = await startKoboldSimulator({ tokensPerSecond, ...(answer && { answer }) })
   const folder = await mkdtemp(join(tmpdir(), 'console-'))
   const child = spawn(process.execPath, [SERVE], {
     env: {

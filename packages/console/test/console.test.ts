@@ -5,6 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { axeViolations } from './axe.ts'
 import { chromiumPath, needsChromium, openBrowser, startWorld, watchedPage } from './console-world.ts'
 
+const isLong = process.env.AI_TICKET_LONG === '1'
+/** The other two have the same places; contrast.test.ts computes their colours. */
+const THEMES = isLong ? ['light', 'dark', 'contrast-light', 'contrast-dark'] : ['light', 'dark']
+
 const KEY = 'sk-the-key-of-the-operator'
 const IMAGES = fileURLToPath(new URL('../../../docs/images/', import.meta.url))
 
@@ -169,6 +173,125 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(await help.count()).toBe(0)
   })
 
+  test('Compose sends a ticket, shows its answer as it comes, and keeps the draft', async () => {
+    await using world = await startWorld({ tokensPerSecond: 15 })
+    const { page, complaints } = await open(world.console)
+    await page.getByText('No tickets yet').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('n')
+    await page.getByLabel('Prompt', { exact: true }).last().fill('Why is the sky blue?')
+    await page.reload()
+    await page.getByLabel('Longest answer, tokens').fill('60')
+    await page.keyboard.press('Control+Enter')
+    const answer = page.getByRole('region', { name: 'Answer' })
+    await answer.getByText('running').waitFor()
+    await answer.getByText(/^This is the/).waitFor()
+    expect(world.simulator.calls[0]?.body).toMatchObject({ stream: true })
+    await answer.getByText('completed').waitFor()
+    await answer.getByText(/nothing to say about it/).waitFor()
+    expect(world.simulator.calls.length).toBe(1)
+    await answer.getByRole('link', { name: /^tkt_/ }).click()
+    await page.getByRole('tabpanel').waitFor()
+    await page.keyboard.press('1')
+    await page.getByRole('tabpanel').getByText('Why is the sky blue?').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('Compose stops what it has sent, and says what the server refused', async () => {
+    await using world = await startWorld({ tokensPerSecond: 2 })
+    const { page } = await open(`${world.console}compose`)
+    await page.getByLabel('Prompt', { exact: true }).last().fill('Go on forever')
+    await page.keyboard.press('Control+Enter')
+    await world.simulator.waitForCall(1)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByRole('region', { name: 'Answer' }).getByText('cancelled').first().waitFor()
+    await expect.poll(() => world.simulator.generating).toBe(false)
+    await page.getByLabel('Priority, -100 to 100').fill('urgent')
+    await page.keyboard.press('Control+Enter')
+    await page
+      .getByText(/priority/i)
+      .last()
+      .waitFor()
+    await page.getByText('The server refused: invalid_input_format').waitFor()
+  })
+
+  test('Line shows who runs and who waits, and cancels an event that is no ticket', async () => {
+    await using world = await startWorld({ tokensPerSecond: 2 })
+    const first = world.post('/event', { id: 'evt_first', content: 'Runs' })
+    await world.simulator.waitForCall(1)
+    const second = world.post('/event', { id: 'evt_second', content: 'Waits' })
+    const { page, complaints } = await open(`${world.console}line`)
+    await page.getByRole('button', { name: 'Cancel evt_first' }).waitFor()
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('.')
+        return page.getByRole('button', { name: 'Cancel evt_second' }).count()
+      })
+      .toBe(1)
+    await page.getByRole('heading', { name: 'Waiting, 1 of 1000' }).waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await page.getByRole('button', { name: 'Cancel evt_second' }).click()
+    expect(await second).toMatchObject({ error: 'cancelled' })
+    await page.getByRole('button', { name: 'Cancel evt_first' }).click()
+    await page.getByText('Cancelled. Its backend has stopped.').last().waitFor()
+    expect(await first).toMatchObject({ error: 'cancelled' })
+    await expect.poll(() => world.simulator.generating).toBe(false)
+    await page.getByRole('heading', { name: 'Running, 0' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test.each(isLong ? [true, false] : [true])(
+    'no payload becomes more than text, policy off: %s',
+    async (bypassCSP) => {
+      await using world = await startWorld({ answer: ({ text }) => text })
+      const ids: string[] = []
+      for (let from = 0; from < PAYLOADS.length; from += 50) {
+        const text = PAYLOADS.slice(from, from + 50).join('\n')
+        const turns = [
+          { role: 'system', content: text },
+          { role: 'user', content: text },
+        ]
+        const { id } = await world.post('/tickets', {
+          id: text.slice(0, 200),
+          content: { messages: turns },
+          metadata: { [text]: text },
+          schema: { type: 'string', description: text, enum: [text] },
+        })
+        ids.push(String(id))
+        await world.post('/event', { content: text, backend: text.slice(0, 100), model: text.slice(0, 100) })
+      }
+      expect(PAYLOADS.length).toBeGreaterThanOrEqual(200)
+      const context = await browser.newContext({ bypassCSP })
+      context.setDefaultTimeout(15_000)
+      const { page, complaints } = await watchedPage(context, world.url)
+      await page.goto(`${world.console}tickets?text=${encodeURIComponent(PAYLOADS[0] ?? '')}`)
+      await page.locator('tbody tr[data-id]').first().waitFor()
+      await page.goto(`${world.console}tickets`)
+      await rows(page, ids.length * 2)
+      const path = `${world.console}tickets?metadata.x=${encodeURIComponent(PAYLOADS[3] ?? '')}`
+      await page.goto(path)
+      await page.getByText('No ticket fits').waitFor()
+      for (const id of ids) {
+        await page.goto(`${world.console}tickets/${id}`)
+        await page.getByRole('tabpanel').waitFor()
+        for (const key of ['1', '2', '3', '4', '5', '6']) {
+          await page.keyboard.press(key)
+          await page.getByRole('tab', { selected: true }).waitFor()
+        }
+      }
+      await page.goto(`${world.console}${encodeURIComponent(PAYLOADS[1] ?? '')}`)
+      expect(await page.evaluate(() => 'pwned' in window)).toBe(false)
+      expect(
+        await page.evaluate(
+          () =>
+            document.querySelectorAll('#app :is(script, iframe, object, embed, img, base, svg, form[action])')
+              .length,
+        ),
+      ).toBe(0)
+      expect(complaints.filter((one) => !/status of 40[04]/.test(one))).toEqual([])
+    },
+  )
+
   test('axe finds nothing on any screen, in any theme, wide and narrow', async () => {
     await using world = await startWorld()
     await world.post('/event', { content: 'One', model: 'none such' })
@@ -187,9 +310,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
         await page.goto(`${world.console}${path}`)
         await page.locator('h1, [role=alert]').first().waitFor()
         // The themes have the same places, and the places the same colours.
-        for (const theme of width === 320
-          ? ['light']
-          : ['light', 'dark', 'contrast-light', 'contrast-dark']) {
+        for (const theme of width === 320 ? ['light'] : THEMES) {
           await page.evaluate((name) => document.documentElement.setAttribute('data-theme', name), theme)
           expect([path, width, theme, await axeViolations(page)]).toEqual([path, width, theme, []])
         }
@@ -231,6 +352,44 @@ const PROMPTS = [
   'Which of these two answers is more polite?',
   'Write a title for the report of the week.',
 ]
+
+/** What runs, where it may end up, and how it may be dressed. */
+const VECTORS = [
+  '<script>pwned=1</script>',
+  '<img src=x onerror=pwned=1>',
+  '<svg onload=pwned=1>',
+  '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe>',
+  '<iframe src="javascript:parent.pwned=1"></iframe>',
+  '<body onload=pwned=1>',
+  '<details open ontoggle=pwned=1>',
+  '<input autofocus onfocus=pwned=1>',
+  '<a href="javascript:pwned=1">x</a>',
+  '<math><mtext><style><img src onerror=pwned=1></style></mtext></math>',
+  '<base href="https://evil.example/">',
+  '<meta http-equiv=refresh content="0;url=https://evil.example/">',
+  '<link rel=stylesheet href=https://evil.example/x.css>',
+  '<object data="https://evil.example/"></object>',
+  '<form action=https://evil.example/><button autofocus>x</button></form>',
+  '<style>@import url(https://evil.example/x.css)</style>',
+  '{{constructor.constructor("pwned=1")()}}',
+  '$'.concat('{pwned=1}'),
+  'javascript:pwned=1//',
+  'data:text/html,<script>pwned=1</script>',
+]
+const BREAKS = [
+  '',
+  '">',
+  "'>",
+  '</script>',
+  '</textarea>',
+  '</title></style>',
+  '-->',
+  ']]>',
+  '\\u003c',
+  '\u202e',
+  '\u0000',
+]
+const PAYLOADS = VECTORS.flatMap((vector) => BREAKS.map((prefix) => `${prefix}${vector}`))
 
 const rows = async (page: Page, count: number): Promise<void> => {
   await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)

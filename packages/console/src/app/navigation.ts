@@ -10,7 +10,9 @@ export interface NavigationEntry {
 
 /** In the order of the bar. */
 export const NAVIGATION: readonly NavigationEntry[] = [
+  { path: 'line', title: 'Line', keys: 'go.line' },
   { path: 'tickets', title: 'Tickets', keys: 'go.tickets' },
+  { path: 'compose', title: 'Compose', keys: 'go.compose' },
 ]
 
 /** The address of a screen. */

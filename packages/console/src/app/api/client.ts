@@ -40,15 +40,28 @@ export async function ask<Value>(
   }
 }
 
+interface StreamOptions {
+  readonly signal: AbortSignal
+  readonly headers?: Record<string, string>
+  /** Given: it is posted. */
+  readonly body?: object
+}
+
 /** The same for an answer that is read as it comes. */
 export async function openStream(
   path: string,
-  { signal, headers }: { readonly signal: AbortSignal; readonly headers?: Record<string, string> },
+  { signal, headers, body }: StreamOptions,
 ): Promise<Answer<ReadableStream<Uint8Array>>> {
   try {
     const key = keyHeader()
     const response = await fetch(addressOf(path), {
-      headers: { accept: 'text/event-stream', ...headers, ...key },
+      headers: {
+        accept: 'text/event-stream',
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+        ...key,
+      },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
       cache: 'no-store',
       credentials: 'omit',
       signal,

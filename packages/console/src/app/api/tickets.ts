@@ -1,32 +1,10 @@
-import type { AttemptRecord, Usage } from '@ai-ticket/core'
-import type { TicketBody } from '@ai-ticket/tickets/fastify'
+import type { TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 import { type Answer, ask } from './client.ts'
-import { turnsOf } from './prompt-turns.ts'
 
 export type { TicketBody } from '@ai-ticket/tickets/fastify'
 
-type TicketStatus = TicketBody['status']
-
-/** One line of the list. */
-export interface TicketRow {
-  readonly id: string
-  readonly status: TicketStatus
-  readonly kind: TicketBody['kind']
-  readonly createdAt: string
-  readonly finishedAt: string | null
-  readonly caller?: string
-  readonly backend?: string
-  readonly model?: string
-  readonly error?: string
-  readonly prompt: string
-  readonly answer: string
-  readonly waitedMs?: number
-  readonly durationMs?: number
-  readonly wastedMs: number
-  readonly usage?: Usage
-  /** Whether its prompt was kept, so that it can be replayed. */
-  readonly kept: boolean
-}
+/** One line of the list: no body of an event is in it, however large. */
+export type TicketRow = TicketRowBody
 
 export interface TicketPage {
   readonly rows: readonly TicketRow[]
@@ -34,20 +12,17 @@ export interface TicketPage {
   readonly cursor?: string
 }
 
-/** Characters of a prompt or an answer in a row. */
-const SHOWN = 160
-
 /** One page of the list; `filters` are names of the query of `GET /tickets`. */
 export async function listTickets(
   filters: Readonly<Record<string, string>>,
   options: { readonly cursor?: string; readonly limit: number; readonly signal: AbortSignal },
 ): Promise<Answer<TicketPage>> {
-  const query = new URLSearchParams({ ...filters, limit: String(options.limit) })
+  const query = new URLSearchParams({ ...filters, view: 'row', limit: String(options.limit) })
   if (options.cursor !== undefined) query.set('cursor', options.cursor)
-  const answer = await ask<{ data: TicketBody[]; next_cursor?: string }>(`tickets?${query}`, options)
+  const answer = await ask<{ data: TicketRow[]; next_cursor?: string }>(`tickets?${query}`, options)
   if (!answer.ok) return answer
   const { data, next_cursor: cursor } = answer.value
-  return { ...answer, value: { rows: data.map(rowOf), ...(cursor === undefined ? {} : { cursor }) } }
+  return { ...answer, value: { rows: data, ...(cursor === undefined ? {} : { cursor }) } }
 }
 
 export const getTicket = (id: string, signal?: AbortSignal): Promise<Answer<TicketBody>> =>
@@ -80,45 +55,3 @@ export const getCallbacks = (id: string, signal: AbortSignal): Promise<Answer<{ 
 
 export const resendCallback = (id: string): Promise<Answer<CallbackBody>> =>
   ask(`tickets/${encodeURIComponent(id)}/callbacks/resend`, { method: 'POST' })
-
-/** A ticket as a line of the list. */
-function rowOf(ticket: TicketBody): TicketRow {
-  const { outcome } = ticket
-  const last = ticket.attempts.at(-1)
-  const backend = outcome?.backend ?? ticket.call?.backend ?? last?.backend
-  const error = outcome?.error ?? ticket.last_failure?.error
-  const waitedMs = waitedOf(ticket)
-  const durationMs = durationOf(ticket)
-  return {
-    id: ticket.id,
-    status: ticket.status,
-    kind: ticket.kind,
-    createdAt: ticket.created_at,
-    finishedAt: ticket.finished_at,
-    prompt: short(turnsOf(ticket.event?.content).findLast(({ role }) => role === 'user')?.text ?? ''),
-    answer: short(outcome?.completion ?? outcome?.partial ?? ticket.partial ?? ''),
-    wastedMs: ticket.attempts.filter(isWasted).reduce((sum, { duration_ms }) => sum + duration_ms, 0),
-    kept: ticket.event !== null,
-    ...(ticket.caller && { caller: ticket.caller }),
-    ...(backend && { backend }),
-    ...(outcome?.model && { model: outcome.model }),
-    ...(error && { error }),
-    ...(outcome?.usage && { usage: outcome.usage }),
-    ...(waitedMs !== undefined && { waitedMs }),
-    ...(durationMs !== undefined && { durationMs }),
-  }
-}
-
-/** A call whose work was thrown away. */
-const isWasted = ({ result }: Pick<AttemptRecord, 'result'>): boolean => result !== 'completed'
-
-/** Until the first call began. */
-function waitedOf({ created_at, attempts: [first] }: TicketBody): number | undefined {
-  return first && Math.max(0, Date.parse(first.started_at) - Date.parse(created_at))
-}
-
-function durationOf({ created_at, finished_at }: TicketBody): number | undefined {
-  return finished_at === null ? undefined : Date.parse(finished_at) - Date.parse(created_at)
-}
-
-const short = (text: string): string => text.slice(0, SHOWN).replace(/\s+/g, ' ')

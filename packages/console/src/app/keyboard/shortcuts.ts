@@ -22,13 +22,9 @@ const shortcut = (group: ShortcutGroup, id: string, keys: string | readonly stri
  * can promise another key than the one that works.
  */
 export const SHORTCUTS = [
-  shortcut('Go to', 'go.overview', 'g h', 'Overview'),
   shortcut('Go to', 'go.line', 'g l', 'Line'),
   shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
-  shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
   shortcut('Go to', 'go.compose', 'g n', 'Compose'),
-  shortcut('Go to', 'go.config', 'g c', 'Config'),
-  shortcut('Go to', 'go.access', 'g k', 'Access'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
   shortcut('Anywhere', 'help', '[Shift]+?', 'This list'),
   shortcut('Anywhere', 'theme', 't', 'Next theme'),
@@ -57,6 +53,7 @@ export const SHORTCUTS = [
   shortcut('Ticket', 'tab.4', '4', 'Fourth tab'),
   shortcut('Ticket', 'tab.5', '5', 'Fifth tab'),
   shortcut('Ticket', 'tab.6', '6', 'Sixth tab'),
+  shortcut('Compose', 'send', '$mod+Enter', 'Send'),
   shortcut('Ticket', 'back', 'Escape', 'Back'),
 ] as const satisfies readonly Shortcut[]
 

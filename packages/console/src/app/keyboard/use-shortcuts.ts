@@ -54,7 +54,8 @@ function isForSomethingElse(event: KeyboardEvent): boolean {
   const target = event.target instanceof Element ? event.target : undefined
   if (event.isComposing || (event.repeat && event.key === 'Enter')) return true
   if (document.querySelector('dialog[open]') !== null) return true
-  if (target?.matches(TYPED_INTO)) return true
+  // With Ctrl or Cmd it is no text.
+  if (target?.matches(TYPED_INTO)) return !(event.ctrlKey || event.metaKey)
   // A button and a link have their own Enter.
   return event.key === 'Enter' && target?.closest('button, a, summary') != null
 }

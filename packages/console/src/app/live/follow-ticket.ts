@@ -1,6 +1,6 @@
 import type { Outcome } from '@ai-ticket/core'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
-import { openStream, type Problem } from '../api/client.ts'
+import { ask, openStream, type Problem } from '../api/client.ts'
 
 /** What is heard of a ticket while it runs. */
 export type TicketNews =
@@ -38,6 +38,44 @@ export async function followTicket(
   }
 }
 
+/** What is heard of an event that is sent and followed. */
+export type SendingNews =
+  | TicketNews
+  | { readonly kind: 'refused'; readonly problem: Problem }
+  | { readonly kind: 'ticket'; readonly id: string }
+
+/**
+ * Sends an event as a ticket whose answer is streamed from its first word, and follows it. Only an event that is sent with
+ * `Accept: text/event-stream` is, and its stream does not name the ticket: the Idempotency-Key finds it. A key without the
+ * scope `read` may not look, and reads its answer all the same.
+ */
+export async function sendAndFollow(
+  event: object,
+  { signal, hear }: { readonly signal: AbortSignal; readonly hear: (news: SendingNews) => void },
+): Promise<void> {
+  const key = randomKey()
+  const opened = await openStream('event', { signal, headers: { 'idempotency-key': key }, body: event })
+  if (!opened.ok) return hear({ kind: 'refused', problem: opened.problem })
+  const found = await ask<{ data: { id: string }[] }>(`tickets?view=row&limit=1&idempotency_key=${key}`, {
+    signal,
+  })
+  const id = found.ok ? found.value.data[0]?.id : undefined
+  if (id !== undefined) hear({ kind: 'ticket', id })
+  const end = await readEvents(opened.value, (heard) => {
+    const news = newsOf(heard)
+    if (news) hear(news)
+    return news?.kind === 'end'
+  })
+  if (end === 'ended' || signal.aborted) return
+  if (id === undefined) return hear({ kind: 'refused', problem: CUT })
+  // From its first word again: a status says so, and the text starts over.
+  await followTicket(id, { signal, hear })
+}
+
+/** `randomUUID` is for secure contexts only, and a LAN name over plain HTTP is none. */
+const randomKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+
 interface Heard {
   readonly event?: string | undefined
   readonly id?: string | undefined
@@ -52,8 +90,18 @@ async function readOnce(
   try {
     const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
     const opened = await openStream(`tickets/${encodeURIComponent(id)}`, { signal, headers })
-    if (!opened.ok) return opened.problem
-    const events = opened.value
+    return opened.ok ? await readEvents(opened.value, take) : opened.problem
+  } catch {
+    return CUT
+  }
+}
+
+async function readEvents(
+  body: ReadableStream<Uint8Array>,
+  take: (event: Heard) => boolean,
+): Promise<'ended' | Problem> {
+  try {
+    const events = body
       .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
       .pipeThrough(new EventSourceParserStream())
     for await (const event of events) if (take(event)) return 'ended'

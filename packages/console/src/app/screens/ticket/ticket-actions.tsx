@@ -6,9 +6,9 @@ import { cancelTicket, replayTicket, type TicketBody } from '../../api/tickets.t
 import type { ShortcutId } from '../../keyboard/shortcuts.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { Action } from '../../parts/action.tsx'
+import { answerOf, batchLineOf, codeOf, copyText, curlOf, promptOf } from '../../parts/copies.ts'
 import { say } from '../../parts/notice.tsx'
 import styles from '../../parts/parts.module.css'
-import { answerOf, batchLineOf, codeOf, copyText, curlOf, promptOf } from './copies.ts'
 import { isOver } from './use-live-ticket.ts'
 
 interface ActionsProps {

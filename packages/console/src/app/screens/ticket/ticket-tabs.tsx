@@ -5,9 +5,9 @@ import type { ShortcutId } from '../../keyboard/shortcuts.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { Keys } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
+import { answerOf } from '../../parts/copies.ts'
 import { plural } from '../../parts/format.ts'
 import { CallbacksTab } from './callbacks-tab.tsx'
-import { answerOf } from './copies.ts'
 import styles from './ticket.module.css'
 
 interface TabProps {

@@ -1,14 +1,17 @@
-import { apiRoot } from '../../api/addresses.ts'
+import { screenPath } from '../../navigation.ts'
+import { curlOf } from '../../parts/copies.ts'
 import type { Filters } from './filters.ts'
 import styles from './tickets.module.css'
 
 /** Nobody has sent anything yet: how to. */
 export function NeverUsed() {
-  const line = `curl ${location.origin}${apiRoot}tickets -H 'content-type: application/json' -d '{"content":"Hello!"}'`
+  const line = curlOf({ content: 'Hello!' })
   return (
     <div class={styles.empty}>
       <h2>No tickets yet</h2>
-      <p>Send the first one, and it appears here:</p>
+      <p>
+        Write the first one in <a href={screenPath('compose')}>Compose</a>, or send it from a terminal:
+      </p>
       <pre>{line}</pre>
     </div>
   )

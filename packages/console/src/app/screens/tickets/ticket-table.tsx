@@ -79,16 +79,16 @@ function Row({ row, index, isCurrent, isSelected, focused, open }: RowProps) {
     >
       <td>
         <a href={ticketPath(row.id)} tabIndex={-1}>
-          <When at={row.createdAt} />
+          <When at={row.created_at} />
         </a>
       </td>
       <td>
         <Status of={row.status} />
       </td>
-      <td>{row.kept ? <CallerText text={row.prompt} /> : <i>not kept</i>}</td>
+      <td>{row.prompt === null ? <i>not kept</i> : <CallerText text={oneLine(row.prompt)} />}</td>
       <td class={styles.spare}>
         {row.error !== undefined && <span class={styles.error}>{row.error} </span>}
-        <CallerText text={row.answer} />
+        <CallerText text={oneLine(row.answer ?? '')} />
       </td>
       <td class={styles.minor}>
         <CallerText text={row.backend ?? ''} />
@@ -96,11 +96,13 @@ function Row({ row, index, isCurrent, isSelected, focused, open }: RowProps) {
       <td class={styles.spare}>
         <CallerText text={row.caller ?? ''} />
       </td>
-      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waitedMs)}</td>
-      <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.durationMs)}</td>
-      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.wastedMs || undefined)}</td>
+      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waited_ms)}</td>
+      <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.duration_ms)}</td>
+      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.wasted_ms || undefined)}</td>
     </tr>
   )
 }
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ')
 
 const shownMs = (ms: number | undefined): string => (ms === undefined ? '' : duration(ms))

@@ -85,7 +85,7 @@ function LookedThrough({
   if (page.cursor === undefined || last === undefined) return <>to the end</>
   return (
     <>
-      to <When at={last.createdAt} />
+      to <When at={last.created_at} />
     </>
   )
 }

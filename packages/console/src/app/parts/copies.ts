@@ -1,7 +1,7 @@
-import { apiRoot } from '../../api/addresses.ts'
-import { hasKey } from '../../api/key.ts'
-import { turnsOf } from '../../api/prompt-turns.ts'
-import type { TicketBody } from '../../api/tickets.ts'
+import { apiRoot } from '../api/addresses.ts'
+import { hasKey } from '../api/key.ts'
+import { turnsOf } from '../api/prompt-turns.ts'
+import type { TicketBody } from '../api/tickets.ts'
 
 /** What can be copied of an event. The key is never in it: a variable stands for it. */
 

@@ -1,0 +1,248 @@
+import { useEffect } from 'preact/hooks'
+import { ticketPath } from '../../api/addresses.ts'
+import {
+  type DeskReport,
+  endInHand,
+  getDesk,
+  getLine,
+  type LineBody,
+  type RunningBody,
+  type WaitingBody,
+} from '../../api/desk.ts'
+import { titlePage } from '../../frame/about.ts'
+import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { Action } from '../../parts/action.tsx'
+import { CallerText } from '../../parts/caller-text.tsx'
+import { duration } from '../../parts/format.ts'
+import { say } from '../../parts/notice.tsx'
+import { Panel } from '../../parts/panel.tsx'
+import parts from '../../parts/parts.module.css'
+import { ScrollingTable } from '../../parts/scrolling-table.tsx'
+import { Status } from '../../parts/status.tsx'
+import { useResource } from '../../parts/use-resource.ts'
+import { When } from '../../parts/when.tsx'
+import styles from './line.module.css'
+
+/** Every backend, who runs on it, and who waits, in order. */
+export function LineScreen() {
+  const desk = useResource('desk', getDesk)
+  const line = useResource('line', getLine)
+  const reload = () => {
+    desk.reload()
+    line.reload()
+  }
+  const end = async (hand: string) => {
+    const answer = await endInHand(hand)
+    if (!answer.ok) say(answer.problem.details, true)
+    else if (answer.value.stopped) say('Cancelled. Its backend has stopped.')
+    else say('Cancelled. Its backend has not stopped yet; the server goes on stopping it.')
+    reload()
+  }
+  useShortcuts({ reload })
+  useEffect(() => titlePage('Line'), [])
+  return (
+    <div class={styles.screen}>
+      <div class={parts.actions}>
+        <h1>Line</h1>
+        {line.value && (
+          <span>
+            as of <When at={line.value.now} />, {line.value.worker}
+          </span>
+        )}
+        <Action does={reload} keys="reload">
+          Read anew
+        </Action>
+      </div>
+      <Panel resource={desk}>{(value) => <Backends desk={value} />}</Panel>
+      <Panel resource={line}>
+        {(value) => (
+          <>
+            <Running line={value} end={end} />
+            <Waiting line={value} end={end} />
+          </>
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+function Backends({ desk }: { readonly desk: DeskReport }) {
+  return (
+    <ScrollingTable name="Backends">
+      <table class={parts.table}>
+        <thead>
+          <tr>
+            <th>backend</th>
+            <th>state</th>
+            <th class={parts.numeric}>slots</th>
+            <th>breaker</th>
+            <th class={parts.numeric}>reads</th>
+            <th class={parts.numeric}>writes</th>
+            <th class={parts.numeric}>repeats left</th>
+            <th>details</th>
+          </tr>
+        </thead>
+        <tbody>
+          {desk.backends.map((backend) => (
+            <tr key={backend.name}>
+              <td>
+                <CallerText text={backend.name} />
+              </td>
+              <td>
+                <Status of={backend.state} />
+              </td>
+              <td class={parts.numeric}>
+                {backend.in_flight}/{backend.concurrency}
+              </td>
+              <td>{backend.breaker}</td>
+              <td class={parts.numeric}>{speed(backend.prompt_tokens_per_second)}</td>
+              <td class={parts.numeric}>{speed(backend.completion_tokens_per_second)}</td>
+              <td class={parts.numeric}>{backend.repeats_left}</td>
+              <td>
+                <CallerText text={backend.details ?? backend.models.join(', ')} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </ScrollingTable>
+  )
+}
+
+/** Learned, so an estimate. */
+const speed = (perSecond: number | undefined): string =>
+  perSecond === undefined ? '' : `~${Math.round(perSecond)} tok/s`
+
+interface InHandProps {
+  readonly line: LineBody
+  readonly end: (hand: string) => void
+}
+
+function Running({ line, end }: InHandProps) {
+  return (
+    <section aria-labelledby="running">
+      <h2 id="running">Running, {line.running.length}</h2>
+      {line.running.length > 0 && (
+        <ScrollingTable name="Running events">
+          <table class={parts.table}>
+            <thead>
+              <tr>
+                <th>event</th>
+                <th>who</th>
+                <th>backend</th>
+                <th>phase</th>
+                <th class={parts.numeric}>for</th>
+                <th class={parts.numeric}>ends</th>
+                <th>stop</th>
+              </tr>
+            </thead>
+            <tbody>
+              {line.running.map((event) => (
+                <tr key={event.hand}>
+                  <NameCells event={event} />
+                  <td>
+                    <CallerText text={`${event.backend}/${event.endpoint}`} />
+                  </td>
+                  <td>
+                    {event.phase}
+                    {event.chars > 0 && `, ${event.chars} characters`}
+                  </td>
+                  <td class={parts.numeric}>{since(event.seated_at, line.now)}</td>
+                  <td class={parts.numeric}>{about(event.ends_in_ms)}</td>
+                  <CancelCell event={event} end={end} />
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollingTable>
+      )}
+    </section>
+  )
+}
+
+function Waiting({ line, end }: InHandProps) {
+  const count = line.waiting.length + line.more
+  return (
+    <section aria-labelledby="waiting">
+      <h2 id="waiting">
+        Waiting, {count} of {line.capacity}
+      </h2>
+      {line.waiting.length > 0 && (
+        <ScrollingTable name="Waiting events">
+          <table class={parts.table}>
+            <thead>
+              <tr>
+                <th>event</th>
+                <th>who</th>
+                <th class={parts.numeric}>place</th>
+                <th class={parts.numeric}>priority</th>
+                <th class={parts.numeric}>waited</th>
+                <th class={parts.numeric}>starts</th>
+                <th class={parts.numeric}>deadline</th>
+                <th>stop</th>
+              </tr>
+            </thead>
+            <tbody>
+              {line.waiting.map((event) => (
+                <tr key={event.hand}>
+                  <NameCells event={event} />
+                  <td class={parts.numeric}>{event.position}</td>
+                  <td class={parts.numeric}>{event.priority}</td>
+                  <td class={parts.numeric}>{since(event.entered_at, line.now)}</td>
+                  <td class={parts.numeric}>{about(event.starts_in_ms)}</td>
+                  <td class={parts.numeric}>
+                    {event.late && <strong class={styles.late}>late </strong>}
+                    <When at={event.deadline_at} />
+                  </td>
+                  <CancelCell event={event} end={end} />
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollingTable>
+      )}
+      {line.more > 0 && <p>and {line.more} more behind them</p>}
+    </section>
+  )
+}
+
+function NameCells({ event }: { readonly event: RunningBody | WaitingBody }) {
+  return (
+    <>
+      <td>
+        {event.ticket_id === undefined ? (
+          <CallerText text={event.event_id} />
+        ) : (
+          <a href={ticketPath(event.ticket_id)}>{event.ticket_id}</a>
+        )}
+      </td>
+      <td>
+        <CallerText text={event.caller ?? ''} />
+      </td>
+    </>
+  )
+}
+
+function CancelCell({
+  event,
+  end,
+}: {
+  readonly event: RunningBody | WaitingBody
+  readonly end: InHandProps['end']
+}) {
+  return (
+    <td>
+      <button
+        type="button"
+        aria-label={`Cancel ${event.ticket_id ?? event.event_id}`}
+        onClick={() => end(event.hand)}
+      >
+        Cancel
+      </button>
+    </td>
+  )
+}
+
+const since = (from: string, now: string): string => duration(Math.max(0, Date.parse(now) - Date.parse(from)))
+
+const about = (ms: number | null | undefined): string => (ms == null ? '' : `~${duration(ms)}`)
