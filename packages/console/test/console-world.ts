@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly tokensPerSecond?: number
   readonly key?: string
+  /** Answers without regard to the schema. Default false. */
+  readonly ignoreSchema?: boolean
   /** What the model answers. */
   readonly answer?: (prompt: { readonly text: string }) => string
 }
@@ -42,8 +44,9 @@ export async function startWorld({
   tokensPerSecond = Number.POSITIVE_INFINITY,
   key,
   answer,
+  ignoreSchema = false,
 }: WorldOptions = {}): Promise<World> {
-  const simulator = await startKoboldSimulator({ tokensPerSecond, ...(answer && { answer }) })
+  const simulator = await startKoboldSimulator({ tokensPerSecond, ignoreSchema, ...(answer && { answer }) })
   const folder = await mkdtemp(join(tmpdir(), 'console-'))
   const child = spawn(process.execPath, [SERVE], {
     env: {

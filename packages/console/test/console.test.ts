@@ -240,6 +240,30 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
+  test('Dead letters says what it will do, and sends all of a kind again', async () => {
+    await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
+    for (const content of ['One', 'Two', 'Three']) {
+      await world.post('/event', {
+        content,
+        schema: { type: 'object', required: ['n'], properties: { n: { const: 1 } } },
+      })
+    }
+    const before = world.simulator.calls.length
+    const { page, complaints } = await open(world.console)
+    await rows(page, 3)
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.getByRole('button', { name: 'Replay all 3' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Send 3 tickets again?' })
+    expect(await axeViolations(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Send again' }).click()
+    await page.getByText('3 tickets sent again.').waitFor()
+    await expect.poll(() => world.simulator.calls.length).toBeGreaterThanOrEqual(before + 3)
+    await page.getByRole('link', { name: 'output_schema_mismatch' }).click()
+    await page.waitForURL('**/tickets?*error=output_schema_mismatch&status=failed')
+    expect(complaints).toEqual([])
+  })
+
   test.each(isLong ? [true, false] : [true])(
     'no payload becomes more than text, policy off: %s',
     async (bypassCSP) => {

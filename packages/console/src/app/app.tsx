@@ -4,6 +4,7 @@ import { Frame } from './frame/frame.tsx'
 import { NotFoundScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
 import { ComposeScreen } from './screens/compose/compose-screen.tsx'
+import { DeadScreen } from './screens/dead/dead-screen.tsx'
 import { LineScreen } from './screens/line/line-screen.tsx'
 import { TicketScreen } from './screens/ticket/ticket-screen.tsx'
 import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
@@ -17,6 +18,7 @@ export function App() {
           <Route path={screenPath('tickets')} component={TicketsScreen} />
           <Route path={screenPath('tickets/:id')} component={TicketScreen} />
           <Route path={screenPath('line')} component={LineScreen} />
+          <Route path={screenPath('dead')} component={DeadScreen} />
           <Route path={screenPath('compose')} component={ComposeScreen} />
           <Route default component={NotFoundScreen} />
         </Router>

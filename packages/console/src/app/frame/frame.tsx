@@ -4,7 +4,7 @@ import { useLocation } from 'preact-iso/router'
 import { base } from '../api/addresses.ts'
 import { getDesk } from '../api/desk.ts'
 import { useShortcuts } from '../keyboard/use-shortcuts.ts'
-import { NAVIGATION, screenPath } from '../navigation.ts'
+import { NAVIGATION, START, screenPath } from '../navigation.ts'
 import { Keys } from '../parts/action.tsx'
 import { plural } from '../parts/format.ts'
 import { Notices, say } from '../parts/notice.tsx'
@@ -61,7 +61,7 @@ function Navigation() {
       <ul>
         {NAVIGATION.map(({ path: own, title, keys }) => {
           const address = screenPath(own)
-          const isHere = own === '' ? `${path}/` === address : path.startsWith(address)
+          const isHere = path.startsWith(address) || (`${path}/` === base && own === START)
           return (
             <li key={own}>
               <a href={address} aria-current={isHere ? 'page' : undefined}>

@@ -24,6 +24,7 @@ const shortcut = (group: ShortcutGroup, id: string, keys: string | readonly stri
 export const SHORTCUTS = [
   shortcut('Go to', 'go.line', 'g l', 'Line'),
   shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
+  shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
   shortcut('Go to', 'go.compose', 'g n', 'Compose'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
   shortcut('Anywhere', 'help', '[Shift]+?', 'This list'),
