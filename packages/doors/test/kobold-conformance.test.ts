@@ -28,6 +28,9 @@ describe.concurrent('our own backend before another desk', () => {
       await door[Symbol.asyncDispose]()
       return { backend }
     },
+    // Guards against what hangs, beside other tests on a busy machine.
+    stopMs: 15_000,
+    answerMs: 30_000,
   })
   for (const { name, run } of duties) test(name, run)
 })
