@@ -19,11 +19,15 @@ export interface FeedEvents {
   gap: Record<string, never>
 }
 
+/** How the desk is. */
 export interface DeskBody {
+  /** As `GET /backends` has them. */
   backends: BackendReport[]
+  /** As `GET /backends` has it. */
   line: LineReport
   /** How many tickets have each status. Absent: there is no store, or it is away. */
   tickets?: Record<TicketStatus, number>
+  /** `none`: this server keeps no tickets. `details` say what keeps the store from working. */
   store: { status: 'available' | 'unavailable' | 'none'; details?: string }
   /** Callbacks to be sent yet, and those that were given up, of these at most 200 are counted. Absent as `tickets`. */
   callbacks?: { pending: number; dead: number }

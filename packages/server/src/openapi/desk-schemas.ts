@@ -23,6 +23,7 @@ const health = {
 export const BackendHealthSchema = v.object(health)
 
 /** A backend, as `GET /backends` shows it. */
+/** A `BackendReport`, as JSON. */
 export const BackendReportSchema = v.object({
   ...health,
   breaker: v.picklist(['closed', 'open', 'trial']),
@@ -41,6 +42,7 @@ export const BackendReportSchema = v.object({
   ),
 })
 
+/** A `LineReport`, as JSON. */
 export const LineReportSchema = v.object({
   waiting: v.pipe(count, v.description('Events that wait for a slot.')),
   capacity: count,
@@ -72,6 +74,7 @@ export const HealthSchema = v.object({
 })
 
 /** The schemas of backends and of the desk, by their names in the OpenAPI document. */
+/** The schemas of `GET /health` and `GET /backends`, by the names that they have in the document. */
 export const DESK_SCHEMAS = {
   BackendHealth: BackendHealthSchema,
   BackendReport: BackendReportSchema,

@@ -148,6 +148,7 @@ export interface TicketRowBody {
   kept: boolean
 }
 
+/** A row of a store as callers see it. */
 export function ticketRowBody(row: TicketRow): TicketRowBody {
   const { startedAt, finishedAt, summary, caller, replayOf, backend, model, error, callback } = row
   const { waitedMs, firstTokenMs, durationMs } = summary

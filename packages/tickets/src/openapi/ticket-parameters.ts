@@ -16,8 +16,10 @@ const query = (name: string, description: string, schema: v.GenericSchema = text
   schema,
 })
 
+/** The id of a ticket, in the path. */
 export const ticketId: Parameter = { name: 'id', in: 'path', description: 'Of the ticket.', schema: text }
 
+/** The header `Idempotency-Key`. */
 export const idempotencyKey: Parameter = {
   name: 'Idempotency-Key',
   in: 'header',
@@ -27,6 +29,7 @@ export const idempotencyKey: Parameter = {
   schema: v.pipe(v.string(), v.minLength(1), v.maxLength(257)),
 }
 
+/** The header `Prefer`. */
 export const prefer: Parameter = {
   name: 'Prefer',
   in: 'header',
@@ -35,6 +38,7 @@ export const prefer: Parameter = {
   schema: text,
 }
 
+/** How long a request may wait for the end of a ticket. */
 export const wait: Parameter = query(
   'wait',
   'Answers when the ticket is finished, or when this time is over: `30s`, `500ms`, seconds. At most five minutes.',
@@ -42,7 +46,9 @@ export const wait: Parameter = query(
 )
 
 const SEQUENCE = 'Goes on after this event of a stream that broke off.'
+/** Where a stream that broke off is taken up, in the query. */
 export const startingAfter: Parameter = query('starting_after', SEQUENCE)
+/** The same as a header, as browsers send it. */
 export const lastEventId: Parameter = { ...startingAfter, name: 'Last-Event-ID', in: 'header' }
 
 const statuses = TICKET_STATUSES.join('|')

@@ -92,6 +92,7 @@ export const TicketListSchema = v.object({
 
 const said = (description: string) => v.exactOptional(v.pipe(count, v.description(description)))
 
+/** A `TicketRowBody`, as JSON. */
 export const TicketRowSchema = v.object({
   id: v.pipe(v.string(), v.startsWith('tkt_')),
   event_id: v.string(),
