@@ -56,16 +56,16 @@ test('who waits for an answer, or reads one slowly, keeps the connection', async
     await promise
     return LARGE
   }
-  await using desk = await openServer({ dispatcher: fakeDispatcher({ onEvent }), readerTimeoutMs: 100 })
+  await using desk = await openServer({ dispatcher: fakeDispatcher({ onEvent }), readerTimeoutMs: 1_000 })
   const socket = await openSocket(desk.port)
   socket.write(postEvent({ content: 'x' }, { connection: 'close' }))
-  await new Promise((goOn) => setTimeout(goOn, 350))
+  await new Promise((goOn) => setTimeout(goOn, 1_300))
   resolve()
   let length = 0
   for await (const chunk of socket) {
     length += chunk.length
     // Now and then, so that each pause is shorter than the time and all of them are longer.
-    if (length % 7 === 0) await new Promise((goOn) => setTimeout(goOn, 20))
+    if (length % 7 === 0) await new Promise((goOn) => setTimeout(goOn, 70))
   }
   expect(length).toBeGreaterThan(8 * MIB)
 })

@@ -17,7 +17,11 @@ export function groupFailures(rows: readonly TicketRow[]): readonly FailureGroup
   return [...groups]
     .map(([key, own]) => {
       const [error, backend] = JSON.parse(key) as [string, string]
-      const newest = own.reduce((latest, { created_at: at }) => (at > latest ? at : latest), '')
+      const newest =
+        own
+          .map(({ created_at: at }) => at)
+          .toSorted()
+          .at(-1) ?? ''
       return { error, backend, rows: own, replayable: own.filter(({ kept }) => kept), newest }
     })
     .toSorted((one, other) => other.rows.length - one.rows.length || other.newest.localeCompare(one.newest))
