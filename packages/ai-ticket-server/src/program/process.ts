@@ -105,7 +105,7 @@ const TIDY_EVERY_MS = 2_000
 
 /**
  * Gives back, once, what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. As
- * nothing else runs for some 50 ms meanwhile, it waits for a moment in which nobody would notice.
+ * nothing else runs for some 100 ms meanwhile, it waits for a moment in which nobody would notice.
  */
 export function tidyWhenIdle(isIdle: () => boolean, tidy: () => void = giveBackMemory): void {
   const timer = setInterval(() => {
