@@ -284,6 +284,25 @@ test('a backend that is not there is no full line: the client is told not to rep
   expect(refused.headers?.get('retry-after')).toMatch(/^\d+$/)
 })
 
+test('while the prompt is read, the head and pings keep the stream awake; the answer follows', async () => {
+  await using desk = await open({
+    simulator: { promptTokensPerSecond: 20, answer: () => 'Good day.' },
+    server: { pingIntervalMs: 50 },
+  })
+  const reply = await fetch(`${desk.url}/v1/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...HI, stream: true }),
+  })
+  expect(reply.headers.get('request-id')).toBe(reply.headers.get('x-request-id'))
+  const names = [...(await reply.text()).matchAll(/^event: (\w+)$/gm)].map(([, name]) => name)
+  expect(names.slice(0, 3)).toEqual(['message_start', 'ping', 'ping'])
+  expect(names.filter((name) => name === 'message_start')).toHaveLength(1)
+  expect(names.at(-1)).toBe('message_stop')
+  const message = await clientOf(desk).messages.stream(HI).finalMessage()
+  expect(message.content).toMatchObject([{ type: 'text', text: 'Good day.' }])
+})
+
 test('a backend that dies in mid-stream is an error, in the helper and in a loop of one’s own', async () => {
   await using desk = await open({
     simulator: {
