@@ -1,4 +1,4 @@
-import { CALLBACK_STATES } from '../ticket/delivery.ts'
+import { CALLBACK_STATES, DELIVERY_STATUSES } from '../ticket/delivery.ts'
 import { TICKET_STATUSES, type TicketStatus } from '../ticket/ticket.ts'
 import type { PruneRequest, TicketQuery } from '../ticket/ticket-store.ts'
 import { readTime } from './read-event.ts'
@@ -96,6 +96,18 @@ function readLimit(text: string): number {
   const limit = Number(text)
   if (Number.isInteger(limit) && limit >= 1 && limit <= 200) return limit
   throw problem('invalid_input_format', '`limit` must be a whole number from 1 to 200.')
+}
+
+/** The query of `GET /callbacks`: those of tickets that have ended, unless it names a status. Throws a `RequestProblem`. */
+export function readCallbackQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
+  const { status, ...page } = given
+  const unknown = Object.keys(page).find((name) => name !== 'cursor' && name !== 'limit')
+  if (unknown !== undefined)
+    throw problem('invalid_input_format', `There is no filter \`${unknown}\`. Known: status, cursor, limit.`)
+  const callback = DELIVERY_STATUSES.filter((one) => status === undefined || one === status)
+  if (callback.length === 0)
+    throw problem('invalid_input_format', `\`status\` is one of ${DELIVERY_STATUSES.join(', ')}.`)
+  return { ...readQuery(page), callback }
 }
 
 /** `30s`, `500ms` or seconds as a bare number; at most five minutes. */

@@ -246,15 +246,29 @@ export function callbackBody(ticket: Ticket, url: string, delivery?: Delivery): 
     ticket_id: ticket.id,
     webhook_id: webhookIdOf(ticket.id),
     ...stateOf(ticket, url, delivery),
-    attempts: (delivery?.attempts ?? []).map(({ at, durationMs, status = null, error, details }) => ({
-      at: iso(at),
-      duration_ms: durationMs,
-      status,
-      ...(error === undefined ? {} : { error }),
-      ...(details === undefined ? {} : { details }),
-    })),
+    attempts: attemptsOf(delivery?.attempts ?? []),
   }
 }
+
+/** The same of a ticket that has ended, without a look at it. */
+export const deliveryBody = ({ ticketId, url, status, dueAt, attempts }: Delivery): CallbackBody => ({
+  object: 'callback',
+  ticket_id: ticketId,
+  webhook_id: webhookIdOf(ticketId),
+  url: shownUrl(url),
+  status,
+  ...(status === 'pending' ? { next_attempt_at: iso(dueAt) } : {}),
+  attempts: attemptsOf(attempts),
+})
+
+const attemptsOf = (attempts: Delivery['attempts']): CallbackAttemptBody[] =>
+  attempts.map(({ at, durationMs, status = null, error, details }) => ({
+    at: iso(at),
+    duration_ms: durationMs,
+    status,
+    ...(error === undefined ? {} : { error }),
+    ...(details === undefined ? {} : { details }),
+  }))
 
 type CallbackStateBody = Omit<CallbackSummary, 'attempts' | 'last_error'>
 

@@ -5,10 +5,11 @@ import { acceptEvent, checkCallback, replyAccepted } from './accept-event.ts'
 import { actOnMany, replayedEvent } from './bulk-tickets.ts'
 import { acceptBatch } from './divert-event.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
-import { readPrune, readView, readWait } from './read-query.ts'
+import { readCallbackQuery, readPrune, readView, readWait } from './read-query.ts'
 import {
   callbackBody,
   deliveriesFor,
+  deliveryBody,
   type TicketBodyOptions,
   ticketBody,
   ticketRowBody,
@@ -223,6 +224,18 @@ function addCallbackRoutes(
 ): void {
   const { store } = context
 
+  instance.get<Named>(
+    '/callbacks',
+    { config: describedAs('getAllCallbacks', READ) },
+    async (request, reply) => {
+      const { rows, nextCursor } = await store.listRows(readCallbackQuery(request.query))
+      const ids = rows.map(({ id }) => id)
+      const found = ids.length === 0 ? new Map() : await store.callbacks.find(ids)
+      const data = ids.flatMap((id) => found.get(id) ?? []).map(deliveryBody)
+      reply.header('cache-control', 'no-store')
+      return reply.send(listBody(data, nextCursor))
+    },
+  )
   instance.get<Named>(
     '/tickets/:id/callbacks',
     { config: describedAs('getCallbacks', ['events', 'read']) },

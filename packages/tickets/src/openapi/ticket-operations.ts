@@ -11,6 +11,7 @@ import {
   ACCEPT_FAILURES,
   acceptedTicket,
   acceptedTickets,
+  callbackStatus,
   idempotencyKey,
   lastEventId,
   metadataFilter,
@@ -26,6 +27,7 @@ import {
   BulkRequestSchema,
   BulkSchema,
   CallbackListSchema,
+  CallbackPageSchema,
   CallbackSchema,
   CLOUD_EVENTS_CONTENT,
   PruneRequestSchema,
@@ -201,6 +203,16 @@ export const getCallbacks: Operation = {
   parameters: [ticketId],
   answers: { 200: json('Each callback with its attempts.', CallbackListSchema) },
   failures: ['not_found', 'store_unavailable'],
+  schemas,
+}
+
+export const getAllCallbacks: Operation = {
+  operationId: 'listAllCallbacks',
+  summary: 'List the callbacks of all tickets that have ended, newest tickets first',
+  tag,
+  parameters: [callbackStatus, ...TICKET_FILTERS.filter(({ name }) => name === 'limit' || name === 'cursor')],
+  answers: { 200: json('A page.', CallbackPageSchema) },
+  failures: ['invalid_input_format', 'store_unavailable'],
   schemas,
 }
 

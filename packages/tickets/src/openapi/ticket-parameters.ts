@@ -85,6 +85,13 @@ export const view: Parameter = query(
   v.picklist(['row', 'full']),
 )
 
+/** `status` of `GET /callbacks`. */
+export const callbackStatus: Parameter = query(
+  'status',
+  'Default: any.',
+  v.picklist(['pending', 'delivered', 'dead']),
+)
+
 /** `metadata.<name>=…`, which a description can only give as an object. */
 export const metadataFilter: Parameter = {
   ...query(

@@ -229,6 +229,12 @@ export const CallbackSchema = v.object({
 
 export const CallbackListSchema = v.object({ object: v.literal('list'), data: v.array(CallbackSchema) })
 
+export const CallbackPageSchema = v.object({
+  object: v.literal('list'),
+  data: v.array(CallbackSchema),
+  next_cursor: v.exactOptional(v.string()),
+})
+
 const named = {
   source: v.nullable(v.string()),
   id: v.nullable(v.string()),

@@ -4,8 +4,11 @@ import { isFinished, type Ticket } from './ticket.ts'
 /** `pending`: it is sent, or will be. `dead`: given up; it can be sent again by hand. */
 export type DeliveryStatus = 'pending' | 'delivered' | 'dead'
 
+/** Of a delivery. */
+export const DELIVERY_STATUSES = ['pending', 'delivered', 'dead'] as const
+
 /** What a list says of a callback. `waiting`: its ticket has not ended. */
-export const CALLBACK_STATES = ['pending', 'delivered', 'dead', 'waiting'] as const
+export const CALLBACK_STATES = [...DELIVERY_STATUSES, 'waiting'] as const
 
 /** Why an attempt was none; `docs/tickets.md` explains them. */
 export const DELIVERY_ERRORS = [

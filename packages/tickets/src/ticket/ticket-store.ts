@@ -166,8 +166,8 @@ export interface TicketQuery {
   readonly metadata?: Readonly<Record<string, string>>
   /** Only what was replayed from this ticket. */
   readonly replayOf?: string
-  /** Of its callback; `waiting`: the ticket has not ended. */
-  readonly callback?: DeliveryStatus | 'waiting'
+  /** Of its callback, one of these; `waiting`: the ticket has not ended. */
+  readonly callback?: DeliveryStatus | 'waiting' | readonly (DeliveryStatus | 'waiting')[]
   /** Only tickets for which a backend worked in vain. */
   readonly isWasted?: true
   /** Only these, by id. */

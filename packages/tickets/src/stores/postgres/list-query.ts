@@ -187,17 +187,26 @@ function drivers(query: TicketQuery): readonly Driver[] {
 
 /** Filters that are no column of a ticket: those of the table of rows, and a list of ids. */
 function sideFilters({ callback, isWasted, ids }: TicketQuery): readonly SideFilter[] {
-  const side = (name: string, condition: (given: Given) => string): SideFilter => ({
+  const side = (name: string, arms: readonly ((given: Given) => string)[]): SideFilter => ({
     name,
     table: 'ticket_rows',
-    arms: [condition],
+    arms,
     rest: (given) =>
-      `EXISTS (SELECT 1 FROM ticket_rows AS side WHERE side.seq = tickets.seq AND side.${condition(given)})`,
+      `EXISTS (SELECT 1 FROM ticket_rows AS side
+        WHERE side.seq = tickets.seq AND (${arms.map((arm) => `side.${arm(given)}`).join(' OR ')}))`,
   })
+  const callbacks = callback === undefined ? [] : [...new Set([callback].flat())]
   const among = (given: Given) => `tickets.id = ANY(${given(ids?.map(storableText))})`
   return [
-    ...(callback === undefined ? [] : [side('callback', (given) => `callback = ${given(callback)}`)]),
-    ...(isWasted ? [side('wasted', () => 'wasted_ms > 0')] : []),
+    ...(callbacks.length === 0
+      ? []
+      : [
+          side(
+            'callback',
+            callbacks.map((one) => (given: Given) => `callback = ${given(one)}`),
+          ),
+        ]),
+    ...(isWasted ? [side('wasted', [() => 'wasted_ms > 0'])] : []),
     ...(ids === undefined ? [] : [{ name: 'ids', table: 'tickets', arms: [among], rest: among } as const]),
   ]
 }

@@ -206,24 +206,32 @@ function sideFilters({
   isWasted,
   ids,
 }: TicketQuery): readonly (Driver & { readonly rest: Condition })[] {
-  const side = (name: string, index: string, condition: Condition) => ({
+  const side = (name: string, index: string, arms: readonly Condition[]) => ({
     name,
     source: `ticket_rows INDEXED BY ${index}`,
-    arms: [condition],
+    arms,
     rest: {
-      sql: `EXISTS (SELECT 1 FROM ticket_rows AS side WHERE side.seq = tickets.seq AND side.${condition.sql})`,
-      values: condition.values,
+      sql: `EXISTS (SELECT 1 FROM ticket_rows AS side
+        WHERE side.seq = tickets.seq AND (${arms.map(({ sql }) => `side.${sql}`).join(' OR ')}))`,
+      values: arms.flatMap(({ values }) => values),
     },
   })
+  const callbacks = callback === undefined ? [] : [...new Set([callback].flat())]
   const among = ids && {
     sql: 'tickets.id IN (SELECT value FROM json_each(?))',
     values: [JSON.stringify(ids)],
   }
   return [
-    ...(callback === undefined
+    ...(callbacks.length === 0
       ? []
-      : [side('callback', 'ticket_rows_by_callback', { sql: 'callback = ?', values: [callback] })]),
-    ...(isWasted ? [side('wasted', 'ticket_rows_wasted', { sql: 'wasted_ms > 0', values: [] })] : []),
+      : [
+          side(
+            'callback',
+            'ticket_rows_by_callback',
+            callbacks.map((one) => ({ sql: 'callback = ?', values: [one] })),
+          ),
+        ]),
+    ...(isWasted ? [side('wasted', 'ticket_rows_wasted', [{ sql: 'wasted_ms > 0', values: [] }])] : []),
     ...(among ? [{ name: 'ids', source: 'tickets', arms: [among], rest: among }] : []),
   ]
 }
