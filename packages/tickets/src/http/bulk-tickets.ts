@@ -11,6 +11,7 @@ type BulkAction = (typeof BULK_ACTIONS)[number]
 
 /** What became of many tickets. */
 export interface BulkBody {
+  /** What this body is. */
   object: 'bulk'
   /** How many tickets this call was about. */
   matched: number
