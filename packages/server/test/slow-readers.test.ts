@@ -29,7 +29,7 @@ test('a connection that takes nothing of its whole answer is closed', async () =
   const dispatcher = fakeDispatcher({ onEvent: async () => LARGE })
   await using desk = await openServer({ dispatcher, readerTimeoutMs: 1_000 })
   const sockets = await Promise.all(Array.from({ length: 5 }, () => askAndStop(desk.port)))
-  await expect.poll(() => dispatcher.calls.length).toBe(5)
+  await expect.poll(() => dispatcher.calls.length, { timeout: 10_000 }).toBe(5)
   await expect.poll(() => openConnections(desk.server.server), { timeout: 10_000 }).toBe(0)
   await Promise.all(sockets.map(closed))
 })
@@ -79,7 +79,7 @@ test('answers that nobody reads have a budget: the oldest of the caller with the
   await using desk = await openServer({ dispatcher, apiKeys, unreadBytes: 36 * MIB })
   const ask = async (key: string, calls: number) => {
     const socket = await askAndStop(desk.port, { 'x-api-key': key })
-    await expect.poll(() => dispatcher.calls.length).toBe(calls)
+    await expect.poll(() => dispatcher.calls.length, { timeout: 10_000 }).toBe(calls)
     return socket
   }
   const second = await ask('second-key', 1)
