@@ -1,7 +1,7 @@
 import type { FailureCode } from '@ai-ticket/core'
 import type { FastifyPluginCallback } from 'fastify'
 import { expect } from 'vitest'
-import { anthropicDoor, koboldDoor } from '../src/index.ts'
+import { anthropicDoor, koboldDoor, responsesDoor } from '../src/index.ts'
 
 /** One way of asking for an event, and how it tells failures. A door adds its column here. */
 export interface FailureColumn {
@@ -17,8 +17,10 @@ export interface FailureColumn {
   readonly statuses: Partial<Readonly<Record<FailureCode, number>>>
   /** What a failure before the head has as its body. */
   failure(code: FailureCode, status: number): object
-  /** What the last frame of a stream is that fails behind its head; the connection then breaks. */
+  /** What the last frame of a stream is that fails behind its head. */
   lastFrame(code: FailureCode): RegExp
+  /** Whether the connection breaks behind that frame. False: it ends. */
+  readonly breaksOff: boolean
   /** Whether `x-should-retry` is told. */
   readonly saysShouldRetry: boolean
 }
@@ -47,6 +49,23 @@ function koboldType(status: number): string {
   return status >= 500 ? 'server_error' : 'bad_input'
 }
 
+/** Before the head, all addresses of OpenAI fail alike. */
+const OPENAI: Pick<FailureColumn, 'statuses' | 'failure' | 'saysShouldRetry'> = {
+  statuses: {
+    ...{ prompt_extraction_failed: 400, context_length_exceeded: 400 },
+    ...{ output_schema_mismatch: 422, api_client_error: 400 },
+  },
+  failure: (code) => ({
+    error: {
+      message: expect.any(String),
+      type: expect.any(String),
+      param: code === 'not_found' ? 'model' : null,
+      code: expect.any(String),
+    },
+  }),
+  saysShouldRetry: true,
+}
+
 export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
   own: {
     path: '/event',
@@ -55,25 +74,26 @@ export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
     statuses: {},
     failure: (error) => ({ error, details: expect.any(String) }),
     lastFrame: (code) => new RegExp(`^event: error\\ndata: \\{"error":"${code}","details":.*\\}$`),
+    breaksOff: true,
     saysShouldRetry: false,
   },
   openai: {
     path: '/v1/chat/completions',
     body: (content, stream) => ({ messages: [{ role: 'user', content }], stream }),
-    statuses: {
-      ...{ prompt_extraction_failed: 400, context_length_exceeded: 400 },
-      ...{ output_schema_mismatch: 422, api_client_error: 400 },
-    },
-    failure: (code) => ({
-      error: {
-        message: expect.any(String),
-        type: expect.any(String),
-        param: code === 'not_found' ? 'model' : null,
-        code: expect.any(String),
-      },
-    }),
+    ...OPENAI,
     lastFrame: () => /^data: \{"error":\{"message":.*\}\}$/,
-    saysShouldRetry: true,
+    breaksOff: true,
+  },
+  responses: {
+    door: responsesDoor,
+    path: '/v1/responses',
+    body: (input, stream) => ({ input, stream }),
+    ...OPENAI,
+    lastFrame: (code) =>
+      code === 'cancelled'
+        ? /^event: response\.failed\ndata: \{"type":"response\.failed",.*"status":"cancelled",.*"error":null/
+        : /^event: response\.failed\ndata: \{"type":"response\.failed",.*"status":"failed",.*"error":\{"code":"/,
+    breaksOff: false,
   },
   anthropic: {
     door: anthropicDoor,
@@ -93,6 +113,7 @@ export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
       request_id: expect.any(String),
     }),
     lastFrame: () => /^event: error\ndata: \{"type":"error","error":\{"type":.*\}$/,
+    breaksOff: true,
     saysShouldRetry: true,
   },
   kobold: {
@@ -109,6 +130,7 @@ export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
       },
     }),
     lastFrame: (code) => new RegExp(`^: ${code}$`),
+    breaksOff: true,
     saysShouldRetry: true,
   },
 }
