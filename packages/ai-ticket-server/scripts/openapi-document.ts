@@ -24,6 +24,7 @@ export async function openFullServer() {
     store: 'sqlite',
     history: 'full',
     takesCallbacks: true,
+    settings: async () => [],
   })
   server.register(koboldDoor)
   server.register(responsesDoor)

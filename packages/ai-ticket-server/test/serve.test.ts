@@ -39,6 +39,25 @@ test('at the start it says its version, its address, and of each backend whether
   })
 })
 
+test('GET /config shows what it runs with, and where that came from', async () => {
+  const environment = { AI_TICKET_API_KEYS: 'boss=sk-of-the-boss', AI_TICKET_KEEP_DAYS: '3' }
+  await using server = await startServer(['--kobold-url', NOBODY], environment)
+  const headers = { authorization: 'Bearer sk-of-the-boss' }
+  const text = await (await fetch(`${server.url}/config`, { headers })).text()
+  expect(text).not.toContain('sk-of-the-boss')
+  const { object, settings } = JSON.parse(text)
+  expect(object).toBe('config')
+  const setting = (name: string) => settings.find(({ key }: { readonly key: string }) => key === name)
+  expect(setting('keep_days')).toMatchObject({
+    value: 3,
+    default: 7,
+    origin: { kind: 'environment', name: 'AI_TICKET_KEEP_DAYS' },
+    locked: true,
+  })
+  expect(setting('api_keys')).toMatchObject({ value: ['boss=***'], secret: true })
+  expect(setting('backends.kobold.url')).toMatchObject({ value: NOBODY, origin: { kind: 'flag' } })
+})
+
 test('without any backend it starts, warns, and is ready', async () => {
   await using server = await startServer(['--kobold-url', NOBODY])
   await server.waitForLine(/^No backend answers/)

@@ -2,8 +2,10 @@ import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } f
 import type { TicketStore } from '@ai-ticket/tickets'
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { fastifyPlugin } from 'fastify-plugin'
+import type { SettingBody } from './bodies/config.ts'
 import { addBackendRoutes } from './routes/backends.ts'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
+import { addConfigRoute } from './routes/config.ts'
 import { type ControlContext, keyNameOf } from './routes/control-context.ts'
 import { addFeedRoute } from './routes/feed.ts'
 import { addLineRoutes, lineBody } from './routes/line.ts'
@@ -18,6 +20,8 @@ export interface ControlRoutesOptions extends ServerFacts {
   readonly logger?: Logger
   /** The store of the tickets. Default: there are none. */
   readonly tickets?: TicketStore
+  /** What `GET /config` shows, secrets masked; asked for at each request. Default: there is no such route. */
+  readonly settings?: () => Promise<readonly SettingBody[]>
   /** Milliseconds between two pings of the feed. Default 15,000. */
   readonly pingIntervalMs?: number
   /** Default: the system's. */
@@ -30,8 +34,9 @@ export interface ControlRoutesOptions extends ServerFacts {
  * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { dispatcher, … })`, before it
  * listens and behind the routes of tickets, where there are any.
  *
- * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`. It adds no power of its own: what it shows and does is the dispatcher's and
- * the store's, and who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
+ * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`, and with
+ * `settings` `GET /config`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
+ * who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
 export const controlRoutes: FastifyPluginCallback<ControlRoutesOptions> = fastifyPlugin(installControl, {
@@ -64,6 +69,7 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
         pingIntervalMs,
         line: () => lineBody(dispatcher, worker),
       })
+      if (options.settings !== undefined) addConfigRoute(scope, options.settings)
       added()
     },
     { prefix },

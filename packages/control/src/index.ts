@@ -1,6 +1,7 @@
 export type { BackendReport } from '@ai-ticket/core'
 export type { BulkBody, CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 export type { CallerBody } from './bodies/caller.ts'
+export type { ConfigBody, SettingBody } from './bodies/config.ts'
 export type { DeskBody, FeedEvents } from './bodies/feed.ts'
 export type { EndedBody, LineBody, RunningBody, WaitingBody } from './bodies/line.ts'
 export { type ControlRoutesOptions, controlRoutes } from './control-routes.ts'

@@ -174,6 +174,7 @@ describe.concurrent('curl gets what the page says', () => {
       store: 'sqlite',
       history: 'full',
       takesCallbacks: false,
+      settings: async () => [],
     })
     for (const door of [koboldDoor, responsesDoor, anthropicDoor]) server.register(door)
     const base = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -1,5 +1,6 @@
 import { DEFAULTS } from '@ai-ticket/core'
 import { servingProblems } from '../config/config.ts'
+import { describeOrigin } from '../config/config-problems.ts'
 import { configRows } from '../config/show-config.ts'
 import { addConfigFlags, addExamples, type CommandModule, type Run, runs } from '../program/command-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
@@ -36,12 +37,14 @@ const showConfig: Run<ShowOptions> = ({ options, flags }) => {
     process.stderr.write(`${warning}\n`)
   const rows = configRows(resolved, DEFAULTS)
   if (options.json) {
-    const entries = rows.map(({ key, value, origin }) => [key, { value, origin }])
+    const entries = rows.map(({ key, value, origin }) => [key, { value, origin: describeOrigin(origin) }])
     process.stdout.write(`${JSON.stringify(Object.fromEntries(entries))}\n`)
     return EXIT.ok
   }
   for (const { key, value, origin } of rows) {
-    process.stdout.write(`${key} = ${JSON.stringify(value)}${options.origin ? `  (${origin})` : ''}\n`)
+    process.stdout.write(
+      `${key} = ${JSON.stringify(value)}${options.origin ? `  (${describeOrigin(origin)})` : ''}\n`,
+    )
   }
   return EXIT.ok
 }

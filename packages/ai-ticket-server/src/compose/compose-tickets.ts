@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { controlRoutes } from '@ai-ticket/control'
+import { controlRoutes, type SettingBody } from '@ai-ticket/control'
 import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
 import type { createServer, Metrics } from '@ai-ticket/http-server'
 import {
@@ -40,10 +40,18 @@ export interface TicketParts {
   close(): Promise<void>
 }
 
+/** What the parts of tickets stand in. */
+export interface TicketSurroundings {
+  readonly logger: Logger
+  readonly metrics: Metrics | undefined
+  /** For `GET /config`. */
+  readonly settings?: () => Promise<readonly SettingBody[]>
+}
+
 /** Opens the store. Throws `StoreUnavailable`, with what to do, where it cannot be opened. */
 export async function composeTickets(
   config: Config,
-  { logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics | undefined },
+  { logger, metrics, settings }: TicketSurroundings,
 ): Promise<TicketParts> {
   const store = await openStore(config, logger)
   let running: TicketDesk | undefined
@@ -77,6 +85,7 @@ export async function composeTickets(
         store: config.databaseUrl === '' ? 'sqlite' : 'postgres',
         history: config.history,
         takesCallbacks: callbacks !== undefined,
+        ...(settings && { settings }),
       })
       return desk
     },

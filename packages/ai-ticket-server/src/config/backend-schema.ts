@@ -175,6 +175,17 @@ export const LlamaBackendSchema = closedObject(
 /** One schema per kind of backend; `open-backend.ts` has an opener for each. */
 const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema, LlamaBackendSchema] as const
 
+/** Of one entry of a backend of this type. */
+export function entrySchemaOf(type: ListedBackend['type'], entry: string): v.GenericSchema {
+  const kind = BACKEND_SCHEMAS.find(({ entries }) => entries.type.pipe[0].literal === type)
+  const schema = (kind?.entries as v.ObjectEntries | undefined)?.[entry] ?? v.unknown()
+  return v.isOfType('exact_optional', schema)
+    ? (schema as WrappedSchema).wrapped
+    : (schema as v.GenericSchema)
+}
+
+type WrappedSchema = v.ExactOptionalSchema<v.GenericSchema, undefined>
+
 const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
 
 const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>

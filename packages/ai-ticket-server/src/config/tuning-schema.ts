@@ -80,6 +80,13 @@ export const TUNING_PLACES = Object.fromEntries(
   ),
 ) as Readonly<Record<keyof Tuning, { readonly group: string; readonly key: string }>>
 
+/** Of a number, by its place in the file. */
+export function tuningSchemaOf(group: string, key: string): v.GenericSchema<number> {
+  const { entries } = TUNING_ENTRIES[group as keyof typeof TUNING_ENTRIES].wrapped.pipe[0]
+  return (entries as unknown as Readonly<Record<string, { readonly wrapped: v.GenericSchema<number> }>>)[key]
+    ?.wrapped as v.GenericSchema<number>
+}
+
 /** The numbers that the file gives, by core's names. */
 export function tuningFrom(content: Readonly<Record<string, unknown>>): Partial<Tuning> {
   const places = Object.entries(TUNING_PLACES)

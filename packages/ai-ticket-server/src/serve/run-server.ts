@@ -1,20 +1,22 @@
-import type { Dispatcher, Logger } from '@ai-ticket/core'
+import { DEFAULTS, type Dispatcher, type Logger } from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
 import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
-import { composeTickets, type TicketParts } from '../compose/compose-tickets.ts'
+import { composeTickets, type TicketParts, type TicketSurroundings } from '../compose/compose-tickets.ts'
 import { isNotInstalled, sayProblem } from '../compose/open-backend.ts'
 import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
+import { configRows, configSettings } from '../config/show-config.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyWhenIdle } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 
 /** Listens until a signal comes, and ends the process. */
-export async function runServer({ config, warnings, notes }: ResolvedConfig): Promise<void> {
+export async function runServer(resolved: ResolvedConfig): Promise<void> {
+  const { config, warnings, notes } = resolved
   keepDebuggerShut()
   const logger = composeLogger(config, process.stdout)
   process.on('uncaughtException', (error) => {
@@ -27,10 +29,9 @@ export async function runServer({ config, warnings, notes }: ResolvedConfig): Pr
   for (const note of notes) logger.info(note)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
-  const tickets = await openTickets(config, { logger, metrics })
+  const tickets = await openTickets(resolved, { logger, metrics })
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
-  const { onOutcome } = tickets
-  const watchers = { ...(metrics && { observer: metrics.observer }), onOutcome }
+  const watchers = { ...(metrics && { observer: metrics.observer }), onOutcome: tickets.onOutcome }
   const dispatcher = await composeDispatcher(config, { logger, watchers }).catch(sayProblem)
   if (dispatcher === undefined) {
     await tickets.close()
@@ -139,11 +140,12 @@ function consoleAddress(server: ReturnType<typeof createServer>, { host, port }:
 
 /** Undefined: it cannot be opened, and the operator knows why. */
 async function openTickets(
-  config: Config,
-  parts: { readonly logger: Logger; readonly metrics: Metrics | undefined },
+  resolved: ResolvedConfig,
+  parts: Omit<TicketSurroundings, 'settings'>,
 ): Promise<TicketParts | undefined> {
   try {
-    return await composeTickets(config, parts)
+    const settings = () => configSettings(configRows(resolved, DEFAULTS))
+    return await composeTickets(resolved.config, { ...parts, settings })
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     process.stderr.write(`${error.message}\n`)

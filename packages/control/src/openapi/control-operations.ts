@@ -7,7 +7,14 @@ import {
 } from '@ai-ticket/http-server/openapi'
 import { metadataFilter, TICKET_FILTERS } from '@ai-ticket/tickets/openapi'
 import { type GenericSchema, string } from 'valibot'
-import { CallerSchema, CONTROL_SCHEMAS, EndedSchema, FEED_EVENTS, LineSchema } from './control-schemas.ts'
+import {
+  CallerSchema,
+  CONTROL_SCHEMAS,
+  ConfigSchema,
+  EndedSchema,
+  FEED_EVENTS,
+  LineSchema,
+} from './control-schemas.ts'
 
 const tag = 'Operations'
 const schemas = CONTROL_SCHEMAS
@@ -22,6 +29,17 @@ export const getCaller: Operation = {
   summary: 'Who asks, what they may do, and which server answers',
   tag,
   answers: { 200: json('The caller.', CallerSchema) },
+  failures: [],
+  schemas,
+}
+
+export const getConfig: Operation = {
+  operationId: 'getConfig',
+  summary: 'Every setting, and where its value came from',
+  description:
+    'What `ai-ticket config show --origin` prints, of the configuration that this server runs with.',
+  tag,
+  answers: { 200: json('The settings; secrets are masked.', ConfigSchema) },
   failures: [],
   schemas,
 }

@@ -80,6 +80,42 @@ export const EndedSchema = v.object({
   ),
 })
 
+const SettingSchema = v.object({
+  key: v.pipe(v.string(), v.description('Its name in the configuration file, with dots.')),
+  value: v.pipe(v.unknown(), v.description('`***` where it is a secret.')),
+  origin: v.pipe(
+    v.variant('kind', [
+      v.object({ kind: v.picklist(['flag', 'environment', 'file']), name: v.string() }),
+      v.object({ kind: v.literal('default') }),
+    ]),
+    v.description('Where the value came from; `name` is the flag, the variable or the file.'),
+  ),
+  default: v.pipe(v.unknown(), v.description('What it is where nobody sets it; null: it has no default.')),
+  secret: v.pipe(v.boolean(), v.description('Whether the value is masked.')),
+  live: v.pipe(
+    v.boolean(),
+    v.description('Whether a change takes effect while the server runs; false: after a restart.'),
+  ),
+  locked: v.pipe(
+    v.boolean(),
+    v.description('Whether a flag or a variable sets it, so that the file has no say.'),
+  ),
+  schema: v.pipe(
+    v.record(v.string(), v.unknown()),
+    v.description('What it may be, as JSON Schema. Some checks are code, and not in it.'),
+  ),
+  summary: v.pipe(v.string(), v.description('What it sets, in a sentence.')),
+})
+
+export const ConfigSchema = v.object({
+  object: v.literal('config'),
+  revision: v.pipe(
+    v.string(),
+    v.description('Another one means that something else is set. Secrets count only as set or not set.'),
+  ),
+  settings: v.pipe(v.array(SettingSchema), v.description('In the order of the configuration file.')),
+})
+
 const DeskSchema = v.object({
   backends: v.array(BackendReportSchema),
   line: LineReportSchema,
@@ -112,9 +148,11 @@ export const FEED_EVENTS = {
 
 export const CONTROL_SCHEMAS = {
   Caller: CallerSchema,
+  Config: ConfigSchema,
   DeskState: DeskSchema,
   Line: LineSchema,
   TicketRow: TicketRowSchema,
   RunningEvent: RunningSchema,
+  Setting: SettingSchema,
   WaitingEvent: WaitingSchema,
 }
