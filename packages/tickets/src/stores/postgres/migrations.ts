@@ -97,13 +97,19 @@ const NEWCOMERS = 2 ** 52
 /**
  * Whoever has a ticket in line has a row in `turns`, so that a claim finds who is next without asking everybody. Triggers see
  * to it, whatever writes the ticket. A row that somebody else has locked may be about to go: then one more is added, for the
- * last one counts.
+ * last one counts. A newcomer whose held ticket is due before the one that it came with has waited since then.
  */
 const inLine = (rows: string) => `WITH waiting AS (
       SELECT sender, min(greatest(created_at, not_before)) AS served_at, min(seq) - ${NEWCOMERS} AS place
       FROM ${rows} WHERE status = 'queued' AND NOT held GROUP BY sender
     ), known AS (
       SELECT sender FROM turns WHERE sender = ANY (ARRAY(SELECT sender FROM waiting)) FOR KEY SHARE SKIP LOCKED
+    ), sooner AS (
+      SELECT turns.turn, waiting.served_at, waiting.place FROM turns JOIN waiting ON waiting.sender = turns.sender
+      WHERE turns.place < 0 AND turns.served_at > waiting.served_at FOR NO KEY UPDATE OF turns SKIP LOCKED
+    ), moved AS (
+      UPDATE turns SET served_at = sooner.served_at, place = least(turns.place, sooner.place)
+      FROM sooner WHERE turns.turn = sooner.turn
     ) INSERT INTO turns (sender, served_at, place)
       SELECT * FROM waiting WHERE NOT sender = ANY (ARRAY(SELECT sender FROM known))`
 
