@@ -109,6 +109,6 @@ test('GET /metrics counts the events of the server', async () => {
   await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url })
   await send(server.url)
   const text = await (await fetch(`${server.url}/metrics`)).text()
-  expect(text).toContain('ai_ticket_events_total{outcome="completed",code="completed"} 1')
+  expect(text).toContain('ai_ticket_events_total{outcome="completed",code="completed",door="event"} 1')
   expect(text).toMatch(/ai_ticket_build_info\{version="\d+\.\d+\.\d+"/)
 })

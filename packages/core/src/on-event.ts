@@ -86,7 +86,7 @@ const unread = (problem: Failure): Attempted => ({
 
 /** Every line about the event can be found by its id and by its trace. */
 function headOf(
-  { caller = '', headers, logFields }: EventOptions,
+  { caller = '', headers, logFields, door }: EventOptions,
   known: Pick<EventHead, 'id' | 'metadata' | 'startedAt' | 'trace'>,
 ): EventHead {
   const traceId = known.trace?.traceId ?? traceIdOf(headers)
@@ -95,7 +95,7 @@ function headOf(
     ...known,
     warnings: undefined,
     caller,
-    logFields: { ...logFields, ...traceField, event_id: known.id },
+    logFields: { ...logFields, ...(door && { door }), ...traceField, event_id: known.id },
   }
 }
 
@@ -181,7 +181,7 @@ function conclude(
   const level = levelOf(outcome)
   if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome, waitedMs) })
   trace?.end(outcome, waitedMs)
-  observer?.eventEnded(outcome, { waitedMs, overtakenMs })
+  observer?.eventEnded(outcome, { waitedMs, overtakenMs, ...(options.door && { door: options.door }) })
   try {
     options.record?.(outcome)
   } catch (error) {

@@ -26,7 +26,7 @@ test('one line says how an event ended, with all that it takes to find it again'
   const logFields = { request_id: 'req_1', ticket_id: 'tkt_1' }
   const outcome = await desk.dispatcher.onEvent(
     { id: 'evt_1', content: 'Hi' },
-    { headers: PARENT, logFields },
+    { headers: PARENT, logFields, door: 'anthropic' },
   )
   if (outcome.error !== undefined) throw new Error(outcome.error)
   expect(log.records()).toEqual([
@@ -37,6 +37,7 @@ test('one line says how an event ended, with all that it takes to find it again'
       event_id: 'evt_1',
       ticket_id: 'tkt_1',
       request_id: 'req_1',
+      door: 'anthropic',
       trace_id: TRACE_ID,
       code: 'completed',
       backend: 'b1',

@@ -39,8 +39,8 @@ test('events, calls and tokens are counted', async () => {
   await send(desk, {})
   const seen = await scrape(desk)
   expect(Object.fromEntries(seen)).toMatchObject({
-    'ai_ticket_events_total{outcome="completed",code="completed"}': 1,
-    'ai_ticket_events_total{outcome="failed",code="missing_content_field"}': 1,
+    'ai_ticket_events_total{outcome="completed",code="completed",door="event"}': 1,
+    'ai_ticket_events_total{outcome="failed",code="missing_content_field",door="event"}': 1,
     'ai_ticket_attempts_total{backend="kobold-1",endpoint="chat",result="completed"}': 1,
     'ai_ticket_tokens_total{backend="kobold-1",direction="input"}': outcome.usage?.prompt_tokens,
     'ai_ticket_tokens_total{backend="kobold-1",direction="output"}': outcome.usage?.completion_tokens,
@@ -110,7 +110,9 @@ test('what a caller left behind is wasted, until the backend has stopped', async
     )
   }
   await expect.poll(async () => (await reasonsSeen()).every((seconds) => seconds > 0)).toBe(true)
-  expect((await scrape(desk)).get('ai_ticket_events_total{outcome="cancelled",code="cancelled"}')).toBe(1)
+  expect(
+    (await scrape(desk)).get('ai_ticket_events_total{outcome="cancelled",code="cancelled",door="event"}'),
+  ).toBe(1)
 })
 
 test('the line, the slots and the state of each backend are those of now', async () => {

@@ -77,6 +77,7 @@ test('the desk hears who asks, and which request it was', async () => {
   expect(dispatcher.calls[0]?.options).toMatchObject({
     caller: expect.stringMatching(/^key_/),
     logFields: { request_id: 'mine' },
+    door: 'openai',
   })
 })
 

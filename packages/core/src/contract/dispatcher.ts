@@ -58,6 +58,11 @@ export interface EventOptions {
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
   /**
+   * The API by which the event came in, for instance `anthropic`: every log line of the event and the observer tell it.
+   * Default: not said.
+   */
+  door?: string
+  /**
    * The names in an object of another format that the event was made of. The log, and `warnings` of the outcome, name
    * those that look like known ones. Default: none; unknown fields of the event itself are found without it.
    */

@@ -24,12 +24,14 @@ export interface AbandonedCall {
   readonly afterMs: number
 }
 
-/** Where the time of an event went, beside its attempts. */
+/** Where the time of an event went, beside its attempts, and where it came from. */
 export interface EventTiming {
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
   /** Of them, milliseconds since an event behind it was served first because its prompt was warm. 0: none was. */
   readonly overtakenMs: number
+  /** `EventOptions.door`. */
+  readonly door?: string
 }
 
 const nothing = () => {}

@@ -44,7 +44,7 @@ export interface Exchange {
   readonly event: unknown
   /** What the format of the caller takes for granted. */
   readonly options?: EventOptions
-  /** How the caller came in, for the log: `kobold`, `anthropic`. Default: not said. */
+  /** The API by which the caller came in, for log and metrics: `kobold`, `anthropic`. Default: not said. */
   readonly door?: string
 }
 
@@ -105,7 +105,8 @@ export function eventOptionsOf(
   return {
     signal: signalOf(request, reply.raw),
     caller: callerOf(request),
-    logFields: { request_id: request.id, ...(door && { door }) },
+    logFields: { request_id: request.id },
+    ...(door && { door }),
     ...(headers && { headers }),
     ...options,
   }

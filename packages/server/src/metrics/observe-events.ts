@@ -4,8 +4,10 @@ import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
 /** A generation on a small machine takes minutes: the usual buckets end at 10 s and would show nothing. */
 const MINUTES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 1_800, 3_600]
 
+const DOORS: ReadonlySet<string> = new Set(['event', 'openai', 'responses', 'anthropic', 'kobold', 'tickets'])
+
 /**
- * Counts events and calls as they end. Label values are bounded: configured backends, their endpoints, and codes; never
+ * Counts events and calls as they end. Label values are bounded: configured backends, their endpoints, codes, and doors; never
  * an id, a caller, or the name of a model, which callers choose.
  */
 export function observeEvents(registry: Registry): Observer {
@@ -29,8 +31,10 @@ function metricsOfEvents(registers: Registry[]) {
     }),
     events: new Counter({
       name: 'ai_ticket_events_total',
-      help: 'Events that ended, by outcome (completed, failed, cancelled) and code',
-      labelNames: ['outcome', 'code'],
+      help:
+        'Events that ended, by outcome (completed, failed, cancelled), code, and the API by which they came (door; tickets, ' +
+        'whatever they came by, and other)',
+      labelNames: ['outcome', 'code', 'door'],
       registers,
     }),
     duration: new Histogram({
@@ -111,12 +115,12 @@ function metricsOfAttempts(registers: Registry[]) {
 function countEvent(
   { inHand, events, duration, wait, overtaken, promptTokens, tokens }: ReturnType<typeof metricsOfEvents>,
   outcome: Outcome,
-  { waitedMs, overtakenMs }: EventTiming,
+  { waitedMs, overtakenMs, door }: EventTiming,
 ): void {
   const code = outcome.error ?? 'completed'
   const ending = code === 'completed' || code === 'cancelled' ? code : 'failed'
   inHand.dec()
-  events.inc({ outcome: ending, code })
+  events.inc({ outcome: ending, code, door: doorOf(door) })
   duration.observe({ outcome: ending }, outcome.duration_ms / 1_000)
   wait.observe(waitedMs / 1_000)
   if (overtakenMs > 0) overtaken.observe(overtakenMs / 1_000)
@@ -128,6 +132,9 @@ function countEvent(
   promptTokens.inc({ backend, how: 'read' }, usage.prompt_tokens - saved)
   promptTokens.inc({ backend, how: 'saved' }, saved)
 }
+
+/** Whoever extends the server can name doors as they like: those that nobody knows here are one. */
+const doorOf = (door = ''): string => (DOORS.has(door) ? door : 'other')
 
 function countAttempt(
   { attempts, attemptDuration, firstToken, retries, wasted }: ReturnType<typeof metricsOfAttempts>,

@@ -59,7 +59,8 @@ function addCompletionRoute(
     const { event, model, stream, includeUsage, lacksLogprobs, madeOf } = asked.value
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
-    const exchange = { request, reply, event, options: { ...format, ...(madeOf && { madeOf }) } }
+    const eventOptions = { ...format, ...(madeOf && { madeOf }) }
+    const exchange = { request, reply, event, options: eventOptions, door: 'openai' }
     if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,

@@ -16,7 +16,11 @@ test('an event is answered with the outcome itself', async () => {
   expect(reply.json()).toEqual(SUCCESS)
   expect(dispatcher.calls[0]).toMatchObject({
     event: { content: 'Hi' },
-    options: { caller: '127.0.0.1', logFields: { request_id: reply.headers['x-request-id'] } },
+    options: {
+      caller: '127.0.0.1',
+      door: 'event',
+      logFields: { request_id: reply.headers['x-request-id'] },
+    },
   })
 })
 

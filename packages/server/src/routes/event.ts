@@ -73,7 +73,7 @@ function createEventHandler(options: AnswerOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw EMPTY_BODY
     if (request.cloudEvents?.mode === 'batched') throw NO_BATCHES
-    const exchange = { request, reply, event: keepKnown(request) }
+    const exchange = { request, reply, event: keepKnown(request), door: 'event' }
     if (wantsEventStream(request.headers.accept)) return answerInStream(exchange, options, eventDialect)
     return answerWhole(exchange, options, (outcome) => replyToCaller(request, outcome, options))
   }
