@@ -35,6 +35,13 @@ export const DOORS = {
       ...(schema && { output_config: { format: { type: 'json_schema', schema } } }),
     }),
   },
+  responses: {
+    path: '/v1/responses',
+    body: ({ model, prompt, maxTokens, stream, schema }) => ({
+      ...{ model, input: prompt, max_output_tokens: maxTokens, stream },
+      ...(schema && { text: { format: { type: 'json_schema', name: 'place', strict: true, schema } } }),
+    }),
+  },
 } as const satisfies Readonly<Record<string, Door>>
 
 export type DoorName = keyof typeof DOORS

@@ -25,6 +25,26 @@ test('the same in Anthropic’s words', () => {
   expect(readReply({ ...stream, text: failed })).toMatchObject({ as: 'error' })
 })
 
+test('the same in the words of Responses', () => {
+  const message = { type: 'message', content: [{ type: 'output_text', text: 'Yes.' }] }
+  const thoughts = { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Hm.' }] }
+  const response = { object: 'response', status: 'completed', error: null, output: [thoughts, message] }
+  const whole = { status: 200, headers: { 'content-type': 'application/json' }, isCut: false }
+  expect(readReply({ ...whole, text: JSON.stringify(response) })).toEqual({ as: 'answer', text: 'Yes.' })
+  const frame = (type: string, data: object) =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`
+  const piece = (delta: string) => frame('response.output_text.delta', { delta })
+  const thought = frame('response.reasoning_text.delta', { delta: 'Hm.' })
+  const pieces = frame('response.created', { response: { ...response, output: [] } }) + thought + piece('Ye')
+  const done =
+    frame('response.output_item.done', { item: message }) + frame('response.completed', { response })
+  expect(readReply({ ...stream, text: pieces + piece('s.') + done })).toEqual({ as: 'answer', text: 'Yes.' })
+  const failed = frame('response.failed', {
+    response: { ...response, status: 'failed', error: { code: 'x' } },
+  })
+  expect(readReply({ ...stream, text: pieces + failed })).toMatchObject({ as: 'error' })
+})
+
 test('a status, an error in the stream and a cut connection are no answers', () => {
   expect(readReply({ ...stream, status: 503, text: '' })).toEqual({ as: 'error', what: 'status 503' })
   const failed = `${delta('Ye')}data: {"error":{"message":"gone"}}\n\n`
