@@ -177,6 +177,67 @@ export const hostileMessages: fc.Arbitrary<string> = wrongIn(
   ...['model', 'messages', ...Object.keys(messageOptions), 'mcp_servers', 'output_format', '__proto__'],
 ).map((value) => JSON.stringify(value))
 
+const responsePart = fc.oneof(
+  fc.record({ type: fc.constantFrom('input_text', 'output_text'), text: hostileText }),
+  fc.record({ type: fc.constant('refusal'), refusal: hostileText }),
+  fc.constantFrom(
+    { type: 'input_image', image_url: 'data:image/png;base64,iVBORw0KGgo=' },
+    { type: 'input_image', file_id: 'file_1' },
+    { type: 'input_file', file_id: 'file_1' },
+  ),
+)
+const responseItem = fc.oneof(
+  fc.record({
+    role: fc.constantFrom('user', 'user', 'assistant', 'system', 'developer'),
+    content: fc.oneof(hostileText, fc.array(responsePart, { maxLength: 3 })),
+  }),
+  fc.record({
+    type: fc.constant('function_call'),
+    call_id: fc.constant('call_1'),
+    name: fc.constant('now'),
+    arguments: fc.oneof(fc.constant('{}'), hostileText),
+  }),
+  fc.record({
+    type: fc.constant('function_call_output'),
+    call_id: fc.constant('call_1'),
+    output: hostileText,
+  }),
+  fc.constantFrom({ type: 'reasoning', summary: [] }, { type: 'computer_call' }),
+)
+const responseFields = ['type', 'role', 'content', 'call_id', 'arguments', 'output', 'id'] as const
+const textFormat = fc.oneof(
+  fc.constantFrom({ type: 'text' }, { type: 'json_object' }),
+  fc.record({ type: fc.constant('json_schema'), name: fc.constant('answer'), schema: hostileSchema }),
+)
+
+/** `ids`: of tickets that there are; their responses are what a request can go on with. */
+const responseOptions = (ids: fc.Arbitrary<string>) => ({
+  ...{ max_output_tokens: sampling.max_tokens, temperature: share, top_p: share },
+  instructions: hostileText,
+  stream: fc.boolean(),
+  background: fc.boolean(),
+  store: fc.boolean(),
+  previous_response_id: ids.map((id) => id.replace(/^tkt_/, 'resp_')),
+  tools: fc.constant([{ type: 'function', name: 'now', parameters: {} }, { type: 'web_search' }]),
+  tool_choice: fc.constantFrom('auto', 'none', { type: 'function', name: 'now' }, { type: 'allowed_tools' }),
+  text: fc.record({ format: textFormat }),
+  reasoning: fc.constantFrom({ effort: 'low' }, { summary: 'auto' }),
+  truncation: fc.constantFrom('auto', 'disabled'),
+  metadata: fc.dictionary(hostileText, hostileValue, { maxKeys: 3 }),
+})
+
+/** A request of OpenAI's Responses: right, or with any value in any field. */
+export function hostileResponse(ids: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const reference = ids.map((id) => ({ type: 'item_reference', id: id.replace(/^tkt_/, 'msg_') }))
+  const item = wrongIn(fc.oneof({ weight: 5, arbitrary: responseItem }, reference), ...responseFields)
+  const input = fc.oneof(hostileText, fc.array(item, { minLength: 1, maxLength: 4 }))
+  const options = responseOptions(ids)
+  return wrongIn(
+    fc.tuple(fc.record({ input }), fewOf(options, 4)).map((parts) => Object.assign({}, ...parts)),
+    ...['model', 'input', ...Object.keys(options), 'conversation', 'prompt', 'include', '__proto__'],
+  ).map((value) => JSON.stringify(value))
+}
+
 const cloudEvent = wrongIn(
   fc.record(
     {

@@ -4,6 +4,7 @@ import {
   hostileCloudEvents,
   hostileCompletion,
   hostileMessages,
+  hostileResponse,
   wrongIn,
 } from './hostile-events.ts'
 import { hostileText } from './hostile-json.ts'
@@ -131,11 +132,13 @@ const queryName = fc.oneof(
     'wait',
     'starting_after',
     'idempotency_key',
+    'stream',
   ),
   hostileText.map(encoded),
 )
 const queryValue = fc.oneof(
   fc.constantFrom(
+    'true',
     'queued',
     'completed,failed',
     'ticket',
@@ -254,6 +257,8 @@ const anythingAsked = (ids: fc.Arbitrary<string>): fc.Arbitrary<Asked> => {
   const segment = fc.oneof({ weight: 4, arbitrary: ids }, { weight: 1, arbitrary: hostileText.map(encoded) })
   const ticket = segment.map((id) => `/tickets/${id}`)
   const event = fc.constant('/event')
+  // The same tickets under their other name.
+  const response = segment.map((id) => `/v1/responses/${id.replace(/^tkt_/, 'resp_')}`)
   return fc.oneof(
     { weight: 8, arbitrary: asking(['POST'], event, { body: hostileBody }) },
     { weight: 1, arbitrary: asking(['POST'], event, { body: hostileBody, isBinary: true }) },
@@ -270,6 +275,22 @@ const anythingAsked = (ids: fc.Arbitrary<string>): fc.Arbitrary<Asked> => {
     },
     { weight: 6, arbitrary: asking(['POST'], COMPLETIONS, { body: hostileCompletion }) },
     { weight: 4, arbitrary: asking(['POST'], fc.constant('/v1/messages'), { body: hostileMessages }) },
+    { weight: 4, arbitrary: asking(['POST'], fc.constant('/v1/responses'), { body: hostileResponse(ids) }) },
+    { weight: 2, arbitrary: asking(['GET', 'GET', 'DELETE'], response) },
+    {
+      weight: 1,
+      arbitrary: asking(
+        ['GET'],
+        response.map((path) => `${path}/input_items`),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: asking(
+        ['POST'],
+        response.map((path) => `${path}/cancel`),
+      ),
+    },
     { weight: 4, arbitrary: asking(['POST'], fc.constant('/tickets'), { body: hostileBody }) },
     { weight: 4, arbitrary: asking(['POST'], KOBOLD, { body: hostileKobold }) },
     { weight: 1, arbitrary: asking(['GET', 'PUT'], KOBOLD_LOOKS) },

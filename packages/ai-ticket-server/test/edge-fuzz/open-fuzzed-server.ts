@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Dispatcher, Logger } from '@ai-ticket/core'
-import { anthropicDoor, koboldDoor } from '@ai-ticket/doors'
+import { type Clock, type Dispatcher, type Logger, systemClock } from '@ai-ticket/core'
+import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type ServerOptions } from '@ai-ticket/http-server'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { composeDispatcher } from '../../src/compose/compose-dispatcher.ts'
@@ -60,10 +60,12 @@ export async function openFuzzedServer(
     metrics,
     bodyLimitBytes,
     requestTimeoutMs: 4_000,
+    clock: HASTY_CLOCK,
     ...options,
   })
   server.register(anthropicDoor)
   server.register(koboldDoor)
+  server.register(responsesDoor, { keepsHistory: true })
   const desk = tickets.serve(server, dispatcher)
   await server.listen({ host: '127.0.0.1', port: 0 })
   await desk.start()
@@ -84,6 +86,12 @@ export async function openFuzzedServer(
       rmSync(dataDir, { recursive: true })
     },
   }
+}
+
+/** Who asks for a response that is not there waits until the history has been written: 0.4 s, too long for thousands. */
+const HASTY_CLOCK: Clock = {
+  ...systemClock,
+  setTimer: (callback, delayMs) => systemClock.setTimer(callback, delayMs / 50),
 }
 
 function configOf(content: object) {
