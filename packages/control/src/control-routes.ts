@@ -8,6 +8,7 @@ import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
 import { addConfigRoute } from './routes/config.ts'
 import { type ControlContext, keyNameOf } from './routes/control-context.ts'
 import { addFeedRoute } from './routes/feed.ts'
+import { addKeysRoute } from './routes/keys.ts'
 import { addLineRoutes, lineBody } from './routes/line.ts'
 
 /** For `controlRoutes`. */
@@ -34,8 +35,8 @@ export interface ControlRoutesOptions extends ServerFacts {
  * The operator's API, for a server made by `createServer`: `server.register(controlRoutes, { dispatcher, … })`, before it
  * listens and behind the routes of tickets, where there are any.
  *
- * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`, and with
- * `settings` `GET /config`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
+ * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`, `GET /keys`,
+ * and with `settings` `GET /config`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
  * who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
@@ -69,6 +70,7 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
         pingIntervalMs,
         line: () => lineBody(dispatcher, worker),
       })
+      addKeysRoute(scope)
       if (options.settings !== undefined) addConfigRoute(scope, options.settings)
       added()
     },

@@ -3,5 +3,6 @@ export type { BulkBody, CallbackBody, TicketBody, TicketRowBody } from '@ai-tick
 export type { CallerBody } from './bodies/caller.ts'
 export type { ConfigBody, SettingBody } from './bodies/config.ts'
 export type { DeskBody, FeedEvents } from './bodies/feed.ts'
+export type { KeyBody, KeyListBody } from './bodies/keys.ts'
 export type { EndedBody, LineBody, RunningBody, WaitingBody } from './bodies/line.ts'
 export { type ControlRoutesOptions, controlRoutes } from './control-routes.ts'

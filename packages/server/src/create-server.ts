@@ -17,7 +17,7 @@ import { type Drain, installDrain } from './gate/drain.ts'
 import { answerError, installDialects, installErrorHandler, installNotFound } from './gate/error-handler.ts'
 import { installHostCheck } from './gate/host-check.ts'
 import { createRateLimiter } from './gate/rate-limit.ts'
-import { installRateLimit } from './gate/rate-limit-hook.ts'
+import { installRateLimit, type KeyReport, reportKeys } from './gate/rate-limit-hook.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
 import { installSlowReaders } from './gate/slow-readers.ts'
@@ -105,6 +105,8 @@ declare module 'fastify' {
     hasScope(request: FastifyRequest, scope: Scope): boolean
     /** Whether callers have to show a key. For plugins. */
     wantsKeys: boolean
+    /** The API keys without the keys; none where none are wanted. For plugins. */
+    keyReports(): KeyReport[]
     /** What `GET /health` looks at beside the backends; plugins put their checks here. */
     healthChecks: HealthChecks
     /**
@@ -125,7 +127,7 @@ interface Guards {
 /** Hooks run in this order, the cheap refusals first. */
 function installPlugins(server: FastifyInstance, options: ResolvedServerOptions): Guards {
   const { logger, apiKeys, allowedHosts, rateLimit } = options
-  const keyring = apiKeys.length > 0 ? createKeyring(apiKeys) : undefined
+  const keyring = apiKeys.length > 0 ? createKeyring(apiKeys, options.clock) : undefined
   const holderOf = ({ raw }: FastifyRequest) => keyring?.verify(raw.headers)
   const keyNameOf = (request: FastifyRequest) => holderOf(request)?.name
   const hasScope = (request: FastifyRequest, scope: Scope) => {
@@ -133,7 +135,9 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
     return holder === undefined ? keyring === undefined : mayUse(holder, [scope])
   }
   server.decorate('keyNameOf', keyNameOf).decorate('hasScope', hasScope)
+  const limiter = createRateLimiter(options.clock)
   server.decorate('wantsKeys', keyring !== undefined)
+  server.decorate('keyReports', () => reportKeys(keyring, { limiter, rateLimit }))
   installDialects(server)
   installErrorHandler(server, logger)
   if (logger !== silentLogger) installRequestLog(server, logger)
@@ -143,9 +147,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
   installCrossSiteCheck(server, options.corsOrigins)
   const hasGoodHost = installHostCheck(server, keyring === undefined ? allowedHosts : 'any')
-  if (isLimited(options)) {
-    installRateLimit(server, { limiter: createRateLimiter(options.clock), rateLimit, holderOf })
-  }
+  if (isLimited(options)) installRateLimit(server, { limiter, rateLimit, holderOf })
   if (keyring !== undefined) installAuth(server, keyring)
   const callerOf = (request: FastifyRequest) => keyNameOf(request) ?? request.ip
   installBodyBudget(server, { budgetBytes: options.bodyBudgetBytes, callerOf })

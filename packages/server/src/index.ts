@@ -11,6 +11,7 @@ export { type OpenStream, openEventStream, type StreamDialect } from './answer/e
 export { createServer } from './create-server.ts'
 export type { ApiKey, Scope } from './gate/api-key.ts'
 export { createRateLimiter, type RateLimit, type RateLimiter, type RateStanding } from './gate/rate-limit.ts'
+export type { KeyReport } from './gate/rate-limit-hook.ts'
 export { HTTP_STATUS } from './http/http-status.ts'
 export { parseJsonBody } from './http/json-body.ts'
 export {

@@ -13,6 +13,7 @@ import {
   ConfigSchema,
   EndedSchema,
   FEED_EVENTS,
+  KeyListSchema,
   LineSchema,
 } from './control-schemas.ts'
 
@@ -40,6 +41,15 @@ export const getConfig: Operation = {
     'What `ai-ticket config show --origin` prints, of the configuration that this server runs with.',
   tag,
   answers: { 200: json('The settings; secrets are masked.', ConfigSchema) },
+  failures: [],
+  schemas,
+}
+
+export const getKeys: Operation = {
+  operationId: 'listKeys',
+  summary: 'Who may ask: the API keys without the keys',
+  tag,
+  answers: { 200: json('The keys; none where none are wanted.', KeyListSchema) },
   failures: [],
   schemas,
 }

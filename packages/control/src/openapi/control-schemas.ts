@@ -116,6 +116,29 @@ export const ConfigSchema = v.object({
   settings: v.pipe(v.array(SettingSchema), v.description('In the order of the configuration file.')),
 })
 
+const KeySchema = v.object({
+  name: v.pipe(v.string(), v.description('Whose it is, in logs, in the line and on tickets.')),
+  scopes: v.pipe(
+    v.array(v.picklist(['events', 'read', 'admin'])),
+    v.description('What it may do; `admin` is everything.'),
+  ),
+  rate_limit: v.pipe(
+    v.nullable(v.object({ requests: count, window_ms: count, burst: count })),
+    v.description('Requests that it may send; null: as many as it likes. `burst` may come at once.'),
+  ),
+  left: v.exactOptional(
+    v.pipe(count, v.description('Requests that would be let in now; keys of one name share them.')),
+  ),
+  last_seen_at: v.exactOptional(
+    v.pipe(timestamp, v.description('Absent: not since the start of this server.')),
+  ),
+})
+
+export const KeyListSchema = v.object({
+  object: v.literal('list'),
+  data: v.pipe(v.array(KeySchema), v.description('In the order of the configuration.')),
+})
+
 const DeskSchema = v.object({
   backends: v.array(BackendReportSchema),
   line: LineReportSchema,
@@ -150,6 +173,7 @@ export const CONTROL_SCHEMAS = {
   Caller: CallerSchema,
   Config: ConfigSchema,
   DeskState: DeskSchema,
+  Key: KeySchema,
   Line: LineSchema,
   TicketRow: TicketRowSchema,
   RunningEvent: RunningSchema,

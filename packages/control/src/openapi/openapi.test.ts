@@ -3,12 +3,21 @@ import { expectTypeOf, test } from 'vitest'
 import type { CallerBody } from '../bodies/caller.ts'
 import type { ConfigBody } from '../bodies/config.ts'
 import type { FeedEvents } from '../bodies/feed.ts'
+import type { KeyListBody } from '../bodies/keys.ts'
 import type { EndedBody, LineBody } from '../bodies/line.ts'
-import type { CallerSchema, ConfigSchema, EndedSchema, FEED_EVENTS, LineSchema } from './control-schemas.ts'
+import type {
+  CallerSchema,
+  ConfigSchema,
+  EndedSchema,
+  FEED_EVENTS,
+  KeyListSchema,
+  LineSchema,
+} from './control-schemas.ts'
 
 test('every body is described as its type says', () => {
   expectTypeOf<InferOutput<typeof CallerSchema>>().toEqualTypeOf<CallerBody>()
   expectTypeOf<InferOutput<typeof ConfigSchema>>().toEqualTypeOf<ConfigBody>()
+  expectTypeOf<InferOutput<typeof KeyListSchema>>().toEqualTypeOf<KeyListBody>()
   expectTypeOf<InferOutput<typeof LineSchema>>().toEqualTypeOf<LineBody>()
   type Told = { [Name in keyof typeof FEED_EVENTS]: InferOutput<(typeof FEED_EVENTS)[Name]> }
   expectTypeOf<Told['desk']>().toEqualTypeOf<FeedEvents['desk']>()

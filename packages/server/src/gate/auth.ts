@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { type Clock, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
 import { type ApiKey, digestOf, type Scope, sha256 } from './api-key.ts'
@@ -64,17 +65,26 @@ export interface KeyHolder {
 }
 
 /** Who may ask. Keys are kept as SHA-256 digests only. */
-interface Keyring {
+export interface Keyring {
   /** Undefined if the caller carries none of our keys. */
   verify(headers: IncomingHttpHeaders): KeyHolder | undefined
+  /** In the order in which they were given. */
+  seen(): readonly SeenKey[]
 }
 
 interface StoredKey {
   readonly digest: Buffer
   readonly holder: KeyHolder
+  lastSeenAt?: number
 }
 
-export function createKeyring(apiKeys: readonly ApiKey[]): Keyring {
+/** A key, and when it was last shown. */
+interface SeenKey extends Pick<StoredKey, 'holder' | 'lastSeenAt'> {}
+
+export function createKeyring(
+  apiKeys: readonly ApiKey[],
+  { wallTime }: Pick<Clock, 'wallTime'> = systemClock,
+): Keyring {
   const stored = apiKeys.map(storeKey)
   // A request is asked about several times: may it pass, whose is it, may it do this.
   const known = new WeakMap<IncomingHttpHeaders, KeyHolder>()
@@ -82,10 +92,15 @@ export function createKeyring(apiKeys: readonly ApiKey[]): Keyring {
     verify(headers) {
       const presented = presentedKey(headers)
       if (presented === undefined) return undefined
-      const holder = known.get(headers) ?? holderOf(stored, sha256(presented))
-      if (holder !== undefined) known.set(headers, holder)
-      return holder
+      const holder = known.get(headers)
+      if (holder !== undefined) return holder
+      const found = keyOf(stored, sha256(presented))
+      if (found === undefined) return undefined
+      found.lastSeenAt = wallTime()
+      known.set(headers, found.holder)
+      return found.holder
     },
+    seen: () => stored,
   }
 }
 
@@ -102,12 +117,12 @@ function storeKey({ key, name, scopes = ['admin'], rateLimit }: ApiKey): StoredK
 }
 
 /** Compares with every key, so that the time reveals neither the key that matched nor how much of it. */
-function holderOf(stored: readonly StoredKey[], digest: Buffer): KeyHolder | undefined {
-  let holder: KeyHolder | undefined
+function keyOf(stored: readonly StoredKey[], digest: Buffer): StoredKey | undefined {
+  let found: StoredKey | undefined
   for (const key of stored) {
-    if (timingSafeEqual(key.digest, digest)) holder = key.holder
+    if (timingSafeEqual(key.digest, digest)) found = key
   }
-  return holder
+  return found
 }
 
 /** `admin` may do what every other scope may. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
-import type { KeyHolder } from './auth.ts'
+import type { Scope } from './api-key.ts'
+import type { KeyHolder, Keyring } from './auth.ts'
 import { isPreflight } from './cors.ts'
 import { burstOf, costMsOf, type RateLimit, type RateLimiter, type RateStanding } from './rate-limit.ts'
 import { isOpenAiPath, isOpenPath } from './request-url.ts'
@@ -31,10 +32,44 @@ export function installRateLimit(server: FastifyInstance, options: RateLimitOpti
     const holder = holderOf(request)
     const limit = holder?.rateLimit ?? options.rateLimit
     if (limit === false) return done()
-    const standing = limiter.take(holder === undefined ? `ip ${request.ip}` : `key ${holder.name}`, limit)
+    const standing = limiter.take(holder === undefined ? `ip ${request.ip}` : nameInLimiter(holder), limit)
     reply.headers(rateHeaders(limit, standing))
     if (isOpenAiPath(url)) reply.headers(openAiRateHeaders(limit, standing))
     done(standing.isAllowed ? undefined : refusal(standing))
+  })
+}
+
+/** Keys of one name count as one. */
+const nameInLimiter = ({ name }: KeyHolder): string => `key ${name}`
+
+/** An API key without the key, for plugins that show who may ask. */
+export interface KeyReport {
+  /** Whose it is, in logs, in the line and on tickets. */
+  readonly name: string
+  /** What it may do. */
+  readonly scopes: readonly Scope[]
+  /** False: none. */
+  readonly rateLimit: RateLimit | false
+  /** Requests that would be let in now; keys of one name share them. Absent: no limit. */
+  readonly left?: number
+  /** When a request last showed it, in milliseconds since 1970. Absent: not since this server began. */
+  readonly lastSeenAt?: number
+}
+
+/** What is known of each key, in the order in which they were given. */
+export function reportKeys(
+  keyring: Pick<Keyring, 'seen'> | undefined,
+  { limiter, rateLimit }: Pick<RateLimitOptions, 'limiter' | 'rateLimit'>,
+): KeyReport[] {
+  return (keyring?.seen() ?? []).map(({ holder, lastSeenAt }) => {
+    const limit = holder.rateLimit ?? rateLimit
+    return {
+      name: holder.name,
+      scopes: [...holder.scopes],
+      rateLimit: limit,
+      ...(limit === false ? {} : { left: limiter.left(nameInLimiter(holder), limit) }),
+      ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+    }
   })
 }
 

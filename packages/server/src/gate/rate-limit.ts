@@ -26,6 +26,8 @@ export interface RateStanding {
 export interface RateLimiter {
   /** Counts a request of this caller, unless it is refused. */
   take(caller: string, limit: RateLimit): RateStanding
+  /** Requests of this caller that would be let in now. Counts none. */
+  left(caller: string, limit: RateLimit): number
 }
 
 /** Remembers this many callers. Beyond it, those that were silent longest are forgotten and get a full burst. */
@@ -53,20 +55,28 @@ export function createRateLimiter({ now }: Pick<Clock, 'now'>, remembered = REME
     if (fullAt.size > remembered && eldest !== undefined) fullAt.delete(eldest)
   }
 
+  const fullIn = (caller: string, time: number) => Math.max(0, (fullAt.get(caller) ?? time) - time)
+
   return {
+    left: (caller, limit) => remainingOf(limit, fullIn(caller, now())),
     take(caller, limit) {
       const time = now()
       const costMs = costMsOf(limit)
       const wholeMs = burstOf(limit) * costMs
-      const before = Math.max(0, (fullAt.get(caller) ?? time) - time)
+      const before = fullIn(caller, time)
       const isAllowed = before + costMs <= wholeMs + ROUNDING_MS
       const fullInMs = isAllowed ? before + costMs : before
       if (isAllowed) remember(caller, time + fullInMs)
-      const remaining = Math.max(0, Math.floor((wholeMs - fullInMs + ROUNDING_MS) / costMs))
+      const remaining = remainingOf(limit, fullInMs)
       const nextInMs = Math.max(0, fullInMs - wholeMs + (remaining + 1) * costMs)
       return { isAllowed, remaining, nextInMs, fullInMs }
     },
   }
+}
+
+function remainingOf(limit: RateLimit, fullInMs: number): number {
+  const costMs = costMsOf(limit)
+  return Math.max(0, Math.floor((burstOf(limit) * costMs - fullInMs + ROUNDING_MS) / costMs))
 }
 
 /** What is wrong with it, worded to follow its name. */
