@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { CLI, runProgram, SERVER, startServer } from './run-program.ts'
@@ -116,4 +117,59 @@ test('tickets list goes on where a page has stopped to look, until it has as man
   const { stdout } = await runProgram(CLI, args)
   expect(asked).toEqual([null, 'after-1', 'after-2'])
   expect(stdout.match(/^tkt_\d/gm)).toEqual(['tkt_2', 'tkt_3'])
+})
+
+test('tickets replay --status asks the events of many again, and says how many', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 100_000 })
+  await using server = await startServer(['--kobold-url', simulator.url], { AI_TICKET_DATA_DIR: ':memory:' })
+  const accept = async (index: number) => {
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify({ content: `Number ${index}` })
+    return (await fetch(`${server.url}/tickets`, { method: 'POST', headers, body })).json()
+  }
+  const stats = async () => (await fetch(`${server.url}/tickets/stats`)).json()
+  await Promise.all([1, 2, 3].map(accept))
+  await expect.poll(stats, { timeout: 60_000 }).toMatchObject({ completed: 3 })
+  const replay = (...words: string[]) =>
+    runProgram(CLI, ['tickets', 'replay', ...words, '--server', server.url])
+  expect(await replay('--status', 'completed', '--dry-run')).toMatchObject({
+    code: 0,
+    stdout: '3 would be replayed\n',
+  })
+  expect(await stats()).toMatchObject({ completed: 3 })
+  expect(await replay('--status', 'failed')).toMatchObject({ code: 0, stdout: '0 of 0 replayed\n' })
+  expect(await replay('--status', 'completed')).toEqual({
+    code: 0,
+    stdout: '3 of 3 replayed\n',
+    stderr: '',
+  })
+  await expect.poll(stats, { timeout: 60_000 }).toMatchObject({ completed: 6 })
+  for (const words of [[], ['tkt_1', '--status', 'failed']])
+    expect(await replay(...words)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--status failed'),
+    })
+})
+
+test('tickets replay --status goes on until the server has looked through all, and lists what was refused', async () => {
+  const asked: { readonly filter: unknown; readonly dry_run: boolean }[] = []
+  const server = createServer(async (request, response) => {
+    asked.push(JSON.parse(await text(request)))
+    const isFirst = asked.length === 1
+    const page = isFirst
+      ? { matched: 500, done: 499, refused: [{ id: 'tkt_9', error: 'gone' }], next_cursor: 'c1' }
+      : { matched: 7, done: 7, refused: [] }
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: 'bulk', ...page }))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { code, stdout } = await runProgram(CLI, ['tickets', 'replay', '--status', 'failed', '--server', url])
+  server.close()
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '506 of 507 replayed\ntkt_9 was refused: gone\n' })
+  const filter = { status: 'failed', kind: 'ticket' }
+  expect(asked).toEqual([
+    { action: 'replay', filter, dry_run: false },
+    { action: 'replay', filter: { ...filter, cursor: 'c1' }, dry_run: false },
+  ])
 })

@@ -20,6 +20,7 @@ import { terminalJson, terminalLine } from '../program/terminal-text.ts'
 const EXAMPLES = `
   ai-ticket tickets list --status failed
   ai-ticket tickets show tkt_01a2…
+  ai-ticket tickets replay --status failed
   ai-ticket tickets prune --older-than 7d --dry-run
 `
 
@@ -36,10 +37,6 @@ interface Answer {
 const ACTIONS: Readonly<Record<string, { summary: string; request: (path: string) => ServerRequest }>> = {
   show: { summary: 'Show a ticket', request: (path) => ({ method: 'GET', path }) },
   cancel: { summary: 'Cancel a ticket', request: (path) => ({ method: 'DELETE', path }) },
-  replay: {
-    summary: 'Ask the event of a ticket again, as a new ticket',
-    request: (path) => ({ method: 'POST', path: `${path}/replay` }),
-  },
   callbacks: {
     summary: 'Show the attempts to deliver the callback of a ticket',
     request: (path) => ({ method: 'GET', path: `${path}/callbacks` }),
@@ -63,6 +60,14 @@ export const command: CommandModule = {
       const action = command.command(name).description(summary).argument('<id>', 'The ticket')
       answers(action, (_options, [id = '']) => ({ request: request(`/tickets/${encodeURIComponent(id)}`) }))
     }
+    const replay = command
+      .command('replay')
+      .description('Ask the event of a ticket again, as a new ticket, or those of many')
+      .argument('[id]', 'The ticket')
+      .option('--status <names>', 'All tickets that ended so, comma separated; on a terminal it asks first')
+      .option('--dry-run', 'Only say how many')
+      .option('--yes', 'Do not ask')
+    answers(replay, replayOf, confirmReplay)
     const prune = command
       .command('prune')
       .description('Remove finished tickets; on a terminal it asks first')
@@ -99,11 +104,11 @@ function answers<Options>(
       askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), { ...asked, isReply })
     const stopped = await confirm?.(options, request, ask)
     if (stopped !== undefined) return stopped
-    const reply = await wholeList(ask, request)
+    const reply = await wholeAnswer(ask, request)
     if (!reply.ok) return refused(reply)
     const asJson = options.json === true
     process.stdout.write(show?.(reply.body, asJson) ?? `${terminalJson(reply.body, asJson ? 0 : 2)}\n`)
-    return EXIT.ok
+    return Array.isArray(reply.body.refused) && reply.body.refused.length > 0 ? EXIT.someFailed : EXIT.ok
   })
 }
 
@@ -116,16 +121,37 @@ function refused({ error, message }: ServerReply & { readonly ok: false }): numb
   return error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[error]
 }
 
-/** On a terminal, says how many tickets would go, and goes on only after a yes. */
-const confirmPrune: Confirm<PruneOptions> = async ({ yes, dryRun }, request, ask) => {
-  if (yes || dryRun || !process.stdin.isTTY || !process.stderr.isTTY) return undefined
-  const reply = await ask({ ...request, body: { ...(request.body as object), dry_run: true } })
-  if (!reply.ok) return refused(reply)
-  const question = `Remove ${reply.body.removed} tickets for good? [y/N] `
-  if (await saysYes(question, { input: process.stdin, output: process.stderr })) return undefined
-  process.stderr.write('Nothing was removed. --yes removes without a question.\n')
-  return EXIT.interrupted
+/** On a terminal, says how many tickets it would be, and goes on only after a yes. */
+const confirmed =
+  (
+    questionOf: (body: Readonly<Record<string, unknown>>) => string,
+    otherwise: string,
+  ): Confirm<SureOptions> =>
+  async ({ yes, dryRun }, request, ask) => {
+    if (yes || dryRun || request.body === undefined || !process.stdin.isTTY || !process.stderr.isTTY)
+      return undefined
+    const reply = await wholeAnswer(ask, { ...request, body: { ...request.body, dry_run: true } })
+    if (!reply.ok) return refused(reply)
+    const streams = { input: process.stdin, output: process.stderr }
+    if (await saysYes(`${questionOf(reply.body)} [y/N] `, streams)) return undefined
+    process.stderr.write(`${otherwise}\n`)
+    return EXIT.interrupted
+  }
+
+interface SureOptions {
+  readonly dryRun?: boolean
+  readonly yes?: boolean
 }
+
+const confirmPrune = confirmed(
+  ({ removed }) => `Remove ${removed} tickets for good?`,
+  'Nothing was removed. --yes removes without a question.',
+)
+
+const confirmReplay = confirmed(
+  ({ matched }) => `Ask the events of ${matched} tickets again?`,
+  'Nothing was replayed. --yes replays without a question.',
+)
 
 /** Asks a person. Anything but y or yes is a no, and so is the end of the input. */
 export async function saysYes(
@@ -139,13 +165,34 @@ export async function saysYes(
   return /^y(es)?$/i.test(answer.trim())
 }
 
+/** What takes several requests, as if it were one. */
+const wholeAnswer = (ask: Ask, request: ServerRequest): Promise<ServerReply> =>
+  request.path === BULK_PATH ? wholeBulk(ask, request) : wholeList(ask, request)
+
+const BULK_PATH = '/tickets/bulk'
+
+/** The server takes 500 tickets a call. Replays are newer than what is looked through, so none is met again. */
+async function wholeBulk(ask: Ask, request: ServerRequest): Promise<ServerReply> {
+  const { filter, ...body } = request.body as { readonly filter: object }
+  const total = { object: 'bulk', matched: 0, done: 0, refused: [] as unknown[] }
+  let page: object = filter
+  for (;;) {
+    const reply = await ask({ ...request, body: { ...body, filter: page } })
+    if (!reply.ok && total.done === 0) return reply
+    if (!reply.ok) return { ...reply, message: `${reply.message} Before that, ${total.done} were replayed.` }
+    const { matched, done, refused, next_cursor: cursor } = reply.body
+    total.matched += Number(matched)
+    total.done += Number(done)
+    if (Array.isArray(refused)) total.refused.push(...refused)
+    if (typeof cursor !== 'string') return { ok: true, body: total }
+    page = { ...filter, cursor }
+  }
+}
+
 const DEFAULT_LIMIT = 50
 
 /** The server looks through a bounded number of tickets for a page, so a page may be short: asks on until the list is full. */
-async function wholeList(
-  ask: (request: ServerRequest) => Promise<ServerReply>,
-  request: ServerRequest,
-): Promise<ServerReply> {
+async function wholeList(ask: Ask, request: ServerRequest): Promise<ServerReply> {
   const reply = await ask(request)
   if (!reply.ok || !Array.isArray(reply.body.data)) return reply
   const [path, search] = request.path.split('?')
@@ -180,12 +227,35 @@ function listRequest({ status, text, limit }: ListOptions): ServerRequest {
   return { method: 'GET', path: `/tickets?${query}` }
 }
 
-interface PruneOptions {
+interface ReplayOptions extends SureOptions {
+  readonly status?: string
+}
+
+/** One ticket, or many: those that were accepted as tickets, for nobody waits for an event that was answered at once. */
+function replayOf({ status, dryRun }: ReplayOptions, [id]: readonly string[]): Answer {
+  if (id !== undefined && status === undefined && !dryRun)
+    return { request: { method: 'POST', path: `/tickets/${encodeURIComponent(id)}/replay` } }
+  if (id !== undefined || status === undefined)
+    throw new UsageError('Say which tickets to replay: the id of one, or --status failed.')
+  const filter = { status, kind: 'ticket' }
+  const body = { action: 'replay', filter, dry_run: dryRun === true }
+  return { request: { method: 'POST', path: BULK_PATH, body }, show: replayed(dryRun === true) }
+}
+
+const replayed =
+  (isDryRun: boolean): Show =>
+  (body, asJson) => {
+    if (asJson) return `${terminalJson(body)}\n`
+    if (isDryRun) return `${body.matched} would be replayed\n`
+    const refusals = body.refused as readonly { readonly id: string; readonly error: string }[]
+    const lines = refusals.map(({ id, error }) => `${terminalLine(`${id} was refused: ${error}`)}\n`)
+    return [`${body.done} of ${body.matched} replayed\n`, ...lines].join('')
+  }
+
+interface PruneOptions extends SureOptions {
   readonly olderThan?: number
   readonly keep?: number
   readonly failed?: boolean
-  readonly dryRun?: boolean
-  readonly yes?: boolean
 }
 
 /** Keeping none is a choice, too. */

@@ -10,7 +10,7 @@ export interface ServerRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** With its query. */
   readonly path: string
-  readonly body?: unknown
+  readonly body?: object
   /** Whether a reply is one of ours: other programs answer 200, too. Default: any JSON object. */
   readonly isReply?: (body: Readonly<Record<string, unknown>>) => boolean
 }

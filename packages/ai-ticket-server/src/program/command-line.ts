@@ -91,7 +91,7 @@ Exit codes:
   ${EXIT.ok}    done
   ${EXIT.cannotListen}    the server cannot listen on the address or port
   ${EXIT.usage}    wrong command line
-  ${EXIT.someFailed}    batch: some lines failed
+  ${EXIT.someFailed}    batch: some lines failed; tickets replay: some tickets were refused
   ${EXIT.badInput}   the event was refused because its input is wrong; batch: only such lines failed
   ${EXIT.noInput}   the input cannot be read
   ${EXIT.unavailable}   no backend answered as it should

@@ -5,7 +5,7 @@ export const EXIT = {
   ok: 0,
   cannotListen: 1,
   usage: 2,
-  /** A batch that has ended, with lines that failed. */
+  /** A batch that has ended, with lines that failed; or many tickets, of which some were refused. */
   someFailed: 3,
   badInput: 65,
   noInput: 66,
