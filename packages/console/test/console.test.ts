@@ -137,8 +137,9 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await page.goto(`${world.console}tickets`)
     await page.getByText('Still here').waitFor()
     await world.kill('SIGKILL')
+    await page.getByText(/^✕ lost, as of .*, next try in \d/).waitFor()
     await page.keyboard.press('Escape')
-    await page.keyboard.press('.')
+    await page.keyboard.press('u')
     await page.getByText('The server cannot be reached').waitFor()
     await page.getByText('Still here').waitFor()
     await page.getByText(/What you see is as of/).waitFor()
@@ -222,12 +223,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     const second = world.post('/event', { id: 'evt_second', content: 'Waits' })
     const { page, complaints } = await open(`${world.console}line`)
     await page.getByRole('button', { name: 'Cancel evt_first' }).waitFor()
-    await expect
-      .poll(async () => {
-        await page.keyboard.press('.')
-        return page.getByRole('button', { name: 'Cancel evt_second' }).count()
-      })
-      .toBe(1)
+    await page.getByRole('button', { name: 'Cancel evt_second' }).waitFor()
     await page.getByRole('heading', { name: 'Waiting, 1 of 1000' }).waitFor()
     expect(await axeViolations(page)).toEqual([])
     await page.getByRole('button', { name: 'Cancel evt_second' }).click()
@@ -237,6 +233,41 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(await first).toMatchObject({ error: 'cancelled' })
     await expect.poll(() => world.simulator.generating).toBe(false)
     await page.getByRole('heading', { name: 'Running, 0' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('Tickets is live: rows change and come by the filter, wait below the head, and stop at a pause', async () => {
+    await using world = await startWorld()
+    for (let index = 0; index < 30; index += 1) await world.post('/event', SHORT)
+    const { page, complaints } = await open(`${world.console}tickets?metadata.list=a`)
+    await rows(page, 30)
+    await page.getByText('● live').waitFor()
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+
+    await world.post('/event', { ...SHORT, metadata: { list: 'b' } })
+    await world.post('/event', { ...SHORT, content: 'At the top' })
+    await page.getByText('At the top').waitFor()
+    await rows(page, 31)
+
+    await page.keyboard.press('Shift+G')
+    await page.waitForFunction(() => scrollY > 200)
+    await world.post('/event', { ...SHORT, content: 'Further down' })
+    await page.getByRole('button', { name: '1 new' }).waitFor()
+    await rows(page, 31)
+    await page.keyboard.press('n')
+    await page.getByText('Further down').waitFor()
+
+    await page.keyboard.press('.')
+    await page.getByText(/paused, as of/).waitFor()
+    await world.post('/event', { ...SHORT, content: 'While it was paused' })
+    // Three ticks of the feed.
+    await page.waitForTimeout(800)
+    expect(await page.getByText('While it was paused').count()).toBe(0)
+    expect(asked).toEqual([])
+    await page.keyboard.press('.')
+    await page.getByText('While it was paused').waitFor()
+    expect(asked).toHaveLength(1)
     expect(complaints).toEqual([])
   })
 
@@ -368,6 +399,8 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await Promise.all(shots.map((shot, index) => writeFile(`${IMAGES}${names[index]}`, shot)))
   })
 })
+
+const SHORT = { content: 'Short', metadata: { list: 'a' } }
 
 const PROMPTS = [
   'Sort this mail: invoice, complaint or question?',

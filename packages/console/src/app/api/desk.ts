@@ -1,15 +1,12 @@
-import type { EndedBody, LineBody } from '@ai-ticket/control'
+import type { EndedBody } from '@ai-ticket/control'
 import type { DeskReport } from '@ai-ticket/core'
 import { type Answer, ask } from './client.ts'
 
-/** Backends and the length of the line; asks no backend. */
-export const getDesk = (signal: AbortSignal): Promise<Answer<DeskReport>> => ask('backends', { signal })
-
-export type { LineBody, RunningBody, WaitingBody } from '@ai-ticket/control'
+export type { DeskBody, LineBody, RunningBody, WaitingBody } from '@ai-ticket/control'
 export type { DeskReport } from '@ai-ticket/core'
 
-/** Who runs where, and who waits, in order. */
-export const getLine = (signal: AbortSignal): Promise<Answer<LineBody>> => ask('line', { signal })
+/** Backends and the length of the line, once; asks no backend. */
+export const getDesk = (signal: AbortSignal): Promise<Answer<DeskReport>> => ask('backends', { signal })
 
 /** Ends any event in hand. 200: its backend has stopped. 202: not within 5 s. */
 export const endInHand = (hand: string): Promise<Answer<EndedBody>> =>

@@ -2,15 +2,14 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { base } from '../api/addresses.ts'
-import { getDesk } from '../api/desk.ts'
 import { useShortcuts } from '../keyboard/use-shortcuts.ts'
+import { togglePause } from '../live/live.ts'
 import { NAVIGATION, START, screenPath } from '../navigation.ts'
 import { Keys } from '../parts/action.tsx'
-import { plural } from '../parts/format.ts'
 import { Notices, say } from '../parts/notice.tsx'
-import { useResource } from '../parts/use-resource.ts'
 import { chooseTheme, nextTheme, THEMES, type ThemeChoice, themeChoice } from '../theme/theme.ts'
 import { about } from './about.ts'
+import { DeskSummary } from './desk-summary.tsx'
 import styles from './frame.module.css'
 import { HelpDialog } from './help-dialog.tsx'
 import { KeyDialog } from './key-dialog.tsx'
@@ -22,6 +21,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
   useShortcuts({
     ...Object.fromEntries(NAVIGATION.map(({ keys, path }) => [keys, () => route(screenPath(path))])),
     help: () => setHelpOpen(true),
+    pause: togglePause,
     theme: () => {
       chooseTheme(nextTheme())
       say(`Theme: ${themeWords(themeChoice.value)}`)
@@ -98,16 +98,3 @@ function Tools({ openHelp }: { readonly openHelp: () => void }) {
 
 const themeWords = (theme: ThemeChoice): string =>
   theme === 'system' ? 'as the system' : theme.replace('contrast-', 'contrast, ')
-
-/** How the desk was when the page last asked. */
-function DeskSummary() {
-  const { value } = useResource('desk', getDesk)
-  if (value === undefined) return null
-  const up = value.backends.filter(({ state }) => state === 'ready' || state === 'busy').length
-  const running = value.backends.reduce((sum, { in_flight }) => sum + in_flight, 0)
-  return (
-    <span class={styles.summary}>
-      {up} of {plural(value.backends.length, 'backend')} · {running} run · {value.line.waiting} wait
-    </span>
-  )
-}

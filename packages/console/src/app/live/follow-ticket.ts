@@ -1,6 +1,6 @@
 import type { Outcome } from '@ai-ticket/core'
-import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { ask, openStream, type Problem } from '../api/client.ts'
+import { type Heard, pause, readEvents } from './read-events.ts'
 
 /** What is heard of a ticket while it runs. */
 export type TicketNews =
@@ -61,12 +61,12 @@ export async function sendAndFollow(
   })
   const id = found.ok ? found.value.data[0]?.id : undefined
   if (id !== undefined) hear({ kind: 'ticket', id })
-  const end = await readEvents(opened.value, (heard) => {
+  const hasEnded = await readEvents(opened.value, (heard) => {
     const news = newsOf(heard)
     if (news) hear(news)
     return news?.kind === 'end'
   })
-  if (end === 'ended' || signal.aborted) return
+  if (hasEnded || signal.aborted) return
   if (id === undefined) return hear({ kind: 'refused', problem: CUT })
   // From its first word again: a status says so, and the text starts over.
   await followTicket(id, { signal, hear })
@@ -76,12 +76,6 @@ export async function sendAndFollow(
 const randomKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
-interface Heard {
-  readonly event?: string | undefined
-  readonly id?: string | undefined
-  readonly data: string
-}
-
 async function readOnce(
   id: string,
   { signal, lastEventId }: { readonly signal: AbortSignal; readonly lastEventId: string | undefined },
@@ -90,22 +84,8 @@ async function readOnce(
   try {
     const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
     const opened = await openStream(`tickets/${encodeURIComponent(id)}`, { signal, headers })
-    return opened.ok ? await readEvents(opened.value, take) : opened.problem
-  } catch {
-    return CUT
-  }
-}
-
-async function readEvents(
-  body: ReadableStream<Uint8Array>,
-  take: (event: Heard) => boolean,
-): Promise<'ended' | Problem> {
-  try {
-    const events = body
-      .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
-      .pipeThrough(new EventSourceParserStream())
-    for await (const event of events) if (take(event)) return 'ended'
-    return CUT
+    if (!opened.ok) return opened.problem
+    return (await readEvents(opened.value, take)) ? 'ended' : CUT
   } catch {
     return CUT
   }
@@ -119,16 +99,4 @@ function newsOf({ event, data }: Heard): TicketNews | undefined {
   if (event === 'status') return { kind: 'status', ...(value as { status: string; run: number }) }
   if (event === 'done' || event === 'error') return { kind: 'end', outcome: value as Outcome }
   return undefined
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-  })
 }

@@ -14,11 +14,13 @@ interface PanelProps<Value> {
   readonly resource: Resource<Value>
   /** How many rows are likely to come, so that nothing jumps. */
   readonly rows?: number
+  /** What is there is no longer live. */
+  readonly isAged?: boolean
   readonly children: (value: Value) => ComponentChildren
 }
 
 /** A part of a page with its states. A failure takes this part and nothing else; data that is there stays, and says how old it is. */
-export function Panel<Value>({ resource, rows = 3, children }: PanelProps<Value>) {
+export function Panel<Value>({ resource, rows = 3, isAged = false, children }: PanelProps<Value>) {
   const { value, problem, asOf } = resource
   return (
     <div class={styles.panel} aria-busy={resource.isLoading}>
@@ -27,7 +29,11 @@ export function Panel<Value>({ resource, rows = 3, children }: PanelProps<Value>
           {value !== undefined && asOf && <span>What you see is as of {clockTime(asOf, new Date())}.</span>}
         </ProblemNote>
       )}
-      {value !== undefined ? children(value) : problem === undefined && <Skeleton rows={rows} />}
+      {value !== undefined ? (
+        <div class={isAged || problem ? styles.aged : undefined}>{children(value)}</div>
+      ) : (
+        problem === undefined && <Skeleton rows={rows} />
+      )}
     </div>
   )
 }

@@ -1,17 +1,14 @@
 import { useEffect } from 'preact/hooks'
 import { ticketPath } from '../../api/addresses.ts'
 import {
-  type DeskReport,
+  type DeskBody,
   endInHand,
-  getDesk,
-  getLine,
   type LineBody,
   type RunningBody,
   type WaitingBody,
 } from '../../api/desk.ts'
 import { titlePage } from '../../frame/about.ts'
-import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
-import { Action } from '../../parts/action.tsx'
+import { liveDesk, liveLine, liveResource } from '../../live/live.ts'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { duration } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
@@ -19,46 +16,32 @@ import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
 import { ScrollingTable } from '../../parts/scrolling-table.tsx'
 import { Status } from '../../parts/status.tsx'
-import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import styles from './line.module.css'
 
 /** Every backend, who runs on it, and who waits, in order. */
 export function LineScreen() {
-  const desk = useResource('desk', getDesk)
-  const line = useResource('line', getLine)
-  const reload = () => {
-    desk.reload()
-    line.reload()
-  }
+  const desk = liveDesk.value
+  const line = liveLine.value
   const end = async (hand: string) => {
     const answer = await endInHand(hand)
     if (!answer.ok) say(answer.problem.details, true)
     else if (answer.value.stopped) say('Cancelled. Its backend has stopped.')
     else say('Cancelled. Its backend has not stopped yet; the server goes on stopping it.')
-    reload()
   }
-  useShortcuts({ reload })
   useEffect(() => titlePage('Line'), [])
   return (
     <div class={styles.screen}>
       <div class={parts.actions}>
         <h1>Line</h1>
-        {line.value && (
-          <span>
-            as of <When at={line.value.now} />, {line.value.worker}
-          </span>
-        )}
-        <Action does={reload} keys="reload">
-          Read anew
-        </Action>
+        {line && <span>of {line.worker}</span>}
       </div>
-      <Panel resource={desk}>{(value) => <Backends desk={value} />}</Panel>
-      <Panel resource={line}>
+      <Panel resource={liveResource(desk && line && { desk, line })}>
         {(value) => (
           <>
-            <Running line={value} end={end} />
-            <Waiting line={value} end={end} />
+            <Backends desk={value.desk} />
+            <Running line={value.line} end={end} />
+            <Waiting line={value.line} end={end} />
           </>
         )}
       </Panel>
@@ -66,7 +49,7 @@ export function LineScreen() {
   )
 }
 
-function Backends({ desk }: { readonly desk: DeskReport }) {
+function Backends({ desk }: { readonly desk: DeskBody }) {
   return (
     <ScrollingTable name="Backends">
       <table class={parts.table}>

@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
-import type { TicketRow } from '../../api/tickets.ts'
+import type { TicketPage, TicketRow } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { feedState } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
 import { Action, Keys } from '../../parts/action.tsx'
 import { plural } from '../../parts/format.ts'
@@ -14,6 +15,7 @@ import { NeverUsed, NoResult } from './no-tickets.tsx'
 import { SelectionBar } from './selection-bar.tsx'
 import { TicketTable } from './ticket-table.tsx'
 import styles from './tickets.module.css'
+import { useLiveRows } from './use-live-rows.ts'
 import { useRows } from './use-rows.ts'
 import { useTicketList } from './use-ticket-list.ts'
 
@@ -23,25 +25,33 @@ export function TicketsScreen() {
   const filters = filtersOf(query)
   const show = (next: Filters) => route(`${screenPath('tickets')}${queryOf(next)}`)
   const { list, loadMore, isLoadingMore, moreProblem } = useTicketList(filters)
-  const rows = list.value?.rows ?? NO_ROWS
+  const head = useRef<HTMLDivElement>(null)
+  const isAtTop = () => (head.current?.getBoundingClientRect().bottom ?? 0) >= 0
+  const live = useLiveRows({ filters, list, isAtTop })
+  const { rows, reload } = live
   const open = ({ id }: TicketRow) => route(ticketPath(id))
   const table = useRows(rows, { open, loadMore })
-  useShortcuts({ reload: list.reload })
+  const showNew = () => {
+    live.show()
+    head.current?.scrollIntoView()
+  }
+  useShortcuts({ reload, 'list.new': showNew })
   useEffect(() => titlePage('Tickets'), [])
   return (
     <>
-      <div class={styles.head}>
+      <div class={styles.head} ref={head}>
         <h1>Tickets</h1>
         <SearchField filters={filters} show={show} />
-        <Action does={list.reload} keys="reload">
+        <Action does={reload} keys="reload">
           Read anew
         </Action>
       </div>
       <FilterChips filters={filters} show={show} />
-      <SelectionBar rows={table.selected} clear={table.clear} reload={list.reload} />
-      <Panel resource={list} rows={12}>
+      <SelectionBar rows={table.selected} clear={table.clear} reload={reload} />
+      <News live={live} show={showNew} />
+      <Panel resource={list} rows={12} isAged={'problem' in feedState.value}>
         {(page) =>
-          page.rows.length === 0 ? (
+          rows.length === 0 ? (
             Object.keys(filters).length === 0 ? (
               <NeverUsed />
             ) : (
@@ -49,21 +59,8 @@ export function TicketsScreen() {
             )
           ) : (
             <>
-              <TicketTable rows={page.rows} table={table} isWhole={page.cursor === undefined} open={open} />
-              <p class={styles.foot}>
-                <span>
-                  {plural(page.rows.length, 'ticket')}, looked through <LookedThrough page={page} />
-                </span>
-                {page.cursor !== undefined && (
-                  <Action
-                    does={loadMore}
-                    keys="list.more"
-                    unable={isLoadingMore ? 'It is loading' : undefined}
-                  >
-                    Load more
-                  </Action>
-                )}
-              </p>
+              <TicketTable rows={rows} table={table} isWhole={page.cursor === undefined} open={open} />
+              <Foot page={page} count={rows.length} isLoadingMore={isLoadingMore} loadMore={loadMore} />
               {moreProblem && <ProblemNote problem={moreProblem} retry={loadMore} />}
             </>
           )
@@ -73,14 +70,51 @@ export function TicketsScreen() {
   )
 }
 
-const NO_ROWS: readonly TicketRow[] = []
+/** What has come while somebody reads further down: it waits, so that nothing moves under their eyes. */
+function News({
+  live: { waiting, untold, reload },
+  show,
+}: {
+  readonly live: ReturnType<typeof useLiveRows>
+  readonly show: () => void
+}) {
+  if (waiting === 0 && untold === 0) return null
+  return (
+    <p class={styles.news}>
+      {waiting > 0 && (
+        <Action does={show} keys="list.new">
+          {waiting} new
+        </Action>
+      )}
+      {untold > 0 && <Action does={reload}>More have changed: read anew</Action>}
+    </p>
+  )
+}
+
+interface FootProps {
+  readonly page: TicketPage
+  readonly count: number
+  readonly isLoadingMore: boolean
+  readonly loadMore: () => void
+}
+
+function Foot({ page, count, isLoadingMore, loadMore }: FootProps) {
+  return (
+    <p class={styles.foot}>
+      <span>
+        {plural(count, 'ticket')}, looked through <LookedThrough page={page} />
+      </span>
+      {page.cursor !== undefined && (
+        <Action does={loadMore} keys="list.more" unable={isLoadingMore ? 'It is loading' : undefined}>
+          Load more
+        </Action>
+      )}
+    </p>
+  )
+}
 
 /** How far the list looked: what is older was not asked for yet. */
-function LookedThrough({
-  page,
-}: {
-  readonly page: { readonly rows: readonly TicketRow[]; readonly cursor?: string }
-}) {
+function LookedThrough({ page }: { readonly page: TicketPage }) {
   const last = page.rows.at(-1)
   if (page.cursor === undefined || last === undefined) return <>to the end</>
   return (

@@ -1,0 +1,42 @@
+import { feedState, liveDesk, togglePause } from '../live/live.ts'
+import { Action } from '../parts/action.tsx'
+import { clockTime, duration, plural } from '../parts/format.ts'
+import styles from './frame.module.css'
+
+/** How the desk is, in one line, and whether that is live. */
+export function DeskSummary() {
+  const state = feedState.value
+  return (
+    <div class={styles.summary}>
+      <DeskWords />
+      <span class={state.kind === 'live' ? styles.live : undefined}>{stateWords()}</span>
+      <Action does={togglePause} keys="pause">
+        {state.kind === 'paused' ? 'Go on' : 'Pause'}
+      </Action>
+    </div>
+  )
+}
+
+function DeskWords() {
+  const desk = liveDesk.value
+  if (desk === undefined) return null
+  const up = desk.backends.filter(({ state }) => state === 'ready' || state === 'busy').length
+  const running = desk.backends.reduce((sum, { in_flight }) => sum + in_flight, 0)
+  const { waiting, eta_seconds: next } = desk.line
+  return (
+    <span>
+      {up} of {plural(desk.backends.length, 'backend')} · {running} run · {waiting} wait
+      {waiting > 0 && next !== undefined && `, next ~${duration(next * 1_000)}`}
+    </span>
+  )
+}
+
+function stateWords(): string {
+  const state = feedState.value
+  if (state.kind === 'opening') return '○ connecting'
+  if (state.kind === 'live') return '● live'
+  const asOf = `as of ${clockTime(state.asOf, new Date())}`
+  if (state.kind === 'paused') return `‖ paused, ${asOf}`
+  if (state.kind === 'refused') return '✕ not live'
+  return `✕ lost, ${asOf}, next try in ${duration(state.nextTryMs)}`
+}

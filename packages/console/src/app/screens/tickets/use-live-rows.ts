@@ -1,0 +1,50 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { keyChanges } from '../../api/key.ts'
+import type { TicketPage } from '../../api/tickets.ts'
+import { filterFeed, hearFeed } from '../../live/live.ts'
+import type { Resource } from '../../parts/use-resource.ts'
+import { type Filters, queryOf } from './filters.ts'
+import { type HeardRows, hearMore, hearRow, NOTHING_HEARD, showHeld, withHeard } from './live-rows.ts'
+
+interface Options {
+  readonly filters: Filters
+  readonly list: Resource<TicketPage>
+  /** Whether the head of the list is in sight: then new rows come at once. */
+  readonly isAtTop: () => boolean
+}
+
+/** Keeps the list as it is now: by the feed, with the list's own filters. */
+export function useLiveRows({ filters, list, isAtTop }: Options) {
+  const [heard, setHeard] = useState<HeardRows>(NOTHING_HEARD)
+  const name = queryOf(filters)
+  const reload = () => {
+    setHeard(NOTHING_HEARD)
+    list.reload()
+  }
+  const latest = useRef({ reload, isAtTop })
+  latest.current = { reload, isAtTop }
+  const changes = keyChanges.value
+  useEffect(() => setHeard(NOTHING_HEARD), [name, changes])
+  useEffect(() => {
+    filterFeed(name)
+    return () => filterFeed('')
+  }, [name])
+  useEffect(
+    () =>
+      hearFeed((news) => {
+        const isTop = latest.current.isAtTop()
+        if (news.kind === 'ticket') setHeard((before) => hearRow(before, news.data, !isTop))
+        else if (news.kind === 'more') setHeard((before) => hearMore(before, news.data.count))
+        // The list may be older than the first word of the feed.
+        else if (news.kind === 'gap' || (news.kind === 'hello' && !news.data.resumed)) {
+          if (isTop) latest.current.reload()
+          else setHeard((before) => hearMore(before, 1))
+        }
+      }),
+    [],
+  )
+  const { rows, waiting } = list.value === undefined ? NO_LIST : withHeard(list.value, heard)
+  return { rows, waiting, untold: heard.untold, show: () => setHeard(showHeld), reload }
+}
+
+const NO_LIST = { rows: [], waiting: 0 } as const
