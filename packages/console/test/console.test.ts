@@ -39,6 +39,9 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await world.post('/event', { content: 'Hay' })
     const { page, complaints } = await open(world.url)
     await page.waitForURL('**/console/')
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('p')
     await rows(page, 2)
 
     await page.keyboard.press('/')
@@ -91,7 +94,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     const environment = { AI_TICKET_API_KEYS: `operator=${KEY}` }
     await using world = await startWorld({ environment, key: KEY })
     await world.post('/event', { content: 'Only for those with a key' })
-    const { page, complaints, context } = await open(world.console)
+    const { page, complaints, context } = await open(`${world.console}tickets`)
     const dialog = page.getByRole('dialog', { name: 'This server wants an API key' })
     await dialog.waitFor()
     expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('key')
@@ -106,7 +109,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
 
     // A second tab of the browser gets it from the first.
     const second = await context.newPage()
-    await second.goto(world.console)
+    await second.goto(`${world.console}tickets`)
     await second.getByText('Only for those with a key').waitFor()
 
     const traces = await page.evaluate(() => [
@@ -147,7 +150,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
 
   test('never used and no result say what to do', async () => {
     await using world = await startWorld()
-    const { page, complaints } = await open(world.console)
+    const { page, complaints } = await open(`${world.console}tickets`)
     await page.getByText('No tickets yet').waitFor()
     await page.goto(`${world.console}tickets?status=failed&text=nobody`)
     await page.getByText('No ticket fits').waitFor()
@@ -160,7 +163,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
   test('keys without a modifier can be switched off, and help lists them', async () => {
     await using world = await startWorld()
     await world.post('/event', { content: 'One' })
-    const { page } = await open(world.console)
+    const { page } = await open(`${world.console}tickets`)
     await rows(page, 1)
     await page.keyboard.press('?')
     const help = page.getByRole('dialog', { name: 'Keys' })
@@ -176,7 +179,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
 
   test('Compose sends a ticket, shows its answer as it comes, and keeps the draft', async () => {
     await using world = await startWorld({ tokensPerSecond: 15 })
-    const { page, complaints } = await open(world.console)
+    const { page, complaints } = await open(`${world.console}tickets`)
     await page.getByText('No tickets yet').waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('n')
@@ -271,16 +274,42 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
+  test('Overview says what needs somebody as it happens, and leads there', async () => {
+    await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
+    for (const content of ['One', 'Two']) await world.post('/tickets', { content, schema: ONE })
+    const { page, complaints } = await open(world.console)
+    const needs = page.getByRole('region', { name: 'Needs you' })
+    const failed = needs.getByRole('listitem').filter({ hasText: '2 tickets failed since you last looked' })
+    await failed.getByRole('link', { name: 'Dead letters' }).click()
+    await page.getByText('2 failed tickets').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('h')
+    await needs.getByText('Nothing. All is well.').waitFor()
+
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    await world.post('/backends/kobold/pause', {})
+    await needs.getByText(/^kobold is paused by/).waitFor()
+    await page.getByRole('cell').filter({ hasText: ', paused' }).waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await world.post('/backends/kobold/resume', {})
+    await needs.getByText('Nothing. All is well.').waitFor()
+    expect(asked).toEqual([])
+    await page.getByRole('link', { name: '2 failed' }).click()
+    await rows(page, 2)
+    expect(complaints).toEqual([])
+  })
+
   test('Dead letters says what it will do, and sends all of a kind again', async () => {
     await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
     for (const content of ['One', 'Two', 'Three']) {
       await world.post('/event', {
         content,
-        schema: { type: 'object', required: ['n'], properties: { n: { const: 1 } } },
+        schema: ONE,
       })
     }
     const before = world.simulator.calls.length
-    const { page, complaints } = await open(world.console)
+    const { page, complaints } = await open(`${world.console}tickets`)
     await rows(page, 3)
     await page.keyboard.press('g')
     await page.keyboard.press('d')
@@ -352,6 +381,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await world.post('/event', { content: 'One', model: 'none such' })
     const { id } = await world.post('/tickets', { content: 'Two' })
     const paths = [
+      '',
       'tickets',
       'tickets?status=cancelled',
       `tickets/${id}`,
@@ -385,7 +415,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     const { id } = await world.post('/tickets', {
       content: 'Summarise the minutes of Monday in three sentences.',
     })
-    const { page, complaints } = await open(world.console)
+    const { page, complaints } = await open(`${world.console}tickets`)
     await rows(page, PROMPTS.length + 1)
     const shots = [await page.screenshot()]
     await page.goto(`${world.console}tickets/${id}`)
@@ -399,6 +429,9 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await Promise.all(shots.map((shot, index) => writeFile(`${IMAGES}${names[index]}`, shot)))
   })
 })
+
+/** Nothing that the model says fits it. */
+const ONE = { type: 'object', required: ['n'], properties: { n: { const: 1 } } }
 
 const SHORT = { content: 'Short', metadata: { list: 'a' } }
 

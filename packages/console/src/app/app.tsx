@@ -6,6 +6,7 @@ import { screenPath } from './navigation.ts'
 import { ComposeScreen } from './screens/compose/compose-screen.tsx'
 import { DeadScreen } from './screens/dead/dead-screen.tsx'
 import { LineScreen } from './screens/line/line-screen.tsx'
+import { OverviewScreen } from './screens/overview/overview-screen.tsx'
 import { TicketScreen } from './screens/ticket/ticket-screen.tsx'
 import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
 
@@ -14,7 +15,7 @@ export function App() {
     <LocationProvider scope={base}>
       <Frame>
         <Router>
-          <Route path={base} component={TicketsScreen} />
+          <Route path={base} component={OverviewScreen} />
           <Route path={screenPath('tickets')} component={TicketsScreen} />
           <Route path={screenPath('tickets/:id')} component={TicketScreen} />
           <Route path={screenPath('line')} component={LineScreen} />

@@ -10,14 +10,12 @@ export interface NavigationEntry {
 
 /** In the order of the bar. */
 export const NAVIGATION: readonly NavigationEntry[] = [
+  { path: '', title: 'Overview', keys: 'go.overview' },
   { path: 'line', title: 'Line', keys: 'go.line' },
   { path: 'tickets', title: 'Tickets', keys: 'go.tickets' },
   { path: 'dead', title: 'Dead letters', keys: 'go.dead' },
   { path: 'compose', title: 'Compose', keys: 'go.compose' },
 ]
-
-/** What the console's own address shows. */
-export const START = 'tickets'
 
 /** The address of a screen. */
 export const screenPath = (path: string): string => `${base}${path}`

@@ -4,7 +4,7 @@ import { useLocation } from 'preact-iso/router'
 import { base } from '../api/addresses.ts'
 import { useShortcuts } from '../keyboard/use-shortcuts.ts'
 import { togglePause } from '../live/live.ts'
-import { NAVIGATION, START, screenPath } from '../navigation.ts'
+import { NAVIGATION, screenPath } from '../navigation.ts'
 import { Keys } from '../parts/action.tsx'
 import { Notices, say } from '../parts/notice.tsx'
 import { chooseTheme, nextTheme, THEMES, type ThemeChoice, themeChoice } from '../theme/theme.ts'
@@ -61,7 +61,8 @@ function Navigation() {
       <ul>
         {NAVIGATION.map(({ path: own, title, keys }) => {
           const address = screenPath(own)
-          const isHere = path.startsWith(address) || (`${path}/` === base && own === START)
+          // The Overview has the console's own address, with which all others begin.
+          const isHere = own === '' ? path === base || `${path}/` === base : path.startsWith(address)
           return (
             <li key={own}>
               <a href={address} aria-current={isHere ? 'page' : undefined}>

@@ -22,6 +22,7 @@ const shortcut = (group: ShortcutGroup, id: string, keys: string | readonly stri
  * can promise another key than the one that works.
  */
 export const SHORTCUTS = [
+  shortcut('Go to', 'go.overview', 'g h', 'Overview'),
   shortcut('Go to', 'go.line', 'g l', 'Line'),
   shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
   shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),

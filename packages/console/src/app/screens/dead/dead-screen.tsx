@@ -7,6 +7,7 @@ import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { plural } from '../../parts/format.ts'
+import { rememberLook } from '../../parts/last-look.ts'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
 import { ScrollingTable } from '../../parts/scrolling-table.tsx'
@@ -26,6 +27,9 @@ export function DeadScreen() {
   const { progress, start, stop } = useReplays(failed.reload)
   useShortcuts({ reload: failed.reload })
   useEffect(() => titlePage('Dead letters'), [])
+  useEffect(() => {
+    for (const { finished_at: at } of failed.value?.rows ?? []) if (at !== null) rememberLook(at)
+  }, [failed.value])
   return (
     <div class={styles.screen}>
       <div class={parts.actions}>

@@ -1,21 +1,15 @@
 import { useEffect } from 'preact/hooks'
 import { ticketPath } from '../../api/addresses.ts'
-import {
-  type DeskBody,
-  endInHand,
-  type LineBody,
-  type RunningBody,
-  type WaitingBody,
-} from '../../api/desk.ts'
+import { endInHand, type LineBody, type RunningBody, type WaitingBody } from '../../api/desk.ts'
 import { titlePage } from '../../frame/about.ts'
 import { liveDesk, liveLine, liveResource } from '../../live/live.ts'
+import { BackendTable } from '../../parts/backend-table.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { duration } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
 import { ScrollingTable } from '../../parts/scrolling-table.tsx'
-import { Status } from '../../parts/status.tsx'
 import { When } from '../../parts/when.tsx'
 import styles from './line.module.css'
 
@@ -39,7 +33,7 @@ export function LineScreen() {
       <Panel resource={liveResource(desk && line && { desk, line })}>
         {(value) => (
           <>
-            <Backends desk={value.desk} />
+            <BackendTable backends={value.desk.backends} />
             <Running line={value.line} end={end} />
             <Waiting line={value.line} end={end} />
           </>
@@ -48,53 +42,6 @@ export function LineScreen() {
     </div>
   )
 }
-
-function Backends({ desk }: { readonly desk: DeskBody }) {
-  return (
-    <ScrollingTable name="Backends">
-      <table class={parts.table}>
-        <thead>
-          <tr>
-            <th>backend</th>
-            <th>state</th>
-            <th class={parts.numeric}>slots</th>
-            <th>breaker</th>
-            <th class={parts.numeric}>reads</th>
-            <th class={parts.numeric}>writes</th>
-            <th class={parts.numeric}>repeats left</th>
-            <th>details</th>
-          </tr>
-        </thead>
-        <tbody>
-          {desk.backends.map((backend) => (
-            <tr key={backend.name}>
-              <td>
-                <CallerText text={backend.name} />
-              </td>
-              <td>
-                <Status of={backend.state} />
-              </td>
-              <td class={parts.numeric}>
-                {backend.in_flight}/{backend.concurrency}
-              </td>
-              <td>{backend.breaker}</td>
-              <td class={parts.numeric}>{speed(backend.prompt_tokens_per_second)}</td>
-              <td class={parts.numeric}>{speed(backend.completion_tokens_per_second)}</td>
-              <td class={parts.numeric}>{backend.repeats_left}</td>
-              <td>
-                <CallerText text={backend.details ?? backend.models.join(', ')} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </ScrollingTable>
-  )
-}
-
-/** Learned, so an estimate. */
-const speed = (perSecond: number | undefined): string =>
-  perSecond === undefined ? '' : `~${Math.round(perSecond)} tok/s`
 
 interface InHandProps {
   readonly line: LineBody

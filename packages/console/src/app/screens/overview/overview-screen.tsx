@@ -1,0 +1,117 @@
+import { useEffect } from 'preact/hooks'
+import type { DeskBody } from '../../api/desk.ts'
+import { titlePage } from '../../frame/about.ts'
+import { liveDesk, liveResource } from '../../live/live.ts'
+import { screenPath } from '../../navigation.ts'
+import { BackendTable } from '../../parts/backend-table.tsx'
+import { CallerText } from '../../parts/caller-text.tsx'
+import { duration } from '../../parts/format.ts'
+import { Panel } from '../../parts/panel.tsx'
+import parts from '../../parts/parts.module.css'
+import { Status } from '../../parts/status.tsx'
+import { type Need, needsOf } from './needs.ts'
+import styles from './overview.module.css'
+import { useFailed } from './use-failed.ts'
+
+/** Whether all is well, and where to go when it is not. */
+export function OverviewScreen() {
+  const desk = liveDesk.value
+  const failed = useFailed(desk)
+  useEffect(() => titlePage('Overview'), [])
+  return (
+    <div class={styles.screen}>
+      <h1>Overview</h1>
+      <Panel resource={liveResource(desk)} rows={8}>
+        {(value) => (
+          <>
+            <Needs needs={needsOf(value, failed)} />
+            <h2>Backends</h2>
+            <BackendTable backends={value.backends} />
+            <Tickets desk={value} />
+            <Line desk={value} />
+          </>
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+function Needs({ needs }: { readonly needs: readonly Need[] }) {
+  return (
+    <section aria-labelledby="needs">
+      <h2 id="needs">Needs you</h2>
+      {needs.length === 0 ? (
+        <p>Nothing. All is well.</p>
+      ) : (
+        <ul class={styles.needs}>
+          {needs.map(({ words, details, isCritical, path, screen }) => (
+            <li key={words} class={isCritical ? styles.critical : styles.warning}>
+              <span aria-hidden="true">{isCritical ? '✕' : '!'}</span>
+              <span>
+                <CallerText text={details === undefined ? words : `${words}: ${details}`} />
+              </span>
+              <a href={screenPath(path)}>{screen}</a>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Tickets({ desk: { tickets, store, callbacks } }: { readonly desk: DeskBody }) {
+  const counts = Object.entries(tickets ?? {})
+  return (
+    <section aria-labelledby="tickets">
+      <h2 id="tickets">Tickets</h2>
+      {counts.length > 0 && (
+        <ul class={styles.counts}>
+          {counts.map(([status, count]) => (
+            <li key={status}>
+              <a href={screenPath(`tickets?status=${status}`)}>
+                {count} <Status of={status} />
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+      {counts.length > 0 && counts.every(([, count]) => count === 0) && (
+        <p>
+          No tickets yet. Write the first one in <a href={screenPath('compose')}>Compose</a>.
+        </p>
+      )}
+      <dl class={parts.facts}>
+        <div>
+          <dt>store</dt>
+          <dd>{store.status === 'none' ? 'none: this server keeps no tickets' : store.status}</dd>
+        </div>
+        {callbacks && (
+          <div>
+            <dt>callbacks</dt>
+            <dd>
+              {callbacks.pending} pending, {callbacks.dead} dead
+            </dd>
+          </div>
+        )}
+      </dl>
+    </section>
+  )
+}
+
+function Line({ desk: { backends, line } }: { readonly desk: DeskBody }) {
+  const running = backends.reduce((sum, { in_flight }) => sum + in_flight, 0)
+  return (
+    <section aria-labelledby="line">
+      <h2 id="line">Line</h2>
+      <p>
+        <a href={screenPath('line')}>
+          {running} running, {line.waiting} of {line.capacity} waiting
+        </a>
+        {line.oldest_ms !== undefined && `, the oldest for ${duration(line.oldest_ms)}`}
+        {line.waiting > 0 &&
+          line.eta_seconds !== undefined &&
+          `; what comes now starts in ~${duration(line.eta_seconds * 1_000)}`}
+      </p>
+    </section>
+  )
+}
