@@ -32,8 +32,12 @@ const COMMANDS: Readonly<Record<string, Listed>> = {
     load: () => import('./commands/tickets.ts'),
   },
   line: {
-    summary: 'Show the waiting line and the backends of a running server',
+    summary: 'Show who runs and who waits at a running server, and for how long',
     load: () => import('./commands/line.ts'),
+  },
+  backends: {
+    summary: 'List, pause or resume the backends of a running server',
+    load: async () => ({ command: (await import('./commands/line.ts')).backendsCommand }),
   },
   health: {
     summary: 'Ask each backend whether it answers',

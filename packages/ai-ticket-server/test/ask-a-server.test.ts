@@ -108,15 +108,43 @@ test('health --server without the right to the detail tells the status; 69 witho
   })
 })
 
-test('line shows who waits, and the backends', async () => {
+test('line shows who runs and who waits', async () => {
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 1 })
+  await using server = await startServer(['--kobold-url', simulator.url])
+  const leaving = new AbortController()
+  const asked = [1, 2].map((index) =>
+    fetch(`${server.url}/event`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ content: `Number ${index}` }),
+      signal: leaving.signal,
+    }).catch(() => undefined),
+  )
+  const line = (...words: string[]) => runProgram(CLI, ['line', '--server', server.url, ...words])
+  await expect
+    .poll(async () => (await line()).stdout, { timeout: 60_000 })
+    .toMatch(
+      /^1 running, 1 of 1000 waiting\nhand_\S+ {2}(reading|writing) {2}kobold {2}.*for \d+ s.*\nhand_\S+ {2}place 1 {2}.*for \d+ s.*\n$/,
+    )
+  const asJson = await line('--json')
+  expect(JSON.parse(asJson.stdout)).toMatchObject({ object: 'line', running: [{ backend: 'kobold' }] })
+  leaving.abort()
+  await Promise.all(asked)
+})
+
+test('backends lists, pauses and resumes', async () => {
   await using simulator = await startKoboldSimulator()
   await using server = await startServer(['--kobold-url', simulator.url])
   await server.waitForLine(/^kobold at .* answers/)
-  const { code, stdout } = await runProgram(CLI, ['line', '--server', server.url])
-  expect({ code, stdout }).toEqual({
-    code: 0,
-    stdout: '0 of 1000 wait\nkobold  ready  0/1 busy  koboldcpp/simulator\n',
+  const backends = (...words: string[]) => runProgram(CLI, ['backends', ...words, '--server', server.url])
+  const idle = { code: 0, stdout: 'kobold  ready  0/1 busy  koboldcpp/simulator\n', stderr: '' }
+  expect(await backends('list')).toEqual(idle)
+  const paused = await backends('pause', 'kobold')
+  expect(paused.stdout).toMatch(/^kobold {2}ready {2}paused by \S+ since \d{4}-\S+Z {2}0\/1 busy/)
+  expect((await backends('list')).stdout).toBe(paused.stdout)
+  expect(await backends('resume', 'kobold')).toEqual(idle)
+  expect(await backends('pause', 'nobody')).toMatchObject({
+    code: 65,
+    stderr: expect.stringContaining('No backend has this name. Known: kobold.'),
   })
-  const asJson = await runProgram(CLI, ['line', '--json'], { environment: { AI_TICKET_SERVER: server.url } })
-  expect(JSON.parse(asJson.stdout)).toMatchObject({ line: { waiting: 0 }, backends: [{ name: 'kobold' }] })
 })

@@ -318,7 +318,17 @@ test('colours are for terminals that want them', async () => {
 test.each([[['--help']], [['help']], [['-h']]])('%j lists the commands', async (args) => {
   const { code, stdout } = await runProgram(CLI, args)
   expect(code).toBe(0)
-  for (const name of ['ask', 'batch', 'serve', 'tickets', 'line', 'health', 'config', 'completion']) {
+  for (const name of [
+    'ask',
+    'batch',
+    'serve',
+    'tickets',
+    'line',
+    'backends',
+    'health',
+    'config',
+    'completion',
+  ]) {
     expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
   }
   expect(stdout).toContain('78   wrong configuration')
