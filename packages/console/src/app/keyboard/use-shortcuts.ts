@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { tinykeys } from 'tinykeys'
+import { createKeybindingsHandler } from 'tinykeys'
 import { isSingleKey, SHORTCUTS, type Shortcut, type ShortcutId } from './shortcuts.ts'
 
 type Handler = (event: KeyboardEvent) => void
@@ -32,9 +32,16 @@ export function useShortcuts(handlers: Handlers): void {
 /** Listens for all keys of the table. To be called once. */
 export function listenForKeys(): void {
   const bindings = (SHORTCUTS as readonly Shortcut[]).flatMap((shortcut) =>
-    shortcut.keys.map((keys) => [keys, (event: KeyboardEvent) => press(shortcut, event)] as const),
+    shortcut.keys.map((keys) => [keys, (event: KeyboardEvent) => fire(shortcut, event)] as const),
   )
-  tinykeys(window, Object.fromEntries(bindings), { ignore: isForSomethingElse })
+  const listen = () => createKeybindingsHandler(Object.fromEntries(bindings), { ignore: isForSomethingElse })
+  let handle = listen()
+  // A handler that has fired still waits for the ends of other sequences: after `g k`, a `p` alone would be `g p`.
+  const fire = (shortcut: Shortcut, event: KeyboardEvent) => {
+    handle = listen()
+    press(shortcut, event)
+  }
+  window.addEventListener('keydown', (event) => handle(event))
 }
 
 function press(shortcut: Shortcut, event: KeyboardEvent): void {
