@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -300,6 +303,42 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
+  test('Access says who one is, and sends a callback again that was given up', async () => {
+    const replies = [410, 204]
+    const receiver = createServer((_request, response) => response.writeHead(replies.shift() ?? 500).end())
+    await once(receiver.listen(0, '127.0.0.1'), 'listening')
+    const address = `http://localhost:${(receiver.address() as AddressInfo).port}`
+    const environment = {
+      AI_TICKET_API_KEYS: `operator=${KEY}`,
+      AI_TICKET_CALLBACK_ALLOW: `${address}/*`,
+      AI_TICKET_CALLBACK_PRIVATE: '127.0.0.1,::1',
+      AI_TICKET_CALLBACK_SECRET: `whsec_${Buffer.alloc(32, 'key').toString('base64')}`,
+    }
+    await using world = await startWorld({ environment, key: KEY })
+    const { id } = await world.post('/tickets', { content: 'Tell me', callback_url: `${address}/done` })
+    const { page, complaints } = await open(world.console)
+    await page.getByRole('dialog').getByLabel('API key').fill(KEY)
+    await page.keyboard.press('Enter')
+    const needs = page.getByRole('region', { name: 'Needs you' })
+    await needs.getByText('1 callback was given up: the receivers did not take them').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('k')
+    await page.getByText('You are operator.').waitFor()
+    await page.getByText('✓ you may do everything').waitFor()
+    const given = page.getByRole('region', { name: 'Callbacks that were given up' })
+    await given.getByRole('link', { name: String(id) }).waitFor()
+    await given.getByText('gone').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await given.getByRole('button', { name: `Send again: ${id}` }).press('Enter')
+    await given.getByText('None was.').waitFor()
+    expect(replies).toEqual([])
+    await page.keyboard.press('g')
+    await page.keyboard.press('h')
+    await needs.getByText('Nothing. All is well.').waitFor()
+    expect(complaints.filter((one) => !one.includes('401'))).toEqual([])
+    receiver.close()
+  })
+
   test('Dead letters says what it will do, and sends all of a kind again', async () => {
     await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
     for (const content of ['One', 'Two', 'Three']) {
@@ -387,6 +426,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
       `tickets/${id}`,
       `tickets/${id}?tab=raw`,
       'tickets/none',
+      'access',
       'x',
     ]
     for (const width of [1280, 320]) {

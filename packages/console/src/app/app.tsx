@@ -1,14 +1,26 @@
+import lazy from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
 import { base } from './api/addresses.ts'
 import { Frame } from './frame/frame.tsx'
-import { NotFoundScreen } from './frame/not-found.tsx'
+import { NotFoundScreen, NotLoadedScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
-import { ComposeScreen } from './screens/compose/compose-screen.tsx'
 import { DeadScreen } from './screens/dead/dead-screen.tsx'
 import { LineScreen } from './screens/line/line-screen.tsx'
 import { OverviewScreen } from './screens/overview/overview-screen.tsx'
 import { TicketScreen } from './screens/ticket/ticket-screen.tsx'
 import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
+
+// Not needed to see what is wrong at 2 a.m.: loaded when somebody goes there.
+const ComposeScreen = lazy(() =>
+  import('./screens/compose/compose-screen.tsx').then((screen) => screen.ComposeScreen, notLoaded),
+)
+const AccessScreen = lazy(() =>
+  import('./screens/access/access-screen.tsx').then((screen) => screen.AccessScreen, notLoaded),
+)
+
+function notLoaded() {
+  return NotLoadedScreen
+}
 
 export function App() {
   return (
@@ -21,6 +33,7 @@ export function App() {
           <Route path={screenPath('line')} component={LineScreen} />
           <Route path={screenPath('dead')} component={DeadScreen} />
           <Route path={screenPath('compose')} component={ComposeScreen} />
+          <Route path={screenPath('access')} component={AccessScreen} />
           <Route default component={NotFoundScreen} />
         </Router>
       </Frame>

@@ -1,7 +1,7 @@
-import type { TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
+import type { CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
 import { type Answer, ask } from './client.ts'
 
-export type { TicketBody } from '@ai-ticket/tickets/fastify'
+export type { CallbackBody, TicketBody } from '@ai-ticket/tickets/fastify'
 
 /** One line of the list: no body of an event is in it, however large. */
 export type TicketRow = TicketRowBody
@@ -36,22 +36,19 @@ export const replayTicket = (id: string, changes?: object): Promise<Answer<Ticke
 export const cancelTicket = (id: string): Promise<Answer<TicketBody>> =>
   ask(`tickets/${encodeURIComponent(id)}`, { method: 'DELETE' })
 
-export interface CallbackBody {
-  readonly url: string
-  readonly status?: string
-  readonly webhook_id: string
-  readonly next_attempt_at?: string
-  readonly attempts: readonly {
-    readonly at: string
-    readonly duration_ms: number
-    readonly status: number | null
-    readonly error?: string
-    readonly details?: string
-  }[]
-}
-
 export const getCallbacks = (id: string, signal: AbortSignal): Promise<Answer<{ data: CallbackBody[] }>> =>
   ask(`tickets/${encodeURIComponent(id)}/callbacks`, { signal })
 
 export const resendCallback = (id: string): Promise<Answer<CallbackBody>> =>
   ask(`tickets/${encodeURIComponent(id)}/callbacks/resend`, { method: 'POST' })
+
+export interface CallbackPage {
+  readonly data: readonly CallbackBody[]
+  readonly next_cursor?: string
+}
+
+/** Of all tickets that have ended, the newest tickets first. */
+export const listCallbacks = (
+  status: 'pending' | 'delivered' | 'dead',
+  signal: AbortSignal,
+): Promise<Answer<CallbackPage>> => ask(`callbacks?status=${status}&limit=100`, { signal })

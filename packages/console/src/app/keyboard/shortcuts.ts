@@ -27,6 +27,7 @@ export const SHORTCUTS = [
   shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
   shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
   shortcut('Go to', 'go.compose', 'g n', 'Compose'),
+  shortcut('Go to', 'go.access', 'g k', 'Access'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
   shortcut('Anywhere', 'help', '[Shift]+?', 'This list'),
   shortcut('Anywhere', 'theme', 't', 'Next theme'),

@@ -22,7 +22,7 @@ const [FULL_LINE, LONG_WAIT_MS, MANY_CALLBACKS] = [0.8, 120_000, 1_000]
 const MOST_DEAD = 200
 
 const LINE = { path: 'line', screen: 'Line' } as const
-const CALLBACKS = { path: 'tickets?callback=dead', screen: 'Tickets' } as const
+const CALLBACKS = { path: 'access', screen: 'Access' } as const
 
 /** What needs somebody now, the worst first. `failed`: tickets that failed since they were last looked at. */
 export function needsOf(desk: DeskBody, failed: number): readonly Need[] {

@@ -89,7 +89,9 @@ function Tickets({ desk: { tickets, store, callbacks } }: { readonly desk: DeskB
           <div>
             <dt>callbacks</dt>
             <dd>
-              {callbacks.pending} pending, {callbacks.dead} dead
+              <a href={screenPath('access')}>
+                {callbacks.pending} pending, {callbacks.dead} dead
+              </a>
             </dd>
           </div>
         )}
