@@ -38,8 +38,8 @@ test('a chat, whole and streamed: the answer says which fields are misspelt, and
   expect(chunks.flatMap((chunk) => (chunk as Warned).warnings ?? [])).toEqual(WARNINGS)
   expect(chunks.find((chunk) => (chunk as Warned).warnings)?.choices[0]?.finish_reason).toBe('stop')
   expect(lines).toEqual([
-    '`max_token` is ignored. Did you mean `max_tokens`? request_id,event_id,field',
-    '`temprature` is ignored. Did you mean `temperature`? request_id,event_id,field',
+    '`max_token` is ignored. Did you mean `max_tokens`? request_id,door,event_id,field',
+    '`temprature` is ignored. Did you mean `temperature`? request_id,door,event_id,field',
   ])
 })
 
