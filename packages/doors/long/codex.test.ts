@@ -12,6 +12,14 @@ const home = mkdtempSync(join(tmpdir(), 'codex-'))
 const PAGE = join(import.meta.dirname, '../../../docs/doors/openai-responses.md')
 const ADDRESS = 'http://127.0.0.1:5000'
 
+/** Nothing else can be reached: what is not the desk goes to a proxy that is not there. */
+const CONFINED = {
+  CODEX_HOME: home,
+  HTTP_PROXY: 'http://127.0.0.1:9',
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '127.0.0.1',
+}
+
 interface Run {
   readonly code: number | null
   readonly output: string
@@ -20,12 +28,12 @@ interface Run {
 function run(
   command: string,
   args: readonly string[],
-  options: { readonly signal?: AbortSignal } = {},
+  { env, ...options }: { readonly signal?: AbortSignal; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: home,
-      env: { ...process.env, HOME: home, CODEX_HOME: home },
+      env: { ...process.env, HOME: home, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options,
     })
@@ -51,7 +59,7 @@ async function openDesk(simulated: ResponsesServerOptions['simulated']) {
   const codex = join(home, 'node_modules/.bin/codex')
   return Object.assign(at, {
     ask: (prompt: string, more: { readonly signal?: AbortSignal } = {}) =>
-      run(codex, ['exec', '--skip-git-repo-check', prompt], more),
+      run(codex, ['exec', '--skip-git-repo-check', prompt], { ...more, env: CONFINED }),
   })
 }
 
