@@ -24,7 +24,7 @@ export function OverviewScreen() {
       <Panel resource={liveResource(desk)} rows={8}>
         {(value) => (
           <>
-            <Needs needs={needsOf(value, failed)} />
+            <Needs needs={needsOf(value, failed ?? 0)} isKnown={failed !== undefined} />
             <h2>Backends</h2>
             <BackendTable backends={value.backends} />
             <Tickets desk={value} />
@@ -36,12 +36,13 @@ export function OverviewScreen() {
   )
 }
 
-function Needs({ needs }: { readonly needs: readonly Need[] }) {
+/** `isKnown`: every answer has come, so that nothing is called well before. */
+function Needs({ needs, isKnown }: { readonly needs: readonly Need[]; readonly isKnown: boolean }) {
   return (
     <section aria-labelledby="needs">
       <h2 id="needs">Needs you</h2>
       {needs.length === 0 ? (
-        <p>Nothing. All is well.</p>
+        isKnown && <p>Nothing. All is well.</p>
       ) : (
         <ul class={styles.needs}>
           {needs.map(({ words, details, isCritical, path, screen }) => (
