@@ -85,9 +85,13 @@ export function summaryOf(ticket: Ticket): TicketSummary {
     ...(outcome && { waitedMs: Math.max(0, startedAt - createdAt), durationMs: outcome.duration_ms }),
     ...(firstTokenMs !== undefined && { firstTokenMs }),
     usage: outcome?.usage ?? null,
-    wastedMs: attempts.reduce((sum, attempt) => sum + wastedBy(attempt), 0),
+    wastedMs: wastedMsOf(ticket),
   }
 }
+
+/** Of all runs that have ended. */
+export const wastedMsOf = ({ attempts }: Pick<Ticket, 'attempts'>): number =>
+  attempts.reduce((sum, attempt) => sum + wastedBy(attempt), 0)
 
 /** A call that was not sent, or met an endpoint that is not there, cost no work. */
 const wastedBy = ({ result, stopped, duration_ms }: AttemptRecord): number =>

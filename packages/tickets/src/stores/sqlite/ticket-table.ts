@@ -8,7 +8,7 @@ import {
   type Ticket,
   type TicketStatus,
 } from '../../ticket/ticket.ts'
-import type { TicketRowPage } from '../../ticket/ticket-row.ts'
+import { type TicketRowPage, wastedMsOf } from '../../ticket/ticket-row.ts'
 import type {
   OrphanSearch,
   PruneRequest,
@@ -88,13 +88,25 @@ const WAITING_WITH_KEY = insertion([...WAITING_COLUMNS, ...KEY_COLUMNS])
 const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error', 'outcome', 'outcome_crc'])
 
 const updateOf = (names: readonly string[]) =>
-  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ? RETURNING seq`
+  `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ? RETURNING seq, ${BYTES}`
 
 /** Its callback stays as it is. */
 const WRITE_ROW = `INSERT INTO ticket_rows (${ROW_COLUMNS.join(', ')})
   VALUES (${ROW_COLUMNS.map((name) => `:${name}`).join(', ')})
   ON CONFLICT (seq) DO UPDATE SET prompt = excluded.prompt, answer = excluded.answer, facts = excluded.facts,
     wasted_ms = excluded.wasted_ms`
+
+/**
+ * Bytes of event and outcome up to which a list reads the whole ticket: it lies in one page then, and a second row for each
+ * event would make the history a tenth slower.
+ */
+const READ_WHOLE = 3_000
+
+/** Whether what a list shows stands beside the ticket. It stays there: none of these goes away again. */
+const standsAside = (ticket: Ticket, bytes: number): boolean =>
+  bytes > READ_WHOLE || ticket.callbackUrl !== undefined || wastedMsOf(ticket) > 0
+
+const lengthOf = (value: SQLInputValue | undefined): number => (typeof value === 'string' ? value.length : 0)
 
 const keyColumns = (key: (Idempotency & { readonly until: number }) | undefined): Values =>
   key
@@ -136,12 +148,14 @@ function createStatements(database: DatabaseSync) {
 /** One ticket. */
 function ticketStatements({ statement, all, tickets }: Statements) {
   let updateSql: string | undefined
+  const writeSide = (seq: SQLOutputValue, ticket: Ticket) =>
+    statement(WRITE_ROW).run({ seq, ...sideColumns(ticket) })
   return {
     insert(ticket: Ticket, key?: Idempotency & { readonly until: number }): void {
       const columns: Values = { ...lastingColumns(ticket), ...changingColumns(ticket), ...keyColumns(key) }
       const { names, sql } = ticket.kind === 'event' ? RECORDED : key ? WAITING_WITH_KEY : WAITING
       const { lastInsertRowid: seq } = statement(sql).run(...names.map((name) => columns[name] ?? null))
-      statement(WRITE_ROW).run({ seq, ...sideColumns(ticket) })
+      if (standsAside(ticket, lengthOf(columns.event) + lengthOf(columns.outcome))) writeSide(seq, ticket)
       for (const [name, value] of metadataOf(ticket.event)) {
         statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
           name,
@@ -155,8 +169,8 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       const { id: _id, ...columns } = changingColumns(ticket)
       updateSql ??= updateOf(Object.keys(columns))
       const [updated] = all(updateSql, ...Object.values(columns), ticket.id)
-      if (updated?.seq !== undefined && hasNewRow(ticket))
-        statement(WRITE_ROW).run({ seq: updated.seq, ...sideColumns(ticket) })
+      if (updated?.seq !== undefined && hasNewRow(ticket) && standsAside(ticket, Number(updated.bytes)))
+        writeSide(updated.seq, ticket)
     },
     /** Undefined: the claim is lost. */
     extendLease({ id, token }: Fence, leaseUntil: number): Row | undefined {
