@@ -106,9 +106,10 @@ function claims({ rows, now }: StatementParts) {
       const chosen = new Set(choose(line).map(({ seq }) => ids[seq]))
       return transit(limit, (ticket) => (chosen.has(ticket.id) ? claimed(ticket) : undefined))
     },
-    adopt: ({ owner, leaseMs, limit, held = [] }: AdoptRequest) =>
+    /** `at`: the time by which leases are over. */
+    adopt: ({ owner, leaseMs, limit, held = [] }: AdoptRequest, at: number) =>
       transit(limit, (ticket) =>
-        held.includes(ticket.id) ? undefined : adoptTicket(ticket, { owner, leaseMs, now: now() }),
+        held.includes(ticket.id) ? undefined : adoptTicket(ticket, { owner, leaseMs, now: at }),
       ),
     expire: () => transit(Number.POSITIVE_INFINITY, (ticket) => expireTicket(ticket, now())),
     heartbeat: (fences: readonly Fence[], leaseMs: number) =>

@@ -64,7 +64,9 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
       await writer.adjust()
       writer.checkName()
       if (writer.setMsAgo() < request.leaseMs) return []
-      return await transit(() => statements.adopt(request))
+      // As in the product: the clock may be set while the statement is on its way, and the holders do not know it yet.
+      const at = now()
+      return await transit(() => statements.adopt(request, at))
     },
     async heartbeat(fences, leaseMs) {
       await writer.adjust()
