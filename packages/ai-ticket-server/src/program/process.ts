@@ -103,15 +103,27 @@ export const keepDebuggerShut = (): void => void process.on('SIGUSR1', () => {})
 /** Between two looks whether nothing runs, in milliseconds. The first comes this long after the start. */
 const TIDY_EVERY_MS = 2_000
 
+/** So few events have made nothing faster that would have to be made again. */
+const FEW_EVENTS = 100
+
+/** What a server has to do. */
+export interface Use {
+  /** Events that have ended since the start. */
+  readonly events: number
+  /** Whether one runs or waits. */
+  readonly isBusy: boolean
+}
+
 /**
- * Gives back, once, what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. As
- * nothing else runs for some 100 ms meanwhile, it waits for a moment in which nobody would notice.
+ * Gives back, once, what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. It also
+ * throws away the code that it has made faster, so a server that had more than a few events by then is left as it is.
  */
-export function tidyWhenIdle(isIdle: () => boolean, tidy: () => void = giveBackMemory): void {
+export function tidyUnlessUsed(look: () => Use, tidy: () => void = giveBackMemory): void {
   const timer = setInterval(() => {
-    if (!isIdle()) return
+    const { events, isBusy } = look()
+    if (isBusy && events < FEW_EVENTS) return
     clearInterval(timer)
-    tidy()
+    if (events < FEW_EVENTS) tidy()
   }, TIDY_EVERY_MS)
   timer.unref()
 }

@@ -1,4 +1,4 @@
-import { DEFAULTS, type Dispatcher, type Logger } from '@ai-ticket/core'
+import { DEFAULTS, type Dispatcher, type Logger, type OutcomeListener } from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
@@ -10,7 +10,7 @@ import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
 import { configRows, configSettings } from '../config/show-config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyWhenIdle } from '../program/process.ts'
+import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyUnlessUsed } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 
@@ -31,7 +31,7 @@ export async function runServer(resolved: ResolvedConfig): Promise<void> {
   const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
   const tickets = await openTickets(resolved, { logger, metrics })
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
-  const watchers = { ...(metrics && { observer: metrics.observer }), onOutcome: tickets.onOutcome }
+  const { watchers, countEvents } = watchersOf(tickets, metrics)
   const dispatcher = await composeDispatcher(config, { logger, watchers }).catch(sayProblem)
   if (dispatcher === undefined) {
     await tickets.close()
@@ -73,12 +73,25 @@ export async function runServer(resolved: ResolvedConfig): Promise<void> {
   if (signals.ending) return
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
-  tidyWhenIdle(() => isIdle(dispatcher))
+  tidyUnlessUsed(() => ({ events: countEvents(), isBusy: isBusy(dispatcher) }))
 }
 
-function isIdle(dispatcher: Dispatcher): boolean {
+/** What hears of each event, and counts them. */
+function watchersOf(tickets: TicketParts, metrics: Metrics | undefined) {
+  let events = 0
+  const onOutcome: OutcomeListener = (outcome, about) => {
+    events += 1
+    tickets.onOutcome(outcome, about)
+  }
+  return {
+    watchers: { ...(metrics && { observer: metrics.observer }), onOutcome },
+    countEvents: () => events,
+  }
+}
+
+function isBusy(dispatcher: Dispatcher): boolean {
   const { backends, line } = dispatcher.report()
-  return line.waiting === 0 && backends.every(({ in_flight }) => in_flight === 0)
+  return line.waiting > 0 || backends.some(({ in_flight }) => in_flight > 0)
 }
 
 interface ServerParts {
