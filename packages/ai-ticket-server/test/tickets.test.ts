@@ -71,7 +71,8 @@ test('SIGTERM gives running tickets back to the queue', async () => {
 })
 
 test('the command lists, shows, cancels and replays tickets of a running server', async () => {
-  await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
+  // The replay goes on to the end of this test.
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 0.1 })
   await using server = await startServer([], { KOBOLDCPP_API_URL: simulator.url, AI_TICKET_API_KEYS: 'key' })
   const ask = (...words: string[]) =>
     runProgram(CLI, ['tickets', ...words, '--server', server.url], {
@@ -91,11 +92,7 @@ test('the command lists, shows, cancels and replays tickets of a running server'
   expect(await ask('prune', '--older-than', '0s', '--dry-run')).toMatchObject({
     stdout: '1 would be removed\n',
   })
-  // The replay may have ended by now.
-  expect(await ask('prune', '--keep', '0')).toMatchObject({
-    code: 0,
-    stdout: expect.stringMatching(/^[12] removed\n$/),
-  })
+  expect(await ask('prune', '--keep', '0')).toMatchObject({ code: 0, stdout: '1 removed\n' })
   expect(await ask('prune', '--keep', '0', '--failed')).toMatchObject({ code: 2 })
   expect(await ask('show', 'tkt_unknown')).toMatchObject({ code: 65, stdout: '' })
   expect((await ask('drop', id)).code).toBe(2)

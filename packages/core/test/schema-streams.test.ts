@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { createKoboldBackend, type StreamEvent } from '@ai-ticket/core'
 import { type KoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import * as v from 'valibot'
@@ -21,13 +22,39 @@ async function collect<Data>(stream: AsyncIterable<StreamEvent<Data>>) {
   return { events, partials, last: events.at(-1) }
 }
 
+/** Each says something new: a word, a number that has ended, one more of a list. */
+const PIECES = [
+  '{"title":"A long',
+  ' title of many',
+  ' words","count":1234,',
+  '"tags":["one","tw',
+  'o","three"]}',
+]
+
 test('partial objects grow, then come the validated one and no deltas', async () => {
-  // Slow enough that a busy machine does not join its tokens into two reads.
-  await using desk = await openDesk({ answer: () => RIGHT, tokensPerSecond: 25 })
-  const { events, partials, last } = await collect(desk.dispatcher.streamEvent({ content: 'x' }, { schema }))
+  const handedOn = PIECES.map(() => Promise.withResolvers<void>())
+  // A piece comes when the one before it was handed on and the next partial is due, however busy the machine is.
+  await using desk = await rawDesk('openai', async (socket) => {
+    socket.write(streamed())
+    for (const [index, content] of PIECES.entries()) {
+      socket.write(part({ content }))
+      await handedOn[index]?.promise
+      await setTimeout(110)
+    }
+    socket.end(part({}, 'stop') + END)
+  })
+  const events: StreamEvent<typeof DATA>[] = []
+  const partials: (typeof DATA)[] = []
+  for await (const event of desk.dispatcher.streamEvent({ content: 'x' }, { schema })) {
+    events.push(event)
+    if (event.type !== 'partial') continue
+    handedOn[partials.length]?.resolve()
+    partials.push(event.data as typeof DATA)
+  }
+  const last = events.at(-1)
   expect(last).toMatchObject({ type: 'done', outcome: { data: DATA, completion: RIGHT } })
   expect(events.some(({ type }) => type === 'delta')).toBe(false)
-  expect(partials.length).toBeGreaterThan(1)
+  expect(partials.length).toBeGreaterThan(3)
   expect(partials.at(-1)).toEqual(DATA)
   const lengths = partials.map((data) => JSON.stringify(data).length)
   expect(lengths).toEqual(lengths.toSorted((a, b) => a - b))
