@@ -1,6 +1,7 @@
 import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
-import { createScaledClock, type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
+import { createVirtualClock, type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { advanceUntil } from './ask-kobold.ts'
 import { deskOn } from './desk-on.ts'
 
 async function openDesk(simulated: StartKoboldSimulatorOptions, options: Partial<DispatcherOptions> = {}) {
@@ -85,8 +86,7 @@ test('a count that never comes costs an event seconds, not its deadline', async 
     tokensPerSecond: Number.POSITIVE_INFINITY,
     contextLength: 1_024,
   })
-  // A second passes in 20 ms.
-  const clock = createScaledClock(50)
+  const clock = createVirtualClock()
   const backend = createKoboldBackend({ url: simulator.url, clock })
   const silent = { ...backend, countTokens: () => new Promise<number>(() => {}) }
   const warnings: unknown[] = []
@@ -95,7 +95,10 @@ test('a count that never comes costs an event seconds, not its deadline', async 
     backends: [silent],
     logger: { debug() {}, info() {}, warn: (_, fields) => warnings.push(fields), error() {} },
   })
-  const outcome = await dispatcher.onEvent({ content: story(300), timeout_ms: 3_600_000 })
+  const outcome = await advanceUntil(
+    clock,
+    dispatcher.onEvent({ content: story(300), timeout_ms: 3_600_000 }),
+  )
   expect(outcome).toHaveProperty('completion')
   expect(warnings).toContainEqual(expect.objectContaining({ details: expect.stringContaining('5000 ms') }))
 })

@@ -90,6 +90,8 @@ const RECORDED = insertion([...NEW_COLUMNS, 'started_at', 'finished_at', 'error'
 const updateOf = (names: readonly string[]) =>
   `UPDATE OR FAIL tickets SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE id = ? RETURNING seq, ${BYTES}`
 
+const INSERT_METADATA = 'INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)'
+
 /** Its callback stays as it is. */
 const WRITE_ROW = `INSERT INTO ticket_rows (${ROW_COLUMNS.join(', ')})
   VALUES (${ROW_COLUMNS.map((name) => `:${name}`).join(', ')})
@@ -157,12 +159,7 @@ function ticketStatements({ statement, all, tickets }: Statements) {
       const { lastInsertRowid: seq } = statement(sql).run(...names.map((name) => columns[name] ?? null))
       if (standsAside(ticket, lengthOf(columns.event) + lengthOf(columns.outcome))) writeSide(seq, ticket)
       for (const [name, value] of metadataOf(ticket.event)) {
-        statement('INSERT INTO ticket_metadata VALUES (?, substr(?, 1, 200), ?, ?)').run(
-          name,
-          value,
-          ticket.createdAt,
-          seq,
-        )
+        statement(INSERT_METADATA).run(name, value, ticket.createdAt, seq)
       }
     },
     update(ticket: Ticket): void {
