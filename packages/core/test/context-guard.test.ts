@@ -1,5 +1,9 @@
 import { createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
-import { createVirtualClock, type StartKoboldSimulatorOptions, startKoboldSimulator } from '@ai-ticket/testkit'
+import {
+  createVirtualClock,
+  type StartKoboldSimulatorOptions,
+  startKoboldSimulator,
+} from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { advanceUntil } from './ask-kobold.ts'
 import { deskOn } from './desk-on.ts'
