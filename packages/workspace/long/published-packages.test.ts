@@ -5,8 +5,8 @@ import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, expect, test } from 'vitest'
-import { PUBLISHED, packPackage, ROOT, readPacked } from './published-packages.ts'
-import { createTemporaryFolder } from './temporary-folder.ts'
+import { PUBLISHED, packPackage, ROOT, readPacked } from '../test/published-packages.ts'
+import { createTemporaryFolder } from '../test/temporary-folder.ts'
 
 const ATTW = join(ROOT, 'packages/workspace/node_modules/.bin/attw')
 
