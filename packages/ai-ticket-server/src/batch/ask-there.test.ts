@@ -41,6 +41,7 @@ test.each([
   ['it goes away while it runs', [json(202, { id: 'tkt_1' }), new TypeError('cut')], AWAY],
   ['the ticket was removed', [json(202, { id: 'tkt_1' }), json(404, { error: 'not_found' })], AWAY],
   ['a proxy speaks for it', [new Response('<html>', { status: 502 })], AWAY],
+  ['its reply is no object', [new Response('null')], AWAY],
   [
     'it has no room',
     [json(503, { error: 'capacity_exceeded', details: 'Full.' }, { 'retry-after': '7' })],
@@ -58,6 +59,11 @@ test.each([
   ],
   ['the key is wrong', [json(401, { error: 'unauthorised' })], { type: 'hopeless', reason: 'no_permission' }],
   ['it is another server', [json(404, { detail: 'Not Found' })], { type: 'hopeless', reason: 'unavailable' }],
+  [
+    'it is a server that says yes to everything',
+    [json(200, {})],
+    { type: 'hopeless', reason: 'unavailable' },
+  ],
 ])('says what to do when %s', async (_what, replies, expected) => {
   expect(await serverOf(...replies).answer()).toMatchObject(expected)
 })

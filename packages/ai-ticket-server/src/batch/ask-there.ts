@@ -1,12 +1,6 @@
 import type { FailureCode, FailureOutcome, Outcome } from '@ai-ticket/core'
-import {
-  FAILURE_CODES,
-  FAILURES,
-  LONGEST_RETRY_AFTER_MS,
-  parseJson,
-  readRetryAfter,
-  systemClock,
-} from '@ai-ticket/core'
+import { FAILURE_CODES, FAILURES, LONGEST_RETRY_AFTER_MS, readRetryAfter, systemClock } from '@ai-ticket/core'
+import { type JsonObject, objectIn } from '../program/ask-server.ts'
 import type { Answer, Ask } from './ask-here.ts'
 
 interface AskThereOptions {
@@ -17,11 +11,13 @@ interface AskThereOptions {
 }
 
 interface Reply {
-  /** 0: nobody answered. */
+  /** 0: nobody answered, or somebody who does not speak our JSON. */
   readonly status: number
   readonly retryAfterMs: number | undefined
-  readonly body: Readonly<Record<string, unknown>>
+  readonly body: JsonObject
 }
+
+const NOBODY: Reply = { status: 0, retryAfterMs: undefined, body: {} }
 
 /** Longer than this, nothing between here and there need keep a silent connection. */
 const WAIT = '30s'
@@ -47,10 +43,10 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
         wallTimeMs: systemClock.wallTime(),
         longestMs: LONGEST_RETRY_AFTER_MS.backend,
       })
-      const body = parseJson(await response.text()) as Reply['body']
-      return { status: response.status, retryAfterMs, body }
+      const body = objectIn(await response.text())
+      return body === undefined ? NOBODY : { status: response.status, retryAfterMs, body }
     } catch {
-      return { status: 0, retryAfterMs: undefined, body: {} }
+      return NOBODY
     }
   }
 
@@ -62,7 +58,10 @@ export function askThere({ url, apiKey, fetch: send = fetch }: AskThereOptions):
     })
     const { id } = reply.body
     while (reply.status >= 200 && reply.status < 300) {
+      // What comes with a ticket is of a server of ours; a later one may have codes that this release does not know.
       if (reply.body.outcome) return { type: 'final', outcome: reply.body.outcome as Outcome }
+      // Another program answers 200, too. Without a ticket to wait for, it would be asked again at once, forever.
+      if (typeof id !== 'string') return refused(reply, { url, event })
       reply = await call(`/tickets/${id}?wait=${WAIT}`)
     }
     // Removed by the server's retention: the same key makes a new one.

@@ -1,4 +1,5 @@
 import type { Dispatcher } from '@ai-ticket/core'
+import * as v from 'valibot'
 import { keyWith } from '../config/api-keys.ts'
 import type { ResolvedConfig } from '../config/config.ts'
 import { askServer } from '../program/ask-server.ts'
@@ -19,6 +20,9 @@ interface Asker extends AsyncDisposable {
 
 /** Assumed of a server that does not tell this key how many it has. */
 const UNKNOWN_SLOTS = 2
+
+/** What is read of `GET /backends`. */
+const BackendsReply = v.object({ backends: v.array(v.object({ concurrency: v.number() })) })
 
 interface AskerOptions {
   readonly resolved: ResolvedConfig
@@ -50,13 +54,13 @@ export async function openAsker({ resolved, calls, leaving }: AskerOptions): Pro
 async function openServer({ config: { apiKeys } }: ResolvedConfig, url: string): Promise<Asker> {
   const ask = askThere({ url, apiKey: keyWith(apiKeys, 'events') })
   const reader = keyWith(apiKeys, 'read') ?? keyWith(apiKeys, 'events')
-  const reply = await askServer(url, reader, { method: 'GET', path: '/backends' })
+  const reply = await askServer(url, reader, { method: 'GET', path: '/backends', reply: BackendsReply })
   const isHidden = !reply.ok && reply.error === 'forbidden'
   if (!reply.ok && !isHidden) {
     const exitCode = reply.error === 'unauthorised' ? EXIT.noPermission : EXIT.unavailable
     throw new BatchProblem(terminalText(reply.message), exitCode)
   }
-  const slots = reply.ok && Array.isArray(reply.body.backends) ? slotsOf(reply.body.backends) : UNKNOWN_SLOTS
+  const slots = reply.ok ? slotsOf(reply.body.backends) : UNKNOWN_SLOTS
   // Twice as many: while an answer is on its way here, the server has the next line already.
   return { ask, slots: slots * 2, [Symbol.asyncDispose]: async () => {} }
 }

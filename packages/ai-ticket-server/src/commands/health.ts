@@ -1,4 +1,4 @@
-import type { BackendHealth, Health } from '@ai-ticket/core'
+import * as v from 'valibot'
 import { keyWith } from '../config/api-keys.ts'
 import { addressOf } from '../config/backend-config.ts'
 import type { ResolvedConfig } from '../config/config.ts'
@@ -42,9 +42,28 @@ const showHealth: Run<{ readonly json?: boolean }> = async ({ options, flags }) 
   return isWell ? EXIT.ok : EXIT.unavailable
 }
 
-/** Without the scope `read` a server tells its status alone. A number: the exit code, and what is wrong has been printed. */
-type HealthAsked = Pick<Health, 'status'> & Partial<Health>
+/** What is read of `GET /health`. Without the scope `read`, a server shows its status alone. */
+const HealthReply = v.object({
+  status: v.string(),
+  backends: v.exactOptional(
+    v.array(
+      v.object({
+        name: v.string(),
+        state: v.string(),
+        models: v.array(v.string()),
+        context_length: v.exactOptional(v.number()),
+        version: v.exactOptional(v.string()),
+        details: v.exactOptional(v.string()),
+      }),
+    ),
+  ),
+})
 
+type HealthAsked = v.InferOutput<typeof HealthReply>
+
+type BackendAsked = NonNullable<HealthAsked['backends']>[number]
+
+/** A number: the exit code, and what is wrong has been printed. */
 async function healthFromHere(resolved: ResolvedConfig): Promise<HealthAsked | number> {
   await using desk = await openDesk(resolved)
   return desk === undefined ? EXIT.badConfiguration : await desk.dispatcher.health()
@@ -54,16 +73,14 @@ async function healthThere(server: string, { config }: ResolvedConfig): Promise<
   const reply = await askServer(server, keyWith(config.apiKeys, 'read'), {
     method: 'GET',
     path: '/health',
-    isReply: ({ status, backends }) =>
-      typeof status === 'string' && (backends === undefined || Array.isArray(backends)),
+    reply: HealthReply,
   })
-  // `isReply` has looked at what is read of it.
-  if (reply.ok) return reply.body as unknown as HealthAsked
+  if (reply.ok) return reply.body
   process.stderr.write(`${terminalLine(reply.message)}\n`)
   return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
 }
 
-function line(health: BackendHealth, url = ''): string {
+function line(health: BackendAsked, url = ''): string {
   const detail = answers(health) ? summary(health) : health.details === undefined ? '' : `: ${health.details}`
   return `${terminalText(`${health.name}  ${url}  ${health.state}${detail}`)}\n`
 }

@@ -1,11 +1,49 @@
-import type { LineBody } from '@ai-ticket/control'
-import type { BackendReport, DeskReport } from '@ai-ticket/core'
+import * as v from 'valibot'
 import { keyWith } from '../config/api-keys.ts'
-import { askServer, type ServerRequest, serverOf } from '../program/ask-server.ts'
+import { askServer, type ServerQuestion, serverOf } from '../program/ask-server.ts'
 import { addExamples, addServerFlags, type CommandModule, type Run, runs } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
 import { readConfig } from '../program/read-config.ts'
 import { terminalJson, terminalLine } from '../program/terminal-text.ts'
+
+/** What is read of `GET /line`. */
+const LineReply = v.object({
+  now: v.string(),
+  capacity: v.number(),
+  running: v.array(
+    v.object({
+      hand: v.string(),
+      phase: v.string(),
+      backend: v.string(),
+      caller: v.exactOptional(v.string()),
+      seated_at: v.string(),
+      ends_in_ms: v.exactOptional(v.number()),
+    }),
+  ),
+  waiting: v.array(
+    v.object({
+      hand: v.string(),
+      position: v.number(),
+      caller: v.exactOptional(v.string()),
+      entered_at: v.string(),
+      starts_in_ms: v.nullable(v.number()),
+      late: v.boolean(),
+    }),
+  ),
+  more: v.number(),
+})
+
+/** What is read of a backend in `GET /backends`. */
+const BackendReply = v.object({
+  name: v.string(),
+  state: v.string(),
+  paused: v.exactOptional(v.object({ by: v.string(), since: v.string() })),
+  in_flight: v.number(),
+  concurrency: v.number(),
+  models: v.array(v.string()),
+})
+
+const BackendsReply = v.object({ backends: v.array(BackendReply) })
 
 const LINE_EXAMPLES = `
   ai-ticket line
@@ -17,15 +55,9 @@ export const command: CommandModule = {
     command.option('--json', 'Print one JSON object, as GET /line')
     addServerFlags(command)
     addExamples(command, LINE_EXAMPLES)
-    const isReply: ServerRequest['isReply'] = ({ running, waiting }) =>
-      Array.isArray(running) && Array.isArray(waiting)
     runs(
       command,
-      // `isReply` has looked at what is read of it.
-      showReply(
-        () => ({ method: 'GET', path: '/line', isReply }),
-        (body) => lineText(body as unknown as LineBody),
-      ),
+      showReply(() => ({ method: 'GET', path: '/line', reply: LineReply }), lineText),
     )
   },
 }
@@ -45,12 +77,11 @@ export const backendsCommand: CommandModule = {
     const list = command.command('list').description('Show the backends, and how busy they are')
     list.option('--json', 'Print one JSON object, as GET /backends')
     addServerFlags(list)
-    const isReply: ServerRequest['isReply'] = ({ backends }) => Array.isArray(backends)
     runs(
       list,
       showReply(
-        () => ({ method: 'GET', path: '/backends', isReply }),
-        (body) => (body as unknown as DeskReport).backends.map(backendLine),
+        () => ({ method: 'GET', path: '/backends', reply: BackendsReply }),
+        ({ backends }) => backends.map(backendLine),
       ),
     )
     for (const [action, summary] of Object.entries(STEERING)) {
@@ -63,9 +94,9 @@ export const backendsCommand: CommandModule = {
           ([name = '']) => ({
             method: 'POST',
             path: `/backends/${encodeURIComponent(name)}/${action}`,
-            isReply: ({ name, models }) => typeof name === 'string' && Array.isArray(models),
+            reply: BackendReply,
           }),
-          (body) => [backendLine(body as unknown as BackendReport)],
+          (backend) => [backendLine(backend)],
         ),
       )
     }
@@ -74,17 +105,17 @@ export const backendsCommand: CommandModule = {
 }
 
 /** Asks the server and prints its reply, in lines or as JSON. */
-function showReply(
-  requestOf: (words: readonly string[]) => ServerRequest,
-  linesOf: (body: Readonly<Record<string, unknown>>) => readonly string[],
+function showReply<Body>(
+  questionOf: (words: readonly string[]) => ServerQuestion<Body>,
+  linesOf: (body: Body) => readonly string[],
 ): Run<{ readonly json?: boolean }> {
   return async ({ options, words, flags }) => {
     const resolved = readConfig(flags)
     if (resolved === undefined) return EXIT.badConfiguration
     const { config } = resolved
-    const request = requestOf(words)
-    const key = keyWith(config.apiKeys, request.method === 'GET' ? 'read' : 'admin')
-    const reply = await askServer(serverOf(config), key, request)
+    const question = questionOf(words)
+    const key = keyWith(config.apiKeys, question.method === 'GET' ? 'read' : 'admin')
+    const reply = await askServer(serverOf(config), key, question)
     if (!reply.ok) {
       process.stderr.write(`${terminalLine(reply.message)}\n`)
       return reply.error === undefined ? EXIT.unavailable : EXIT_OF_FAILURE[reply.error]
@@ -97,7 +128,7 @@ function showReply(
   }
 }
 
-function lineText({ now, capacity, running, waiting, more }: LineBody): string[] {
+function lineText({ now, capacity, running, waiting, more }: v.InferOutput<typeof LineReply>): string[] {
   const since = (time: string) => `for ${seconds(Date.parse(now) - Date.parse(time))}`
   return [
     `${running.length} running, ${waiting.length + more} of ${capacity} waiting`,
@@ -125,7 +156,14 @@ function lineText({ now, capacity, running, waiting, more }: LineBody): string[]
   ]
 }
 
-function backendLine({ name, state, paused, in_flight, concurrency, models }: BackendReport): string {
+function backendLine({
+  name,
+  state,
+  paused,
+  in_flight,
+  concurrency,
+  models,
+}: v.InferOutput<typeof BackendReply>): string {
   const pause = paused !== undefined && `paused by ${paused.by} since ${paused.since}`
   return columns(name, state, pause, `${in_flight}/${concurrency} busy`, models.join(', '))
 }

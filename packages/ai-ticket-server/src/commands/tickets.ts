@@ -2,8 +2,15 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import type { Scope } from '@ai-ticket/http-server'
 import { type Command, InvalidArgumentError } from 'commander'
+import * as v from 'valibot'
 import { keyWith } from '../config/api-keys.ts'
-import { askServer, type ServerReply, type ServerRequest, serverOf } from '../program/ask-server.ts'
+import {
+  askServer,
+  type JsonObject,
+  type ServerReply,
+  type ServerRequest,
+  serverOf,
+} from '../program/ask-server.ts'
 import {
   addExamples,
   addServerFlags,
@@ -25,10 +32,12 @@ const EXAMPLES = `
 `
 
 /** What is printed of a reply. */
-type Show = (body: Readonly<Record<string, unknown>>, asJson: boolean) => string
+type Show = (body: JsonObject, asJson: boolean) => string
 
 interface Answer {
   readonly request: ServerRequest
+  /** What is read of the reply. Default: what it is. */
+  readonly reply?: v.GenericSchema<{ readonly object: string }>
   /** Default: its JSON, indented for people. */
   readonly show?: Show
 }
@@ -55,7 +64,11 @@ export const command: CommandModule = {
       .option('--status <names>', 'Only these, comma separated')
       .option('--text <text>', 'With this in the prompt or the answer')
       .option('--limit <number>', 'At most this many; 200 at most', readCount)
-    answers(list, (options: ListOptions) => ({ request: listRequest(options), show: ticketLines }))
+    answers(list, (options: ListOptions) => ({
+      request: listRequest(options),
+      reply: TicketList,
+      show: ticketLines,
+    }))
     for (const [name, { summary, request }] of Object.entries(ACTIONS)) {
       const action = command.command(name).description(summary).argument('<id>', 'The ticket')
       answers(action, (_options, [id = '']) => ({ request: request(`/tickets/${encodeURIComponent(id)}`) }))
@@ -96,12 +109,12 @@ function answers<Options>(
   command.option('--json', 'Print JSON; a list has one ticket a line')
   addServerFlags(command)
   runs<Options & { readonly json?: boolean }>(command, async ({ options, words, flags }) => {
-    const { request, show } = answerOf(options, words)
+    const { request, show, reply: schema = AnyReply } = answerOf(options, words)
     const resolved = readConfig(flags)
     if (resolved === undefined) return EXIT.badConfiguration
     const { config } = resolved
     const ask: Ask = (asked) =>
-      askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), { ...asked, isReply })
+      askServer(serverOf(config), keyWith(config.apiKeys, scopeOf(asked)), { ...asked, reply: schema })
     const stopped = await confirm?.(options, request, ask)
     if (stopped !== undefined) return stopped
     const reply = await wholeAnswer(ask, request)
@@ -112,9 +125,28 @@ function answers<Options>(
   })
 }
 
+/** What a line shows of a ticket. */
+const TicketRow = v.object({
+  id: v.string(),
+  status: v.string(),
+  created_at: v.string(),
+  runs: v.number(),
+  event_id: v.string(),
+  outcome: v.exactOptional(v.object({ error: v.exactOptional(v.string()) })),
+})
+
+type TicketRow = v.InferOutput<typeof TicketRow>
+
+const Refusal = v.object({ id: v.string(), error: v.string() })
+
+type Refusal = v.InferOutput<typeof Refusal>
+
+const TicketList = v.object({ object: v.literal('list'), data: v.array(TicketRow) })
+
+const BulkReply = v.object({ object: v.literal('bulk'), refused: v.array(Refusal) })
+
 /** Whatever comes from AI Ticket says here what it is. */
-const isReply = ({ object, data }: Readonly<Record<string, unknown>>): boolean =>
-  object === 'list' ? Array.isArray(data) : typeof object === 'string'
+const AnyReply = v.object({ object: v.string() })
 
 function refused({ error, message }: ServerReply & { readonly ok: false }): number {
   process.stderr.write(`${terminalLine(message)}\n`)
@@ -123,10 +155,7 @@ function refused({ error, message }: ServerReply & { readonly ok: false }): numb
 
 /** On a terminal, says how many tickets it would be, and goes on only after a yes. */
 const confirmed =
-  (
-    questionOf: (body: Readonly<Record<string, unknown>>) => string,
-    otherwise: string,
-  ): Confirm<SureOptions> =>
+  (questionOf: (body: JsonObject) => string, otherwise: string): Confirm<SureOptions> =>
   async ({ yes, dryRun }, request, ask) => {
     if (yes || dryRun || request.body === undefined || !process.stdin.isTTY || !process.stderr.isTTY)
       return undefined
@@ -239,15 +268,20 @@ function replayOf({ status, dryRun }: ReplayOptions, [id]: readonly string[]): A
     throw new UsageError('Say which tickets to replay: the id of one, or --status failed.')
   const filter = { status, kind: 'ticket' }
   const body = { action: 'replay', filter, dry_run: dryRun === true }
-  return { request: { method: 'POST', path: BULK_PATH, body }, show: replayed(dryRun === true) }
+  return {
+    request: { method: 'POST', path: BULK_PATH, body },
+    reply: BulkReply,
+    show: replayed(dryRun === true),
+  }
 }
 
+/** `BulkReply` has checked each refusal. */
 const replayed =
   (isDryRun: boolean): Show =>
   (body, asJson) => {
     if (asJson) return `${terminalJson(body)}\n`
     if (isDryRun) return `${body.matched} would be replayed\n`
-    const refusals = body.refused as readonly { readonly id: string; readonly error: string }[]
+    const refusals = body.refused as readonly Refusal[]
     const lines = refusals.map(({ id, error }) => `${terminalLine(`${id} was refused: ${error}`)}\n`)
     return [`${body.done} of ${body.matched} replayed\n`, ...lines].join('')
   }
@@ -278,23 +312,14 @@ function pruneRequest({ olderThan, keep, failed, dryRun }: PruneOptions): Server
   return { method: 'POST', path: '/tickets/prune', body }
 }
 
-interface ListedTicket {
-  readonly id: string
-  readonly status: string
-  readonly created_at: string
-  readonly runs: number
-  readonly event_id: string
-  readonly outcome?: { readonly error?: string }
-}
-
 const pruned: Show = (body, asJson) =>
   asJson ? `${terminalJson(body)}\n` : `${body.removed} ${body.dry_run ? 'would be ' : ''}removed\n`
 
-/** Each ticket in a line. */
+/** Each ticket in a line. `TicketList` has checked each of them. */
 const ticketLines: Show = ({ data }, asJson) =>
-  (data as ListedTicket[]).map((ticket) => `${asJson ? terminalJson(ticket) : line(ticket)}\n`).join('')
+  (data as TicketRow[]).map((ticket) => `${asJson ? terminalJson(ticket) : line(ticket)}\n`).join('')
 
-const line = ({ id, status, created_at, runs, event_id, outcome }: ListedTicket): string =>
+const line = ({ id, status, created_at, runs, event_id, outcome }: TicketRow): string =>
   terminalLine(
     [id, status.padEnd(11), created_at, `runs ${runs}`, event_id, outcome?.error ?? ''].join('  ').trimEnd(),
   )

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import * as v from 'valibot'
 import { expect, test, vi } from 'vitest'
 import { command as health } from '../commands/health.ts'
-import { command as line } from '../commands/line.ts'
+import { backendsCommand as backends, command as line } from '../commands/line.ts'
 import { command as tickets } from '../commands/tickets.ts'
 import { askServer } from './ask-server.ts'
 import { createProgram, runProgram } from './command-line.ts'
@@ -21,12 +22,18 @@ async function serverThatSays(status: number, body: string) {
 const refusal = (error: string) => JSON.stringify({ error, details: 'Because.' })
 
 test.each([
-  ['health', health, []],
-  ['line', line, []],
-  ['tickets', tickets, ['list']],
-  ['tickets', tickets, ['show', 'tkt_1']],
-])('%s ends in words where another program answers 200', async (name, module, more) => {
-  await using server = await serverThatSays(200, '{"hello": "world"}')
+  ['health', health, [], '{"hello":"world"}'],
+  ['health', health, [], '{"status":"ok","backends":[null]}'],
+  ['line', line, [], '{"hello":"world"}'],
+  ['line', line, [], '{"now":"","capacity":0,"more":0,"running":[null],"waiting":[]}'],
+  ['backends', backends, ['list'], '{"backends":[null]}'],
+  ['backends', backends, ['pause', 'big'], '{"name":"big","models":[]}'],
+  ['tickets', tickets, ['list'], '{"hello":"world"}'],
+  ['tickets', tickets, ['list'], '{"object":"list","data":[null]}'],
+  ['tickets', tickets, ['show', 'tkt_1'], '{"hello":"world"}'],
+  ['tickets', tickets, ['replay', '--status', 'failed'], '{"object":"bulk","matched":1,"done":0}'],
+])('%s ends in words where another program answers 200: case %#', async (name, module, more, body) => {
+  await using server = await serverThatSays(200, body)
   const words = [name, ...more, '--server', server.url]
   const program = createProgram('ai-ticket', words)
   module.configure(program.command(name))
@@ -47,7 +54,8 @@ test.each([
   [200, 'null', EXIT.unavailable, 'is not an AI Ticket server (HTTP 200)'],
 ])('status %i with %s ends the tickets command with %i', async (status, body, exitCode, message) => {
   await using server = await serverThatSays(status, body)
-  const reply = await askServer(server.url, undefined, { method: 'GET', path: '/tickets' })
+  const question = { method: 'GET', path: '/tickets', reply: v.object({}) } as const
+  const reply = await askServer(server.url, undefined, question)
   expect(reply).toMatchObject({ ok: false, message: expect.stringContaining(message) })
   const words = ['tickets', 'list', '--server', server.url]
   const program = createProgram('ai-ticket', words)

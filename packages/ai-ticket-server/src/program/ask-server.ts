@@ -1,8 +1,12 @@
 import { FAILURE_CODES, type FailureCode, parseJson } from '@ai-ticket/core'
+import * as v from 'valibot'
 import type { Config } from '../config/config.ts'
 
-export type ServerReply =
-  | { readonly ok: true; readonly body: Record<string, unknown> }
+/** A JSON object as it came, with all its fields. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export type ServerReply<Body = unknown> =
+  | { readonly ok: true; readonly body: JsonObject & Body }
   /** `error` is absent if no AI Ticket server answered. */
   | { readonly ok: false; readonly error?: FailureCode; readonly message: string }
 
@@ -11,8 +15,11 @@ export interface ServerRequest {
   /** With its query. */
   readonly path: string
   readonly body?: object
-  /** Whether a reply is one of ours: other programs answer 200, too. Default: any JSON object. */
-  readonly isReply?: (body: Readonly<Record<string, unknown>>) => boolean
+}
+
+/** `reply`: the fields of it that are read. What has others is not one of ours: other programs answer 200, too. */
+export interface ServerQuestion<Body> extends ServerRequest {
+  readonly reply: v.GenericSchema<Body>
 }
 
 export const awayFrom = (url: string): string =>
@@ -22,7 +29,7 @@ export const strangerAt = (url: string, status?: number): string =>
   `What answers at ${url} is not an AI Ticket server${status === undefined ? '' : ` (HTTP ${status})`}. Name another with --server.`
 
 /** Undefined: not one of ours. */
-export const failureCodeIn = (body: Readonly<Record<string, unknown>>): FailureCode | undefined =>
+export const failureCodeIn = (body: JsonObject): FailureCode | undefined =>
   FAILURE_CODES.find((code) => code === body.error)
 
 /** The server that commands ask: the one named, or where this configuration listens, as seen from its own machine. */
@@ -39,11 +46,11 @@ export const withNextStep = (error: FailureCode, message: string): string =>
     : message
 
 /** Asks a running server. Never throws. */
-export async function askServer(
+export async function askServer<Body>(
   url: string,
   key: string | undefined,
-  { method, path, body, isReply = () => true }: ServerRequest,
-): Promise<ServerReply> {
+  { method, path, body, reply: schema }: ServerQuestion<Body>,
+): Promise<ServerReply<Body>> {
   try {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -54,7 +61,7 @@ export async function askServer(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const reply = objectIn(await response.text())
-    if (response.ok && reply !== undefined && isReply(reply)) return { ok: true, body: reply }
+    if (response.ok && reply !== undefined && v.is(schema, reply)) return { ok: true, body: reply }
     const error = response.ok || reply === undefined ? undefined : failureCodeIn(reply)
     if (error === undefined) return { ok: false, message: strangerAt(url, response.status) }
     return { ok: false, error, message: withNextStep(error, `${error}: ${reply?.details}`) }
@@ -64,12 +71,14 @@ export async function askServer(
 }
 
 /** Undefined: whatever else it is. */
-export function objectIn(text: string): Record<string, unknown> | undefined {
+export function objectIn(text: string): JsonObject | undefined {
   try {
     const value = parseJson(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as Record<string, unknown>) : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }
 }
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,11 +1,18 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import { text } from 'node:stream/consumers'
-import { type FailureOutcome, type Outcome, parseJson, type StreamEvent } from '@ai-ticket/core'
+import {
+  type FailureOutcome,
+  type Outcome,
+  parseJson,
+  type StreamEvent,
+  type SuccessOutcome,
+} from '@ai-ticket/core'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import * as v from 'valibot'
 import { keyWith } from '../config/api-keys.ts'
 import type { ResolvedConfig } from '../config/config.ts'
-import { awayFrom, failureCodeIn, objectIn, serverOf, strangerAt } from './ask-server.ts'
+import { awayFrom, failureCodeIn, type JsonObject, objectIn, serverOf, strangerAt } from './ask-server.ts'
 
 /** What a command asks: the dispatcher of this process, or a running server. */
 export interface EventDesk {
@@ -108,7 +115,9 @@ async function* framesOf(response: IncomingMessage): AsyncGenerator<EventSourceM
   }
 }
 
-const deltaOf = (data: string): string => String((parseJson(data) as { readonly text?: unknown }).text ?? '')
+const Delta = v.object({ text: v.string() })
+
+const deltaOf = (data: string): string => v.parse(Delta, parseJson(data)).text
 
 const endOf = (outcome: Outcome): StreamEvent =>
   outcome.error === undefined ? { type: 'done', outcome } : { type: 'error', outcome }
@@ -116,12 +125,15 @@ const endOf = (outcome: Outcome): StreamEvent =>
 /** Whatever is no outcome did not come from AI Ticket. */
 function outcomeOf(text: string, url: string): Outcome {
   const body = objectIn(text) ?? {}
-  // A server of ours says no more and no less: its API description holds it to that.
-  if (typeof body.completion === 'string') return body as unknown as Outcome
+  if (isAnswer(body)) return body
   const error = failureCodeIn(body)
   if (error !== undefined) return { ...failure(error, String(body.details)), ...body, error }
   return failure('api_response_format_error', strangerAt(url))
 }
+
+/** A server of ours says no more and no less: its API description holds it to that. */
+const isAnswer = (body: JsonObject): body is JsonObject & SuccessOutcome =>
+  typeof body.completion === 'string'
 
 const failure = (error: FailureOutcome['error'], details: string): FailureOutcome => ({
   error,

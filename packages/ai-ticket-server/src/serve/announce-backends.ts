@@ -18,10 +18,14 @@ export function announceBackends(config: Config, backends: readonly BackendHealt
   }
 }
 
-export const answers = ({ state }: BackendHealth): boolean =>
+export const answers = ({ state }: { readonly state: string }): boolean =>
   state === 'ready' || state === 'busy' || state === 'stuck'
 
-export function summary({ models, context_length: contextLength, version }: BackendHealth): string {
+export function summary({
+  models,
+  context_length: contextLength,
+  version,
+}: Pick<BackendHealth, 'models' | 'context_length' | 'version'>): string {
   const parts = [
     models.length > 0 ? models.join(', ') : 'no model loaded',
     ...(contextLength === undefined ? [] : [`context ${contextLength}`]),
