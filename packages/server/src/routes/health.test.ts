@@ -1,4 +1,4 @@
-import type { Health } from '@ai-ticket/core'
+import { type Health, silentLogger } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
 import { fakeDispatcher } from '../../test/fake-dispatcher.ts'
 import { createServer } from '../../test/judged-server.ts'
@@ -42,6 +42,19 @@ test('/health says when the ticket store does not work, and that it does', async
     ticket_store: { status: 'unavailable', details: 'The disk is full.' },
   })
   expect(works.json()).toMatchObject({ status: 'healthy', ticket_store: { status: 'available' } })
+})
+
+test('/health logs why the ticket store could not be asked', async () => {
+  const logged: unknown[] = []
+  const logger = { ...silentLogger, warn: (...told: unknown[]) => void logged.push(told) }
+  await using server = createServer({ dispatcher, logger })
+  const error = new Error('a bug')
+  server.healthChecks.ticketStore = () => Promise.reject(error)
+  expect((await server.inject('/health')).json()).toMatchObject({
+    status: 'degraded',
+    ticket_store: { status: 'unavailable', details: 'The ticket store failed.' },
+  })
+  expect(logged).toEqual([['ticket store health unknown', { error }]])
 })
 
 test('/health keeps its detail from strangers', async () => {

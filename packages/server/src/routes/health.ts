@@ -27,7 +27,7 @@ export interface HealthChecks {
  */
 export function addHealthRoutes(server: FastifyInstance, options: HealthRoutesOptions): void {
   server.get('/health', { config: openapi('getHealth') }, async (request, reply) => {
-    const [backends, store] = await Promise.all([lookAtBackends(options), lookAtStore(options.checks)])
+    const [backends, store] = await Promise.all([lookAtBackends(options), lookAtStore(options)])
     const { status: answering, ...detail } = { ...backends, ...store }
     const status = store.ticket_store?.status === 'unavailable' ? 'degraded' : answering
     reply.header('cache-control', 'no-store')
@@ -54,14 +54,18 @@ interface StoreHealth {
   readonly ticket_store?: { readonly status: 'available' | 'unavailable'; readonly details?: string }
 }
 
-async function lookAtStore({ ticketStore }: HealthChecks): Promise<StoreHealth> {
+async function lookAtStore({ checks: { ticketStore }, logger }: HealthRoutesOptions): Promise<StoreHealth> {
   if (ticketStore === undefined) return {}
   const late = new AbortController()
   const silence = sleep(systemClock, STORE_ANSWERS_WITHIN_MS, late.signal).then(
     () => 'The ticket store does not answer.',
     () => undefined,
   )
-  const details = await Promise.race([ticketStore().catch(() => 'The ticket store failed.'), silence])
+  const looked = ticketStore().catch((error: unknown) => {
+    logger.warn('ticket store health unknown', { error })
+    return 'The ticket store failed.'
+  })
+  const details = await Promise.race([looked, silence])
   late.abort()
   return {
     ticket_store: details === undefined ? { status: 'available' } : { status: 'unavailable', details },
