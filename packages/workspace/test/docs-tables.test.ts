@@ -114,10 +114,11 @@ test('the table of settings has every variable, flag, key of the file and defaul
 
 test('the table of numbers has every option of the dispatcher with its place in the file and its default', () => {
   const rows = tableRows('docs/configuration.md', ['option', 'in the file', 'default', 'what it sets'])
+  const places = new Map(TUNING_PLACES.map(({ name, group, key }) => [name, `${group}.${key}`]))
   expect(rows.map((row) => [plain(row.option), plain(row['in the file']), row.default])).toEqual(
     (Object.keys(DEFAULTS) as (keyof Tuning)[]).map((name) => [
       name,
-      `${TUNING_PLACES[name].group}.${TUNING_PLACES[name].key}`,
+      places.get(name),
       shown(DEFAULTS[name]),
     ]),
   )

@@ -10,13 +10,13 @@ test('core knows every log level that the configuration takes', () => {
 })
 
 test('the file has a place for every number of core, and for no other', () => {
-  expect(Object.keys(TUNING_PLACES).toSorted()).toEqual(Object.keys(DEFAULTS).toSorted())
+  expect(TUNING_PLACES.map(({ name }) => name).toSorted()).toEqual(Object.keys(DEFAULTS).toSorted())
 })
 
 test("core's defaults can all be written into the file, and read back", () => {
   const content: Record<string, Record<string, number>> = {}
-  for (const [name, { group, key }] of Object.entries(TUNING_PLACES)) {
-    content[group] = { ...content[group], [key]: DEFAULTS[name as keyof typeof DEFAULTS] }
+  for (const { name, group, key } of TUNING_PLACES) {
+    content[group] = { ...content[group], [key]: DEFAULTS[name] }
   }
   expect(tuningFrom(v.parse(ConfigFileSchema, content))).toEqual(DEFAULTS)
 })

@@ -6,7 +6,7 @@ import { entrySchemaOf } from './backend-schema.ts'
 import type { ResolvedConfig } from './config.ts'
 import type { Origin } from './config-problems.ts'
 import { settingList } from './settings.ts'
-import { TUNING_PLACES, tuningSchemaOf } from './tuning-schema.ts'
+import { TUNING_PLACES } from './tuning-schema.ts'
 
 interface ConfigRow {
   readonly key: string
@@ -72,10 +72,8 @@ function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow
 const SECRET_TEXT = v.pipe(v.string(), v.description('Sent to the server as its API key.'))
 
 function tuningRows({ config, tuningOrigin }: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
-  return (Object.keys(TUNING_PLACES) as (keyof Tuning)[]).map((name) => {
+  return TUNING_PLACES.map(({ name, group, key, schema }) => {
     const given = config.tuning[name]
-    const { group, key } = TUNING_PLACES[name]
-    const schema = tuningSchemaOf(group, key)
     return {
       key: `${group}.${key}`,
       value: given ?? defaults[name],

@@ -70,27 +70,28 @@ export const TUNING_ENTRIES = {
   }),
 }
 
-/** Where the file has each number, by core's name. */
-export const TUNING_PLACES = Object.fromEntries(
-  Object.entries(TUNING_ENTRIES).flatMap(([group, { wrapped }]) =>
-    Object.entries(wrapped.pipe[0].entries).map(([key, entry]) => [
-      v.getMetadata(entry.wrapped).name,
-      { group, key },
-    ]),
-  ),
-) as Readonly<Record<keyof Tuning, { readonly group: string; readonly key: string }>>
-
-/** Of a number, by its place in the file. */
-export function tuningSchemaOf(group: string, key: string): v.GenericSchema<number> {
-  const { entries } = TUNING_ENTRIES[group as keyof typeof TUNING_ENTRIES].wrapped.pipe[0]
-  return (entries as unknown as Readonly<Record<string, { readonly wrapped: v.GenericSchema<number> }>>)[key]
-    ?.wrapped as v.GenericSchema<number>
+interface TuningPlace {
+  /** As core calls it. */
+  readonly name: keyof Tuning
+  readonly group: string
+  readonly key: string
+  readonly schema: v.GenericSchema<number>
 }
+
+/** Where the file has each number; a test holds that all are here. */
+export const TUNING_PLACES: readonly TuningPlace[] = Object.entries(TUNING_ENTRIES).flatMap(
+  ([group, { wrapped }]) =>
+    Object.entries(wrapped.pipe[0].entries).map(([key, { wrapped: schema }]) => ({
+      name: v.getMetadata(schema).name,
+      group,
+      key,
+      schema,
+    })),
+)
 
 /** The numbers that the file gives, by core's names. */
 export function tuningFrom(content: Readonly<Record<string, unknown>>): Partial<Tuning> {
-  const places = Object.entries(TUNING_PLACES)
-  const given = places.flatMap(([name, { group, key }]) => {
+  const given = TUNING_PLACES.flatMap(({ name, group, key }) => {
     const value = (content[group] as Readonly<Record<string, number>> | undefined)?.[key]
     return value === undefined ? [] : [[name, value]]
   })

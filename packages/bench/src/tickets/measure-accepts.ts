@@ -2,9 +2,14 @@ import type { TicketStore } from '@ai-ticket/tickets'
 
 const CONTENT = 'Write a short and friendly reply to the letter of our customer. '.repeat(8)
 
+/** As a store accepts: only whether it did is looked at. */
+interface Accepting {
+  accept(ticket: Parameters<TicketStore['accept']>[0]): Promise<{ readonly type: string }>
+}
+
 /** Tickets a second that so many callers have on disk, each sending its next one when the last one is. */
 export async function measureAccepts(
-  store: Pick<TicketStore, 'accept'>,
+  store: Accepting,
   { callers, windowMs, metadata = false }: { callers: number; windowMs: number; metadata?: boolean },
 ): Promise<number> {
   let accepted = 0

@@ -262,9 +262,11 @@ export function readOutcome(stored: unknown, completion?: string): Outcome | und
   const attempts = attemptsOf(objectsOf(value.attempts))
   const whole = { ...value, attempts, ...(completion === undefined ? {} : { completion }) }
   const isOutcome = typeof whole.completion === 'string' || typeof value.error === 'string'
+  // Only this store writes outcomes: the rest of one is as core made it, and the checksum says that it still is.
   return isOutcome ? (whole as unknown as SuccessOutcome | FailureOutcome) : undefined
 }
 
+/** Only this store writes them. What else stands there is shown as it stands: nothing is decided by it. */
 const attemptsOf = (values: readonly Record<string, unknown>[]) => values as unknown as AttemptRecord[]
 
 const lost = (eventId: string, details: string): FailureOutcome => ({

@@ -48,6 +48,7 @@ export const deliveryOf = (row: Readonly<Record<string, unknown>>, url: string):
   token: Number(row.token),
   tries: Number(row.tries),
   attempts: readObjects(row.attempts).map((attempt) => ({
+    // Only the store writes them, and they are only shown.
     ...(attempt as unknown as DeliveryAttempt),
     at: readTime(attempt.at) ?? 0,
   })),

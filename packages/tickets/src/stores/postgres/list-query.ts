@@ -72,14 +72,14 @@ async function listPage(at: Queryable, query: TicketQuery, page: PageKind) {
   const seqs = (rows: readonly Candidate[]) => rows.map(({ seq }) => String(seq))
   return await readPage<Row>(limit, {
     candidates: async () =>
-      (await ask(at, (given) => {
+      await ask(at, (given) => {
         const walked = walk({ driver, query, rows: looked }, given)
         // OFFSET 0: the walk stays one, whatever the planner thinks of the rest.
         return `SELECT tickets.seq, tickets.created_at, ${bytes}
           FROM (${walked} OFFSET 0) AS looked JOIN tickets USING (seq)
           WHERE ${otherConditions(query, driver, given)}
           ORDER BY looked.created_at DESC, looked.seq DESC LIMIT ${given(text === undefined ? limit + 1 : looked)}`
-      })) as never,
+      }),
     ...(text !== undefined && {
       search: async (among) => {
         const found = await ask(

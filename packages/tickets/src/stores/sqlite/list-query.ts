@@ -55,7 +55,7 @@ export function listTickets<Row extends Fields>(
           search ? walked.rows : limit + 1,
           search ? WHOLE : page,
         ),
-      ) as never,
+      ),
     ...(search && {
       search: async (rows) => {
         const sql = `SELECT seq FROM tickets WHERE seq IN (SELECT value FROM json_each(?)) AND ${search.sql}`
