@@ -104,7 +104,9 @@ export async function rawDesk(kind: BackendName, reply: Reply, options: RawDeskO
     dispatcher,
     calls: () => calls,
     ask: (more: object = {}): Promise<Outcome> => inTime(dispatcher.onEvent({ ...event, ...more })),
-    stream: (more: object = {}) => inTime(stream(dispatcher, { ...event, ...more })),
+    /** `onDelta` is called for each piece of the answer. */
+    stream: (more: object = {}, onDelta = () => {}) =>
+      inTime(stream(dispatcher, { ...event, ...more }, onDelta)),
     async [Symbol.asyncDispose]() {
       await inTime(dispatcher.close())
       await server[Symbol.asyncDispose]()
@@ -112,12 +114,13 @@ export async function rawDesk(kind: BackendName, reply: Reply, options: RawDeskO
   }
 }
 
-async function stream(dispatcher: Dispatcher, event: unknown) {
+async function stream(dispatcher: Dispatcher, event: unknown, onDelta: () => void) {
   let text = ''
   let reasoning = ''
   let last: StreamEvent | undefined
   for await (const one of dispatcher.streamEvent(event)) {
     if (one.type === 'delta') {
+      onDelta()
       text += one.text
       reasoning += one.reasoning ?? ''
     }

@@ -164,7 +164,7 @@ describe.each(BACKENDS)('%s', (kind) => {
       socket.setNoDelay(true)
       socket.write(streamed(part({ content: 'Hello' })))
       for (const byte of error) {
-        await new Promise((resolve) => setTimeout(resolve, 1))
+        await new Promise((resolve) => setImmediate(resolve))
         socket.write(byte)
       }
       socket.end(part({ content: ' again' }) + END)
@@ -338,13 +338,16 @@ describe.each(BACKENDS)('%s', (kind) => {
   })
 
   test('a stream that writes a reason into every event and breaks off is not whole', async () => {
-    const { outcome } = await streamOf(async (socket) => {
+    // A reset may overtake what nobody has read yet, so it waits until the caller has it.
+    const read = Promise.withResolvers<void>()
+    await using desk = await rawDesk(kind, async (socket) => {
       const event = part({ content: 'Hello ' }, 'stop')
       const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
       socket.write(`${head}${event.length.toString(16)}\r\n${event}\r\n`)
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await read.promise
       socket.resetAndDestroy()
     })
+    const { outcome } = await desk.stream({}, read.resolve)
     expect(outcome).toMatchObject({ error: 'api_stream_interrupted', partial: 'Hello ' })
   })
 })

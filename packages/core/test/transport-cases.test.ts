@@ -35,7 +35,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     const { outcome } = await streamOf(async (socket) => {
       socket.setNoDelay(true)
       for (const byte of informational + streamed(events).slice(0, 30)) {
-        await new Promise((resolve) => setTimeout(resolve, 1))
+        await new Promise((resolve) => setImmediate(resolve))
         socket.write(byte)
       }
       socket.end(streamed(events).slice(30))

@@ -13,7 +13,15 @@ const RULES = 'rule '.repeat(320)
 
 async function openReaders(count: number, options: Partial<DispatcherOptions> = {}) {
   const simulators = await Promise.all(Array.from({ length: count }, () => startKoboldSimulator(READER)))
-  const backends = simulators.map(({ url }, index) => createKoboldBackend({ url, name: `b${index + 1}` }))
+  let looks = 0
+  const backends = simulators.map(({ url }, index) => {
+    const backend = createKoboldBackend({ url, name: `b${index + 1}` })
+    const probe = (signal: AbortSignal) => {
+      looks += 1
+      return backend.probe(signal)
+    }
+    return { ...backend, probe }
+  })
   const dispatcher = createDispatcher({ backends, maxTokens: 8, probeTimeoutMs: 1_000, ...options })
   const ask = async (messages: Message[], signal?: AbortSignal) => {
     const outcome = await dispatcher.onEvent({ content: { messages } }, signal ? { signal } : {})
@@ -24,6 +32,15 @@ async function openReaders(count: number, options: Partial<DispatcherOptions> = 
     dispatcher,
     simulators: simulators as [KoboldSimulator, ...KoboldSimulator[]],
     ask,
+    /** Resolves when the servers have been looked at once more: for a while, `health` tells what it has seen before. */
+    async lookAgain() {
+      const before = looks
+      const look = async () => {
+        await dispatcher.health()
+        return looks
+      }
+      await expect.poll(look, { timeout: 30_000 }).toBeGreaterThan(before)
+    },
     async [Symbol.asyncDispose]() {
       await dispatcher.close()
       await Promise.all(simulators.map((simulator) => simulator.close()))
@@ -75,8 +92,7 @@ test('a server that was restarted is cold', async () => {
   const [simulator] = desk.simulators
   await simulator.kill()
   await simulator.startListening()
-  await new Promise((resolve) => setTimeout(resolve, 1_050))
-  await desk.dispatcher.health()
+  await desk.lookAgain()
   expect((await desk.ask(mail('second'))).saved).toBe(0)
 })
 
@@ -85,8 +101,7 @@ test('a server that has loaded another model is cold', async () => {
   await desk.ask(mail('first'))
   await desk.dispatcher.health()
   await desk.simulators[0].loadModel('koboldcpp/other')
-  await new Promise((resolve) => setTimeout(resolve, 1_050))
-  await desk.dispatcher.health()
+  await desk.lookAgain()
   expect((await desk.ask(mail('second'))).saved).toBe(0)
 })
 
@@ -95,8 +110,7 @@ test('a server that another program has used is cold', async () => {
   await desk.dispatcher.health()
   await desk.ask(mail('first'))
   await askBehindTheDesk(desk.simulators[0])
-  await new Promise((resolve) => setTimeout(resolve, 1_050))
-  await desk.dispatcher.health()
+  await desk.lookAgain()
   expect((await desk.ask(mail('second'))).saved).toBe(0)
 })
 
@@ -104,8 +118,7 @@ test('a look at a server that only the desk has used leaves it warm', async () =
   await using desk = await openReaders(1)
   await desk.dispatcher.health()
   await desk.ask(mail('first'))
-  await new Promise((resolve) => setTimeout(resolve, 1_050))
-  await desk.dispatcher.health()
+  await desk.lookAgain()
   expect((await desk.ask(mail('second'))).saved).toBeGreaterThan(300)
 })
 

@@ -29,7 +29,7 @@ test('a server that had many events keeps the code that they have made faster', 
 test('what nothing holds any more is collected, and nobody else can ask for that', () => {
   // An object may outlive one collection by the registers of this very function.
   const held = Array.from({ length: 50 }, () => new WeakRef({ some: 'garbage' }))
-  return new Promise<void>((resolve) => setTimeout(resolve, 1)).then(() => {
+  return new Promise((resolve) => setImmediate(resolve)).then(() => {
     giveBackMemory()
     expect(held.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(5)
     expect(globalThis).not.toHaveProperty('gc')
