@@ -38,6 +38,7 @@ export function showTickets(registry: Registry, source: TicketFigures): () => Pr
       pending.set(callbacks)
       available.set(problem === undefined ? 1 : 0)
     } catch {
+      // `GET /health` says and logs why.
       available.set(0)
       for (const gauge of [tickets, overdue, pending]) gauge.reset()
     }

@@ -82,6 +82,7 @@ export async function runTicket(
     }
   }
   const until = { clock, logger, signal: events.giveUp }
+  // `keepTrying` logs why the store refuses.
   const written = await keepTrying(write, until)
     .catch(() => keepTrying(() => store.settle(fence, unrecordable(ticket)), until))
     .catch(() => false)

@@ -116,6 +116,7 @@ class LocalTicketDesk implements TicketDesk {
     const recovering = this.#takeOver().catch((error: unknown) => {
       logger.error('Tickets of an earlier process could not be taken over yet.', { error })
     })
+    // The pause rejects when the desk closes, which is looked at next.
     await Promise.race([recovering, sleep(clock, RECOVERY_HEAD_START_MS, signal).catch(() => {})])
     if (signal.aborted) return
     this.#heartbeat = clock.setTimer(() => void this.#beat(), leaseMs / 3)
@@ -276,6 +277,7 @@ class LocalTicketDesk implements TicketDesk {
   }
 
   async #lookForCancel(run: ActiveRun): Promise<void> {
+    // The heartbeat looks again, and says so when the store fails.
     const now = await this.#options.store.peek(run.ticket.id).catch(() => undefined)
     if (now?.isCancelling && now.token === run.fence.token) stopRun(run, 'cancelled')
   }

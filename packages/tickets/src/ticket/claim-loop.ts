@@ -64,6 +64,7 @@ export class ClaimLoop {
     await this.#claiming
     const over = new AbortController()
     const ended = this.ended().then(() => over.abort())
+    // The pause rejects when all has ended: then nothing is left to wait for.
     await Promise.race([ended, sleep(this.#parts.clock, drainMs, over.signal).catch(() => {})])
   }
 

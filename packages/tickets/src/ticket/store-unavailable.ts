@@ -60,7 +60,7 @@ export function createWriteWatch(): WriteWatch {
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
 
-/** An error that is not the store's is a bug in what was to be written: trying it for ever would hold it for ever. */
+/** An error that is not the store's is a bug in what was to be written: trying forever would hold it forever. */
 const TRIES_OF_A_BUG = 5
 
 /**
@@ -80,6 +80,7 @@ export async function keepTrying<Value>(
       if (!(error instanceof StoreUnavailable) && ++bugs === TRIES_OF_A_BUG) throw error
       logger.error('The ticket store failed; what it was to record is kept and tried again.', { error })
     }
+    // Rejects when the waiting is over, which is looked at next.
     await sleep(clock, pauseMs, signal).catch(() => {})
     if (signal.aborted) return undefined
   }

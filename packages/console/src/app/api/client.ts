@@ -98,6 +98,7 @@ function send(
 async function problemOf(response: Response, key: Record<string, string>): Promise<Problem> {
   const { status } = response
   if (status === 401) void refuseKey(key.authorization)
+  // A proxy may answer with a page of its own: then its status is all there is to show.
   const said: unknown = await response.json().catch(() => undefined)
   const { error, details } = typeof said === 'object' && said !== null ? (said as Partial<Said>) : {}
   const seconds = Number(response.headers.get('retry-after'))

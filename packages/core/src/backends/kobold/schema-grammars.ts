@@ -58,6 +58,7 @@ export function createSchemaGrammars({ client, clock }: SchemaGrammarOptions): S
         grammars.set(schema, { grammar, until })
         return grammar
       } catch {
+        // The call says what is wrong with the server; the next event asks for its grammar again.
         return undefined
       }
     },

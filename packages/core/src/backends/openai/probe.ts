@@ -174,6 +174,7 @@ const askSlots = (context: OpenAIContext, signal: AbortSignal) =>
     ask(context, '/slots', slotsReply, limited),
   )
 
+/** Undefined: it is not told, or not now. The list of models says whether the server answers. */
 async function ask<Schema extends AnySchema>(
   { client, name, missing }: OpenAIContext,
   path: string,

@@ -142,6 +142,7 @@ async function transact<Value>(
     await connection.query('BEGIN')
     value = await work(connection)
   } catch (error) {
+    // PostgreSQL rolls back whatever a lost connection leaves open; what the work threw is what counts.
     if (!connection.isBroken) await connection.query('ROLLBACK').catch(() => {})
     throw error
   }
@@ -215,6 +216,7 @@ function stayConnected(options: StayOptions): Listening & { readonly ready: Prom
     client = undefined
     timer?.cancel()
     options.onLost?.()
+    // It is lost already: how it closes changes nothing.
     void lost.end().catch(() => {})
     onError(error)
     timer = clock.setTimer(() => void open(), RETRY_MS)
@@ -225,6 +227,7 @@ function stayConnected(options: StayOptions): Listening & { readonly ready: Prom
     async close() {
       isClosed = true
       timer?.cancel()
+      // Whether it closes or breaks now, it is gone.
       await client?.end().catch(() => {})
     },
   }
