@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+import { SHARED } from '../../tsup.base.ts'
 
 /** Development dependencies end up in the programs: one file loads faster than the eight of a package. */
 const BUNDLED = ['commander', 'leven']
@@ -13,11 +14,8 @@ const STANDS_FOR: Readonly<Record<string, string>> = {
 }
 
 export default defineConfig({
+  ...SHARED,
   entry: ['src/index.ts', 'src/serve.ts', 'src/cli.ts'],
-  format: ['esm'],
-  target: 'node22',
-  sourcemap: true,
-  clean: true,
   // tsup leaves out dependencies by itself, but not optional ones.
   external: ['@ai-ticket/console', '@ai-ticket/llama'],
   noExternal: BUNDLED,

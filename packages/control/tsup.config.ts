@@ -1,9 +1,7 @@
 import { defineConfig } from 'tsup'
+import { SHARED } from '../../tsup.base.ts'
 
 export default defineConfig({
+  ...SHARED,
   entry: ['src/index.ts'],
-  format: ['esm'],
-  target: 'node22',
-  sourcemap: true,
-  clean: true,
 })

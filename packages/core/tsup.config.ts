@@ -1,9 +1,7 @@
 import { defineConfig } from 'tsup'
+import { SHARED } from '../../tsup.base.ts'
 
 export default defineConfig({
+  ...SHARED,
   entry: { index: 'src/index.ts', schemas: 'src/schemas.ts', 'node-version': 'src/contract/node-version.ts' },
-  format: ['esm'],
-  target: 'node22',
-  sourcemap: true,
-  clean: true,
 })

@@ -1,12 +1,11 @@
 import { defineConfig } from 'tsup'
-
-const shared = { format: ['esm' as const], target: 'node22', sourcemap: true }
+import { SHARED } from '../../tsup.base.ts'
 
 export default defineConfig([
   {
-    ...shared,
+    ...SHARED,
     entry: ['src/index.ts', 'src/msw.ts', 'src/backend-conformance.ts'],
     clean: ['index*', 'msw*', 'backend-conformance*', 'chunk*'],
   },
-  { ...shared, entry: { bin: 'src/bin.ts' }, banner: { js: '#!/usr/bin/env node' } },
+  { ...SHARED, clean: false, entry: { bin: 'src/bin.ts' }, banner: { js: '#!/usr/bin/env node' } },
 ])

@@ -1,16 +1,14 @@
 import { defineConfig } from 'tsup'
+import { SHARED } from '../../tsup.base.ts'
 
 export default defineConfig({
+  ...SHARED,
   entry: {
     index: 'src/index.ts',
     fastify: 'src/fastify.ts',
     postgres: 'src/postgres.ts',
     openapi: 'src/openapi/ticket-parameters.ts',
   },
-  format: ['esm'],
-  target: 'node22',
-  sourcemap: true,
-  clean: true,
   // tsup would take the prefix off `node:sqlite`, which has no other name.
   removeNodeProtocol: false,
 })
