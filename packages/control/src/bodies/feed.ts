@@ -15,7 +15,7 @@ export interface FeedEvents {
   ticket: TicketRowBody
   /** So many more have changed, and are not shown. With filters, some of them may not pass. */
   more: { count: number }
-  /** Something was missed: read anew what you show. */
+  /** You missed something: read again what you show. */
   gap: Record<string, never>
 }
 

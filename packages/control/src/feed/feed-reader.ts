@@ -72,7 +72,7 @@ export function createFeedReader(options: FeedReaderOptions) {
         const count = changes.length - looked.length + Math.max(0, passed.length - SHOWN)
         if (count > 0) send('more', { count }, place)
       } catch {
-        // The store is away: what changed is read anew when it is back.
+        // The store is away: what changed is read again when it is back.
         hasMissed = changes.length > 0
       } finally {
         isReading = false

@@ -66,14 +66,14 @@ export const getLine: Operation = {
   summary: 'Who runs where, who waits, and when each is likely to start',
   description: 'Asks no backend. Estimates are by the speeds that the desk has learned.',
   tag,
-  answers: { 200: json('The events in hand of this server.', LineSchema) },
+  answers: { 200: json('The events that run or wait at this server.', LineSchema) },
   failures: [],
   schemas,
 }
 
 export const deleteHand: Operation = {
   operationId: 'cancelInHand',
-  summary: 'Cancel any event in hand, down to the GPU',
+  summary: 'Cancel an event that runs or waits, down to the GPU',
   description:
     'A key with the scope `events` ends the events of its own name, `admin` all. The ticket of an event is cancelled with it.',
   tag,

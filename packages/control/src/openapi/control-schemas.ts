@@ -166,7 +166,7 @@ export const FEED_EVENTS = {
   line: LineSchema,
   ticket: TicketRowSchema,
   more: v.object({ count: v.pipe(count, v.description('Changed, and not shown.')) }),
-  gap: v.pipe(v.object({}), v.description('Something was missed: read anew what you show.')),
+  gap: v.pipe(v.object({}), v.description('You missed something: read again what you show.')),
 }
 
 export const CONTROL_SCHEMAS = {

@@ -7,7 +7,7 @@ import { describedAs, READ } from './described-as.ts'
 /** How long the end of an event is waited for, to see its backend stopped. */
 const STOP_WAIT_MS = 5_000
 
-/** `GET /line`, and `DELETE /line/:hand` for any event in hand, of a ticket or not. */
+/** `GET /line`, and `DELETE /line/:hand` for any event that runs or waits, of a ticket or not. */
 export function addLineRoutes(instance: FastifyInstance, context: ControlContext): void {
   const { dispatcher } = context
   instance.get('/line', { config: describedAs('getLine', READ) }, (_request, reply) => {
@@ -80,7 +80,7 @@ async function isStoppedIn({ clock }: ControlContext, stopping: Promise<void>): 
 
 const NOT_IN_HAND = problem(
   'not_found',
-  'No such event is in hand: it has ended, or this server never had it.',
+  'No event of this name runs or waits here: it has ended, or another server has it. GET /line lists them.',
 )
 
 const FOREIGN = problem(

@@ -8,6 +8,6 @@ export type { DeskReport } from '@ai-ticket/core'
 /** Backends and the length of the line, once; asks no backend. */
 export const getDesk = (signal: AbortSignal): Promise<Answer<DeskReport>> => ask('backends', { signal })
 
-/** Ends any event in hand. 200: its backend has stopped. 202: not within 5 s. */
+/** Ends any event that runs or waits. 200: its backend has stopped. 202: it has not within 5 s. */
 export const endInHand = (hand: string): Promise<Answer<EndedBody>> =>
   ask(`line/${encodeURIComponent(hand)}`, { method: 'DELETE' })

@@ -17,7 +17,7 @@ export const keyWanted = signal(false)
 /** Whether it does because the server refused the one that was entered. */
 export const isKeyRefused = signal(false)
 
-/** Grows with every change of the key: whoever shows data asks anew. */
+/** Grows with every change of the key: whatever shows data asks again. */
 export const keyChanges = signal(0)
 
 const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(CHANNEL)

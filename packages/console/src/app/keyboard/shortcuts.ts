@@ -32,7 +32,7 @@ export const SHORTCUTS = [
   shortcut('Anywhere', 'help', '[Shift]+?', 'This list'),
   shortcut('Anywhere', 'theme', 't', 'Next theme'),
   shortcut('Anywhere', 'pause', '.', 'Pause what is live, or go on'),
-  shortcut('Anywhere', 'reload', 'u', 'Read anew'),
+  shortcut('Anywhere', 'reload', 'u', 'Reload'),
   shortcut('List', 'list.down', ['j', 'ArrowDown'], 'Down'),
   shortcut('List', 'list.up', ['k', 'ArrowUp'], 'Up'),
   shortcut('List', 'list.top', 'g g', 'First'),

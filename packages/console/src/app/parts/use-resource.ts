@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { Answer, Problem } from '../api/client.ts'
 import { keyChanges } from '../api/key.ts'
 
-/** What a panel knows. The last value stays while it is read anew, and when that fails. */
+/** What a panel knows. The last value stays while it is read again, and when that fails. */
 export interface Resource<Value> {
   readonly value?: Value
   readonly problem?: Problem

@@ -35,7 +35,7 @@ export function DeadScreen() {
       <div class={parts.actions}>
         <h1>Dead letters</h1>
         <Action does={failed.reload} keys="reload">
-          Read anew
+          Reload
         </Action>
         {progress && (
           <>

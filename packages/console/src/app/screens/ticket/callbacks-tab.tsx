@@ -9,7 +9,7 @@ import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import styles from './ticket.module.css'
 
-/** Who was told of its end, and how each try went. */
+/** Which address was told that it had ended, and how each try went. */
 export function CallbacksTab({ ticket }: { readonly ticket: TicketBody }) {
   const callbacks = useResource(`callbacks ${ticket.id}`, (signal) => getCallbacks(ticket.id, signal))
   const resend = async () => {

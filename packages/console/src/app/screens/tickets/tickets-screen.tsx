@@ -43,7 +43,7 @@ export function TicketsScreen() {
         <h1>Tickets</h1>
         <SearchField filters={filters} show={show} />
         <Action does={reload} keys="reload">
-          Read anew
+          Reload
         </Action>
       </div>
       <FilterChips filters={filters} show={show} />
@@ -86,7 +86,7 @@ function News({
           {waiting} new
         </Action>
       )}
-      {untold > 0 && <Action does={reload}>More have changed: read anew</Action>}
+      {untold > 0 && <Action does={reload}>More have changed: reload</Action>}
     </p>
   )
 }
