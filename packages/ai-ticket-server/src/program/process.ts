@@ -39,7 +39,7 @@ const LAST_LINES_MS = 1000
 /** Ends the process once what was written is out: writes to pipes are asynchronous, and `process.exit` drops them. */
 export function exitWhenWritten(code: number): void {
   process.exitCode = code
-  // A pipe that nobody reads would hold it for ever.
+  // A pipe that nobody reads would hold it forever.
   setTimeout(() => process.exit(code), LAST_LINES_MS)
   void Promise.all([process.stdout, process.stderr].map(isWritten)).then(() => process.exit(code))
 }

@@ -10,7 +10,7 @@ export interface LineFigures {
   readonly p95WaitMs: number
   readonly idealMeanMs: number
   readonly idealP95Ms: number
-  /** The longest mean wait of a caller against the shortest. Not told of a burst, where each caller has one event. */
+  /** The longest mean wait of a caller against the shortest. Absent for a burst, in which each caller has one event. */
   readonly fairness: number | undefined
   /** Of any backend. */
   readonly mostRunning: number

@@ -6,12 +6,12 @@ export interface Box {
   readonly name: string
   readonly simulator: KoboldSimulator
   readonly slots: number
-  /** The most calls that it had in hand at one time, those that had to wait for its model included. */
+  /** The most calls that it had at one time, those that had to wait for its model included. */
   readonly mostAtOnce: number
-  /** Calls that it has in hand now. */
+  /** Calls that it has now. */
   readonly inHand: number
   readonly calls: number
-  /** How long it had something in hand, call by call, in milliseconds. */
+  /** How long it had something to do, call by call, in milliseconds. */
   readonly workMs: number
 }
 

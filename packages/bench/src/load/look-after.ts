@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What a server still holds when nobody waits for it any more, and what it has counted. */
 export interface Aftermath {
-  /** Events in hand and slots that are taken. */
+  /** Events that run or wait, and slots that are taken. */
   readonly leftInHand: number
   readonly wastedSeconds: number
   readonly tickets: Readonly<Record<string, number>>
@@ -12,7 +12,7 @@ export interface Aftermath {
 const PATIENCE_MS = 10_000
 const LOOK_EVERY_MS = 100
 
-/** Looks until nothing is left in hand, or for 10 s. */
+/** Looks until nothing runs or waits any more, or for 10 s. */
 export async function lookAfter(url: string): Promise<Aftermath> {
   const endAt = performance.now() + PATIENCE_MS
   for (;;) {

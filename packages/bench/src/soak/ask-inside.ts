@@ -18,7 +18,7 @@ export interface Holdings {
 
 const PATIENCE_MS = 30_000
 
-/** Asks `inside.mjs`; `reset` begins the account of the event loop anew. Rejects after 30 s without an answer. */
+/** Asks `inside.mjs`; `reset` starts a new account of the event loop. Rejects after 30 s without an answer. */
 export async function askInside(child: ChildProcess, what: 'look' | 'reset' = 'look'): Promise<Holdings> {
   const answer = once(child, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })
   child.send(what)

@@ -15,7 +15,7 @@ export interface SoakLimits {
 export interface SoakSeries {
   /** Under load, without the warm-up. */
   readonly samples: readonly Sample[]
-  /** Nothing in hand, no connection open: before the load and after it. */
+  /** While nothing runs and no connection is open: before the load and after it. */
   readonly restBefore: Holdings
   readonly restAfter: Holdings
 }

@@ -15,7 +15,7 @@ export async function measureHttpAccepts({
   windowMs: number
 }): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-bench-'))
-  // It has one ticket in hand for the whole time: what is measured is the taking in.
+  // It works on one ticket for the whole time: only accepting is measured.
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 0.01 })
   await using desk = await startDesk({
     folder,

@@ -19,7 +19,7 @@ interface SeenCall {
 
 const PATIENCE = { timeoutMs: 10_000 }
 
-/** Waits for something of a call that the backend has in hand. */
+/** Waits for something about a call that the backend is working on. */
 const waitForCall = (
   { range }: Subject,
   backend: BackendKind,

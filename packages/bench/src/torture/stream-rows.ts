@@ -46,7 +46,7 @@ const message = { role: 'assistant', content: 'Here I am.' }
 const WHOLE = { object: 'chat.completion', choices: [{ index: 0, message, finish_reason: 'stop' }] }
 const STREAM = [chunk('Here I am.'), chunk('', 'stop'), '[DONE]']
 
-/** A stream; a whole answer where it has none. Who gives up and asks again has failed, however that ends. */
+/** A stream; a whole answer where it has none. A gateway that gives up and asks again has failed, however that ends. */
 async function silence({ gateway, range, isSlow, signal }: Subject): Promise<Finding> {
   const stream = (await streamProblem(gateway, 'openai')) === undefined
   const afterMs = isSlow ? REAL_SILENCE_MS : QUICK_SILENCE_MS

@@ -172,7 +172,7 @@ export class Conversations {
     } catch (error) {
       if (cancellation.isCancelled) return undefined
       // What a server says is no bug of ours: its words are enough, without a stack.
-      // A refused key is told of as a change of the backend's state.
+      // A refused key is reported as a change of the backend's state.
       if (error instanceof BackendError && error.reason === 'authentication') return undefined
       if (error instanceof BackendError) this.#warnOfCount(error.message, { details: error.message })
       else this.#warnOfCount(String(error), { error })

@@ -73,8 +73,8 @@ export interface EventOptions {
    */
   schema?: StandardSchema
   /**
-   * Called before each call of a backend; nothing is sent until it has resolved. Whoever keeps what it is told can stop
-   * the generation later with `Dispatcher.abandon`, also from another process. Where it throws, the event ends as
+   * Called before each call of a backend; nothing is sent until it has resolved. If you keep what it is given, you can
+   * stop the generation later with `Dispatcher.abandon`, also from another process. If it throws, the event ends as
    * `store_unavailable` and nothing is sent.
    */
   beforeCall?: (call: AnnouncedCall) => Promise<void> | void
@@ -207,7 +207,7 @@ export interface DeskReport {
   line: LineReport
 }
 
-/** The events in hand of a dispatcher, one by one. Times are ISO 8601. */
+/** The events that run or wait at a dispatcher, one by one. Times are ISO 8601. */
 export interface LineView {
   /** When it was looked at. */
   now: string
@@ -280,7 +280,7 @@ export interface BackendControl {
   probe(): Promise<BackendReport>
 }
 
-/** One event in hand. */
+/** One event that runs or waits. */
 export interface EventInHand {
   /** Who asks; empty: nobody said. */
   readonly caller: string
@@ -380,7 +380,7 @@ export interface Dispatcher extends AsyncDisposable {
   report(): DeskReport
   /** Pauses, resumes and probes one backend, by its name. Undefined: there is none of that name. */
   backend(name: string): BackendControl | undefined
-  /** The events in hand, of those that wait the first `limit` (default 200). Asks nobody. */
+  /** The events that run, and the first `limit` (default 200) of those that wait. Asks nobody. */
   line(limit?: number): LineView
   /** One of them, by its `hand`. Undefined: it has ended, or there never was one. */
   inHand(hand: string): EventInHand | undefined

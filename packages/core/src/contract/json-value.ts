@@ -203,7 +203,7 @@ export const mayHoldLongNumber = (json: string): boolean => MAY_BE_LONG.test(jso
 
 /**
  * `JSON.parse`, but numbers that would lose digits become a `LongNumber`. Costs little more where there is none. A
- * reviver would be told of the digits as well, but is called for every value, which takes ten times as long.
+ * reviver would get the digits as well, but is called for every value, which takes ten times as long.
  */
 export function parseJson(json: string): unknown {
   const value: unknown = JSON.parse(json)

@@ -2,7 +2,7 @@ import type { Logger } from './logger.ts'
 import type { AttemptRecord, Outcome } from './outcome.ts'
 
 /**
- * Told of what happens at the desk, as it happens: for metrics. Called in the middle of an event, so it must be quick;
+ * Hears what happens at the desk, as it happens: for metrics. Called in the middle of an event, so it must be quick;
  * what it throws is logged and otherwise ignored. What it is given belongs to the desk: read it, do not keep or change it.
  */
 export interface Observer {

@@ -137,7 +137,7 @@ const isSmall = (value: unknown): boolean =>
 
 /**
  * An event without the large values that nobody reads, so that they are not held while it waits; another value as it is.
- * Names stay, with null, for they may be known ones, misspelt. Whoever takes events from outside gives on what this returns.
+ * Names stay, with null, for they may be known ones, misspelt. Code that takes events from outside hands on what this returns.
  */
 export function withoutUnknownFields(event: unknown): unknown {
   if (!isPlainObject(event) || hasOnly(event, EVENT_FIELDS)) return event

@@ -15,7 +15,7 @@ import { jsonIn } from './extract-prompt.ts'
 // Loaded at the first event with an unknown field: most have none.
 
 const MOST_WARNINGS = 10
-/** Names that one logger is told of; a caller who makes them up fills no log. */
+/** Names that one logger gets: a caller who makes them up cannot fill the log. */
 const MOST_LOGGED = 1_000
 
 const logged = new WeakMap<Logger, Set<string>>()

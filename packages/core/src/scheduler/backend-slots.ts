@@ -36,7 +36,7 @@ export interface CallSample {
   readonly maxTokens: number
 }
 
-/** Who is told of what happens to a backend. */
+/** Hears what happens to a backend. */
 export interface SlotsWatcher {
   /** Called after everything that may let in somebody who waits. */
   onChange(): void

@@ -228,7 +228,7 @@ export function onUnstuck(status: BackendStatus): BackendStatus {
   return { ...status, stuckSlots: Math.max(0, status.stuckSlots - 1) }
 }
 
-/** The one word for it. Who decides whether to send an event asks `admits`. */
+/** The one word for it. To decide whether to send an event, ask `admits`. */
 export function stateAt(
   status: BackendStatus,
   now: number,

@@ -40,7 +40,7 @@ interface LineParts {
   readonly random: () => number
 }
 
-/** The events in hand, for people: who runs where, who waits, and when each is likely to start. */
+/** The events that run or wait, for people: who runs where, who waits, and when each is likely to start. */
 export function createLineWindow({ taken, line, backends, clock, random, tuning }: LineParts) {
   const handOf = createHands(random)
   const iso = (at: number) => new Date(clock.wallTime() - clock.now() + at).toISOString()

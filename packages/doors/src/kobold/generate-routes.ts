@@ -21,7 +21,7 @@ interface Books {
   readonly perf: PerfBook
 }
 
-/** `POST /api/v1/generate` and its stream. Who waits is told nothing, as at KoboldCPP; only a full line refuses. */
+/** `POST /api/v1/generate` and its stream. A caller that waits hears nothing, as with KoboldCPP; only a full line refuses. */
 export function addGenerateRoutes(scope: FastifyInstance, books: Books): void {
   for (const version of VERSIONS) {
     const openapi = async () =>

@@ -21,7 +21,7 @@ export type StartedResponse = Omit<ResponseParts, 'status' | 'outcome' | 'comple
 export interface FramesOptions {
   readonly wallTime: () => number
   /**
-   * The numbers tell the place in the text, so that a stream that is made anew has the same ones, and a reader who has
+   * The numbers tell the place in the text, so that a stream that is made again has the same ones, and a reader who has
    * all up to `startingAfter` gets what comes behind it. Default: they count the frames.
    */
   readonly startingAfter?: number
@@ -61,7 +61,7 @@ export class ResponseFrames {
     )
   }
 
-  /** A ticket that waited runs now. What an earlier run has said is closed: this one begins anew. */
+  /** A ticket that waited runs now. What an earlier run has said is closed: this one starts from the beginning. */
   run(number: number): string {
     const before = this.#close('incomplete')
     if (this.#startingAfter !== undefined) this.#sequence = number * RUN

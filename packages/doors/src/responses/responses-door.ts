@@ -35,7 +35,7 @@ const RESPONSE_OPTIONS: EventOptions = { takesAnyTurn: true, maxTokensIsCeiling:
  * in a stream, and in the background as a ticket; where `ticketRoutes` of `@ai-ticket/tickets` is registered as well,
  * responses that are stored can be asked for, followed, cancelled, deleted and gone on with.
  *
- * A reader of a background response may go: it runs on. Who goes away from any other one stops the GPU.
+ * A reader of a background response may leave: it runs on. A reader who leaves any other response stops the GPU.
  */
 export const responsesDoor: FastifyPluginCallback<ResponsesDoorOptions> = fastifyPlugin(
   (instance: FastifyInstance, options: ResponsesDoorOptions, done: () => void) => {

@@ -95,7 +95,7 @@ export async function answerInStream(
   return reply
 }
 
-/** What the desk is told of an event beside it: who asks, and a signal that aborts when the caller hangs up. */
+/** What the desk gets beside an event: who asks, and a signal that aborts when the caller hangs up. */
 export function eventOptionsOf(
   { request, reply, options, door }: Exchange,
   { callerOf }: AnswerOptions,

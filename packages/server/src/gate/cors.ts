@@ -46,8 +46,8 @@ const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /**
  * A page elsewhere cannot read what this server answers, but a browser sends it many a request all the same, and a replay
  * needs no body. So what changes something is refused where the browser says that another site asks: by
- * `Sec-Fetch-Site`, or by an `Origin` that is not the `Host` where that header is missing (plain HTTP). Whoever shows a
- * key is no browser by accident: no page knows it, and that header needs a preflight. Listed origins may.
+ * `Sec-Fetch-Site`, or by an `Origin` that is not the `Host` where that header is missing (plain HTTP). A
+ * request with a key is no accident of a browser: no page knows the key, and that header needs a preflight. Listed origins may.
  */
 export function installCrossSiteCheck(server: FastifyInstance, origins: readonly string[]): void {
   const allowed = new Set(origins)

@@ -14,7 +14,7 @@ export interface HttpReply {
   readonly body: object
 }
 
-/** How the callers of some addresses are told of failures, before there is an event and after. */
+/** How failures are reported to the callers of some addresses, before there is an event and after. */
 export interface FailureDialect {
   /** Of the schema of its bodies in the OpenAPI description, among the `schemas` of the operations that speak it. */
   readonly name: string

@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net'
 export interface CallbackPolicyOptions {
   /** Addresses that callers may name, like `https://hooks.example.com/*`. `http:` only where an entry says so. */
   readonly allow: readonly string[]
-  /** Private networks that may be called nevertheless, as CIDRs. Default: none. */
+  /** Private networks that may still be called, as CIDRs. Default: none. */
   readonly privateNetworks?: readonly string[]
 }
 
@@ -79,7 +79,7 @@ const NOT_PUBLIC: readonly string[] = [
   ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
 ]
 
-/** True: blocked. `allowed` are CIDRs or single addresses that may be called nevertheless. Throws a `TypeError`. */
+/** True: blocked. `allowed` are CIDRs or single addresses that may still be called. Throws a `TypeError`. */
 function createAddressGuard(allowed: readonly string[] = []): AddressGuard {
   const denied = listOf(NOT_PUBLIC)
   const excepted = listOf(allowed)

@@ -116,8 +116,8 @@ export class TicketChooser {
   }
 
   /**
-   * Who was served early yields as many turns: its tickets stand where they would if it had had them in its turn. Who has
-   * nothing in line any more owes nothing.
+   * A sender that was served early yields as many turns: its tickets stand where they would if it had had them in its
+   * turn. A sender with nothing in line any more owes nothing.
    */
   #inFairOrder(candidates: readonly WaitingTicket[]): readonly WaitingTicket[] {
     const present = new Map(candidates.map(({ sender }) => [sender, this.#early.get(sender) ?? 0]))

@@ -77,7 +77,7 @@ const fullStore = ({ queued, capacity, limit }: Accepted & { readonly type: 'ful
     ? `${queued} tickets wait, as many as may (${capacity}). Come back later.`
     : `${queued} tickets wait. The last places of ${capacity} are for callers who have few tickets waiting, and you have many. Come back when some of yours have run.`
 
-/** What who sent an event is told of a store that did not take it. */
+/** What the sender of an event hears when the store did not take it. */
 export const refusalOf = ({ problem: kind }: StoreUnavailable): string =>
   kind === 'unknown'
     ? 'The ticket store did not say whether it has taken the ticket. Send the same request again: with an `Idempotency-Key` (or as a CloudEvent) it is taken once, whichever it was; without one, look into GET /tickets?event_id=… first.'

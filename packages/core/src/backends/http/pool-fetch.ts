@@ -118,7 +118,7 @@ class ReplyReader implements Dispatcher.DispatchHandler {
 
 /**
  * undici takes a reset for the end of a reply that says neither its length nor its pieces, because macOS resets after
- * whole replies, too. Whoever reads it has to know: a stream may have broken off there.
+ * whole replies, too. Its reader has to know: a stream may have broken off there.
  */
 interface ResetWatch {
   over(connect: Connector): Connector

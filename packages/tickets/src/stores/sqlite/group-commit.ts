@@ -119,7 +119,7 @@ class SqliteGroupCommit implements GroupCommit {
       isCommitting = true
       database.exec('COMMIT')
       isCommitting = false
-      // Nobody is told of a commit to a file that was removed meanwhile.
+      // A commit to a file that was removed meanwhile is reported to nobody.
       check()
       onStep('committed')
     } catch (error) {
