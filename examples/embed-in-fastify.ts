@@ -30,7 +30,7 @@ app.post<{ Body: { title: string } }>('/summaries', async (request, reply) => {
   return { summary: outcome.completion }
 })
 
-// The desk ends what is in hand while the app waits for its answers: both at once.
+// The desk finishes its events while the app waits for their answers: both at once.
 app.addHook('preClose', () => dispatcher.close({ drainMs: 25_000 }))
 
 try {
