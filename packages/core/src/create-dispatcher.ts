@@ -12,12 +12,17 @@ import type {
   TokenCount,
 } from './contract/dispatcher.ts'
 import { type Failure, type Result, success } from './contract/failure.ts'
-import { type DispatcherOptions, type ResolvedOptions, resolveOptions } from './contract/options.ts'
+import {
+  type DispatcherOptions,
+  type ResolvedOptions,
+  reconfigured,
+  resolveOptions,
+} from './contract/options.ts'
 import type { Outcome } from './contract/outcome.ts'
 import { mostToolTokens, type Prompt, turnText } from './contract/prompt.ts'
 import { readAsked } from './event/event.ts'
 import { Cancellation, createId, createInFlight } from './event/run.ts'
-import { runEvent } from './on-event.ts'
+import { type EventContext, runEvent } from './on-event.ts'
 import { chooseBackends } from './scheduler/candidates.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { likelyTokens } from './scheduler/speed-estimate.ts'
@@ -46,11 +51,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const resolved = resolveOptions(options)
   const scheduler = new Scheduler(resolved)
   const door = new Door(scheduler, resolved.clock)
-  const context = {
-    ...resolved,
+  const contextOf = (settings: ResolvedOptions) => ({
+    ...settings,
     scheduler,
     admit: (cancellation: Cancellation) => door.admit(cancellation),
-  }
+  })
+  // Each event keeps the one that it began with.
+  let context = contextOf(resolved)
 
   async function onEvent(event: unknown, eventOptions: EventOptions = {}): Promise<Outcome> {
     door.assertNotClosed()
@@ -62,14 +69,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function stream(event: unknown, eventOptions: EventOptions = {}): AsyncIterable<StreamEvent> {
     door.assertNotClosed()
-    const leaving = new AbortController()
-    const signal = eventOptions.signal
-      ? AbortSignal.any([eventOptions.signal, leaving.signal])
-      : leaving.signal
-    return streamEvent(
-      (sink) => runEvent(context, { value: event, options: { ...eventOptions, signal }, sink }),
-      { cancel: () => leaving.abort(), partials: eventOptions.partials ?? true },
-    )
+    return streamWith(context, event, eventOptions)
   }
 
   const dispatcher: Dispatcher = {
@@ -90,17 +90,35 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async health(signal) {
       door.assertNotClosed()
       signal?.throwIfAborted()
-      const health = healthOf(scheduler, resolved.tuning.probeTimeoutMs)
+      const health = healthOf(scheduler, context.tuning.probeTimeoutMs)
       return signal ? untilReason(health, signal) : health
     },
     report: () => scheduler.report(),
     backend: (name) => scheduler.control(name),
     line: (limit = SHOWN) => scheduler.view(limit),
     inHand: (hand) => scheduler.inHand(hand),
+    reconfigure(change) {
+      door.assertNotClosed()
+      context = contextOf(reconfigured(context, change))
+      scheduler.change(context)
+    },
     close: ({ drainMs = 0 }: CloseOptions = {}) => door.close(drainMs),
     [Symbol.asyncDispose]: () => dispatcher.close(),
   }
   return dispatcher
+}
+
+function streamWith(
+  context: EventContext,
+  value: unknown,
+  options: EventOptions,
+): AsyncIterable<StreamEvent> {
+  const leaving = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, leaving.signal]) : leaving.signal
+  return streamEvent((sink) => runEvent(context, { value, options: { ...options, signal }, sink }), {
+    cancel: () => leaving.abort(),
+    partials: options.partials ?? true,
+  })
 }
 
 /** Lets events in until the desk closes, and then ends those that are under way. */

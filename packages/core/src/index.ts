@@ -82,6 +82,7 @@ export {
   type DispatcherOptions,
   type OutcomeContext,
   type OutcomeListener,
+  type Reconfiguration,
   type Tuning,
 } from './contract/options.ts'
 export type {
@@ -114,6 +115,7 @@ export { createDispatcher } from './create-dispatcher.ts'
 export { onEvent } from './default-dispatcher.ts'
 export { type EventInspection, inspectEvent, withoutUnknownFields } from './event/event.ts'
 export {
+  type ConsolaLogger,
   type ConsolaLoggerOptions,
   createConsolaLogger,
   type LogLevel,

@@ -70,6 +70,7 @@ export function fakeDispatcher(script: FakeScript = {}): FakeDispatcher {
     inHand: () => undefined,
     backend: () => undefined,
     abandon: () => Promise.resolve(),
+    reconfigure: () => {},
     report: () => ({ backends: [], line: { waiting: 0, capacity: 1000 } }),
     close: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

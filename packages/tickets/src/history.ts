@@ -31,8 +31,13 @@ export interface HistoryOptions {
   readonly clock?: Clock
 }
 
+/** What of a history can be changed while it runs. */
+export type HistorySettings = Pick<HistoryOptions, 'mode' | 'keepMs' | 'keepFailedMs' | 'keep'>
+
 /** Records events that are answered without a ticket, and removes what is old. */
 export interface History extends AsyncDisposable {
+  /** Other settings from here on; what is left out takes its default. What they no longer keep is removed soon. */
+  change(settings: HistorySettings): void
   /** For the `onOutcome` of the dispatcher. Takes microseconds; never throws. */
   readonly onOutcome: OutcomeListener
   /** Writes what is left. May be called twice. */
@@ -52,6 +57,7 @@ const WRITE_INTERVAL_MS = 250
  */
 const ROWS_AT_ONCE = 100
 const PRUNE_INTERVAL_MS = 600_000
+const SOON_MS = 10_000
 const DAY_MS = 86_400_000
 /**
  * A clock that has jumped further than this may be wrong: nothing is removed by age before the server has run with it for as long
@@ -71,8 +77,7 @@ export function createHistory(options: HistoryOptions): History {
 
 class StoreHistory implements History {
   readonly #store: TicketStore
-  readonly #mode: HistoryMode
-  readonly #retention: Required<Pick<HistoryOptions, 'keepMs' | 'keepFailedMs'>> & { readonly keep?: number }
+  #settings: ReturnType<typeof resolved>
   readonly #logger: Logger
   readonly #clock: Clock
   #buffer: HistoryEntry[] = []
@@ -81,6 +86,7 @@ class StoreHistory implements History {
   #dropped = 0
   #timer: Timer | undefined
   #pruning: Timer
+  #isPruning = false
   #hasLookedBack = false
   /** On the steady clock: by age nothing is removed before. */
   #trustedFrom = Number.NEGATIVE_INFINITY
@@ -89,31 +95,30 @@ class StoreHistory implements History {
   #writing: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  constructor({
-    store,
-    mode = 'full',
-    keep,
-    logger = silentLogger,
-    clock = systemClock,
-    ...more
-  }: HistoryOptions) {
-    const { keepMs = 7 * DAY_MS, keepFailedMs = 30 * DAY_MS } = more
+  constructor({ store, logger = silentLogger, clock = systemClock, ...settings }: HistoryOptions) {
     this.#store = store
-    this.#mode = mode
-    this.#retention = { keepMs, keepFailedMs, ...(keep === undefined ? {} : { keep }) }
+    this.#settings = resolved(settings)
     this.#logger = logger
     this.#clock = clock
     this.#offsetMs = clock.wallTime() - clock.now()
     // Not at the start, which has better things to do.
-    this.#pruning = clock.setTimer(() => void this.#prune(), 10_000)
+    this.#pruning = clock.setTimer(() => void this.#prune(), SOON_MS)
+  }
+
+  change(settings: HistorySettings): void {
+    this.#settings = resolved(settings)
+    if (this.#isClosed || this.#isPruning) return
+    this.#pruning.cancel()
+    this.#pruning = this.#clock.setTimer(() => void this.#prune(), SOON_MS)
   }
 
   /** A function of its own: it is handed to the dispatcher. */
   readonly onOutcome: OutcomeListener = (outcome, { event, caller, isRecorded }) => {
     // A ticket keeps its outcome itself.
-    if (this.#mode === 'off' || this.#isClosed || isRecorded) return
+    const { mode } = this.#settings
+    if (mode === 'off' || this.#isClosed || isRecorded) return
     const finishedAt = Math.trunc(this.#clock.wallTime())
-    const entry = entryOf(outcome, { event, caller, finishedAt, isFull: this.#mode === 'full' })
+    const entry = entryOf(outcome, { event, caller, finishedAt, isFull: mode === 'full' })
     const length = lengthOf(entry)
     const isTooLong = this.#length > 0 && this.#length + length > BUFFERED_LENGTH
     if (this.#buffer.length >= BUFFERED || isTooLong) {
@@ -188,6 +193,8 @@ class StoreHistory implements History {
   }
 
   async #prune(): Promise<void> {
+    this.#isPruning = true
+    const settings = this.#settings
     const offsetMs = this.#clock.wallTime() - this.#clock.now()
     this.#doubt(offsetMs - this.#offsetMs)
     this.#offsetMs = offsetMs
@@ -198,11 +205,14 @@ class StoreHistory implements History {
     } catch (error) {
       this.#logger.error('Old tickets were not removed: the ticket store failed.', { error })
     }
-    if (!this.#isClosed) this.#pruning = this.#clock.setTimer(() => void this.#prune(), PRUNE_INTERVAL_MS)
+    this.#isPruning = false
+    if (this.#isClosed) return
+    const pauseMs = settings === this.#settings ? PRUNE_INTERVAL_MS : SOON_MS
+    this.#pruning = this.#clock.setTimer(() => void this.#prune(), pauseMs)
   }
 
   #outdated(): PruneRequest {
-    const { keepMs, keepFailedMs, keep } = this.#retention
+    const { keepMs, keepFailedMs, keep } = this.#settings
     const now = Math.trunc(this.#clock.wallTime())
     const isTrusted = this.#clock.now() >= this.#trustedFrom
     return {
@@ -212,6 +222,13 @@ class StoreHistory implements History {
     }
   }
 }
+
+const resolved = ({ mode = 'full', keepMs, keepFailedMs, keep }: HistorySettings) => ({
+  mode,
+  keepMs: keepMs ?? 7 * DAY_MS,
+  keepFailedMs: keepFailedMs ?? 30 * DAY_MS,
+  keep,
+})
 
 function entryOf(
   outcome: Outcome,

@@ -13,7 +13,13 @@ export type {
 export { type CallbackSender, createCallbackSender } from './callbacks/create-callback-sender.ts'
 export type { TicketDeskOptions } from './desk/desk-options.ts'
 export { createTicketDesk, storeProblem, type TicketDesk } from './desk/ticket-desk.ts'
-export { createHistory, type History, type HistoryMode, type HistoryOptions } from './history.ts'
+export {
+  createHistory,
+  type History,
+  type HistoryMode,
+  type HistoryOptions,
+  type HistorySettings,
+} from './history.ts'
 export { createSqliteStore, type SqliteStoreOptions } from './stores/sqlite/create-sqlite-store.ts'
 export type {
   CallbackStore,

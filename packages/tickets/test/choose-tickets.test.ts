@@ -38,7 +38,7 @@ function open({ overtakeMs = OVERTAKE_MS, knows = true } = {}) {
         limit,
       )?.(line)
       .map(({ seq }) => seq)
-  return { clock, choose }
+  return { clock, choose, chooser }
 }
 
 let seqs = 0
@@ -60,6 +60,15 @@ it('leaves the order to the store where nothing is warm, where it may not overta
   expect(open().choose(line, [])).toBeUndefined()
   expect(open({ overtakeMs: 0 }).choose(line, ['a'])).toBeUndefined()
   expect(open({ knows: false }).choose(line, ['a'])).toEqual([line[0]?.seq])
+})
+
+it('obeys another overtakeMs from the next choice on', () => {
+  const line = [ticket('b'), ticket('a')]
+  const { choose, chooser } = open()
+  chooser.change(0)
+  expect(choose(line, ['a'])).toBeUndefined()
+  chooser.change(OVERTAKE_MS)
+  expect(choose(line, ['a'])).toEqual([line[1]?.seq])
 })
 
 it('takes nothing before one of another priority, higher or lower', () => {

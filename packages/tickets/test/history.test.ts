@@ -267,3 +267,35 @@ it('holds no more than some megabytes for a store that does not write, and says 
   expect(recorded).toEqual([3, 1])
   expect(warnings).toEqual([{ count: 2 }, { count: 1 }])
 })
+
+it('obeys another mode and another retention from the next event on', async () => {
+  const clock = createVirtualClock()
+  const pruned: PruneRequest[] = []
+  const recorded: HistoryEntry[] = []
+  const store: Pick<TicketStore, 'record' | 'prune' | 'list'> = {
+    record: async (entries) => void recorded.push(...entries),
+    async prune(request) {
+      pruned.push(request)
+      return 0
+    },
+    list: async () => ({ tickets: [] }),
+  }
+  const history = createHistory({ store: store as TicketStore, clock })
+  const record = () =>
+    history.onOutcome(FAILED, { event: { content: 'x' }, caller: '', waitedMs: 0, isRecorded: false })
+  record()
+  history.change({ mode: 'metadata', keepMs: 2 * DAY_MS, keep: 9 })
+  record()
+  history.change({ mode: 'off' })
+  record()
+  await clock.advance(10_000)
+  expect(recorded.map(({ event }) => event)).toEqual([{ content: 'x' }, null])
+  const now = clock.wallTime()
+  expect(pruned).toEqual([{ finishedBefore: now - 7 * DAY_MS, deadLettersBefore: now - 30 * DAY_MS }])
+  history.change({ keepMs: 2 * DAY_MS, keep: 9 })
+  await clock.advance(10_000)
+  expect(pruned[1]).toMatchObject({ finishedBefore: clock.wallTime() - 2 * DAY_MS, keep: 9 })
+  await history.close()
+})
+
+const FAILED: Outcome = { error: 'api_timeout', details: '', id: 'evt_1', duration_ms: 1, attempts: [] }

@@ -1,5 +1,6 @@
 import type { EventInput, RawEvent } from './event-input.ts'
 import type { FailureCode } from './failure.ts'
+import type { Reconfiguration } from './options.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
 import type { DataOf, StandardSchema } from './standard-schema.ts'
 
@@ -384,6 +385,13 @@ export interface Dispatcher extends AsyncDisposable {
   line(limit?: number): LineView
   /** One of them, by its `hand`. Undefined: it has ended, or there never was one. */
   inHand(hand: string): EventInHand | undefined
+  /**
+   * Changes the numbers of the desk, the context policy and the backends, for every event from here on. An event that runs
+   * or waits keeps its attempts, pauses, times and generation defaults; line, slots, breakers and retry budgets belong to
+   * the desk, and change at once. Who waits for a backend that leaves is sent elsewhere, or fails where there is no other.
+   * Nothing changes where a value is bad: then it throws the TypeError of `createDispatcher`, which names the option.
+   */
+  reconfigure(change: Reconfiguration): void
   /** Stops accepting events, ends those under way, and closes what the dispatcher opened. May be called twice. */
   close(options?: CloseOptions): Promise<void>
 }

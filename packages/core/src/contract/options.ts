@@ -63,6 +63,19 @@ export interface DispatcherOptions extends Partial<Tuning> {
   contextPolicy?: ContextPolicy
 }
 
+/**
+ * What `Dispatcher.reconfigure` takes: the numbers of the desk, the context policy, and the backends. As for
+ * `createDispatcher`, what is left out takes its default; but without `backends` those that are there stay as they are.
+ */
+export interface Reconfiguration extends Partial<Tuning>, Pick<DispatcherOptions, 'contextPolicy'> {
+  /**
+   * All that there are from here on. A `Backend` that the desk has already keeps its place, its breaker and what is known of
+   * it, and may get another `concurrency` and other `aliases`. One that is missing here gets no new event; it is closed
+   * when its last call has ended.
+   */
+  backends?: DispatcherOptions['backends']
+}
+
 /** All numbers of the desk. Times are milliseconds. */
 export interface Tuning {
   /** Time of an event that names none, waiting included. Default 600,000 (10 minutes). */
@@ -226,6 +239,13 @@ export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
     tuning: resolveTuning(options),
     outwaitsGrace: options.loadingGraceMs === undefined,
   }
+}
+
+/** The options of a desk that runs, changed. Throws a TypeError as `resolveOptions` does. */
+export function reconfigured(before: ResolvedOptions, change: Reconfiguration): ResolvedOptions {
+  const entries = change.backends ?? before.backends
+  const { backends, tuning, contextPolicy, outwaitsGrace } = resolveOptions({ ...change, backends: entries })
+  return { ...before, backends, tuning, contextPolicy, outwaitsGrace }
 }
 
 function resolveTuning(options: Partial<Tuning>): Tuning {

@@ -55,13 +55,11 @@ const SCALE_WEIGHT = 0.2
 /** One backend at the desk: its slots, its retry budget, and what is known of it. */
 export class BackendSlots implements RoutableBackend {
   readonly backend: Backend
-  readonly aliases: Readonly<Record<string, string>>
   readonly budget: RetryBudget
   readonly #slots: Slots
-  readonly #options: ResolvedOptions
+  #entry: ResolvedEntry
+  #options: ResolvedOptions
   readonly #watcher: SlotsWatcher
-  /** Prompts that the server keeps, those that it works on included. */
-  readonly keeps: number
   #shelf: ModelShelf | undefined
   #status: BackendStatus
   #reported: BackendState | undefined
@@ -77,30 +75,50 @@ export class BackendSlots implements RoutableBackend {
   readonly #generations = { sent: 0, ended: 0, answered: 0 }
   #countProblem: string | undefined
   #paused: BackendReport['paused']
+  #hasLeft = false
 
   constructor(entry: ResolvedEntry, options: ResolvedOptions, watcher: SlotsWatcher) {
-    const { tuning } = options
     this.backend = entry.backend
-    this.aliases = entry.aliases
     this.#slots = createSlots(entry.concurrency)
+    this.#entry = entry
     this.#options = options
     this.#watcher = watcher
-    this.keeps = entry.warmPrompts
-    this.budget = createRetryBudget({
-      windowMs: tuning.retryBudgetWindowMs,
-      share: tuning.retryBudgetRatio,
-      floor: tuning.retryBudgetFloor,
-    })
-    this.#status = initialStatus({
-      failuresToOpen: tuning.breakerFailures,
-      openMs: tuning.breakerOpenMs,
-      maxOpenMs: tuning.breakerMaxOpenMs,
-      loadingGraceMs: tuning.loadingGraceMs,
-    })
+    this.budget = createRetryBudget(budgetOf(options))
+    this.#status = initialStatus(patienceOf(options))
+  }
+
+  /**
+   * Other settings from here on. More calls than a smaller `concurrency` allows end; a breaker that is open stays so for its
+   * time. Whoever calls it lets in those who wait.
+   */
+  change(entry: ResolvedEntry, options: ResolvedOptions): void {
+    this.#entry = entry
+    this.#options = options
+    this.#slots.resize(entry.concurrency)
+    this.budget.change(budgetOf(options))
+    this.#status = { ...this.#status, options: { ...this.#status.options, ...patienceOf(options) } }
+  }
+
+  /** It belongs to the desk no longer: it gets no new event, and what runs there ends. */
+  leave(): void {
+    this.#hasLeft = true
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   get name(): string {
     return this.backend.name
+  }
+
+  get aliases(): Readonly<Record<string, string>> {
+    return this.#entry.aliases
+  }
+
+  /** Prompts that the server keeps, those that it works on included. */
+  get keeps(): number {
+    return this.#entry.warmPrompts
   }
 
   get inFlight(): number {
@@ -146,7 +164,7 @@ export class BackendSlots implements RoutableBackend {
   }
 
   get isPaused(): boolean {
-    return this.#paused !== undefined
+    return this.#paused !== undefined || this.#hasLeft
   }
 
   /** Keeps new events away. A second pause changes nothing: the first one tells since when. */
@@ -188,7 +206,7 @@ export class BackendSlots implements RoutableBackend {
   /** How many events would be let in now. A backend on trial takes one. */
   freeSlots(): number {
     const admission = this.admits()
-    if (admission === 'yes') return this.concurrency - this.inFlight
+    if (admission === 'yes') return Math.max(0, this.concurrency - this.inFlight)
     return admission === 'trial' && this.inFlight === 0 ? 1 : 0
   }
 
@@ -207,7 +225,7 @@ export class BackendSlots implements RoutableBackend {
     this.#slots.release()
   }
 
-  change(status: BackendStatus): void {
+  become(status: BackendStatus): void {
     const before = this.stateName()
     this.#status = status
     logChange(this.#options.logger, before, this)
@@ -319,7 +337,7 @@ export class BackendSlots implements RoutableBackend {
     // A port that was closed a moment ago may be open now, and to ask it costs nothing.
     this.#isStale = found instanceof BackendError && found.kind === 'connect'
     if (!(found instanceof BackendError)) this.#reported = found
-    this.change(onProbe(this.#status, this.#probedAt, found))
+    this.become(onProbe(this.#status, this.#probedAt, found))
   }
 
   /** Another model behind the same port has read nothing yet. */
@@ -480,29 +498,48 @@ function logChange(logger: Logger, before: BackendStateName, slots: BackendSlots
   }
 }
 
+/** How often a backend, or all backends for one caller, may be asked again. */
+export const budgetOf = ({ tuning }: ResolvedOptions) => ({
+  windowMs: tuning.retryBudgetWindowMs,
+  share: tuning.retryBudgetRatio,
+  floor: tuning.retryBudgetFloor,
+})
+
+const patienceOf = ({ tuning }: ResolvedOptions) => ({
+  failuresToOpen: tuning.breakerFailures,
+  openMs: tuning.breakerOpenMs,
+  maxOpenMs: tuning.breakerMaxOpenMs,
+  loadingGraceMs: tuning.loadingGraceMs,
+})
+
 /** Counts the calls that run at one backend, and never lets in more than it can do. */
 export interface Slots {
   readonly concurrency: number
   readonly inFlight: number
   /** Takes one; false, and nothing taken, where all are taken. */
   take(): boolean
+  /** So many from here on. Those that are taken beyond it end. */
+  resize(concurrency: number): void
   /** Gives one back. Throws where none is taken: that is a bug which would let in one call too many later. */
   release(): void
 }
 
 /** `concurrency`: how many calls the backend does at once; a whole number from 1. */
 export function createSlots(concurrency: number): Slots {
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`concurrency must be a whole number from 1, not ${concurrency}`)
-  }
+  let size = checked(concurrency)
   let inFlight = 0
   return {
-    concurrency,
+    get concurrency() {
+      return size
+    },
     get inFlight() {
       return inFlight
     },
+    resize(next) {
+      size = checked(next)
+    },
     take() {
-      if (inFlight >= concurrency) return false
+      if (inFlight >= size) return false
       inFlight += 1
       return true
     },
@@ -511,4 +548,9 @@ export function createSlots(concurrency: number): Slots {
       inFlight -= 1
     },
   }
+}
+
+function checked(concurrency: number): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1) return concurrency
+  throw new RangeError(`concurrency must be a whole number from 1, not ${concurrency}`)
 }

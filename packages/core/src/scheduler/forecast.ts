@@ -42,13 +42,13 @@ export function createForecast({
   line,
   taken,
   clock,
-  inGroups = false,
+  inGroups,
 }: {
   readonly line: Pick<WaitingLine<ForecastWaiter>, 'ahead' | 'waiting'>
   readonly taken: Iterable<TakenSlot>
   readonly clock: Clock
-  /** Events for one model are served together, so that a server loads it once. Default: in the order of turns. */
-  readonly inGroups?: boolean
+  /** Whether events for one model are served together, so that a server loads it once. */
+  readonly inGroups: () => boolean
 }): Forecast {
   const isTrial = createTrials(clock)
   const workMs = ({ allowed, work, savedTokens, model }: ForecastWaiter, loads: Loads) =>
@@ -71,7 +71,7 @@ export function createForecast({
   function startsAfter(
     ahead: () => readonly ForecastWaiter[],
     allowed: readonly BackendSlots[],
-    loads: Loads = createLoads(inGroups),
+    loads: Loads = createLoads(inGroups()),
   ): number | undefined {
     if (allowed.some(({ isFree }) => isFree)) return 0
     const works = ahead().map((waiter) => workMs(waiter, loads))
@@ -82,7 +82,7 @@ export function createForecast({
     newcomerStartsInMs: (allowed) => startsAfter(() => line.waiting(), allowed),
     refusal(waiter, deadlineAt) {
       if (waiter.allowed.every((slots) => slots.workMs(waiter.work) === undefined)) return undefined
-      const loads = createLoads(inGroups)
+      const loads = createLoads(inGroups())
       const retryAfterMs = refusalMs({
         startsMs: startsAfter(() => line.ahead(waiter, clock.now()), waiter.allowed, loads),
         workMs: workMs(waiter, loads),

@@ -110,7 +110,7 @@ export function openLease(
   const free = (code: FailureCode | undefined) => {
     slots.release(calls * generations, code === undefined)
     onFree()
-    slots.change(onEventEnded(slots.status, clock.now(), { code, trial: isTrial }))
+    slots.become(onEventEnded(slots.status, clock.now(), { code, trial: isTrial }))
   }
   return {
     backend: slots.backend,
@@ -135,7 +135,7 @@ export function openLease(
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
       // Somebody else uses it.
       if (failed.isBusy) reader.forget()
-      slots.change(statusAfter(slots.status, failed, { now: clock.now(), random }))
+      slots.become(statusAfter(slots.status, failed, { now: clock.now(), random }))
     },
     leave(leaving) {
       if (hasLeft) return
@@ -175,11 +175,11 @@ async function holdUntil(
   let isStuck = false
   const timer = clock.setTimer(() => {
     isStuck = true
-    slots.change(onStuck(slots.status))
+    slots.become(onStuck(slots.status))
   }, stuckAfterMs)
   await settled
   timer.cancel()
-  if (isStuck) slots.change(onUnstuck(slots.status))
+  if (isStuck) slots.become(onUnstuck(slots.status))
 }
 
 /** After these failures, a restarted server may give the next answer. */

@@ -87,7 +87,7 @@ test('never refuses while the last 61 s hold fewer than ten repeats', () => {
 const ALLOWED = { windowMs: 60_000, share: 0.2, floor: 10 }
 
 test('a caller has a budget of its own, smaller than that of a backend', () => {
-  const budgetOf = createCallerBudgets(ALLOWED)
+  const budgetOf = createCallerBudgets(ALLOWED).of
   const mine = budgetOf('mine')
   const repeats = Array.from({ length: 8 }, () => mine?.tryRepeat(0))
   expect(repeats).toEqual([true, true, true, true, true, true, false, false])
@@ -97,17 +97,36 @@ test('a caller has a budget of its own, smaller than that of a backend', () => {
 })
 
 test('who calls much may repeat more; who has no name is not counted', () => {
-  const budgetOf = createCallerBudgets(ALLOWED)
+  const budgetOf = createCallerBudgets(ALLOWED).of
   for (let call = 0; call < 100; call++) budgetOf('busy')?.recordCall(0)
   expect(budgetOf('busy')?.left(0)).toBe(20)
   expect(budgetOf('')).toBeUndefined()
 })
 
 test('of many callers only the latest are remembered', () => {
-  const budgetOf = createCallerBudgets(ALLOWED)
+  const budgetOf = createCallerBudgets(ALLOWED).of
   const first = budgetOf('first')
   for (let caller = 0; caller < 999; caller++) budgetOf(`caller ${caller}`)
   expect(budgetOf('first')).toBe(first)
   for (let caller = 0; caller < 1_000; caller++) budgetOf(`other ${caller}`)
   expect(budgetOf('first')).not.toBe(first)
+})
+
+test('other bounds hold at once, and what was counted still counts', () => {
+  const budget = createRetryBudget()
+  for (let call = 0; call < 100; call += 1) budget.recordCall(50_000)
+  expect(repeatsGranted(budget, 15, 50_000)).toBe(15)
+  budget.change({ windowMs: 60_000, share: 0.3, floor: 1 })
+  expect(budget.left(50_000)).toBe(15)
+  budget.change({ windowMs: 120_000, share: 0.3, floor: 1 })
+  expect(budget.left(160_000)).toBe(15)
+  budget.change({ windowMs: 2_000, share: 0.3, floor: 1 })
+  expect(budget.left(160_000)).toBe(1)
+})
+
+test('the budgets of known callers change, too', () => {
+  const budgets = createCallerBudgets(ALLOWED)
+  budgets.of('mine')?.tryRepeat(0)
+  budgets.change({ ...ALLOWED, floor: 100 })
+  expect([budgets.of('mine')?.left(0), budgets.of('theirs')?.left(0)]).toEqual([59, 60])
 })

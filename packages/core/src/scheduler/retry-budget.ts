@@ -19,6 +19,8 @@ export interface RetryBudget {
   spent(now: number): boolean
   /** Repeats that are left in the window. */
   left(now: number): number
+  /** Other bounds from here on. What was counted still counts, as far as a shorter window reaches back. */
+  change(options: Required<RetryBudgetOptions>): void
 }
 
 /**
@@ -28,10 +30,10 @@ export interface RetryBudget {
  * backend costs nothing.
  */
 export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
-  const { windowMs = 60_000, share = 0.2, floor = 10 } = options
-  const seconds = Math.max(1, Math.floor(windowMs / BUCKET_MS))
-  const calls = slidingCount(seconds)
-  const repeats = slidingCount(seconds + 1)
+  const { windowMs = 60_000 } = options
+  let { share = 0.2, floor = 10 } = options
+  let calls = slidingCount(secondsOf(windowMs))
+  let repeats = slidingCount(secondsOf(windowMs) + 1)
   const allowed = (now: number) => Math.max(floor, share * calls.total(now))
   const spent = (now: number) => repeats.total(now) + 1 > allowed(now)
   return {
@@ -43,8 +45,16 @@ export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget
       repeats.add(now)
       return true
     },
+    change(changed) {
+      share = changed.share
+      floor = changed.floor
+      calls = calls.over(secondsOf(changed.windowMs))
+      repeats = repeats.over(secondsOf(changed.windowMs) + 1)
+    },
   }
 }
+
+const secondsOf = (windowMs: number) => Math.max(1, Math.floor(windowMs / BUCKET_MS))
 
 /** Part of the floor of a backend: what one event may need at three endpoints. */
 const CALLER_FLOOR = 0.6
@@ -53,30 +63,50 @@ const MOST_CALLERS = 1_000
 
 /**
  * A budget for each caller, beside those of the backends: clients repeat what has failed, and each of their repeats would
- * bring all of ours again. Undefined for a caller without a name.
+ * bring all of ours again. `of` is undefined for a caller without a name.
  */
-export function createCallerBudgets(
-  options: Required<RetryBudgetOptions>,
-): (caller: string) => RetryBudget | undefined {
+export function createCallerBudgets(options: Required<RetryBudgetOptions>) {
   const budgets = new Map<string, RetryBudget>()
-  const own = { ...options, floor: Math.ceil(options.floor * CALLER_FLOOR) }
-  return (caller) => {
-    if (caller === '') return undefined
-    const budget = budgets.get(caller) ?? createRetryBudget(own)
-    // The latest is the last to go.
-    budgets.delete(caller)
-    budgets.set(caller, budget)
-    const oldest = budgets.size > MOST_CALLERS ? budgets.keys().next() : undefined
-    if (oldest && !oldest.done) budgets.delete(oldest.value)
-    return budget
+  let own = ofCaller(options)
+  return {
+    of(caller: string): RetryBudget | undefined {
+      if (caller === '') return undefined
+      const budget = budgets.get(caller) ?? createRetryBudget(own)
+      // The latest is the last to go.
+      budgets.delete(caller)
+      budgets.set(caller, budget)
+      const oldest = budgets.size > MOST_CALLERS ? budgets.keys().next() : undefined
+      if (oldest && !oldest.done) budgets.delete(oldest.value)
+      return budget
+    },
+    change(changed: Required<RetryBudgetOptions>): void {
+      own = ofCaller(changed)
+      for (const budget of budgets.values()) budget.change(own)
+    },
   }
 }
 
+const ofCaller = (options: Required<RetryBudgetOptions>) => ({
+  ...options,
+  floor: Math.ceil(options.floor * CALLER_FLOOR),
+})
+
 /** Counts what happened in the last `size` buckets, the one that `now` lies in included. */
-function slidingCount(size: number) {
-  const counts = new Uint32Array(size)
-  let newest = 0
-  let sum = 0
+interface SlidingCount {
+  add(now: number): void
+  total(now: number): number
+  /** The same over another number of buckets. */
+  over(other: number): SlidingCount
+}
+
+function slidingCount(size: number): SlidingCount {
+  return countingFrom(new Uint32Array(size), 0)
+}
+
+function countingFrom(counts: Uint32Array, last: number): SlidingCount {
+  const size = counts.length
+  let newest = last
+  let sum = counts.reduce((one, other) => one + other, 0)
   const advance = (now: number) => {
     const bucket = Math.floor(now / BUCKET_MS)
     // After a long rest every bucket is old: clearing each once is enough.
@@ -95,6 +125,13 @@ function slidingCount(size: number) {
     total(now: number) {
       advance(now)
       return sum
+    },
+    over(other) {
+      const copy = new Uint32Array(other)
+      for (let bucket = Math.max(0, newest - Math.min(size, other) + 1); bucket <= newest; bucket += 1) {
+        copy[bucket % other] = counts[bucket % size] ?? 0
+      }
+      return countingFrom(copy, newest)
     },
   }
 }

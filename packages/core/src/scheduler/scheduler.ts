@@ -1,10 +1,10 @@
 import { sleep, type Timer } from '../contract/clock.ts'
 import type { BackendControl, DeskReport, EventInHand, LineReport, LineView } from '../contract/dispatcher.ts'
 import { type Failure, failure, type Result, success } from '../contract/failure.ts'
-import type { ResolvedOptions } from '../contract/options.ts'
+import type { ResolvedOptions, Tuning } from '../contract/options.ts'
 import { createInFlight, type Stand, type Work } from '../event/run.ts'
-import { BackendSlots } from './backend-slots.ts'
-import { chooseBackends, type RoutedEvent } from './candidates.ts'
+import { BackendSlots, budgetOf, type SlotsWatcher } from './backend-slots.ts'
+import { type Choice, chooseBackends, type RoutedEvent } from './candidates.ts'
 import { createForecast, etaSeconds, type Forecast, type ForecastWaiter } from './forecast.ts'
 import { type Lease, openLease } from './lease.ts'
 import { createCallerBudgets } from './retry-budget.ts'
@@ -45,15 +45,25 @@ export interface Grant {
 }
 
 interface QueuedEvent extends WaitingSeat {
+  /** Another one where the backends change. */
+  allowed: ForecastWaiter['allowed']
+  backends: ForecastWaiter['backends']
+  readonly event: ScheduledEvent
+  readonly tried: ReadonlySet<string>
   grant(slots: BackendSlots): void
   /** Its place went to a caller with fewer places. */
   displace(): void
+  /** Nobody is left who may serve it. */
+  fail(problem: Failure): void
 }
 
 /** Backends, their slots and the line before them. */
 export class Scheduler {
-  readonly backends: readonly BackendSlots[]
-  readonly #options: ResolvedOptions
+  #backends: readonly BackendSlots[]
+  /** They belong to the desk no longer, and work on what they have. */
+  readonly #leaving = new Set<BackendSlots>()
+  readonly #watcher: SlotsWatcher
+  #options: ResolvedOptions
   readonly #line: WaitingLine<QueuedEvent>
   readonly #taken = createInFlight<Seat>()
   readonly #forecast: Forecast
@@ -64,40 +74,106 @@ export class Scheduler {
   /** The beginnings of the prompts that wait. */
   readonly #links = new LinkCounts()
   readonly #window: ReturnType<typeof createLineWindow>
-  readonly #budgetOf: ReturnType<typeof createCallerBudgets>
+  readonly #callerBudgets: ReturnType<typeof createCallerBudgets>
 
   constructor(options: ResolvedOptions) {
     const { clock, tuning } = options
     this.#options = options
-    this.#line = new WaitingLine({ capacity: tuning.lineCapacity, ageingMs: tuning.ageingMs })
-    this.#budgetOf = createCallerBudgets({
-      windowMs: tuning.retryBudgetWindowMs,
-      share: tuning.retryBudgetRatio,
-      floor: tuning.retryBudgetFloor,
-    })
+    this.#line = new WaitingLine(lineOf(tuning))
+    this.#callerBudgets = createCallerBudgets(budgetOf(options))
     this.#forecast = createForecast({
       line: this.#line,
       taken: this.#taken,
       clock,
-      inGroups: tuning.overtakeMs > 0,
+      inGroups: () => this.#warm.isOn,
     })
     this.#warm = new WarmDesk({
       ...options,
+      tuning: () => this.#options.tuning,
       remainingMs: (slots) => this.#remainingMs(slots),
       priorityOf: (waiter) => this.#line.effective(waiter, clock.now()),
     })
-    const watcher = {
+    this.#watcher = {
       onChange: () => this.#serve(),
       onLook: this.#warm.onLook.bind(this.#warm),
       onForgotten: this.#warm.forget.bind(this.#warm),
     }
-    this.backends = options.backends.map((entry) => new BackendSlots(entry, options, watcher))
+    this.#backends = options.backends.map((entry) => new BackendSlots(entry, options, this.#watcher))
     this.#window = createLineWindow({
       ...options,
       taken: this.#taken,
       line: this.#line,
-      backends: this.backends,
+      desk: () => ({ backends: this.#backends, tuning: this.#options.tuning }),
     })
+  }
+
+  /** In the order of the options. Another list where they have changed. */
+  get backends(): readonly BackendSlots[] {
+    return this.#backends
+  }
+
+  /** Other settings for all that comes from here on. */
+  change(options: ResolvedOptions): void {
+    this.#options = options
+    this.#line.change(lineOf(options.tuning))
+    this.#callerBudgets.change(budgetOf(options))
+    const before = this.#backends
+    const names = namesOf(before)
+    const after = options.backends.map((entry) => {
+      const known = before.find(({ backend }) => backend === entry.backend)
+      known?.change(entry, options)
+      return known ?? new BackendSlots(entry, options, this.#watcher)
+    })
+    if (after.some((slots, place) => slots !== before[place]) || namesOf(after) !== names) {
+      this.#backends = after
+      for (const slots of before) if (!after.includes(slots)) this.#sendAway(slots)
+      for (const queued of this.#line.waiting()) void this.#chooseAgain(queued)
+    }
+    this.#serve()
+  }
+
+  #sendAway(slots: BackendSlots): void {
+    slots.leave()
+    this.#warm.drop(slots)
+    this.#watches.get(slots)?.cancel()
+    this.#watches.delete(slots)
+    this.#leaving.add(slots)
+    this.#closeIfLeft(slots)
+  }
+
+  /** Closes a backend that has left, once its last call has ended. */
+  #closeIfLeft(slots: BackendSlots): void {
+    if (slots.inFlight > 0 || !this.#leaving.delete(slots)) return
+    const { logger } = this.#options
+    void slots.backend.close().catch((error: unknown) => {
+      logger.warn('backend did not close', { backend: slots.name, error })
+    })
+  }
+
+  /** It keeps its place in line, and waits for those that may serve it now. */
+  async #chooseAgain(queued: QueuedEvent): Promise<void> {
+    const chosen = await this.#chooseNow(queued.event)
+    if (!this.#line.has(queued)) return
+    const allowed = chosen.ok ? chosen.value.allowed : queued.allowed
+    const left = allowed.filter(({ name, hasLeft }) => !queued.tried.has(name) && !hasLeft)
+    if (left.length === 0) {
+      this.#line.leave(queued)
+      queued.fail(chosen.ok ? NOBODY_LEFT : chosen.failure)
+      return
+    }
+    queued.allowed = left
+    queued.backends = left.map(({ name }) => name)
+    this.#serve()
+    for (const slots of left) this.#watch(slots)
+  }
+
+  /** Those that may answer, of the backends that there are when the answer is known. */
+  async #chooseNow(event: ScheduledEvent): Promise<Result<Choice>> {
+    for (;;) {
+      const backends = this.#backends
+      const chosen = await chooseBackends(event, backends, this.#options)
+      if (backends === this.#backends || event.cancellation.isCancelled) return chosen
+    }
   }
 
   /** Events that wait for a slot. */
@@ -113,8 +189,10 @@ export class Scheduler {
     const looking = this.#lookAtShelves(event)
     if (looking) await looking
     if (cancellation.isCancelled) return refused(cancellation.reason)
-    const choosing = chooseBackends(event, this.backends, this.#options)
-    const chosen = choosing instanceof Promise ? await choosing : choosing
+    const backends = this.#backends
+    const choosing = chooseBackends(event, backends, this.#options)
+    let chosen = choosing instanceof Promise ? await choosing : choosing
+    if (backends !== this.#backends) chosen = await this.#chooseNow(event)
     if (cancellation.isCancelled) return refused(cancellation.reason)
     if (!chosen.ok) return refused(chosen.failure)
     const { allowed, best } = chosen.value
@@ -129,7 +207,7 @@ export class Scheduler {
     const isFit = (slots: BackendSlots) =>
       isLeft(slots) && accepts(slots, left) && !slots.isOutwaitedBy(waiter)
     const free = this.#choose(waiter, best.filter(isFit))
-    if (!free) return this.#wait(request, waiter, allowed)
+    if (!free) return this.#wait(request, waiter)
     request.onAdmitted?.()
     return { lease: success(this.#open(free, event, allowed)), waitedMs: 0, overtakenMs: 0 }
   }
@@ -201,7 +279,8 @@ export class Scheduler {
     for (const timer of this.#watches.values()) timer.cancel()
     this.#again?.timer.cancel()
     this.#watches.clear()
-    await Promise.allSettled(this.backends.map(({ backend }) => backend.close()))
+    const all = [...this.#backends, ...this.#leaving]
+    await Promise.allSettled(all.map(({ backend }) => backend.close()))
   }
 
   #open(slots: BackendSlots, event: ScheduledEvent, allowed: readonly BackendSlots[]): Lease {
@@ -216,7 +295,7 @@ export class Scheduler {
     const context = {
       slots,
       allowed,
-      callerBudget: this.#budgetOf(caller),
+      callerBudget: this.#callerBudgets.of(caller),
       reader,
       model,
       // With tools, KoboldCPP makes one of its own to choose among them (fact 68).
@@ -226,6 +305,7 @@ export class Scheduler {
     return openLease(context, () => {
       this.#taken.remove(taken)
       for (const tell of taken.whenFree) tell()
+      if (slots.hasLeft) this.#closeIfLeft(slots)
     })
   }
 
@@ -269,18 +349,16 @@ export class Scheduler {
     return least
   }
 
-  #wait(
-    { event, isReturning, onAdmitted }: LeaseRequest,
-    waiter: ForecastWaiter,
-    allowed: readonly BackendSlots[],
-  ): Promise<Grant> {
+  #wait({ event, tried, isReturning, onAdmitted }: LeaseRequest, waiter: ForecastWaiter): Promise<Grant> {
     const { clock } = this.#options
     const { signal } = event.cancellation
     const since = clock.now()
+    // The same at the end, where the desk has begun to look at prompts meanwhile.
+    const chain = this.#warm.chainOf(waiter)
     return new Promise((resolve) => {
       const end = (lease: Result<Lease>) => {
         signal.removeEventListener('abort', onAbort)
-        this.#links.remove(this.#warm.chainOf(queued))
+        this.#links.remove(chain)
         resolve({ lease, waitedMs: clock.now() - since, overtakenMs: this.#warm.overtakenMs(queued) })
       }
       const onAbort = () => {
@@ -290,12 +368,14 @@ export class Scheduler {
       const queued: QueuedEvent = {
         ...waiter,
         event,
+        tried,
         headOfLine: isReturning,
-        grant: (slots) => end(success(this.#open(slots, event, allowed))),
-        displace: () => end(failure(this.#full(DISPLACED, waiter))),
+        grant: (slots) => end(success(this.#open(slots, event, queued.allowed))),
+        displace: () => end(failure(this.#full(DISPLACED, queued))),
+        fail: (problem) => end(failure(problem)),
       }
       if (!this.#enter(queued)) return resolve(refused(this.#full(FULL, waiter)))
-      this.#links.add(this.#warm.chainOf(queued))
+      this.#links.add(chain)
       signal.addEventListener('abort', onAbort, { once: true })
       onAdmitted?.()
       if (this.#warm.isOn && waiter.allowed.some(({ isFree }) => isFree)) this.#serve()
@@ -412,6 +492,12 @@ const accepts = (slots: BackendSlots, allowed: readonly BackendSlots[]): boolean
   slots.isFree && (slots.admits() !== 'no' || (slots.isShut() && allowed.every((other) => other.isShut())))
 
 const refused = (problem: Failure): Grant => ({ lease: failure(problem), waitedMs: 0, overtakenMs: 0 })
+
+/** Those by which events may ask for them. */
+const namesOf = (backends: readonly BackendSlots[]): string =>
+  JSON.stringify(backends.map(({ name, aliases }) => [name, aliases]))
+
+const lineOf = ({ lineCapacity, ageingMs }: Tuning) => ({ capacity: lineCapacity, ageingMs })
 
 const NOBODY_LEFT: Failure = {
   code: 'api_connection_error',

@@ -34,14 +34,17 @@ export interface WaitingSeat extends ForecastWaiter {
 interface LineParts {
   readonly taken: Iterable<Seat>
   readonly line: Pick<WaitingLine<WaitingSeat>, 'inOrder' | 'size' | 'waiting'>
-  readonly backends: readonly BackendSlots[]
-  readonly tuning: Pick<Tuning, 'lineCapacity' | 'overtakeMs'>
+  /** As they are now. */
+  readonly desk: () => {
+    readonly backends: readonly BackendSlots[]
+    readonly tuning: Pick<Tuning, 'lineCapacity' | 'overtakeMs'>
+  }
   readonly clock: Clock
   readonly random: () => number
 }
 
 /** The events that run or wait, for people: who runs where, who waits, and when each is likely to start. */
-export function createLineWindow({ taken, line, backends, clock, random, tuning }: LineParts) {
+export function createLineWindow({ taken, line, desk, clock, random }: LineParts) {
   const handOf = createHands(random)
   const iso = (at: number) => new Date(clock.wallTime() - clock.now() + at).toISOString()
   const common = ({ id, caller, priority, startedAt, deadlineAt, stand }: ShownEvent) => ({
@@ -72,6 +75,7 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
 
   function waiting(limit: number): WaitingEvent[] {
     const order = line.inOrder(clock.now())
+    const { backends, tuning } = desk()
     const starts = forecast(order, lanesOf(backends, taken, clock.now()), createLoads(tuning.overtakeMs > 0))
     return order.slice(0, limit).map((waiter, index): WaitingEvent => {
       const { startsInMs, endsInMs } = starts[index] ?? {}
@@ -89,7 +93,7 @@ export function createLineWindow({ taken, line, backends, clock, random, tuning 
   return {
     look: (limit: number): LineView => ({
       now: iso(clock.now()),
-      capacity: tuning.lineCapacity,
+      capacity: desk().tuning.lineCapacity,
       running: Array.from(taken, running),
       waiting: waiting(limit),
       more: Math.max(0, line.size - limit),

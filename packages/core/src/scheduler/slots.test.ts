@@ -17,3 +17,15 @@ test('a slot that was never taken cannot be given back', () => {
 test.each([0, -1, 1.5, Number.NaN])('%s is no concurrency', (concurrency) => {
   expect(() => createSlots(concurrency)).toThrow(RangeError)
 })
+
+test('fewer slots end nothing, and take nothing before enough are free', () => {
+  const slots = createSlots(2)
+  slots.take()
+  slots.take()
+  slots.resize(1)
+  slots.release()
+  expect(slots.take()).toBe(false)
+  slots.resize(2)
+  expect(slots.take()).toBe(true)
+  expect(() => slots.resize(0)).toThrow(RangeError)
+})

@@ -48,14 +48,20 @@ const NOBODY = Number.NEGATIVE_INFINITY
  * a stream of new callers shut out an old one.
  */
 export class WaitingLine<W extends Waiter = Waiter> {
-  readonly #capacity: number
-  readonly #ageingMs: number
+  #capacity: number
+  #ageingMs: number
   readonly #waiters = new Set<W>()
   readonly #callers = new Map<string, Caller>()
   #heads = 0
   #lastTurn = 0
 
   constructor({ capacity = 1000, ageingMs = 30_000 }: LineOptions = {}) {
+    this.#capacity = capacity
+    this.#ageingMs = ageingMs
+  }
+
+  /** Who stands in line stays there, beyond a smaller capacity, too. */
+  change({ capacity, ageingMs }: Required<LineOptions>): void {
     this.#capacity = capacity
     this.#ageingMs = ageingMs
   }
@@ -106,6 +112,10 @@ export class WaitingLine<W extends Waiter = Waiter> {
     }
     if (last) this.leave(last)
     return last
+  }
+
+  has(waiter: W): boolean {
+    return this.#waiters.has(waiter)
   }
 
   /** False: it was not in line (any more). */

@@ -98,7 +98,8 @@ const MOST_CALLERS = 1_000
 export interface WarmDeskOptions {
   readonly clock: Clock
   readonly random: () => number
-  readonly tuning: Pick<Tuning, 'overtakeMs' | 'lingerMs'>
+  /** As it is now. */
+  readonly tuning: () => Pick<Tuning, 'overtakeMs' | 'lingerMs'>
   /** Until a slot of the backend is likely to be free, in milliseconds. */
   remainingMs(slots: BackendSlots): number
   /** With its age. */
@@ -127,7 +128,7 @@ export class WarmDesk {
   }
 
   get isOn(): boolean {
-    return this.#options.tuning.overtakeMs > 0
+    return this.#options.tuning().overtakeMs > 0
   }
 
   /** Of its prompt, likely tokens that this backend need not read. */
@@ -200,7 +201,7 @@ export class WarmDesk {
       else againAt = Math.min(againAt, elsewhere.againAt)
     }
     const candidates = willing.map((waiter) => this.#candidateOf(waiter, slots))
-    const place = pickCandidate(candidates, { now, overtakeMs: this.#options.tuning.overtakeMs })
+    const place = pickCandidate(candidates, { now, overtakeMs: this.#options.tuning().overtakeMs })
     const chosen = willing[place]
     if (!chosen) return Number.isFinite(againAt) ? { againAt } : undefined
     const held = this.#holdUntil(slots, chosen, candidates)
@@ -246,7 +247,7 @@ export class WarmDesk {
     this.#usedAt.set(withAnswer, now)
     if (event.prefix !== undefined) this.#prefixes.set(withAnswer, event.prefix)
     const { caller, priority } = event
-    const until = now + tuning.lingerMs
+    const until = now + tuning().lingerMs
     memory.expected = { chain: withAnswer, until, caller, priority, model: event.model, hasCome: false }
   }
 
@@ -276,6 +277,11 @@ export class WarmDesk {
     if (memory) memory.warm = afterLoss(memory.warm, chain)
   }
 
+  /** It has left the desk. */
+  drop(slots: BackendSlots): void {
+    this.#memories.delete(slots)
+  }
+
   /** Another process, another model, or another program has used it. */
   forget(slots: BackendSlots): void {
     const memory = this.#memories.get(slots)
@@ -286,7 +292,7 @@ export class WarmDesk {
 
   /** What a probe found. `isQuiet`: nothing of ours ran meanwhile, so its counts can be compared. */
   onLook(slots: BackendSlots, state: BackendState, isQuiet: boolean): void {
-    if (!this.isOn || state.served === undefined) return
+    if (!this.isOn || state.served === undefined || slots.hasLeft) return
     const { served, upMs } = state
     const memory = this.#memories.get(slots) ?? this.#remember(slots)
     const { look } = memory
@@ -403,7 +409,7 @@ export class WarmDesk {
       queuedMs.set(slots, queued + this.#workMs(slots, waiter))
       const since = this.#patientSince.get(waiter) ?? clock.now()
       this.#patientSince.set(waiter, since)
-      const leftMs = Math.min(since + tuning.overtakeMs - clock.now(), best.workMs)
+      const leftMs = Math.min(since + tuning().overtakeMs - clock.now(), best.workMs)
       return { againAt: clock.now() + Math.max(1, leftMs) }
     }
     return undefined
@@ -422,7 +428,7 @@ export class WarmDesk {
     const waitMs = (slots.isFree ? 0 : remainingMs(slots)) + queuedMs
     const offer = this.#offerOf(waiter, slots, waitMs)
     const waited = now - (this.#patientSince.get(waiter) ?? now)
-    if (waited + waitMs > Math.min(tuning.overtakeMs, offer.savedMs)) return false
+    if (waited + waitMs > Math.min(tuning().overtakeMs, offer.savedMs)) return false
     return now + waitMs + offer.workMs <= waiter.deadlineAt && isWorthWaiting(offer, best)
   }
 
@@ -442,12 +448,13 @@ export class WarmDesk {
     if (isFor(chain, expected) || !(swaps || pushedOut(memory.warm, chain) === expected.chain))
       return undefined
     const mayAll = candidates.every(
-      (one) => one.priority <= expected.priority && expected.until <= latestPass(one, now, tuning.overtakeMs),
+      (one) =>
+        one.priority <= expected.priority && expected.until <= latestPass(one, now, tuning().overtakeMs),
     )
     const readMs = memory.misses >= MOST_MISSES ? 0 : slots.readMs(tokensOf(expected.chain))
     const savedMs = readMs + (swaps ? slots.keptMs(expected.model) : 0)
     const returns = this.#returns.get(expected.caller) ?? noReturns
-    return mayAll && isWorthHolding(savedMs, returns, tuning.lingerMs) ? expected.until : undefined
+    return mayAll && isWorthHolding(savedMs, returns, tuning().lingerMs) ? expected.until : undefined
   }
 
   #learnReturn(caller: string, hasReturned: boolean): void {

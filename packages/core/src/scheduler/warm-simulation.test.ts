@@ -114,7 +114,7 @@ function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = 
     const entry: Entry = { event, priority, caller, enteredAt: startedAt, backends: ['box'] }
     const [slots] = scheduler.backends
     // The scheduler looks whom it can serve before it takes a new one in, so its line has to be up to date.
-    slots?.change(slots.status)
+    slots?.become(slots.status)
     for (let turn = 0; turn < 10; turn++) await Promise.resolve()
     if (!slots?.isFree || line.size > 0) line.enter(entry)
     const grant = await scheduler.take({ event, tried: new Set(), isReturning: false })

@@ -49,6 +49,18 @@ test.each([
   expect(stream.lines.map((line) => JSON.parse(line).level)).toEqual(expected)
 })
 
+test('the level can be changed while it writes', () => {
+  const stream = listStream()
+  const logger = createConsolaLogger({ stream, level: 'warn' })
+  logger.info('before')
+  logger.setLevel('info')
+  expect(logger.isEnabled?.('info')).toBe(true)
+  logger.info('between')
+  logger.setLevel('silent')
+  logger.error('after')
+  expect(stream.lines.map((line) => JSON.parse(line).message)).toEqual(['between'])
+})
+
 test('fields cannot forge the head of a line', () => {
   const stream = listStream()
   createConsolaLogger({ stream }).info('real', {

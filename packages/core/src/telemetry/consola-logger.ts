@@ -16,6 +16,12 @@ export interface LogStream {
   once?(event: 'drain', listener: () => void): unknown
 }
 
+/** A logger whose level can be changed while it writes. */
+export interface ConsolaLogger extends Logger {
+  /** From the next line on. */
+  setLevel(level: LogLevel): void
+}
+
 /** What `createConsolaLogger` takes. */
 export interface ConsolaLoggerOptions {
   /** Default `info`. See `parseLogLevel` for reading one from a setting. */
@@ -40,8 +46,9 @@ const CONSOLA_LEVELS: Readonly<Record<LogLevel, number>> = {
  * are hidden, long texts cut, circles broken. A stream that breaks is written to no more; it never stops the program. If
  * nobody reads the stream, 1 MiB of lines is kept, the oldest are dropped, and a line tells how many.
  */
-export function createConsolaLogger(options: ConsolaLoggerOptions = {}): Logger {
-  const { level = 'info', stream = process.stdout, json = stream.isTTY !== true } = options
+export function createConsolaLogger(options: ConsolaLoggerOptions = {}): ConsolaLogger {
+  const { stream = process.stdout, json = stream.isTTY !== true } = options
+  let { level = 'info' } = options
   surviveErrors(stream)
   const format = json ? jsonLine : readableLine
   const write = boundedWriter(stream, (dropped) =>
@@ -55,6 +62,10 @@ export function createConsolaLogger(options: ConsolaLoggerOptions = {}): Logger 
   })
   const rest = (fields?: LogFields) => (fields === undefined ? [] : [fields])
   return {
+    setLevel(next) {
+      level = next
+      consola.level = CONSOLA_LEVELS[next]
+    },
     isEnabled: (line) => CONSOLA_LEVELS[line] <= CONSOLA_LEVELS[level],
     debug: (message, fields) => consola.debug(message, ...rest(fields)),
     info: (message, fields) => consola.info(message, ...rest(fields)),

@@ -20,9 +20,9 @@ import { addStoredRoutes, partsOf, streamStored } from './stored-routes.ts'
 export interface ResponsesDoorOptions {
   /**
    * Whether the prompts and answers of events without a ticket are kept (`history: 'full'`). Default false: then answers
-   * say `store: false`, and only those of background responses can be asked for later.
+   * say `store: false`, and only those of background responses can be asked for later. A function is asked at each request.
    */
-  readonly keepsHistory?: boolean
+  readonly keepsHistory?: boolean | (() => boolean)
   /** Largest body in bytes. Default 16 MiB. */
   readonly bodyLimitBytes?: number
 }
@@ -47,6 +47,9 @@ export const responsesDoor: FastifyPluginCallback<ResponsesDoorOptions> = fastif
   { name: '@ai-ticket/doors/responses', fastify: '5.x' },
 )
 
+const isTrue = (option: boolean | (() => boolean)): boolean =>
+  typeof option === 'boolean' ? option : option()
+
 const described = () => import('./responses-operations.ts')
 
 function addCreateRoute(
@@ -63,7 +66,11 @@ function addCreateRoute(
     const asked = read.value
     const event = await eventOf(instance, request, asked)
     if (asked.background) return answerLater(instance, { request, reply }, { event, stream: asked.stream })
-    return answerNow(instance, { request, reply }, { event, asked, isStored: keepsHistory && asked.store })
+    return answerNow(
+      instance,
+      { request, reply },
+      { event, asked, isStored: asked.store && isTrue(keepsHistory) },
+    )
   })
 }
 

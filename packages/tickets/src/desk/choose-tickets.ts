@@ -68,7 +68,7 @@ export interface TicketChooserOptions {
  * overtaken as a whole until the time of all is up.
  */
 export class TicketChooser {
-  readonly #options: TicketChooserOptions
+  #options: TicketChooserOptions
   readonly #passedAt = new Map<number, number>()
   /** Turns that each sender has had before they came. */
   #early: Map<string, number> = new Map()
@@ -76,6 +76,10 @@ export class TicketChooser {
 
   constructor(options: TicketChooserOptions) {
     this.#options = options
+  }
+
+  change(overtakeMs: number): void {
+    this.#options = { ...this.#options, overtakeMs }
   }
 
   /** Undefined: nothing is warm where a slot is free, so the first ones are as good as any. */

@@ -70,16 +70,18 @@ export function resolveDeskOptions(options: TicketDeskOptions): ResolvedDeskOpti
     progressMs: given.progressMs ?? 1_000,
     retryDelaysMs: given.retryDelaysMs ?? RETRY_DELAYS_MS,
     maxCrashes: given.maxCrashes ?? 5,
-    overtakeMs: given.overtakeMs ?? 10_000,
+    overtakeMs: checkedOvertakeMs(given),
   }
   for (const name of ['leaseMs', 'progressMs', 'maxCrashes'] as const) {
     if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
       throw new TypeError(`${name} must be a whole number of at least 1, not ${resolved[name]}.`)
     }
   }
-  if (!Number.isFinite(resolved.overtakeMs) || resolved.overtakeMs < 0) {
-    throw new TypeError(`overtakeMs must be 0 or more, not ${resolved.overtakeMs}.`)
-  }
   if (worker === '') throw new TypeError('worker must not be empty.')
   return resolved
+}
+
+export function checkedOvertakeMs({ overtakeMs = 10_000 }: Pick<TicketDeskOptions, 'overtakeMs'>): number {
+  if (Number.isFinite(overtakeMs) && overtakeMs >= 0) return overtakeMs
+  throw new TypeError(`overtakeMs must be 0 or more, not ${overtakeMs}.`)
 }

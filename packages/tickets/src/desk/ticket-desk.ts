@@ -3,7 +3,12 @@ import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { StoreUnavailable } from '../ticket/store-unavailable.ts'
 import { createHub, type TicketStore } from '../ticket/ticket-store.ts'
 import { type ClaimRoom, claimRoom, TicketChooser } from './choose-tickets.ts'
-import { type ResolvedDeskOptions, resolveDeskOptions, type TicketDeskOptions } from './desk-options.ts'
+import {
+  checkedOvertakeMs,
+  type ResolvedDeskOptions,
+  resolveDeskOptions,
+  type TicketDeskOptions,
+} from './desk-options.ts'
 import { recoverTickets } from './recover-tickets.ts'
 import { type ActiveRun, beginRun, runTicket, stopRun } from './run-ticket.ts'
 
@@ -29,6 +34,8 @@ export interface TicketDesk extends AsyncDisposable {
    * on as it is.
    */
   watchText(id: string, listener: () => void): () => void
+  /** Another `overtakeMs` from here on; left out, it is the default. Throws a `TypeError` for a bad value. */
+  change(options: Pick<TicketDeskOptions, 'overtakeMs'>): void
   /**
    * Claims no more. What runs has `drainMs` (default 0) to end, then it is stopped and goes back to the queue. May be
    * called twice.
@@ -121,6 +128,10 @@ class LocalTicketDesk implements TicketDesk {
     if (signal.aborted) return
     this.#heartbeat = clock.setTimer(() => void this.#beat(), leaseMs / 3)
     await this.#loop.open()
+  }
+
+  change(options: Pick<TicketDeskOptions, 'overtakeMs'>): void {
+    this.#chooser.change(checkedOvertakeMs(options))
   }
 
   get running(): number {
