@@ -147,6 +147,9 @@ function createStatements(database: DatabaseSync) {
   return { statement, all, tickets }
 }
 
+const EXTEND_LEASE = `UPDATE tickets SET lease_until = ? WHERE id = ? AND token = ? AND status = 'in_progress'
+  RETURNING cancel_requested_at`
+
 /** One ticket. */
 function ticketStatements({ statement, all, tickets }: Statements) {
   let updateSql: string | undefined
@@ -171,13 +174,7 @@ function ticketStatements({ statement, all, tickets }: Statements) {
     },
     /** Undefined: the claim is lost. */
     extendLease({ id, token }: Fence, leaseUntil: number): Row | undefined {
-      return all(
-        `UPDATE tickets SET lease_until = ? WHERE id = ? AND token = ? AND status = 'in_progress'
-          RETURNING cancel_requested_at`,
-        storableTime(leaseUntil),
-        id,
-        token,
-      )[0]
+      return all(EXTEND_LEASE, storableTime(leaseUntil), id, token)[0]
     },
     /** False: the claim is lost. What may be large is neither read nor written. */
     saveProgress({ id, token }: Fence, progress: Progress): boolean {
