@@ -1,6 +1,6 @@
 import type { Clock, StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { failureOutcome, fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
+import { endlessStream, failureOutcome, fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
 import { openServer, openSocket, postEvent, readToBreak, readUntil } from './open-server.ts'
 
 const EVENT = { content: 'Hi' }
@@ -159,24 +159,12 @@ test('a slow reader slows the events; reading on brings the rest, and nothing is
 })
 
 test('a slow reader that hangs up ends the events', async () => {
-  const left = Promise.withResolvers<void>()
-  let made = 0
-  const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
-    try {
-      yield { type: 'admitted', id: 'evt_1' }
-      for (;;) {
-        made += 1
-        yield { type: 'delta', text: 'x'.repeat(64 * 1_024) }
-      }
-    } finally {
-      left.resolve()
-    }
-  }
+  const { streamEvent, made, ended } = endlessStream()
   await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }) })
   const socket = await openSocket(desk.port)
   socket.pause()
   socket.write(postEvent(EVENT, ASK_FOR_STREAM))
-  await expect.poll(() => made).toBeGreaterThan(1)
+  await expect.poll(made).toBeGreaterThan(1)
   socket.destroy()
-  await left.promise
+  await ended
 })

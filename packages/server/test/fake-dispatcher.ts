@@ -87,3 +87,21 @@ export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
 export async function* streamOf(...events: StreamEvent[]): AsyncGenerator<StreamEvent> {
   yield* events
 }
+
+/** Deltas of so many characters without an end. `made`: how many were asked for; `ended` resolves when the reader has left. */
+export function endlessStream(characters = 64 * 1_024) {
+  const left = Promise.withResolvers<void>()
+  let made = 0
+  async function* streamEvent(): AsyncGenerator<StreamEvent> {
+    try {
+      yield { type: 'admitted', id: 'evt_1' }
+      for (;;) {
+        made += 1
+        yield { type: 'delta', text: 'x'.repeat(characters) }
+      }
+    } finally {
+      left.resolve()
+    }
+  }
+  return { streamEvent, made: () => made, ended: left.promise }
+}

@@ -1,6 +1,6 @@
 import { type Backend, createDispatcher, type StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
+import { endlessStream, failureOutcome, fakeDispatcher, SUCCESS, streamOf } from './fake-dispatcher.ts'
 import { handClock } from './hand-clock.ts'
 import { createServer } from './judged-server.ts'
 import { openDesk } from './open-desk.ts'
@@ -148,32 +148,20 @@ test('not a byte before the first text; from then on pings', async () => {
 })
 
 test('a slow reader slows the events; who hangs up ends them', async () => {
-  let made = 0
-  const left = Promise.withResolvers<void>()
-  const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
-    try {
-      yield { type: 'admitted', id: 'evt_1' }
-      for (;;) {
-        made += 1
-        yield { type: 'delta', text: 'x'.repeat(64 * 1_024) }
-      }
-    } finally {
-      left.resolve()
-    }
-  }
+  const { streamEvent, made, ended } = endlessStream()
   await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }) })
   const socket = await openSocket(desk.port)
   socket.pause()
   socket.write(rawStream())
   let madeBefore = 0
   const stoodStill = () => {
-    const still = made > 0 && made === madeBefore
-    madeBefore = made
+    const still = made() > 0 && made() === madeBefore
+    madeBefore = made()
     return still
   }
   await expect.poll(stoodStill, { interval: 100 }).toBe(true)
   socket.destroy()
-  await left.promise
+  await ended
 })
 
 /** A server for text and nothing else. */

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import type { StreamEvent } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
+import { endlessStream, fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
 import { openServer, openSocket, postEvent } from './open-server.ts'
 
 const MIB = 1_024 * 1_024
@@ -35,18 +34,10 @@ test('a connection that takes nothing of its whole answer is closed', async () =
 })
 
 test('a connection that takes nothing of its stream is closed, and the event is cancelled', async () => {
-  let isCancelled = false
-  const streamEvent = async function* (): AsyncGenerator<StreamEvent> {
-    try {
-      yield { type: 'admitted', id: 'evt_1' }
-      for (;;) yield { type: 'delta', text: 'x'.repeat(MIB) }
-    } finally {
-      isCancelled = true
-    }
-  }
+  const { streamEvent, ended } = endlessStream(MIB)
   await using desk = await openServer({ dispatcher: fakeDispatcher({ streamEvent }), readerTimeoutMs: 1_000 })
   const socket = await askAndStop(desk.port, { accept: 'text/event-stream' })
-  await expect.poll(() => isCancelled, { timeout: 10_000 }).toBe(true)
+  await ended
   await closed(socket)
 })
 
