@@ -80,5 +80,5 @@ export function objectIn(text: string): JsonObject | undefined {
   }
 }
 
-export const isObject = (value: unknown): value is JsonObject =>
+const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
