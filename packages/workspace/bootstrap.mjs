@@ -44,7 +44,7 @@ const COMMANDS = {
   structure: { steps: [['node', 'packages/workspace/structure.mjs']] },
   'test:unit': { steps: [['vitest', 'run']] },
   bench: measured('bench.ts'),
-  'bench:claims': measured('claims.ts'),
+  'bench:claims': measured('tickets/bench-claims.ts'),
   'bench:tickets': measured('tickets.ts'),
   load: measured('load.ts'),
   soak: measured('soak.ts'),

@@ -4,6 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchParts, partsTable } from './event/bench-parts.ts'
+import { writeReport } from './event/report.ts'
+import { type Amount, takeFigures } from './event/take-figures.ts'
+import { isReached, targetsOf } from './event/targets.ts'
+import { benchLine, isLineKept, type LineRun, lineTable } from './line/bench-line.ts'
 import {
   aiTicket,
   aiTicketEarlier,
@@ -12,13 +17,8 @@ import {
   bareProxy,
   direct,
   portkey,
-} from './contenders.ts'
-import { installPortkey, PORTKEY_VERSION } from './install-portkey.ts'
-import { benchLine, isLineKept, type LineRun, lineTable } from './line/bench-line.ts'
-import { benchParts, partsTable } from './parts/bench-parts.ts'
-import { writeReport } from './report.ts'
-import { type Amount, takeFigures } from './take-figures.ts'
-import { isReached, targetsOf } from './targets.ts'
+} from './servers/contenders.ts'
+import { installPortkey, PORTKEY_VERSION } from './servers/install-portkey.ts'
 import { benchWarm, missedCalibrations, missedWarmTargets, warmTable } from './warm/bench-warm.ts'
 
 const FULL: Amount = {

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { numberFlags } from './number-flags.ts'
+import { numberFlags } from './numbers/number-flags.ts'
 
 const HELP = `npm run load: sends a seeded mix of requests (short, long, streams, hang-ups, bursts, bad input, tickets) to the
 server in front of simulated KoboldCPP servers. Ends with 1 when anything was lost or a slot was exceeded.

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { numberFlags } from './number-flags.ts'
+import { numberFlags } from './numbers/number-flags.ts'
 
 const HELP = `npm run soak: loads the server for long and watches what it holds. Ends with 1 when memory, handles or listeners grow,
 the event loop is late, or anything was lost.

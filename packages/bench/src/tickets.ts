@@ -2,7 +2,7 @@
 // in, listed and handed to free slots, on SQLite and on the PostgreSQL of AI_TICKET_TEST_POSTGRES_URL.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { numberFlags } from './number-flags.ts'
+import { numberFlags } from './numbers/number-flags.ts'
 import { postgresKind, sqliteKind } from './tickets/bench-stores.ts'
 import { takeTicketFigures } from './tickets/ticket-figures.ts'
 import { writeTicketReport } from './tickets/ticket-report.ts'

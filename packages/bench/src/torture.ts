@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { numberFlags } from './number-flags.ts'
+import { numberFlags } from './numbers/number-flags.ts'
 
 const HELP = `npm run torture [URL]: scores a gateway that speaks OpenAI's dialect on what hurts with local models. Ends with 1 when
 a row fails (without a URL: a row of AI Ticket), with 2 when it does not even answer an ordinary call.

@@ -1,6 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Contender, Program, ProgramPlace } from '../contender.ts'
+import { inTurns, type Rounds } from '../numbers/in-turns.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
+import { median } from '../numbers/statistics.ts'
+import type { Contender, Program, ProgramPlace } from '../servers/contender.ts'
 import {
   aiTicket,
   aiTicketLogging,
@@ -8,13 +11,10 @@ import {
   bareProxy,
   sourceFile,
   withEnvironment,
-} from '../contenders.ts'
-import { compare, speedRatio } from '../figures.ts'
-import { type Ship, startBackend, startFleet } from '../fleet.ts'
-import { inTurns, type Rounds } from '../in-turns.ts'
-import { markdownTable } from '../markdown-table.ts'
-import { measureThroughput, type Throughput } from '../measure-throughput.ts'
-import { median } from '../statistics.ts'
+} from '../servers/contenders.ts'
+import { type Ship, startBackend, startFleet } from '../servers/fleet.ts'
+import { compare, speedRatio } from './figures.ts'
+import { measureThroughput, type Throughput } from './measure-throughput.ts'
 
 export interface BenchPartsOptions {
   readonly quick: boolean
@@ -68,7 +68,7 @@ function partsOf(collectorUrl: string): Contender[] {
     name,
     healthPath: '/livez',
     program: ({ port, backendUrl }) => ({
-      args: [sourceFile('parts/part-server.mjs'), String(port), backendUrl, argument],
+      args: [sourceFile('event/part-server.mjs'), String(port), backendUrl, argument],
     }),
   })
   const bin = (name: string, environment: Record<string, string>, base = aiTicket): Contender => ({

@@ -1,6 +1,6 @@
-import type { Rounds } from './in-turns.ts'
+import type { Rounds } from '../numbers/in-turns.ts'
+import { type Spread, spreadOf } from '../numbers/statistics.ts'
 import type { Throughput } from './measure-throughput.ts'
-import { type Spread, spreadOf } from './statistics.ts'
 
 /** Memory of one server, in MB. */
 export interface Memory {

@@ -1,7 +1,7 @@
 import { Client } from 'undici'
-import { FIRST_TOKEN, type Ship } from './fleet.ts'
-import { sendCall } from './send-call.ts'
-import { median } from './statistics.ts'
+import { median } from '../numbers/statistics.ts'
+import { FIRST_TOKEN, type Ship } from '../servers/fleet.ts'
+import { sendCall } from '../servers/send-call.ts'
 
 /** Median time of a plain request on one connection, in milliseconds. */
 export function measureLatency({ url, plain }: Ship, requests: number): Promise<number> {

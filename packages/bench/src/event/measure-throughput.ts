@@ -1,7 +1,7 @@
 import { Client } from 'undici'
-import type { Ship } from './fleet.ts'
+import type { Ship } from '../servers/fleet.ts'
+import { sendCall } from '../servers/send-call.ts'
 import { processorMs } from './process-usage.ts'
-import { sendCall } from './send-call.ts'
 
 export interface Throughput {
   readonly requestsPerSecond: number

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { AI_TICKET, BARE_PROXY, DIRECT } from './contenders.ts'
+import { AI_TICKET, BARE_PROXY, DIRECT } from '../servers/contenders.ts'
 import type { Figures } from './figures.ts'
 import { writeReport } from './report.ts'
 import { isReached, targetsOf } from './targets.ts'

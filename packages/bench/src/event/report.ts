@@ -1,9 +1,9 @@
-import { AI_TICKET, BARE_PROXY, DIRECT } from './contenders.ts'
+import type { Rounds } from '../numbers/in-turns.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
+import { median, type Spread } from '../numbers/statistics.ts'
+import { AI_TICKET, BARE_PROXY, DIRECT } from '../servers/contenders.ts'
 import { compare, costRatio, difference, type Figures, ratio, speedRatio } from './figures.ts'
-import type { Rounds } from './in-turns.ts'
-import { markdownTable } from './markdown-table.ts'
 import type { Throughput } from './measure-throughput.ts'
-import { median, type Spread } from './statistics.ts'
 import { isReached, type Target, targetsOf } from './targets.ts'
 
 /** Everything as Markdown. Ratios are medians over the rounds, in brackets the least and the most. */

@@ -1,8 +1,8 @@
-// What a schema adds to an event, in this process: node --conditions=@ai-ticket/source packages/bench/src/schema-cost.ts
+// What a schema adds to an event, in this process: node --conditions=@ai-ticket/source packages/bench/src/event/schema-cost.ts
 // Finding the JSON in an answer of 4 KB, validating it and certifying it; the target is 1 ms.
 import { type Backend, createDispatcher, type EventInput, type EventOptions } from '@ai-ticket/core'
 import * as v from 'valibot'
-import { median } from './statistics.ts'
+import { median } from '../numbers/statistics.ts'
 
 const TARGET_MS = 1
 const ROUNDS = 2_000

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { Contender } from './contender.ts'
-import { sourceFile } from './contenders.ts'
+import { inTurns, type Rounds } from '../numbers/in-turns.ts'
+import type { Contender } from '../servers/contender.ts'
+import { sourceFile } from '../servers/contenders.ts'
+import { type BackendMode, type Ship, startBackend, startContender, startFleet } from '../servers/fleet.ts'
 import type { Figures, Memory } from './figures.ts'
-import { type BackendMode, type Ship, startBackend, startContender, startFleet } from './fleet.ts'
-import { inTurns, type Rounds } from './in-turns.ts'
 import { measureFirstToken, measureLatency } from './measure-latency.ts'
 import { measureThroughput, type Throughput } from './measure-throughput.ts'
 import { residentMegabytes } from './process-usage.ts'
@@ -102,7 +102,7 @@ function measureStarts(
 async function measureImports(rounds: number): Promise<number[]> {
   const times: number[] = []
   for (let round = 0; round < rounds; round++) {
-    const { stdout } = await promisify(execFile)(process.execPath, [sourceFile('import-core.mjs')])
+    const { stdout } = await promisify(execFile)(process.execPath, [sourceFile('event/import-core.mjs')])
     times.push(Number(stdout))
   }
   return times

@@ -1,6 +1,6 @@
-import { AI_TICKET, BARE_PROXY, DIRECT, PORTKEY } from './contenders.ts'
+import { median } from '../numbers/statistics.ts'
+import { AI_TICKET, BARE_PROXY, DIRECT, PORTKEY } from '../servers/contenders.ts'
 import { compare, difference, type Figures, speedRatio } from './figures.ts'
-import { median } from './statistics.ts'
 
 /** What the server has promised to reach, and what this run has measured. */
 export interface Target {

@@ -1,4 +1,4 @@
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import { type LineDesk, openDispatcherDesk, openServerDesk } from './line-desks.ts'
 import { type LineFigures, measureBurst, measureLoop } from './measure-line.ts'
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { type Backend, createDispatcher } from '@ai-ticket/core'
 import { Pool } from 'undici'
 import { freePort } from '../../../workspace/free-port.mjs'
-import { startProgram } from '../running-program.ts'
+import { startProgram } from '../servers/running-program.ts'
 import { createSlotWatch, type SlotWatch } from './slot-watch.ts'
 
 export interface LineSize {

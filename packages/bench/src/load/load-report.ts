@@ -1,4 +1,4 @@
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import type { Boxes } from './boxes.ts'
 import type { Aftermath } from './look-after.ts'
 import { sumOfKinds, type Tally } from './tally.ts'

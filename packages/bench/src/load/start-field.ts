@@ -1,5 +1,5 @@
 import { Agent } from 'undici'
-import type { RunningProgram } from '../running-program.ts'
+import type { RunningProgram } from '../servers/running-program.ts'
 import type { Line } from './ask.ts'
 import { type Boxes, startBoxes } from './boxes.ts'
 import { type StartDeskOptions, startDesk } from './start-desk.ts'

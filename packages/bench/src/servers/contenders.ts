@@ -12,9 +12,9 @@ const WIDE_OPEN = 256
 export const DIRECT = 'direct'
 export const BARE_PROXY = 'bare proxy'
 export const AI_TICKET = 'ai-ticket-server'
-export const AI_TICKET_LOGGING = 'ai-ticket-server, log level info'
-export const AI_TICKET_WITHOUT_HISTORY = 'ai-ticket-server, no history'
-export const AI_TICKET_EARLIER = 'ai-ticket-server, earlier'
+const AI_TICKET_LOGGING = 'ai-ticket-server, log level info'
+const AI_TICKET_WITHOUT_HISTORY = 'ai-ticket-server, no history'
+const AI_TICKET_EARLIER = 'ai-ticket-server, earlier'
 export const PORTKEY = '@portkey-ai/gateway'
 
 export const direct: Contender = {
@@ -28,7 +28,9 @@ export const bareProxy: Contender = {
   ...direct,
   name: BARE_PROXY,
   healthPath: '/health',
-  program: ({ port, backendUrl }) => ({ args: [sourceFile('bare-proxy.mjs'), String(port), backendUrl] }),
+  program: ({ port, backendUrl }) => ({
+    args: [sourceFile('servers/bare-proxy.mjs'), String(port), backendUrl],
+  }),
 }
 
 /** The published bin, as `npx ai-ticket-server` runs it. The proxy logs nothing, so the log is quiet here, too. */
@@ -76,7 +78,7 @@ export const portkey = (startScript: string, backendUrl: string): Contender => {
 }
 
 /** Of the build, as `npx ai-ticket-server` runs it. */
-export const SERVER_BIN = fileURLToPath(new URL('../../ai-ticket-server/dist/serve.js', import.meta.url))
+export const SERVER_BIN = fileURLToPath(new URL('../../../ai-ticket-server/dist/serve.js', import.meta.url))
 const BIN = 'packages/ai-ticket-server/dist/serve.js'
 
 function aiTicketServer(
@@ -113,4 +115,5 @@ function event(headers: Record<string, string>): Call {
   }
 }
 
-export const sourceFile = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+/** `name`: its path below the sources of the bench. */
+export const sourceFile = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Client } from 'undici'
-import { freePort } from '../../workspace/free-port.mjs'
+import { freePort } from '../../../workspace/free-port.mjs'
 import type { Contender } from './contender.ts'
 import { sourceFile } from './contenders.ts'
 import { type RunningProgram, startProgram } from './running-program.ts'
@@ -16,7 +16,7 @@ export type BackendMode = 'keep-alive' | 'close'
 
 export async function startBackend(mode: BackendMode, folder: string): Promise<RunningProgram> {
   const port = await freePort()
-  const args = [sourceFile('instant-backend.ts'), String(port), mode]
+  const args = [sourceFile('servers/instant-backend.ts'), String(port), mode]
   return startProgram(() => ({ args }), { name: 'backend', port, folder, healthPath: '/api/extra/version' })
 }
 

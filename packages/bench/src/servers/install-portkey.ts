@@ -11,7 +11,9 @@ export const PORTKEY_VERSION = '1.15.2'
  * Returns the file that starts it, or why there is none.
  */
 export async function installPortkey(): Promise<{ startScript: string } | { problem: string }> {
-  const folder = fileURLToPath(new URL(`../node_modules/.cache/portkey-${PORTKEY_VERSION}`, import.meta.url))
+  const folder = fileURLToPath(
+    new URL(`../../node_modules/.cache/portkey-${PORTKEY_VERSION}`, import.meta.url),
+  )
   const startScript = join(folder, 'node_modules/@portkey-ai/gateway/build/start-server.js')
   if (existsSync(startScript)) return { startScript }
   mkdirSync(folder, { recursive: true })

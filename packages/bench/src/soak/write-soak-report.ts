@@ -1,4 +1,4 @@
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import { handlesOf } from './judge-soak.ts'
 import type { SoakReport } from './run-soak.ts'
 import type { Trend } from './trend.ts'

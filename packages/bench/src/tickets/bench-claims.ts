@@ -1,9 +1,9 @@
 // `npm run bench:claims [--claims 200]`: how long it takes to claim one ticket out of a backlog, on SQLite and on the
 // PostgreSQL of AI_TICKET_TEST_POSTGRES_URL.
-import { markdownTable } from './markdown-table.ts'
-import { numberFlags } from './number-flags.ts'
-import { postgresKind, sqliteKind } from './tickets/bench-stores.ts'
-import { BACKLOGS, measureClaims } from './tickets/measure-claims.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
+import { numberFlags } from '../numbers/number-flags.ts'
+import { postgresKind, sqliteKind } from './bench-stores.ts'
+import { BACKLOGS, measureClaims } from './measure-claims.ts'
 
 const HELP = `npm run bench:claims: how long it takes to claim one ticket out of a backlog, on SQLite, and on the PostgreSQL that
 AI_TICKET_TEST_POSTGRES_URL names.

@@ -1,5 +1,5 @@
 import type { ClaimRequest, NewTicket, TicketStore } from '@ai-ticket/tickets'
-import { quantile } from '../statistics.ts'
+import { quantile } from '../numbers/statistics.ts'
 
 /** What waits in a store when a claim is measured. */
 export interface Backlog {

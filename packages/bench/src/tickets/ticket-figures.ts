@@ -1,5 +1,5 @@
-import { inTurns } from '../in-turns.ts'
-import { median } from '../statistics.ts'
+import { inTurns } from '../numbers/in-turns.ts'
+import { median } from '../numbers/statistics.ts'
 import type { StoreKind } from './bench-stores.ts'
 import { fillStore } from './fill-store.ts'
 import { measureAccepts } from './measure-accepts.ts'

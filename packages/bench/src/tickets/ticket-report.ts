@@ -1,4 +1,4 @@
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import { BULLMQ_VERSION } from './measure-bullmq.ts'
 import type { TicketFigures } from './ticket-figures.ts'
 

@@ -1,4 +1,4 @@
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import type { Score } from './run-torture.ts'
 
 /** One column for each gateway, and below it what was seen. */

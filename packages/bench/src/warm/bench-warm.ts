@@ -1,5 +1,5 @@
 import { createKoboldBackend, systemClock } from '@ai-ticket/core'
-import { markdownTable } from '../markdown-table.ts'
+import { markdownTable } from '../numbers/markdown-table.ts'
 import { bestPlan } from './best-plan.ts'
 import { type Arm, figuresOf, runSimulated, runTalks, type WarmFigures } from './run-scenario.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'

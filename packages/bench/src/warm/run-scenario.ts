@@ -1,7 +1,7 @@
 import { type Backend, type Clock, createDispatcher, sleep, type Tuning } from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { percentile } from '../line/ideal-line.ts'
-import { median } from '../statistics.ts'
+import { median } from '../numbers/statistics.ts'
 import { createReadingBackend, type Message, promptOf, type ServedCall } from './reading-box.ts'
 import type { Scenario, Talk } from './scenarios.ts'
 
