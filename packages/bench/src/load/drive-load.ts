@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Line } from './ask.ts'
-import type { Boxes } from './boxes.ts'
-import type { PlannedRequest } from './plan-load.ts'
-import { sendRequest } from './send-request.ts'
+import type { Boxes } from './field/boxes.ts'
+import type { PlannedRequest } from './plan/plan-load.ts'
+import type { Line } from './send/ask.ts'
+import { sendRequest } from './send/send-request.ts'
 import type { Tally } from './tally.ts'
 
 export interface DriveOptions {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Box, Boxes } from './boxes.ts'
-import type { Ending } from './ending.ts'
+import type { Box, Boxes } from './field/boxes.ts'
 import { makeLoadReport, writeLoadReport } from './load-report.ts'
 import type { Aftermath } from './look-after.ts'
+import type { Ending } from './send/ending.ts'
 import { createTally } from './tally.ts'
 
 const options = { seconds: 1, rate: 1, connections: 1, seed: 1, boxes: 1 }

@@ -1,5 +1,5 @@
 import { markdownTable } from '../numbers/markdown-table.ts'
-import type { Boxes } from './boxes.ts'
+import type { Boxes } from './field/boxes.ts'
 import type { Aftermath } from './look-after.ts'
 import { sumOfKinds, type Tally } from './tally.ts'
 

@@ -1,8 +1,8 @@
 import { driveLoad } from './drive-load.ts'
+import { startField } from './field/start-field.ts'
 import { type LoadOptions, type LoadReport, makeLoadReport } from './load-report.ts'
 import { lookAfter } from './look-after.ts'
-import { planLoad } from './plan-load.ts'
-import { startField } from './start-field.ts'
+import { planLoad } from './plan/plan-load.ts'
 import { createTally, progressOf } from './tally.ts'
 
 const TELL_EVERY_MS = 10_000

@@ -1,6 +1,6 @@
 import { createHistogram } from 'node:perf_hooks'
-import type { Ending } from './ending.ts'
-import { KINDS, type Kind } from './plan-load.ts'
+import { KINDS, type Kind } from './plan/plan-load.ts'
+import type { Ending } from './send/ending.ts'
 
 export interface KindCounts {
   sent: number

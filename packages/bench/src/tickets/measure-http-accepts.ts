@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
-import { startDesk } from '../load/start-desk.ts'
+import { startDesk } from '../load/field/start-desk.ts'
 
 /** Tickets a second that the published server answers 202, by a client in a process of its own. */
 export async function measureHttpAccepts({

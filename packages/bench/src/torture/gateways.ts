@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { freePort } from '../../../workspace/free-port.mjs'
-import { startDesk } from '../load/start-desk.ts'
+import { startDesk } from '../load/field/start-desk.ts'
 import { sourceFile } from '../servers/contenders.ts'
 import { installPortkey, PORTKEY_VERSION } from '../servers/install-portkey.ts'
 import { startProgram } from '../servers/running-program.ts'

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../../workspace/free-port.mjs'
-import { SERVER_BIN } from '../servers/contenders.ts'
-import { type RunningProgram, startProgram } from '../servers/running-program.ts'
+import { freePort } from '../../../../workspace/free-port.mjs'
+import { SERVER_BIN } from '../../servers/contenders.ts'
+import { type RunningProgram, startProgram } from '../../servers/running-program.ts'
 
 export interface DeskBackend {
   readonly name: string

@@ -1,6 +1,6 @@
 import { Agent } from 'undici'
-import type { RunningProgram } from '../servers/running-program.ts'
-import type { Line } from './ask.ts'
+import type { RunningProgram } from '../../servers/running-program.ts'
+import type { Line } from '../send/ask.ts'
 import { type Boxes, startBoxes } from './boxes.ts'
 import { type StartDeskOptions, startDesk } from './start-desk.ts'
 

@@ -1,8 +1,8 @@
+import { BAD_REQUESTS } from '../plan/bad-requests.ts'
+import { eventBody } from '../plan/event-body.ts'
+import type { PlannedRequest } from '../plan/plan-load.ts'
 import { ask, codeOf, type Line, type Reply } from './ask.ts'
-import { BAD_REQUESTS } from './bad-requests.ts'
 import type { Ending } from './ending.ts'
-import { eventBody } from './event-body.ts'
-import type { PlannedRequest } from './plan-load.ts'
 import { readStreamEnd } from './read-stream-end.ts'
 import { sendTicket } from './send-ticket.ts'
 

@@ -1,5 +1,5 @@
 import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
-import { numberIn } from './event-body.ts'
+import { numberIn } from '../plan/event-body.ts'
 
 /** A simulated KoboldCPP, and what it must not see. */
 export interface Box {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { eventBody } from '../plan/event-body.ts'
+import type { PlannedRequest } from '../plan/plan-load.ts'
 import { ask, codeOf, type Line } from './ask.ts'
 import type { Ending } from './ending.ts'
-import { eventBody } from './event-body.ts'
-import type { PlannedRequest } from './plan-load.ts'
 
 /** Of the tickets: sent twice with one key; cancelled; asked for again and again instead of waited for. */
 const TWICE = 0.3

@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent } from 'undici'
 import { expect, test } from 'vitest'
-import type { Kind, PlannedRequest } from './plan-load.ts'
+import type { Kind, PlannedRequest } from '../plan/plan-load.ts'
 import { sendRequest } from './send-request.ts'
 
 const planned = (kind: Kind, more: Partial<PlannedRequest> = {}): PlannedRequest => ({
