@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freePort } from '../../workspace/free-port.mjs'
 import { type DeskBackend, startDesk } from '../src/load/field/start-desk.ts'
-import { DOOR_NAMES, type DoorName } from '../src/torture/doors.ts'
+import { DOOR_NAMES, type DoorName } from '../src/torture/gateways/doors.ts'
 import { ROWS } from '../src/torture/run-torture.ts'
 import { tortureAll, tortureForeign } from '../src/torture/torture-all.ts'
 

@@ -35,7 +35,7 @@ if (flags !== undefined) {
   try {
     const { ROWS } = await import('./torture/run-torture.ts')
     const { tortureAll, tortureForeign } = await import('./torture/torture-all.ts')
-    const { DOOR_NAMES } = await import('./torture/doors.ts')
+    const { DOOR_NAMES } = await import('./torture/gateways/doors.ts')
     const { writeScores } = await import('./torture/write-scores.ts')
     const ports = { openai: numbers['backend-port'], kobold: numbers['kobold-port'] }
     const rows = ROWS.filter(({ name }) => name.includes(texts.rows ?? ''))

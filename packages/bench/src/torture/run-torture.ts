@@ -1,11 +1,11 @@
-import { ANSWER_ROWS } from './answer-rows.ts'
-import { type Finding, fail, notApplicable, type Row } from './finding.ts'
-import type { Gateway } from './gateway.ts'
-import { HANG_UP_ROWS } from './hang-up-rows.ts'
-import { KILL_ROWS } from './kill-row.ts'
-import type { Range } from './range.ts'
-import { RETRY_ROWS } from './retry-rows.ts'
-import { STREAM_ROWS } from './stream-rows.ts'
+import type { Gateway } from './gateways/gateway.ts'
+import type { Range } from './gateways/range.ts'
+import { ANSWER_ROWS } from './rows/answer-rows.ts'
+import { type Finding, fail, notApplicable, type Row } from './rows/finding.ts'
+import { HANG_UP_ROWS } from './rows/hang-up-rows.ts'
+import { KILL_ROWS } from './rows/kill-row.ts'
+import { RETRY_ROWS } from './rows/retry-rows.ts'
+import { STREAM_ROWS } from './rows/stream-rows.ts'
 
 /** Repeats come first: budgets of repeats that other rows have spent would show. */
 export const ROWS: readonly Row[] = [

@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chat } from './chat.ts'
-import type { DoorName } from './doors.ts'
-import { type Gateway, MODELS } from './gateway.ts'
-import { type StartedGateway, type StartPlace, startAiSdk, startOurs, startPortkey } from './gateways.ts'
-import { type RangePorts, startRange } from './range.ts'
-import { readReply } from './read-reply.ts'
+import type { DoorName } from './gateways/doors.ts'
+import { type Gateway, MODELS } from './gateways/gateway.ts'
+import {
+  type StartedGateway,
+  type StartPlace,
+  startAiSdk,
+  startOurs,
+  startPortkey,
+} from './gateways/gateways.ts'
+import { type RangePorts, startRange } from './gateways/range.ts'
+import { chat } from './rows/chat.ts'
+import { readReply } from './rows/read-reply.ts'
 import { type Score, type TortureOptions, torture } from './run-torture.ts'
 
 export interface TortureAllOptions extends TortureOptions {

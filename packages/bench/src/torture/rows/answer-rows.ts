@@ -1,7 +1,7 @@
+import type { BackendKind } from '../gateways/gateway.ts'
+import { KOBOLD_CONTEXT, type Range } from '../gateways/range.ts'
 import { chat } from './chat.ts'
 import { type Finding, pass, passIf, type Row, type Subject } from './finding.ts'
-import type { BackendKind } from './gateway.ts'
-import { KOBOLD_CONTEXT, type Range } from './range.ts'
 import { readReply } from './read-reply.ts'
 
 const CALLERS = 24

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { BackendKind } from '../gateways/gateway.ts'
+import { TOKENS_PER_SECOND } from '../gateways/range.ts'
 import { chat, holdsMark } from './chat.ts'
 import { type Finding, fail, passIf, type Row, type Subject } from './finding.ts'
-import type { BackendKind } from './gateway.ts'
-import { TOKENS_PER_SECOND } from './range.ts'
 import { streamProblem } from './stream-problem.ts'
 
 /** An answer of four seconds. */

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { freePort } from '../../../workspace/free-port.mjs'
-import { startDesk } from '../load/field/start-desk.ts'
-import { sourceFile } from '../servers/contenders.ts'
-import { installPortkey, PORTKEY_VERSION } from '../servers/install-portkey.ts'
-import { startProgram } from '../servers/running-program.ts'
+import { freePort } from '../../../../workspace/free-port.mjs'
+import { startDesk } from '../../load/field/start-desk.ts'
+import { sourceFile } from '../../servers/contenders.ts'
+import { installPortkey, PORTKEY_VERSION } from '../../servers/install-portkey.ts'
+import { startProgram } from '../../servers/running-program.ts'
 import type { DoorName } from './doors.ts'
 import { type BackendKind, type Gateway, MODELS } from './gateway.ts'
 import type { Range } from './range.ts'
@@ -80,7 +80,9 @@ export async function startPortkey({ range, folder }: StartPlace): Promise<Start
 export async function startAiSdk({ range, folder }: StartPlace): Promise<StartedGateway> {
   const port = await freePort()
   const targets = (['openai', 'kobold'] as const).map((kind) => `${MODELS[kind]}=${range[kind].url}`)
-  const program = () => ({ args: [sourceFile('torture/ai-sdk-server.mjs'), String(port), ...targets] })
+  const program = () => ({
+    args: [sourceFile('torture/gateways/ai-sdk-server.mjs'), String(port), ...targets],
+  })
   const place = { name: 'ai-sdk', port, folder: join(folder, 'ai-sdk'), healthPath: '/' }
   const running = await startProgram(program, place)
   return {

@@ -1,5 +1,5 @@
-import type { BackendKind, Gateway } from './gateway.ts'
-import type { Range } from './range.ts'
+import type { BackendKind, Gateway } from '../gateways/gateway.ts'
+import type { Range } from '../gateways/range.ts'
 
 export interface Finding {
   readonly verdict: 'pass' | 'fail' | 'n/a'

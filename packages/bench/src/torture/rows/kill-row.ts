@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MODELS } from '../gateways/gateway.ts'
 import { type Finding, fail, notApplicable, passIf, type Row, type Subject } from './finding.ts'
-import { MODELS } from './gateway.ts'
 
 const TICKETS = 6
 const PATIENCE_MS = 30_000

@@ -1,6 +1,6 @@
+import type { BackendKind, Gateway } from '../gateways/gateway.ts'
 import { chat } from './chat.ts'
 import { type Finding, notApplicable } from './finding.ts'
-import type { BackendKind, Gateway } from './gateway.ts'
 import { readReply } from './read-reply.ts'
 
 /** Why nothing can be said of its streams; undefined where a short one arrives. */

@@ -1,6 +1,6 @@
 import { Agent } from 'undici'
-import { DOORS } from './doors.ts'
-import type { BackendKind, Gateway } from './gateway.ts'
+import { DOORS } from '../gateways/doors.ts'
+import type { BackendKind, Gateway } from '../gateways/gateway.ts'
 
 export interface ChatOptions {
   readonly backend: BackendKind
