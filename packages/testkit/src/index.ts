@@ -21,25 +21,25 @@ export {
   type KoboldFault,
   type KoboldFaultName,
   koboldFaultNames,
-} from './kobold/kobold-script.ts'
-export {
-  type KoboldSimulator,
-  type StartKoboldSimulatorOptions,
-  startKoboldSimulator,
-} from './kobold/kobold-simulator.ts'
+} from './kobold/contract/kobold-script.ts'
 export type {
   CallState,
   GenerationEndpoint,
   RecordedAbort,
   RecordedCall,
   RecordedRequest,
-} from './kobold/recorded-call.ts'
+} from './kobold/contract/recorded-call.ts'
 export type {
   KoboldSimulatorOptions,
   KoboldVersion,
   SimulatedAnswer,
   SimulatedPrompt,
-} from './kobold/simulator-options.ts'
+} from './kobold/contract/simulator-options.ts'
+export {
+  type KoboldSimulator,
+  type StartKoboldSimulatorOptions,
+  startKoboldSimulator,
+} from './kobold/kobold-simulator.ts'
 export { type OpenAISimulator, type ReplyScript, startOpenAISimulator } from './openai/openai-simulator.ts'
 export type {
   OpenAICall,

@@ -1,8 +1,8 @@
 import { type HttpHandler, HttpResponse, http } from 'msw'
+import type { KoboldFault } from './kobold/contract/kobold-script.ts'
+import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './kobold/contract/simulator-options.ts'
 import { createFaultBook } from './kobold/fault-book.ts'
 import { KoboldEngine } from './kobold/kobold-engine.ts'
-import type { KoboldFault } from './kobold/kobold-script.ts'
-import { type KoboldSimulatorOptions, resolveSimulatorOptions } from './kobold/simulator-options.ts'
 import { CollectingSink } from './wire/reply-sink.ts'
 
 /** For `koboldHandlers`. */

@@ -1,4 +1,4 @@
-import type { FaultEndpoint, KoboldFault } from './kobold-script.ts'
+import type { FaultEndpoint, KoboldFault } from './contract/kobold-script.ts'
 
 interface Entry {
   readonly fault: KoboldFault

@@ -6,10 +6,16 @@ import {
   openAiError,
   rateLimited,
   unauthorized,
-} from './error-replies.ts'
-import { doneMark, type ReplyIdentity, textEvents, usageEvent, wholeBody } from './generation-replies.ts'
-import type { KoboldFault } from './kobold-script.ts'
-import type { GenerationPlan } from './plan-generation.ts'
+} from './contract/error-replies.ts'
+import type { KoboldFault } from './contract/kobold-script.ts'
+import {
+  doneMark,
+  type ReplyIdentity,
+  textEvents,
+  usageEvent,
+  wholeBody,
+} from './generation/generation-replies.ts'
+import type { GenerationPlan } from './generation/plan-generation.ts'
 
 type StatusFault = Extract<KoboldFault, { fault: 'status' }>
 

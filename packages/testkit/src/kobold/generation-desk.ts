@@ -1,12 +1,12 @@
 import type { ReplySink } from '../wire/reply-sink.ts'
-import { type Body, type EngineRequest, type GenerationKind, isAuthorized } from './call-log.ts'
-import { badInput, busy, unauthorized } from './error-replies.ts'
+import { type Body, type EngineRequest, type GenerationKind, isAuthorized } from './contract/call-log.ts'
+import { badInput, busy, unauthorized } from './contract/error-replies.ts'
+import type { KoboldFault } from './contract/kobold-script.ts'
+import type { RecordedCall } from './contract/recorded-call.ts'
 import type { FaultBook } from './fault-book.ts'
 import { faultAnswer } from './fault-replies.ts'
-import { Generation, type GenerationParts } from './generation.ts'
-import { identityOf } from './generation-replies.ts'
-import type { KoboldFault } from './kobold-script.ts'
-import type { RecordedCall } from './recorded-call.ts'
+import { Generation, type GenerationParts } from './generation/generation.ts'
+import { identityOf } from './generation/generation-replies.ts'
 
 interface GenerationDeskOptions extends Omit<GenerationParts, 'onStart' | 'onWaste'> {
   readonly faults: FaultBook

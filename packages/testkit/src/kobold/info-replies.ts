@@ -2,9 +2,9 @@ import { isRecord, type JsonRecord } from '../wire/json-record.ts'
 import { pythonJson } from '../wire/python-json.ts'
 import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
 import { countTokens } from '../wire/simulated-tokens.ts'
-import type { KoboldEndpoint } from './kobold-endpoints.ts'
-import { renderMessages } from './read-generation-request.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
+import type { KoboldEndpoint } from './contract/kobold-endpoints.ts'
+import type { ResolvedOptions } from './contract/simulator-options.ts'
+import { renderMessages } from './generation/read-generation-request.ts'
 
 /** The body of an endpoint that only informs; undefined for all others. `authorized`: the right key came along. */
 export function infoBody(

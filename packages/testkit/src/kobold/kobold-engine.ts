@@ -10,20 +10,20 @@ import {
   genkeyOf,
   isAuthorized,
   parseBody,
-} from './call-log.ts'
-import { busy, notFound, unauthorized, unsupportedMethod } from './error-replies.ts'
+} from './contract/call-log.ts'
+import { busy, notFound, unauthorized, unsupportedMethod } from './contract/error-replies.ts'
+import { endpointOf, type KoboldEndpoint } from './contract/kobold-endpoints.ts'
+import type { RecordedAbort, RecordedCall, RecordedRequest } from './contract/recorded-call.ts'
+import type { ResolvedOptions } from './contract/simulator-options.ts'
 import type { FaultBook } from './fault-book.ts'
 import { faultAnswer } from './fault-replies.ts'
+import { identityOf } from './generation/generation-replies.ts'
+import { createGenkeyDesk, type GenkeyDesk } from './generation/genkey-desk.ts'
+import { createModelQueue, type Job, type ModelQueue } from './generation/model-queue.ts'
+import { createPerfNumbers, type PerfNumbers } from './generation/perf-numbers.ts'
+import { grammarReply } from './generation/schema-grammar.ts'
 import { GenerationDesk } from './generation-desk.ts'
-import { identityOf } from './generation-replies.ts'
-import { createGenkeyDesk, type GenkeyDesk } from './genkey-desk.ts'
 import { countTokensReply, infoBody } from './info-replies.ts'
-import { endpointOf, type KoboldEndpoint } from './kobold-endpoints.ts'
-import { createModelQueue, type Job, type ModelQueue } from './model-queue.ts'
-import { createPerfNumbers, type PerfNumbers } from './perf-numbers.ts'
-import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
-import { grammarReply } from './schema-grammar.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
 
 /** Faults on endpoints that do not generate that are met with silence. */
 const SILENT = new Set(['hang_before_headers', 'hang_mid_stream', 'stream_head_then_nothing'])

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import { createWatch, type WaitOptions, type Watch } from '../wire/watch.ts'
-import { createFaultBook, type FaultBook } from './fault-book.ts'
-import { KoboldEngine } from './kobold-engine.ts'
-import type { KoboldFault } from './kobold-script.ts'
-import type { RecordedAbort, RecordedCall, RecordedRequest } from './recorded-call.ts'
-import { createDoor, type Door, serveSocket } from './serve-socket.ts'
+import type { KoboldFault } from './contract/kobold-script.ts'
+import type { RecordedAbort, RecordedCall, RecordedRequest } from './contract/recorded-call.ts'
 import {
   type KoboldSimulatorOptions,
   type ResolvedOptions,
   resolveSimulatorOptions,
-} from './simulator-options.ts'
+} from './contract/simulator-options.ts'
+import { createFaultBook, type FaultBook } from './fault-book.ts'
+import { KoboldEngine } from './kobold-engine.ts'
+import { createDoor, type Door, serveSocket } from './serve-socket.ts'
 
 /** For `startKoboldSimulator`. */
 export interface StartKoboldSimulatorOptions extends KoboldSimulatorOptions {

@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type HttpReader, readHttp } from '../wire/http-reader.ts'
-import { payloadTooBig } from './error-replies.ts'
+import { payloadTooBig } from './contract/error-replies.ts'
+import type { ResolvedOptions } from './contract/simulator-options.ts'
 import type { KoboldEngine } from './kobold-engine.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
 import { createSocketSink } from './socket-sink.ts'
 
 const maxBodyBytes = 32 * 1024 * 1024

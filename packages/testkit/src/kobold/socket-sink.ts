@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ReplySink, WholeReply } from '../wire/reply-sink.ts'
-import type { KoboldVersion } from './simulator-options.ts'
+import type { KoboldVersion } from './contract/simulator-options.ts'
 
 const statusTexts: Readonly<Record<number, string>> = {
   200: 'OK',

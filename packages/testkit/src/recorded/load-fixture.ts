@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fixtureFolder } from '../fixture-folder.ts'
-import type { KoboldVersion } from '../kobold/simulator-options.ts'
+import type { KoboldVersion } from '../kobold/contract/simulator-options.ts'
 
 /** A request as it was sent. */
 export interface RecordedHttpRequest {

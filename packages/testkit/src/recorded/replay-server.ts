@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net'
-import type { KoboldVersion } from '../kobold/simulator-options.ts'
+import type { KoboldVersion } from '../kobold/contract/simulator-options.ts'
 import { type HttpRequest, readHttp } from '../wire/http-reader.ts'
 import {
   listExchanges,

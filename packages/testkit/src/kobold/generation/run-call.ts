@@ -1,16 +1,16 @@
-import { jsonReply, type ReplySink } from '../wire/reply-sink.ts'
+import { jsonReply, type ReplySink } from '../../wire/reply-sink.ts'
 import {
   countTokens,
   createTokenRun,
   limitedText,
   type Timers,
   type TokenRun,
-} from '../wire/simulated-tokens.ts'
+} from '../../wire/simulated-tokens.ts'
+import type { KoboldFault } from '../contract/kobold-script.ts'
+import type { RecordedCall } from '../contract/recorded-call.ts'
+import type { ResolvedOptions } from '../contract/simulator-options.ts'
 import { type ReplyIdentity, wholeBody } from './generation-replies.ts'
-import type { KoboldFault } from './kobold-script.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { RecordedCall } from './recorded-call.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
 import { createStreamWriter, type StreamWriter } from './stream-writer.ts'
 
 /** How a run ended: `complete` and `aborted` were answered, `cut` was not, `lost` goes on hanging without the model. */

@@ -1,6 +1,6 @@
+import type { RecordedAbort } from '../contract/recorded-call.ts'
+import type { ResolvedOptions } from '../contract/simulator-options.ts'
 import type { Job, ModelQueue } from './model-queue.ts'
-import type { RecordedAbort } from './recorded-call.ts'
-import type { ResolvedOptions } from './simulator-options.ts'
 
 /** Who may abort and look in: the rules about `genkey`, as recorded. */
 export interface GenkeyDesk {

@@ -1,7 +1,7 @@
-import { pythonJson } from '../wire/python-json.ts'
+import { pythonJson } from '../../wire/python-json.ts'
+import type { GenerationEndpoint } from '../contract/recorded-call.ts'
+import type { KoboldVersion } from '../contract/simulator-options.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { GenerationEndpoint } from './recorded-call.ts'
-import type { KoboldVersion } from './simulator-options.ts'
 
 /** What every reply of one generation shares. */
 export interface ReplyIdentity {

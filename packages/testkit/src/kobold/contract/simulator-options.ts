@@ -1,4 +1,4 @@
-import { isRecord, type JsonRecord } from '../wire/json-record.ts'
+import { isRecord, type JsonRecord } from '../../wire/json-record.ts'
 import type { KoboldFault } from './kobold-script.ts'
 import type { RecordedCall } from './recorded-call.ts'
 

@@ -1,7 +1,7 @@
-import { isRecord, type JsonRecord } from '../wire/json-record.ts'
-import type { GenerationEndpoint } from './recorded-call.ts'
+import { isRecord, type JsonRecord } from '../../wire/json-record.ts'
+import type { GenerationEndpoint } from '../contract/recorded-call.ts'
+import type { KoboldVersion } from '../contract/simulator-options.ts'
 import { schemaOfGrammar } from './schema-grammar.ts'
-import type { KoboldVersion } from './simulator-options.ts'
 
 /** What a generation's body asks for. */
 export interface GenerationRequest {

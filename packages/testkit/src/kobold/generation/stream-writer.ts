@@ -1,5 +1,5 @@
-import type { ReplySink } from '../wire/reply-sink.ts'
-import type { Timers } from '../wire/simulated-tokens.ts'
+import type { ReplySink } from '../../wire/reply-sink.ts'
+import type { Timers } from '../../wire/simulated-tokens.ts'
 import { doneMark, type ReplyIdentity, textEvents, toolCallEvents, usageEvent } from './generation-replies.ts'
 import type { GenerationPlan } from './plan-generation.ts'
 

@@ -1,6 +1,6 @@
-import { isRecord } from '../wire/json-record.ts'
-import { pythonJson } from '../wire/python-json.ts'
-import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
+import { isRecord } from '../../wire/json-record.ts'
+import { pythonJson } from '../../wire/python-json.ts'
+import { jsonReply, type WholeReply } from '../../wire/reply-sink.ts'
 
 const MARK = '# made of '
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']

@@ -1,5 +1,5 @@
+import type { KoboldVersion } from '../contract/simulator-options.ts'
 import type { GenerationPlan } from './plan-generation.ts'
-import type { KoboldVersion } from './simulator-options.ts'
 
 /** How one generation went, in seconds and tokens. */
 interface GenerationTimes {

@@ -1,6 +1,6 @@
-import { countTokens, firstTokens, tokenEnd } from '../wire/simulated-tokens.ts'
+import { countTokens, firstTokens, tokenEnd } from '../../wire/simulated-tokens.ts'
+import type { ResolvedOptions, SimulatedAnswer } from '../contract/simulator-options.ts'
 import type { GenerationRequest } from './read-generation-request.ts'
-import type { ResolvedOptions, SimulatedAnswer } from './simulator-options.ts'
 
 /** All that will be generated, decided before the first token. */
 export interface GenerationPlan {

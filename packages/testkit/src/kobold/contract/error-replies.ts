@@ -1,5 +1,5 @@
-import { pythonJson } from '../wire/python-json.ts'
-import { jsonReply, type WholeReply } from '../wire/reply-sink.ts'
+import { pythonJson } from '../../wire/python-json.ts'
+import { jsonReply, type WholeReply } from '../../wire/reply-sink.ts'
 import type { KoboldVersion } from './simulator-options.ts'
 
 function detail(status: number, type: string, msg: string): WholeReply {

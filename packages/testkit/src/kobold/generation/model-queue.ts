@@ -1,5 +1,5 @@
-import type { Timers } from '../wire/simulated-tokens.ts'
-import type { RecordedCall } from './recorded-call.ts'
+import type { Timers } from '../../wire/simulated-tokens.ts'
+import type { RecordedCall } from '../contract/recorded-call.ts'
 
 /** Something that needs the model (or, as on the real server, only its turn: a 404 too). */
 export interface Job {
