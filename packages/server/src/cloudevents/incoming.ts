@@ -49,7 +49,7 @@ function readBatch(bytes: Buffer): BatchEntry[] {
   if (list.length > MAX_BATCH_EVENTS) {
     throw new RequestProblem({
       code: 'payload_too_large',
-      details: `A batch has at most ${MAX_BATCH_EVENTS} CloudEvents. Send several.`,
+      details: `A batch has at most ${MAX_BATCH_EVENTS} CloudEvents. Send several batches.`,
     })
   }
   return list.map(readEntry)

@@ -99,7 +99,7 @@ function listOf(networks: readonly string[]): BlockList {
     const most = version === 6 ? 128 : 32
     const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN
     if (version === 0 || more.length > 0 || !(prefix <= most)) {
-      throw new TypeError(`"${network}" is no network; it has to be like 192.168.0.0/16.`)
+      throw new TypeError(`"${network}" is not a network. Write it like 192.168.0.0/16.`)
     }
     list.addSubnet(address, prefix, version === 6 ? 'ipv6' : 'ipv4')
   }

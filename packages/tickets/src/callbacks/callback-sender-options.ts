@@ -47,7 +47,7 @@ export type ResolvedCallbackOptions = ReturnType<typeof resolveCallbackOptions>
 /** Fills in the defaults. Throws a `TypeError` that names the option with a bad value. */
 export function resolveCallbackOptions(options: CallbackSenderOptions) {
   const { secrets, version, ...given } = options
-  if (secrets.length === 0) throw new TypeError('secrets must hold one secret at least.')
+  if (secrets.length === 0) throw new TypeError('secrets must hold at least one secret.')
   const resolved = {
     ...given,
     keys: secrets.map(keyOfSecret),

@@ -145,7 +145,7 @@ const FOREIGN = problem(
 )
 
 export const unknownTicket = (): RequestProblem =>
-  problem('not_found', 'There is no such ticket. It may have been removed when its time to be kept was over.')
+  problem('not_found', 'There is no such ticket. It may have been removed because of its age.')
 
 /** What a store that is away becomes for a caller; every other error stays as it is. */
 export function explainStore(error: unknown): unknown {

@@ -43,6 +43,6 @@ const storedNow = (now: number): string => String(Math.trunc(now))
 
 export function warnOfMended(logger: Logger, ticketIds: readonly string[]): void {
   for (const id of ticketIds) {
-    logger.warn('A damaged ticket was mended: its times or its status were none.', { ticket_id: id })
+    logger.warn('A damaged ticket was mended: its times or its status were invalid.', { ticket_id: id })
   }
 }
