@@ -20,6 +20,7 @@ import type { Ticket } from './ticket/ticket.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
 export type { BulkBody } from './http/bulk-tickets.ts'
+export { readTime } from './http/read-event.ts'
 export { readQuery as readTicketQuery } from './http/read-query.ts'
 export { type CallbackBody, type TicketBody, type TicketRowBody, ticketRowBody } from './http/ticket-body.ts'
 export type { TicketNews } from './http/watch-ticket.ts'

@@ -19,7 +19,7 @@ export interface HistoryOptions {
   readonly store: TicketStore
   /** Default `full`. */
   readonly mode?: HistoryMode
-  /** Finished tickets and events older than this are removed, in milliseconds. Default 7 days. */
+  /** Finished tickets, events and counted minutes older than this are removed, in milliseconds. Default 7 days. */
   readonly keepMs?: number
   /** Dead letters (tickets that failed for good) are removed when they are older than this. Default 30 days. */
   readonly keepFailedMs?: number
@@ -217,6 +217,7 @@ class StoreHistory implements History {
     const isTrusted = this.#clock.now() >= this.#trustedFrom
     return {
       finishedBefore: isTrusted ? now - keepMs : 0,
+      minutesBefore: isTrusted ? now - keepMs : 0,
       deadLettersBefore: isTrusted ? Math.max(0, now - keepFailedMs) : 0,
       ...(keep === undefined ? {} : { keep }),
     }

@@ -172,8 +172,12 @@ it('removes by age and number, and dead letters by an age of their own', async (
   await clock.advance(10_000)
   const now = 100 * DAY_MS + 10_000
   expect(pruned).toEqual([
-    { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: now - 30 * DAY_MS },
-    { finishedBefore: now - 7 * DAY_MS, deadLettersBefore: 0, keep: 9 },
+    {
+      finishedBefore: now - 7 * DAY_MS,
+      minutesBefore: now - 7 * DAY_MS,
+      deadLettersBefore: now - 30 * DAY_MS,
+    },
+    { finishedBefore: now - 7 * DAY_MS, minutesBefore: now - 7 * DAY_MS, deadLettersBefore: 0, keep: 9 },
   ])
 })
 
@@ -235,6 +239,17 @@ const recordedAt = (time: number): HistoryEntry => ({
   createdAt: time,
   finishedAt: time,
   outcome: ANSWER,
+})
+
+it('removes counted minutes with the events of their time', async () => {
+  const clock = createVirtualClock({ startAt: 100 * DAY_MS })
+  await using store = createSqliteStore({ directory: ':memory:', clock })
+  const minute = (day: number) => ({ worker: 'w1', at: day * DAY_MS, counts: '{}' })
+  await store.saveMinutes([minute(92), minute(94)])
+  await store.record([recordedAt(100 * DAY_MS)])
+  await using _history = createHistory({ store, clock })
+  await clock.advance(10_000)
+  expect(await store.listMinutes({ worker: 'w1', from: 0, before: 100 * DAY_MS })).toEqual([minute(94)])
 })
 
 it('never fails an event with the store', async () => {

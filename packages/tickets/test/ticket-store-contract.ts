@@ -33,6 +33,7 @@ export function describeTicketStore(
   open: (options: OpenStoreOptions) => Promise<TicketStore>,
 ): void {
   const START = 1_800_000_000_000
+  const DAY_MS = 86_400_000
   const OWNER: TicketOwner = { worker: 'w1', session: 's1' }
   const LEASE = { owner: OWNER, leaseMs: 30_000 }
 
@@ -692,6 +693,33 @@ export function describeTicketStore(
       expect(await at.store.prune({ keep: 1 })).toBe(0)
       expect(await at.store.prune({ deadLettersBefore: START + 2_000, keep: 0 })).toBe(2)
       expect(await left()).toEqual([fourth])
+    })
+
+    it('keeps counted minutes of each worker, replaces them, gives a day at a time, and prunes them by age', async () => {
+      await using at = await openStore()
+      const minute = (number: number, counts: string, worker = 'w1') => ({
+        ...{ worker, counts, at: START + number * 60_000 },
+      })
+      const all = { worker: 'w1', from: START, before: START + 10 * DAY_MS }
+      expect(await at.store.listMinutes(all)).toEqual([])
+      await at.store.saveMinutes([minute(1, 'later'), minute(0, 'former'), minute(0, 'other', 'w2')])
+      await at.store.saveMinutes([minute(1, '{"started":1}')])
+      expect(await at.store.listMinutes(all)).toEqual([minute(0, 'former'), minute(1, '{"started":1}')])
+      expect(await at.store.listMinutes({ ...all, from: START + 1, before: START + 60_000 })).toEqual([])
+      expect(await at.store.listMinutes({ ...all, worker: 'w2' })).toEqual([minute(0, 'other', 'w2')])
+      const more = Array.from({ length: 1_500 }, (_, number) => minute(number + 2, ''))
+      await at.store.saveMinutes(more)
+      const day = await at.store.listMinutes(all)
+      expect(day).toHaveLength(1_440)
+      const rest = await at.store.listMinutes({ ...all, from: (day.at(-1)?.at ?? 0) + 1 })
+      expect([...day, ...rest].slice(2)).toEqual(more)
+
+      await at.store.prune({ minutesBefore: START + 60_000, dryRun: true })
+      await at.store.prune({ finishedBefore: START + 60_000 })
+      expect(await at.store.listMinutes({ ...all, worker: 'w2' })).toHaveLength(1)
+      expect(await at.store.prune({ minutesBefore: START + 60_000 })).toBe(0)
+      expect(await at.store.listMinutes({ ...all, worker: 'w2' })).toEqual([])
+      expect((await at.store.listMinutes(all))[0]).toEqual(minute(1, '{"started":1}'))
     })
 
     it('tells who listens about every change', async () => {

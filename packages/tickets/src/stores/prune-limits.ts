@@ -25,12 +25,16 @@ export interface PruneStatements {
   count(limits: PruneLimits): Promise<number>
   /** Removes some of what lies before the limits; says how many. */
   removeSome(limits: PruneLimits): Promise<number>
+  /** Removes the minutes that began before. */
+  removeMinutes(before: number): Promise<unknown>
 }
 
 /** Removes in small steps, so that no other call waits long behind one. */
 export async function prune(request: PruneRequest, statements: PruneStatements): Promise<number> {
   const limits = await statements.limits(request)
   if (request.dryRun) return await statements.count(limits)
+  if (request.minutesBefore !== undefined && request.minutesBefore > 0)
+    await statements.removeMinutes(request.minutesBefore)
   let removed = 0
   for (;;) {
     const step = await statements.removeSome(limits)

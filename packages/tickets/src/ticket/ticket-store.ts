@@ -62,6 +62,10 @@ export interface TicketStore extends AsyncDisposable {
   nextDueInMs(): Promise<number | undefined>
   /** Removes finished tickets; says how many. Those that wait or run are never removed. */
   prune(request: PruneRequest): Promise<number>
+  /** Keeps what was counted, a text for each minute. One of the same worker and time is replaced. */
+  saveMinutes(minutes: readonly CountedMinute[]): Promise<void>
+  /** Those of one worker, the oldest first; may be fewer than there are: go on behind the last one. */
+  listMinutes(query: MinuteQuery): Promise<readonly CountedMinute[]>
   /** Removes one ticket. False: there is none, or it has not ended. */
   remove(id: string): Promise<boolean>
   /**
@@ -221,9 +225,34 @@ export interface PruneRequest {
   readonly deadLettersBefore?: number
   /** How many finished tickets to keep, the newest. Dead letters are neither counted nor removed by it. */
   readonly keep?: number
-  /** Only says how many there are. Default false. */
+  /** Removes counted minutes that began before. They are not in the number that is given back. Default: none. */
+  readonly minutesBefore?: number
+  /** Only says how many tickets there are. Default false. */
   readonly dryRun?: boolean
 }
+
+/** What a server counted in a minute, or in the part of it that it was there. */
+export interface CountedMinute {
+  /** Who counted. */
+  readonly worker: string
+  /** When it began. */
+  readonly at: number
+  /** The counts, in whatever form the one who counts gives them; a store only keeps them. */
+  readonly counts: string
+}
+
+/** Which minutes are read. */
+export interface MinuteQuery {
+  /** Who counted. */
+  readonly worker: string
+  /** First moment that counts. */
+  readonly from: number
+  /** The first moment after the range. */
+  readonly before: number
+}
+
+/** Minutes in one answer: a day's. */
+export const MINUTES_AT_ONCE = 1_440
 
 /** A wait of this length is worth one step of priority. */
 export const AGEING_MS = 30_000

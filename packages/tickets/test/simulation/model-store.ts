@@ -92,6 +92,12 @@ export function modelStore(writer: ModelWriter, statements: ModelStatements): Ti
     async listRows() {
       throw new Error('Nobody asks a model for rows.')
     },
+    async saveMinutes() {
+      throw new Error('Nobody counts minutes in a model.')
+    },
+    async listMinutes() {
+      throw new Error('Nobody asks a model for minutes.')
+    },
     stats: async () => ({ byStatus: await read(statements.byStatus) }),
     nextDueInMs: () => read(statements.nextDueInMs),
     remove: (id) => writeSilently(() => statements.remove(id)),

@@ -283,6 +283,15 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   CREATE INDEX tickets_in_turn ON tickets (sender, rank, seq)
     INCLUDE (not_before, paused_at, wanted_backend, priority, prefix) WHERE status = 'queued' AND NOT held;
   `,
+  // What was counted, minute by minute, for the charts of a console.
+  `
+  CREATE TABLE minutes (
+    at bigint NOT NULL,
+    worker text COLLATE "C" NOT NULL,
+    counts text NOT NULL,
+    PRIMARY KEY (at, worker)
+  );
+  `,
 ]
 
 /**

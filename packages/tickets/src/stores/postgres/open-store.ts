@@ -10,7 +10,13 @@ import {
   settleTicket,
   type Ticket,
 } from '../../ticket/ticket.ts'
-import type { Accepted, ClaimStanding, TicketStats, TicketStore } from '../../ticket/ticket-store.ts'
+import {
+  type Accepted,
+  type ClaimStanding,
+  MINUTES_AT_ONCE,
+  type TicketStats,
+  type TicketStore,
+} from '../../ticket/ticket-store.ts'
 import { prune } from '../prune-limits.ts'
 import { statsOf } from '../ticket-columns.ts'
 import { acceptTickets } from './accept-tickets.ts'
@@ -21,6 +27,7 @@ import type { Database, DatabaseTime, NameLock, Queryable } from './database.ts'
 import { createRoom, groupCalls } from './limit-calls.ts'
 import { listRows, listTickets } from './list-query.ts'
 import { postgresProblem } from './postgres-problem.ts'
+import { storableText } from './ticket-row.ts'
 import {
   countPrunable,
   findTicket,
@@ -96,6 +103,7 @@ export async function openStore(parts: StoreParts): Promise<TicketStore> {
     ...claims(context),
     ...endings(context),
     ...overviews(context),
+    ...minutesIn(context),
     problem: () =>
       watch.problem({
         look: () => call(() => database.query('SELECT version FROM versions')),
@@ -310,8 +318,35 @@ function overviews({
         limits: (asked) => call(() => readPruneLimits(database, asked)),
         count: (limits) => call(() => countPrunable(database, limits)),
         removeSome: (limits) => call(() => removeFinished(database, limits)),
+        removeMinutes: (before) => call(() => database.query('DELETE FROM minutes WHERE at < $1', [before])),
       }),
     remove: (id) => call(() => removeTicket(database, id)),
+  }
+}
+
+/** What each server has counted. */
+function minutesIn({ database, call }: StoreContext): Pick<TicketStore, 'saveMinutes' | 'listMinutes'> {
+  return {
+    saveMinutes: (minutes) =>
+      call(async () => {
+        await database.query(
+          `INSERT INTO minutes (at, worker, counts) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
+            ON CONFLICT (at, worker) DO UPDATE SET counts = excluded.counts`,
+          [
+            minutes.map(({ at }) => at),
+            minutes.map(({ worker }) => storableText(worker)),
+            minutes.map(({ counts }) => counts),
+          ],
+        )
+      }),
+    listMinutes: ({ worker, from, before }) =>
+      call(async () => {
+        const rows = await database.query(
+          'SELECT at, counts FROM minutes WHERE at >= $1 AND at < $2 AND worker = $3 ORDER BY at LIMIT $4',
+          [from, before, storableText(worker), MINUTES_AT_ONCE],
+        )
+        return rows.map(({ at, counts }) => ({ worker, at: Number(at), counts: String(counts) }))
+      }),
   }
 }
 

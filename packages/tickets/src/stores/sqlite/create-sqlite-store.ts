@@ -1,6 +1,7 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
 import { createWriteWatch, type WriteWatch } from '../../ticket/store-unavailable.ts'
-import type { TicketStore } from '../../ticket/ticket-store.ts'
+import { MINUTES_AT_ONCE, type TicketStore } from '../../ticket/ticket-store.ts'
 import { warnOfMended } from '../mend-statement.ts'
 import { prune } from '../prune-limits.ts'
 import { createAnnouncedWrites } from './announced-writes.ts'
@@ -102,7 +103,8 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
     ...arrivals(parts),
     ...claims(parts),
     ...endings(parts),
-    ...overviews(parts, () => opened.emptyLog()),
+    ...overviews(parts, opened),
+    ...minutesIn(database, parts),
     problem: () => watch.problem({ look, probe }),
     subscribe: writes.hub.subscribe,
     callbacks: createSqliteCallbacks({ callbacks: callbackTable, tickets: table, commits, due, now, read }),
@@ -120,7 +122,7 @@ function storeOn({ opened, commits, watch, explain, now, capacity, durability }:
 /** The methods that read tickets, and remove those that are no longer kept. */
 function overviews(
   { table, commits, read, now }: TicketWriteParts,
-  emptyLog: () => boolean,
+  { database, emptyLog }: Pick<OpenDatabase, 'database' | 'emptyLog'>,
 ): Pick<TicketStore, 'get' | 'peek' | 'list' | 'listRows' | 'stats' | 'nextDueInMs' | 'prune' | 'remove'> {
   // The log may hold removed prompts, of an earlier process too.
   let isLogEmpty = false
@@ -136,6 +138,8 @@ function overviews(
         limits: (asked) => read(() => table.pruneLimits(asked)),
         count: (limits) => read(() => table.countPrunable(limits)),
         removeSome: (limits) => commits.write(() => table.remove(limits)),
+        removeMinutes: (before) =>
+          commits.writeLazily(() => database.prepare('DELETE FROM minutes WHERE at < ?').run(before)),
       })
       if (request.dryRun || (removed === 0 && isLogEmpty)) return removed
       // What fails here is tried again at the next prune: the tickets are gone already.
@@ -147,6 +151,31 @@ function overviews(
       if (isRemoved) isLogEmpty = await read(emptyLog).catch(() => false)
       return isRemoved
     },
+  }
+}
+
+/** Minutes are no promise to anybody: a power cut may take the last ones, and nobody waits for the disk. */
+function minutesIn(
+  database: DatabaseSync,
+  { commits, read }: TicketWriteParts,
+): Pick<TicketStore, 'saveMinutes' | 'listMinutes'> {
+  return {
+    saveMinutes: (minutes) =>
+      commits.writeLazily(() => {
+        const insert = database.prepare(
+          'INSERT OR REPLACE INTO minutes (at, worker, counts) VALUES (?, ?, ?)',
+        )
+        for (const { at, worker, counts } of minutes) insert.run(at, worker, counts)
+      }),
+    listMinutes: ({ worker, from, before }) =>
+      read(() =>
+        database
+          .prepare(
+            'SELECT at, counts FROM minutes WHERE at >= ? AND at < ? AND worker = ? ORDER BY at LIMIT ?',
+          )
+          .all(from, before, worker, MINUTES_AT_ONCE)
+          .map(({ at, counts }) => ({ worker, at: Number(at), counts: String(counts) })),
+      ),
   }
 }
 

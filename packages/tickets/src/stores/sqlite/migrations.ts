@@ -213,6 +213,15 @@ const MIGRATIONS: readonly string[] = [
     ON tickets (sender, rank, seq, not_before, paused_at, wanted_backend, priority, prefix)
     WHERE status = 'queued' AND held = 0;
   `,
+  // What was counted, minute by minute, for the charts of a console.
+  `
+  CREATE TABLE minutes (
+    at INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    PRIMARY KEY (at, worker)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */
