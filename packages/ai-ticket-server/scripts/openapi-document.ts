@@ -1,4 +1,4 @@
-import { controlRoutes } from '@ai-ticket/control'
+import { controlRoutes, createSeries } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
@@ -25,6 +25,7 @@ export async function openFullServer() {
     history: 'full',
     takesCallbacks: true,
     settings: async () => [],
+    series: createSeries({ worker: 'desk' }),
   })
   server.register(koboldDoor)
   server.register(responsesDoor)

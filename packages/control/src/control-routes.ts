@@ -10,6 +10,8 @@ import { type ControlContext, keyNameOf } from './routes/control-context.ts'
 import { addFeedRoute } from './routes/feed.ts'
 import { addKeysRoute } from './routes/keys.ts'
 import { addLineRoutes, lineBody } from './routes/line.ts'
+import { addSeriesRoute } from './routes/series.ts'
+import type { Series } from './series/series.ts'
 
 /** For `controlRoutes`. */
 export interface ControlRoutesOptions extends ServerFacts {
@@ -23,6 +25,8 @@ export interface ControlRoutesOptions extends ServerFacts {
   readonly tickets?: TicketStore
   /** What `GET /config` shows, secrets masked; asked for at each request. Default: there is no such route. */
   readonly settings?: () => Promise<readonly SettingBody[]>
+  /** What `GET /series` shows; its observer is the dispatcher's. It is closed with the server. Default: there is no such route. */
+  readonly series?: Series
   /** Milliseconds between two pings of the feed. Default 15,000. */
   readonly pingIntervalMs?: number
   /** Default: the system's. */
@@ -36,7 +40,7 @@ export interface ControlRoutesOptions extends ServerFacts {
  * listens and behind the routes of tickets, where there are any.
  *
  * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`, `GET /keys`,
- * and with `settings` `GET /config`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
+ * with `settings` `GET /config`, and with `series` `GET /series`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
  * who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
@@ -72,6 +76,7 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
       })
       addKeysRoute(scope)
       if (options.settings !== undefined) addConfigRoute(scope, options.settings)
+      if (options.series !== undefined) addSeriesRoute(scope, context, options.series)
       added()
     },
     { prefix },

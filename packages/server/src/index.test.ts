@@ -24,5 +24,7 @@ test('exports what the docs explain, and nothing else', () => {
     'replyToOutcome',
     'sendReply',
     'shouldRetryAfter',
+    'wasteReason',
+    'wastedMs',
   ])
 })

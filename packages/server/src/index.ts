@@ -23,7 +23,7 @@ export {
 } from './http/reply.ts'
 export { RequestProblem } from './http/request-problem.ts'
 export { createMetrics } from './metrics/create-metrics.ts'
-export type { Metrics, MetricsOptions } from './metrics/metrics.ts'
+export { type Metrics, type MetricsOptions, wastedMs, wasteReason } from './metrics/metrics.ts'
 export {
   errorBody as openAiErrorBody,
   errorReply as openAiErrorReply,

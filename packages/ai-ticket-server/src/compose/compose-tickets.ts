@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
-import { controlRoutes, type SettingBody } from '@ai-ticket/control'
-import type { Dispatcher, Logger, OutcomeListener } from '@ai-ticket/core'
+import { controlRoutes, createSeries, type SettingBody } from '@ai-ticket/control'
+import type { Dispatcher, Logger, Observer, OutcomeListener } from '@ai-ticket/core'
 import type { createServer, Metrics } from '@ai-ticket/http-server'
 import {
   type CallbackObserver,
@@ -32,6 +32,8 @@ export interface TicketParts {
   readonly durability: string
   /** For the dispatcher, which is made after the store. */
   readonly onOutcome: OutcomeListener
+  /** The same: counts for `GET /series`. */
+  readonly observer: Required<Observer>
   /** Adds the routes; the server must not listen yet. */
   serve(server: ReturnType<typeof createServer>, dispatcher: Dispatcher): TicketDesk
   /** Begins to send callbacks, where the configuration allows any. */
@@ -63,9 +65,11 @@ export async function composeTickets(
   })
   const callbacks = composeCallbacks(config, { store, logger, observer: metrics?.callbackObserver })
   const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
+  const series = createSeries({ worker: workerOf(config), store, logger })
   return {
     durability: store.durability,
     onOutcome: history.onOutcome,
+    observer: series.observer,
     serve(server, dispatcher) {
       const desk = createTicketDesk({ store, dispatcher, logger, ...patience(config), ...sharing(config) })
       running = desk
@@ -85,6 +89,7 @@ export async function composeTickets(
         store: config.databaseUrl === '' ? 'sqlite' : 'postgres',
         history: config.history,
         takesCallbacks: callbacks !== undefined,
+        series,
         ...(settings && { settings }),
       })
       return desk
@@ -123,6 +128,9 @@ async function openStore(config: Config, logger: Logger): Promise<TicketStore> {
 }
 
 const nameOf = ({ worker, port }: Config): string => worker || `${hostname()}:${port}`
+
+/** A file of SQLite has one server, whatever that is called: the name of a machine follows its network. */
+const workerOf = (config: Config): string => (config.databaseUrl === '' ? 'local' : nameOf(config))
 
 /** Tickets are overtaken for as long as events are. */
 const patience = ({ tuning: { overtakeMs } }: Config) => (overtakeMs === undefined ? {} : { overtakeMs })

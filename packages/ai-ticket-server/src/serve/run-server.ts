@@ -1,4 +1,4 @@
-import { DEFAULTS, type Dispatcher, type Logger, type OutcomeListener } from '@ai-ticket/core'
+import { DEFAULTS, type Dispatcher, type Logger, type Observer, type OutcomeListener } from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
@@ -84,8 +84,31 @@ function watchersOf(tickets: TicketParts, metrics: Metrics | undefined) {
     tickets.onOutcome(outcome, about)
   }
   return {
-    watchers: { ...(metrics && { observer: metrics.observer }), onOutcome },
+    watchers: { observer: tellBoth(metrics?.observer, tickets.observer), onOutcome },
     countEvents: () => events,
+  }
+}
+
+/** The dispatcher has one observer. */
+function tellBoth(one: Observer | undefined, other: Required<Observer>): Required<Observer> {
+  if (one === undefined) return other
+  return {
+    eventStarted() {
+      one.eventStarted?.()
+      other.eventStarted()
+    },
+    attemptEnded(attempt) {
+      one.attemptEnded?.(attempt)
+      other.attemptEnded(attempt)
+    },
+    abandonedCallStopped(call) {
+      one.abandonedCallStopped?.(call)
+      other.abandonedCallStopped(call)
+    },
+    eventEnded(outcome, timing) {
+      one.eventEnded?.(outcome, timing)
+      other.eventEnded(outcome, timing)
+    },
   }
 }
 

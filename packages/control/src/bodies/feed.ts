@@ -27,6 +27,8 @@ export interface DeskBody {
   line: LineReport
   /** How many tickets have each status. Absent: there is no store, or it is away. */
   tickets?: Record<TicketStatus, number>
+  /** How long the first ticket that is due has waited, a multiple of 60,000: it would be news all the time. Absent as `tickets`. */
+  tickets_overdue_ms?: number
   /** `none`: this server keeps no tickets. `details` say what keeps the store from working. */
   store: { status: 'available' | 'unavailable' | 'none'; details?: string }
   /** Callbacks to be sent yet, and those that were given up, of these at most 200 are counted. Absent as `tickets`. */

@@ -5,6 +5,8 @@ import type { DeskBody } from '../bodies/feed.ts'
 /** Of callbacks that were given up, so many are counted. */
 const MOST_DEAD = 200
 
+const MINUTE_MS = 60_000
+
 /** How the desk is, asked again at each call; it asks no backend. */
 export function createDeskView({
   dispatcher,
@@ -19,19 +21,19 @@ export function createDeskView({
   }
 }
 
-async function storeView(
-  store: TicketStore | undefined,
-): Promise<Pick<DeskBody, 'store' | 'tickets' | 'callbacks'>> {
+async function storeView(store: TicketStore | undefined): Promise<Omit<DeskBody, 'backends' | 'line'>> {
   if (store === undefined) return { store: { status: 'none' } }
   try {
-    const [{ byStatus }, pending, { rows }] = await Promise.all([
+    const [{ byStatus }, dueInMs = 0, pending, { rows }] = await Promise.all([
       store.stats(),
+      store.nextDueInMs(),
       store.callbacks.pending(),
       store.listRows({ callback: 'dead', limit: MOST_DEAD }),
     ])
     return {
       store: { status: 'available' },
       tickets: { ...byStatus },
+      tickets_overdue_ms: Math.floor(Math.max(0, -dueInMs) / MINUTE_MS) * MINUTE_MS,
       callbacks: { pending, dead: rows.length },
     }
   } catch (error) {

@@ -6,7 +6,7 @@ import {
   type Parameter,
 } from '@ai-ticket/http-server/openapi'
 import { metadataFilter, TICKET_FILTERS } from '@ai-ticket/tickets/openapi'
-import { type GenericSchema, string } from 'valibot'
+import { type GenericSchema, isoTimestamp, pipe, string } from 'valibot'
 import {
   CallerSchema,
   CONTROL_SCHEMAS,
@@ -15,6 +15,7 @@ import {
   FEED_EVENTS,
   KeyListSchema,
   LineSchema,
+  SeriesSchema,
 } from './control-schemas.ts'
 
 const tag = 'Operations'
@@ -114,6 +115,37 @@ export const postProbe = steering({
   operationId: 'probeBackend',
   summary: 'Ask a backend now how it is',
 })
+
+const seriesTime = (name: 'from' | 'to', description: string): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  schema: pipe(string(), isoTimestamp()),
+})
+
+export const getSeries: Operation = {
+  operationId: 'getSeries',
+  summary: 'What a server counted over time: events, waiting, durations, and the time of its backends',
+  description:
+    'Steps of 10 s for the last hour, in memory; of minutes for as long as tickets are kept (`keep_days`), where there is a store. ' +
+    'Null is a gap. Each server counts for itself.',
+  tag,
+  parameters: [
+    seriesTime('from', 'When the range begins, ISO 8601. Default: an hour before `to`, or 360 times `step`.'),
+    seriesTime('to', 'When it ends. Default: now.'),
+    {
+      name: 'step',
+      in: 'query',
+      description:
+        'The length of a step, in seconds: 10, 20, 30 or a multiple of 60. Default: such that there are about 360 at most; at most ' +
+        '1,500 are given. Steps of less than a minute show only what is in memory.',
+      schema: string(),
+    },
+  ],
+  answers: { 200: json('The figures, step by step, and over all steps.', SeriesSchema) },
+  failures: ['invalid_input_format'],
+  schemas,
+}
 
 export const getFeed: Operation = {
   operationId: 'readFeed',

@@ -139,6 +139,67 @@ export const KeyListSchema = v.object({
   data: v.pipe(v.array(KeySchema), v.description('In the order of the configuration.')),
 })
 
+const list = (description: string, of: v.GenericSchema<number> = count) =>
+  v.pipe(v.array(v.nullable(of)), v.description(description))
+const sum = v.nullable(count)
+const average = v.pipe(v.number(), v.minValue(0))
+
+const BackendSeriesSchema = v.object({
+  busy: list('Slots that were taken, on average; looked at once a second.', average),
+  tokens_in: list('Tokens of prompts of the events that it answered, where it counts them.'),
+  tokens_out: list('Tokens of their answers.'),
+  abandoned_ms: list('Time of calls whose events had ended before, in the step in which the call ended.'),
+  stopping_ms: list('Time from the end of such events until the backend had stopped.'),
+  failed_ms: list('Time of calls that were thrown away.'),
+})
+
+const SeriesTotalSchema = v.object({
+  ...{ started: sum, completed: sum, failed: sum, cancelled: sum, line_max: sum },
+  ...{ wait_p95: sum, duration_p50: sum, duration_p95: sum, late_max: sum },
+  errors: v.record(v.string(), count),
+  backends: v.record(
+    v.string(),
+    v.object({
+      ...{ busy: v.nullable(average), tokens_in: sum, tokens_out: sum },
+      ...{ abandoned_ms: sum, stopping_ms: sum, failed_ms: sum },
+    }),
+  ),
+})
+
+export const SeriesSchema = v.object({
+  object: v.literal('series'),
+  worker: v.pipe(v.string(), v.description('The server that counted: each counts for itself.')),
+  from: v.pipe(timestamp, v.description('When the first step begins.')),
+  to: v.pipe(timestamp, v.description('When the last step ends.')),
+  step_s: v.pipe(count, v.description('The length of a step, in seconds.')),
+  t: v.pipe(
+    v.array(timestamp),
+    v.description('When each step begins. All lists have one place for each; null is a gap.'),
+  ),
+  started: list('Events that came in.'),
+  completed: list('Events that were answered.'),
+  failed: list('Events that failed, those that a caller cancelled left out.'),
+  cancelled: list('Events that their callers cancelled.'),
+  errors: v.pipe(
+    v.record(v.string(), v.array(v.nullable(count))),
+    v.description('The failed ones by error code; only codes that occurred.'),
+  ),
+  line_max: list('The longest waiting line that was seen; it is looked at once a second.'),
+  wait_p95: list(
+    'Milliseconds in the waiting line of the events that ended, 95th percentile, within 5 % or 1 ms. Null also: none ended.',
+  ),
+  duration_p50: list(
+    'Milliseconds from arrival to answer, median, within 5 % or 1 ms. Null also: none was answered.',
+  ),
+  duration_p95: list('The same, 95th percentile.'),
+  late_max: list("How late the server's own timer fired at worst, in milliseconds."),
+  backends: v.pipe(
+    v.record(v.string(), BackendSeriesSchema),
+    v.description('Each configured backend, and each that was there.'),
+  ),
+  total: v.pipe(SeriesTotalSchema, v.description('Over all steps, as if they were one.')),
+})
+
 const DeskSchema = v.object({
   backends: v.array(BackendReportSchema),
   line: LineReportSchema,
@@ -149,6 +210,9 @@ const DeskSchema = v.object({
     status: v.picklist(['available', 'unavailable', 'none']),
     details: v.exactOptional(v.string()),
   }),
+  tickets_overdue_ms: v.exactOptional(
+    v.pipe(count, v.description('How long the first ticket that is due has waited, in whole minutes.')),
+  ),
   callbacks: v.exactOptional(
     v.object({ pending: count, dead: v.pipe(count, v.description('Given up; at most 200 are counted.')) }),
   ),
@@ -177,6 +241,9 @@ export const CONTROL_SCHEMAS = {
   Line: LineSchema,
   TicketRow: TicketRowSchema,
   RunningEvent: RunningSchema,
+  BackendSeries: BackendSeriesSchema,
+  Series: SeriesSchema,
+  SeriesTotal: SeriesTotalSchema,
   Setting: SettingSchema,
   WaitingEvent: WaitingSchema,
 }

@@ -5,6 +5,7 @@ import type { ConfigBody } from '../bodies/config.ts'
 import type { FeedEvents } from '../bodies/feed.ts'
 import type { KeyListBody } from '../bodies/keys.ts'
 import type { EndedBody, LineBody } from '../bodies/line.ts'
+import type { SeriesBody } from '../bodies/series.ts'
 import type {
   CallerSchema,
   ConfigSchema,
@@ -12,6 +13,7 @@ import type {
   FEED_EVENTS,
   KeyListSchema,
   LineSchema,
+  SeriesSchema,
 } from './control-schemas.ts'
 
 test('every body is described as its type says', () => {
@@ -19,6 +21,7 @@ test('every body is described as its type says', () => {
   expectTypeOf<InferOutput<typeof ConfigSchema>>().toEqualTypeOf<ConfigBody>()
   expectTypeOf<InferOutput<typeof KeyListSchema>>().toEqualTypeOf<KeyListBody>()
   expectTypeOf<InferOutput<typeof LineSchema>>().toEqualTypeOf<LineBody>()
+  expectTypeOf<InferOutput<typeof SeriesSchema>>().toEqualTypeOf<SeriesBody>()
   type Told = { [Name in keyof typeof FEED_EVENTS]: InferOutput<(typeof FEED_EVENTS)[Name]> }
   expectTypeOf<Told['desk']>().toEqualTypeOf<FeedEvents['desk']>()
   expectTypeOf<Told['hello']>().toEqualTypeOf<FeedEvents['hello']>()

@@ -1,4 +1,4 @@
-import type { DeskReport, Observer } from '@ai-ticket/core'
+import { type AttemptRecord, type DeskReport, FAILURES, type Observer } from '@ai-ticket/core'
 import type { Registry } from '@prometheus-io/client'
 
 export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
@@ -42,4 +42,21 @@ export interface TicketFigures {
   pendingCallbacks(): Promise<number>
   /** What keeps it from working, although it can be read; undefined: nothing. Default: nothing. */
   problem?(): Promise<unknown>
+}
+
+/**
+ * For how long a backend may have worked on a call whose text nobody got, in milliseconds. A call that was answered is no
+ * waste, nor one that never reached the server or that it refused with a status; of the rest nobody knows when the
+ * first token came, so the whole call counts.
+ */
+export function wastedMs({ result, stopped, status, duration_ms }: Readonly<AttemptRecord>): number {
+  const generated = result !== 'completed' && result !== 'endpoint_missing' && stopped !== 'not_sent'
+  return generated && (status === undefined || status < 300) ? duration_ms : 0
+}
+
+/** `abandoned`: the caller left, its time was up, or the server closed. `failed`: what came was no answer. */
+export function wasteReason({ result }: Readonly<AttemptRecord>): 'abandoned' | 'failed' {
+  if (result === 'completed' || result === 'endpoint_missing') return 'failed'
+  const { passes } = FAILURES[result]
+  return passes === 'ended' || passes === 'when_open' ? 'abandoned' : 'failed'
 }

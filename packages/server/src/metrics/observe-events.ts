@@ -1,5 +1,6 @@
-import { type AttemptRecord, type EventTiming, FAILURES, type Observer, type Outcome } from '@ai-ticket/core'
+import type { AttemptRecord, EventTiming, Observer, Outcome } from '@ai-ticket/core'
 import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
+import { wastedMs, wasteReason } from './metrics.ts'
 
 /** A generation on a small machine takes minutes: the usual buckets end at 10 s and would show nothing. */
 const MINUTES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 1_800, 3_600]
@@ -147,21 +148,4 @@ function countAttempt(
   if (number > 1) retries.inc({ backend })
   const wastedSeconds = wastedMs(attempt) / 1_000
   if (wastedSeconds > 0) wasted.inc({ backend, reason: wasteReason(attempt) }, wastedSeconds)
-}
-
-/**
- * For how long a backend may have worked on a call whose text nobody got, in milliseconds. A call that was answered is no
- * waste, nor one that never reached the server or that it refused with a status; of the rest nobody knows when the
- * first token came, so the whole call counts.
- */
-export function wastedMs({ result, stopped, status, duration_ms }: Readonly<AttemptRecord>): number {
-  const generated = result !== 'completed' && result !== 'endpoint_missing' && stopped !== 'not_sent'
-  return generated && (status === undefined || status < 300) ? duration_ms : 0
-}
-
-/** `abandoned`: the caller left, its time was up, or the server closed. `failed`: what came was no answer. */
-export function wasteReason({ result }: Readonly<AttemptRecord>): 'abandoned' | 'failed' {
-  if (result === 'completed' || result === 'endpoint_missing') return 'failed'
-  const { passes } = FAILURES[result]
-  return passes === 'ended' || passes === 'when_open' ? 'abandoned' : 'failed'
 }

@@ -1,6 +1,6 @@
 import type { AttemptRecord } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import { wastedMs, wasteReason } from './observe-events.ts'
+import { wastedMs, wasteReason } from './metrics.ts'
 
 const attempt = (given: Partial<AttemptRecord>): AttemptRecord => ({
   backend: 'kobold',
