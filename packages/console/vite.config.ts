@@ -31,7 +31,7 @@ const licenses: Plugin = {
   },
 }
 
-const BUNDLED = ['preact', '@preact/signals', 'preact-iso', 'eventsource-parser', 'tinykeys']
+const BUNDLED = ['preact', '@preact/signals', 'preact-iso', 'eventsource-parser', 'tinykeys', 'uplot']
 
 function licenseOf(name: string): string {
   const folder = join(import.meta.dirname, 'node_modules', name)

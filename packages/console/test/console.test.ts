@@ -303,6 +303,97 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
+  test('Overview charts what was counted, as tables too, and leads to the tickets of a time', async () => {
+    await using world = await startWorld()
+    for (const content of ['One', 'Two', 'Three']) await world.post('/event', { content })
+    const { page, complaints } = await open(world.console)
+    const chart = page.getByRole('img', { name: /^Events a minute: completed: from [\d.]+ to [1-9]/ })
+    await chart.waitFor()
+    const inkOf = () =>
+      chart.locator('canvas').evaluate((canvas) => {
+        const { width, height } = canvas as HTMLCanvasElement
+        const image = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, width, height)
+        return image?.data.filter((value, place) => place % 4 === 3 && value > 0).length ?? 0
+      })
+    await expect.poll(inkOf).toBeGreaterThan(500)
+    await page
+      .getByRole('region', { name: 'Last hour' })
+      .getByText(/^[\d.]+\/min$/)
+      .waitFor()
+    expect(await axeViolations(page)).toEqual([])
+
+    await page.getByRole('link', { name: '24h' }).click()
+    await page.waitForURL('**/console/?range=24h')
+    await page.getByRole('heading', { name: 'Last 24 hours' }).waitFor()
+    await page.getByRole('img', { name: /^Events a minute: completed: from [\d.]+ to 0\.\d+;/ }).waitFor()
+    await page.goBack()
+    await chart.waitFor()
+
+    // Without a mouse: the table, and its links.
+    const summary = page.getByText('Events a minute as a table')
+    await summary.focus()
+    await page.keyboard.press('Enter')
+    const table = page.getByRole('region', { name: 'Events a minute', exact: true })
+    const completed = page.locator('td:nth-child(2)', { hasText: /^[1-9]/ })
+    const row = table.getByRole('row').filter({ has: completed }).last()
+    // Ten seconds of a minute.
+    const counted = Number(await row.getByRole('cell').nth(1).textContent()) / 6
+    expect(await axeViolations(page)).toEqual([])
+    await row.getByRole('link').focus()
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/tickets?created_before=*&created_from=*')
+    await rows(page, counted)
+    await page.goBack()
+
+    // By mouse: the first half of the hour has none, the second half has all.
+    for (const [from, to, count] of [
+      [0.05, 0.4, 0],
+      [0.5, 0.999, 3],
+    ] as const) {
+      await chart.waitFor()
+      await chart.scrollIntoViewIfNeeded()
+      const box = await chart.locator('.u-over').boundingBox()
+      if (box === null) throw new Error('There is no chart to drag over.')
+      const y = box.y + box.height / 2
+      await page.mouse.move(box.x + from * box.width, y)
+      await page.mouse.down()
+      await page.mouse.move(box.x + to * box.width, y, { steps: 5 })
+      await page.mouse.up()
+      await page.waitForURL('**/tickets?created_before=*&created_from=*')
+      await rows(page, count)
+      await page.goBack()
+    }
+    await chart.waitFor()
+    await page.keyboard.press('t')
+    await page.setViewportSize({ width: 320, height: 800 })
+    await expect.poll(inkOf).toBeGreaterThan(200)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(
+      0,
+    )
+    expect(await axeViolations(page)).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  test('Overview counts on by itself while something happens, and asks for nothing while nothing does', async () => {
+    await using world = await startWorld({ tokensPerSecond: 5 })
+    const { page, complaints } = await open(world.console)
+    await page.getByRole('img', { name: /^Events a minute: completed: from 0 to 0;/ }).waitFor()
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    // Nobody waits for it any more: the backend works in vain until it has stopped.
+    await world.post('/tickets', { content: 'Too long', timeout_ms: 1_500, parameters: { max_tokens: 400 } })
+    const needs = page.getByRole('region', { name: 'Needs you' })
+    await needs.getByText(/^100 % of the events of the last 10 minutes failed/).waitFor()
+    await needs.getByText('See what they failed with, and on which backend.').waitFor()
+    const bar = page.getByRole('listitem').filter({ hasText: /^kobold.*abandoned/ })
+    await bar.getByRole('link', { name: 'who wasted the time of kobold' }).click()
+    await page.waitForURL('**/tickets?backend=kobold&wasted=true')
+    await rows(page, 1)
+    expect(asked.filter((path) => path === '/series')).toHaveLength(1)
+    await page.goBack()
+    expect(complaints).toEqual([])
+  })
+
   test('Access says who one is, and sends a callback again that was given up', async () => {
     const replies = [410, 204]
     const receiver = createServer((_request, response) => response.writeHead(replies.shift() ?? 500).end())

@@ -4,13 +4,17 @@ import { base } from './api/addresses.ts'
 import { Frame } from './frame/frame.tsx'
 import { NotFoundScreen, NotLoadedScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
-import { DeadScreen } from './screens/dead/dead-screen.tsx'
 import { LineScreen } from './screens/line/line-screen.tsx'
 import { OverviewScreen } from './screens/overview/overview-screen.tsx'
-import { TicketScreen } from './screens/ticket/ticket-screen.tsx'
 import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
 
-// Not needed to see what is wrong at 2 a.m.: loaded when somebody goes there.
+// Not needed to see whether anything is wrong: loaded when somebody goes there.
+const TicketScreen = lazy(() =>
+  import('./screens/ticket/ticket-screen.tsx').then((screen) => screen.TicketScreen, notLoaded),
+)
+const DeadScreen = lazy(() =>
+  import('./screens/dead/dead-screen.tsx').then((screen) => screen.DeadScreen, notLoaded),
+)
 const ComposeScreen = lazy(() =>
   import('./screens/compose/compose-screen.tsx').then((screen) => screen.ComposeScreen, notLoaded),
 )

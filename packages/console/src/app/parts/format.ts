@@ -33,3 +33,7 @@ export function clockTime(time: Date, now: Date): string {
 const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+
+/** A share from 0 to 1: `6 %`, below ten `0.4 %`. */
+export const percent = (share: number): string =>
+  `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`

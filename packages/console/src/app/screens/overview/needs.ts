@@ -1,5 +1,6 @@
 import type { DeskBody } from '../../api/desk.ts'
-import { duration, plural } from '../../parts/format.ts'
+import type { SeriesBody } from '../../api/series.ts'
+import { duration, percent, plural } from '../../parts/format.ts'
 
 /** Something that an operator should look at. */
 export interface Need {
@@ -9,6 +10,8 @@ export interface Need {
   readonly words: string
   /** What others said about it: not our words. */
   readonly details?: string
+  /** What to do about it. */
+  readonly advice: string
   /** The screen to act on, below the console's address. */
   readonly path: string
   readonly screen: string
@@ -16,97 +19,228 @@ export interface Need {
 
 type Backend = DeskBody['backends'][number]
 
+/** What is known of the server. */
+export interface Known {
+  readonly desk: DeskBody
+  /** Tickets that failed since they were last looked at. */
+  readonly failed: number
+  /** What was counted in the last hour; undefined: that is not known (yet). */
+  readonly series?: SeriesBody | undefined
+  /** Why the server cannot be reached; undefined: it can. */
+  readonly isAway?: boolean
+}
+
 /** As the alerts of the example have them. */
-const [FULL_LINE, LONG_WAIT_MS, MANY_CALLBACKS] = [0.8, 120_000, 1_000]
+export const LIMITS = {
+  AiTicketLineFillsUp: 0.8,
+  AiTicketWaitsTooLong: 120,
+  AiTicketEventsFail: 0.05,
+  AiTicketWastesGeneration: 0.2,
+  AiTicketEventLoopLate: 0.25,
+  AiTicketTicketsWait: 3_600,
+  AiTicketCallbacksFail: 1_000,
+} as const
 /** So many are counted at most. */
 const MOST_DEAD = 200
+/** For how long an alert looks back, in minutes. */
+const [FAILURES_MINUTES, WASTE_MINUTES, LATE_MINUTES] = [10, 15, 5]
 
 const LINE = { path: 'line', screen: 'Line' } as const
 const CALLBACKS = { path: 'access', screen: 'Access' } as const
+const FAILED = { path: 'tickets?status=failed', screen: 'Tickets' } as const
 
-/** What needs somebody now, the worst first. `failed`: tickets that failed since they were last looked at. */
-export function needsOf(desk: DeskBody, failed: number): readonly Need[] {
+/** What needs somebody now, the worst first. */
+export function needsOf({ desk, failed, series, isAway = false }: Known): readonly Need[] {
   const needs = [
+    ...(isAway ? [AWAY] : []),
     ...storeNeeds(desk),
     ...desk.backends.flatMap(backendNeeds),
     ...lineNeeds(desk),
-    ...failedNeeds(failed),
+    ...(series ? countedNeeds(series, desk) : []),
+    ...ticketNeeds(desk, failed),
     ...callbackNeeds(desk),
   ]
   return [...needs.filter(({ isCritical }) => isCritical), ...needs.filter(({ isCritical }) => !isCritical)]
 }
 
+const AWAY: Need = {
+  alert: 'AiTicketAway',
+  isCritical: true,
+  words: 'This server does not answer',
+  advice: 'Look whether it runs, and what it logged last. This page goes on by itself.',
+  ...CALLBACKS,
+}
+
 function storeNeeds({ store }: DeskBody): readonly Need[] {
   if (store.status !== 'unavailable') return []
-  const words = 'The ticket store does not answer; no tickets are accepted'
-  const details = store.details === undefined ? {} : { details: store.details }
   return [
-    { alert: 'AiTicketStoreAway', isCritical: true, words, ...details, path: 'tickets', screen: 'Tickets' },
+    {
+      alert: 'AiTicketStoreAway',
+      isCritical: true,
+      words: 'The ticket store does not answer; no tickets are accepted',
+      ...(store.details !== undefined && { details: store.details }),
+      advice: 'Mend its disk or its database. This server need not be restarted.',
+      path: 'tickets',
+      screen: 'Tickets',
+    },
   ]
 }
 
 function backendNeeds({ name, state, details, breaker, paused, repeats_left }: Backend): readonly Need[] {
   const told = details === undefined ? {} : { details }
-  const warning = { isCritical: false, ...LINE }
-  if (state === 'down')
-    return [
-      { alert: 'AiTicketBackendDown', isCritical: true, words: `${name} is down`, ...told, ...LINE },
-      ...(paused ? [pausedNeed(name, paused)] : []),
-    ]
-  const needs: Need[] = []
-  if (state === 'stuck')
-    needs.push({
+  const isDown = state === 'down'
+  const needs: (Need | false | undefined)[] = [
+    isDown && {
+      alert: 'AiTicketBackendDown',
+      isCritical: true,
+      words: `${name} is down`,
+      ...told,
+      advice: 'Start its server, or read its log, then probe it.',
+      ...LINE,
+    },
+    state === 'stuck' && {
       alert: 'AiTicketBackendStuck',
       isCritical: true,
       words: `${name} does not stop a generation that nobody wants`,
       ...told,
+      advice: 'Restart its server if it stays so.',
       ...LINE,
-    })
-  if (paused) needs.push(pausedNeed(name, paused))
-  if (breaker === 'open')
-    needs.push({
-      alert: 'AiTicketBreakerOpen',
-      words: `${name} is left out: its breaker is open`,
-      ...warning,
-    })
-  if (repeats_left === 0)
-    needs.push({
-      alert: 'AiTicketRetryBudgetSpent',
-      words: `${name} fails so often that calls are no longer repeated`,
-      ...warning,
-    })
-  return needs
+    },
+    paused && {
+      isCritical: false,
+      words: `${name} is paused by ${paused.by}: nothing new goes there`,
+      advice: 'Resume it when it may work again.',
+      ...LINE,
+    },
+    // Both follow from its being down.
+    !isDown &&
+      breaker === 'open' && {
+        alert: 'AiTicketBreakerOpen',
+        isCritical: false,
+        words: `${name} is left out: its breaker is open`,
+        advice: 'See what its calls failed with. It is tried again by itself.',
+        ...FAILED,
+      },
+    !isDown &&
+      repeats_left === 0 && {
+        alert: 'AiTicketRetryBudgetSpent',
+        isCritical: false,
+        words: `${name} fails so often that calls are no longer repeated`,
+        advice: 'See what its calls failed with.',
+        ...FAILED,
+      },
+  ]
+  return needs.filter((need) => typeof need === 'object')
 }
-
-const pausedNeed = (name: string, { by }: NonNullable<Backend['paused']>): Need => ({
-  isCritical: false,
-  words: `${name} is paused by ${by}: nothing new goes there`,
-  ...LINE,
-})
 
 function lineNeeds({ line: { waiting, capacity, oldest_ms = 0 } }: DeskBody): readonly Need[] {
   const needs: Need[] = []
-  if (waiting > FULL_LINE * capacity)
+  if (waiting > LIMITS.AiTicketLineFillsUp * capacity)
     needs.push({
       alert: 'AiTicketLineFillsUp',
       isCritical: true,
       words: `The line is nearly full: ${waiting} of ${capacity} places`,
+      advice: 'Cancel what nobody needs, slow down who sends most, or add a backend.',
       ...LINE,
     })
-  if (oldest_ms > LONG_WAIT_MS)
+  if (oldest_ms > LIMITS.AiTicketWaitsTooLong * 1_000)
     needs.push({
       alert: 'AiTicketWaitsTooLong',
       isCritical: false,
       words: `The oldest event has waited for ${duration(oldest_ms)}`,
+      advice: 'See what it waits for, and cancel what nobody needs.',
       ...LINE,
     })
   return needs
 }
 
-function failedNeeds(failed: number): readonly Need[] {
-  if (failed === 0) return []
-  const words = `${plural(failed, 'ticket')} failed since you last looked`
-  return [{ isCritical: false, words, path: 'dead', screen: 'Dead letters' }]
+/** The codes that say nothing against the caller. */
+export const isServersFault = (code: string): boolean =>
+  /^(api_.+|capacity_exceeded|deadline_exceeded|store_unavailable)$/.test(code)
+
+function countedNeeds(series: SeriesBody, { backends }: DeskBody): readonly Need[] {
+  const needs: Need[] = []
+  const last = (list: readonly (number | null)[] = [], minutes = FAILURES_MINUTES) =>
+    list.slice(-Math.ceil((minutes * 60) / series.step_s)).map((count) => count ?? 0)
+  const failed = Object.keys(series.errors).filter(isServersFault)
+  const share = sum(failed.flatMap((code) => last(series.errors[code]))) / sum(endedIn(series, last))
+  if (share > LIMITS.AiTicketEventsFail)
+    needs.push({
+      alert: 'AiTicketEventsFail',
+      isCritical: true,
+      words: `${percent(share)} of the events of the last ${FAILURES_MINUTES} minutes failed through no fault of their callers`,
+      advice: 'See what they failed with, and on which backend.',
+      ...FAILED,
+    })
+  const bugs = sum(last(series.errors.internal_error))
+  if (bugs > 0)
+    needs.push({
+      alert: 'AiTicketBug',
+      isCritical: false,
+      words: `A bug cost ${plural(bugs, 'event')} an answer in the last ${FAILURES_MINUTES} minutes`,
+      advice: 'Report it with its line of the log.',
+      path: 'tickets?error=internal_error',
+      screen: 'Tickets',
+    })
+  for (const { name, concurrency } of backends) {
+    const { abandoned_ms, stopping_ms, failed_ms } = series.backends[name] ?? {}
+    const ms = sum([abandoned_ms, stopping_ms, failed_ms].flatMap((list) => last(list, WASTE_MINUTES)))
+    const wasted = ms / (WASTE_MINUTES * 60_000 * concurrency)
+    if (wasted > LIMITS.AiTicketWastesGeneration)
+      needs.push({
+        alert: 'AiTicketWastesGeneration',
+        isCritical: false,
+        words: `${percent(wasted)} of the time of ${name} went to nobody in the last ${WASTE_MINUTES} minutes`,
+        advice: 'See whose calls were abandoned, and which failed.',
+        path: `tickets?${new URLSearchParams({ backend: name, wasted: 'true' })}`,
+        screen: 'Tickets',
+      })
+  }
+  return [...needs, ...lateNeeds(last(series.late_max, LATE_MINUTES))]
+}
+
+const endedIn = (
+  { completed, failed, cancelled }: SeriesBody,
+  last: (list: readonly (number | null)[]) => readonly number[],
+): readonly number[] => [completed, failed, cancelled].flatMap((list) => last(list))
+
+/** One late timer is a garbage collection: half of the steps late is a server that is too busy. */
+function lateNeeds(late: readonly number[]): readonly Need[] {
+  const isLate = (ms: number) => ms > LIMITS.AiTicketEventLoopLate * 1_000
+  if (late.filter(isLate).length * 2 <= late.length) return []
+  return [
+    {
+      alert: 'AiTicketEventLoopLate',
+      isCritical: false,
+      words: `The server itself is too busy: it is late by up to ${duration(Math.max(...late))}`,
+      advice: 'Send fewer or smaller events, or give it a faster processor.',
+      ...LINE,
+    },
+  ]
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, one) => all + one, 0)
+
+function ticketNeeds({ tickets_overdue_ms = 0 }: DeskBody, failed: number): readonly Need[] {
+  const needs: Need[] = []
+  if (tickets_overdue_ms > LIMITS.AiTicketTicketsWait * 1_000)
+    needs.push({
+      alert: 'AiTicketTicketsWait',
+      isCritical: false,
+      words: `A ticket that is due has waited for ${duration(tickets_overdue_ms)}`,
+      advice: 'See which backend it asks for, and whether that is there.',
+      path: 'tickets?status=queued',
+      screen: 'Tickets',
+    })
+  if (failed > 0)
+    needs.push({
+      isCritical: false,
+      words: `${plural(failed, 'ticket')} failed since you last looked`,
+      advice: 'Replay them when the cause is mended.',
+      path: 'dead',
+      screen: 'Dead letters',
+    })
+  return needs
 }
 
 function callbackNeeds({
@@ -119,9 +253,17 @@ function callbackNeeds({
       dead >= MOST_DEAD
         ? `${MOST_DEAD} or more callbacks were`
         : `${plural(dead, 'callback was', 'callbacks were')}`
-    needs.push({ ...common, words: `${count} given up: the receivers did not take them` })
+    needs.push({
+      ...common,
+      words: `${count} given up: the receivers did not take them`,
+      advice: 'Mend the receivers, then send them again.',
+    })
   }
-  if (pending > MANY_CALLBACKS)
-    needs.push({ ...common, words: `${plural(pending, 'callback')} wait to be sent` })
+  if (pending > LIMITS.AiTicketCallbacksFail)
+    needs.push({
+      ...common,
+      words: `${plural(pending, 'callback')} wait to be sent`,
+      advice: 'See what the receivers answered last.',
+    })
   return needs
 }

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import type { DeskBody } from '../../api/desk.ts'
 import { titlePage } from '../../frame/about.ts'
-import { liveDesk, liveResource } from '../../live/live.ts'
+import { feedState, liveDesk, liveResource } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
 import { BackendTable } from '../../parts/backend-table.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
@@ -11,12 +11,17 @@ import parts from '../../parts/parts.module.css'
 import { Status } from '../../parts/status.tsx'
 import { type Need, needsOf } from './needs.ts'
 import styles from './overview.module.css'
+import { Trends } from './trends.tsx'
 import { useFailed } from './use-failed.ts'
+import { useSeries } from './use-series.ts'
 
 /** Whether all is well, and where to go when it is not. */
 export function OverviewScreen() {
   const desk = liveDesk.value
   const failed = useFailed(desk)
+  const hour = useSeries(undefined)
+  const isAway = feedState.value.kind === 'lost'
+  const isKnown = failed !== undefined && (hour.value ?? hour.problem) !== undefined
   useEffect(() => titlePage('Overview'), [])
   return (
     <div class={styles.screen}>
@@ -24,7 +29,11 @@ export function OverviewScreen() {
       <Panel resource={liveResource(desk)} rows={8}>
         {(value) => (
           <>
-            <Needs needs={needsOf(value, failed ?? 0)} isKnown={failed !== undefined} />
+            <Needs
+              needs={needsOf({ desk: value, failed: failed ?? 0, series: hour.value, isAway })}
+              isKnown={isKnown}
+            />
+            <Trends hour={hour} backends={value.backends} />
             <h2>Backends</h2>
             <BackendTable backends={value.backends} />
             <Tickets desk={value} />
@@ -45,11 +54,12 @@ function Needs({ needs, isKnown }: { readonly needs: readonly Need[]; readonly i
         isKnown && <p>Nothing. All is well.</p>
       ) : (
         <ul class={styles.needs}>
-          {needs.map(({ words, details, isCritical, path, screen }) => (
+          {needs.map(({ words, details, advice, isCritical, path, screen }) => (
             <li key={words} class={isCritical ? styles.critical : styles.warning}>
               <span aria-hidden="true">{isCritical ? '✕' : '!'}</span>
               <span>
                 <CallerText text={details === undefined ? words : `${words}: ${details}`} />
+                <span class={styles.advice}>{advice}</span>
               </span>
               <a href={screenPath(path)}>{screen}</a>
             </li>
