@@ -1,4 +1,4 @@
-import { DEFAULTS, type Tuning } from '@ai-ticket/core'
+import { DEFAULTS } from '@ai-ticket/core'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import { ConfigFileSchema } from '../src/config/config-schema.ts'
 import { defaultOf, settingList } from '../src/config/settings.ts'
@@ -16,9 +16,7 @@ export function configJsonSchema(): Record<string, unknown> {
     if (found) found.description += ` Default${text.includes(' ') ? ':' : ''} ${text}.`
   }
   for (const [, setting] of settingList) addDefault([setting.key], defaultOf(setting))
-  for (const [name, { group, key }] of Object.entries(TUNING_PLACES)) {
-    addDefault([group, key], String(DEFAULTS[name as keyof Tuning]))
-  }
+  for (const { name, group, key } of TUNING_PLACES) addDefault([group, key], String(DEFAULTS[name]))
   return { title: 'Configuration of AI Ticket', ...schema }
 }
 
