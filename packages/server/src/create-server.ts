@@ -8,8 +8,9 @@ import {
   fastify,
   LogController,
 } from 'fastify'
+import type { AnswerOptions } from './answer/answer-event.ts'
 import type { Scope } from './gate/api-key.ts'
-import { createKeyring, installAuth, mayUse } from './gate/auth.ts'
+import { createKeyring, createPrioritise, installAuth, mayUse } from './gate/auth.ts'
 import { installBodyBudget } from './gate/body-budget.ts'
 import { answerClientError, refuseTunnel } from './gate/client-error.ts'
 import { installCors, installCrossSiteCheck } from './gate/cors.ts'
@@ -121,6 +122,7 @@ interface Guards {
   readonly drain: Drain
   /** The name of the caller's key; without one, or where none are wanted, its address. */
   readonly callerOf: (request: FastifyRequest) => string
+  readonly prioritise: AnswerOptions['prioritise']
   readonly maySeeDetail: (request: FastifyRequest) => boolean
 }
 
@@ -156,7 +158,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   acceptOnlyJson(server)
   const maySeeDetail =
     keyring === undefined ? hasGoodHost : (request: FastifyRequest) => hasScope(request, 'read')
-  return { drain, callerOf, maySeeDetail }
+  return { drain, callerOf, prioritise: createPrioritise(options.priorities, holderOf), maySeeDetail }
 }
 
 const isLimited = ({ rateLimit, apiKeys }: ResolvedServerOptions): boolean =>
@@ -164,7 +166,7 @@ const isLimited = ({ rateLimit, apiKeys }: ResolvedServerOptions): boolean =>
 
 function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guards: Guards): void {
   const { dispatcher, logger, version, metrics, ready, bodyLimitBytes, pingIntervalMs, clock } = options
-  const { drain, callerOf, maySeeDetail } = guards
+  const { drain, callerOf, prioritise, maySeeDetail } = guards
   const registry = installOpenApi(server)
   const checks: HealthChecks = {}
   server.decorate('healthChecks', checks)
@@ -172,7 +174,7 @@ function addRoutes(server: FastifyInstance, options: ResolvedServerOptions, guar
   addBackendsRoute(server, dispatcher)
   if (metrics !== undefined) addMetricsRoute(server, metrics, dispatcher)
   addHealthRoutes(server, { dispatcher, logger, version, isReady, checks, maySeeDetail })
-  const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf }
+  const answerOptions = { dispatcher, logger, pingIntervalMs, clock, callerOf, prioritise }
   server.decorate('desk', answerOptions).decorateRequest('cancelSignal', undefined)
   server.register(eventRoutes, { ...answerOptions, bodyLimitBytes })
   addCompletionsRoutes(server, answerOptions)

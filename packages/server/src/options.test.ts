@@ -22,6 +22,8 @@ test.each([
   [{ pingIntervalMs: Number.NaN }, /^pingIntervalMs must be/],
   [{ rateLimit: { requests: 0, windowMs: 1 } }, /^rateLimit must have/],
   [{ rateLimit: { requests: 1, windowMs: 1, burst: 0.5 } }, /^rateLimit must have/],
+  [{ priorities: { event: 101 } }, /^priorities\.event must be a whole number from -100 to 100/],
+  [{ apiKeys: [{ key: 'a', maxPriority: 1.5 }] }, /^apiKeys\[0\] has a priority or maxPriority/],
   [{ apiKeys: [{ key: 'a', rateLimit: { requests: 1, windowMs: 0 } }] }, /^apiKeys\[0\] has a rateLimit/],
   [{ maxConnections: 0 }, /^maxConnections must be/],
   [{ requestTimeoutMs: -1 }, /^requestTimeoutMs must be/],

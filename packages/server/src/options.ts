@@ -1,5 +1,5 @@
 import { type Clock, type Dispatcher, type Logger, silentLogger, systemClock } from '@ai-ticket/core'
-import { type ApiKey, apiKeyProblems } from './gate/api-key.ts'
+import { type ApiKey, apiKeyProblems, isPriority } from './gate/api-key.ts'
 import { originProblem } from './gate/cors.ts'
 import { type RateLimit, rateLimitProblem } from './gate/rate-limit.ts'
 import type { Metrics } from './metrics/metrics.ts'
@@ -29,6 +29,11 @@ export interface ServerOptions {
    * have a limit of its own. Probes and `/metrics` do not count. Default: false, no limit.
    */
   readonly rateLimit?: RateLimit | false
+  /**
+   * The priority of events that name none, from -100 to 100, by the door they come in: `event`, `openai`, `tickets` and those
+   * of plugins, like `{ kobold: 10 }`. A key's own goes before it. Default: none, then it is 0.
+   */
+  readonly priorities?: Readonly<Record<string, number>>
   /** Largest body in bytes, of `POST /event` and under `/v1`. Default 16 MiB. */
   readonly bodyLimitBytes?: number
   /**
@@ -93,6 +98,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     allowedHosts: options.allowedHosts ?? [],
     corsOrigins: options.corsOrigins ?? [],
     rateLimit: options.rateLimit ?? false,
+    priorities: options.priorities ?? {},
     bodyLimitBytes: options.bodyLimitBytes ?? 16 * MIB,
     bodyBudgetBytes: options.bodyBudgetBytes ?? 128 * MIB,
     trustProxy: options.trustProxy ?? false,
@@ -119,6 +125,10 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   for (const [index, origin] of resolved.corsOrigins.entries()) {
     const bad = originProblem(origin)
     if (bad !== undefined) throw new TypeError(`corsOrigins[${index}] ${bad}`)
+  }
+  for (const [door, priority] of Object.entries(resolved.priorities)) {
+    if (isPriority(priority)) continue
+    throw new TypeError(`priorities.${door} must be a whole number from -100 to 100, not ${priority}.`)
   }
   const badLimit = resolved.rateLimit && rateLimitProblem(resolved.rateLimit)
   if (badLimit) throw new TypeError(`rateLimit ${badLimit}`)

@@ -104,6 +104,14 @@ test('a limit is described where requests are counted', async () => {
   expect(counted).not.toContain('/health')
 })
 
+test('a priority is asked by a header wherever an event comes in', async () => {
+  const taking = operationsOf(await documentOf()).flatMap(({ path, operation }) => {
+    const { parameters = [] } = operation as { parameters?: { name: string }[] }
+    return parameters.some(({ name }) => name === 'X-Priority') ? [path] : []
+  })
+  expect(taking.toSorted()).toEqual(['/event', '/v1/chat/completions', '/v1/completions'])
+})
+
 test('the document wants a key like everything else', async () => {
   await using server = createServer({ dispatcher, apiKeys: ['one'] })
   expect((await server.inject('/openapi.json')).statusCode).toBe(401)

@@ -103,6 +103,7 @@ function installTickets(instance: FastifyInstance, options: TicketRoutesOptions,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     callerOf,
+    prioritise: prioritiseOf(instance),
     access: createTicketAccess(instance, callerOf),
     callbacks: options.callbacks,
     idempotencyTtlMs: options.idempotencyTtlMs ?? 24 * 3_600_000,
@@ -176,6 +177,12 @@ function createDoor(context: TicketContext): TicketDoor {
     }),
     follow: (reply, ticket) => followTicket(context, ticket, waitSignal(context, reply)),
   }
+}
+
+/** `createServer` knows what a key and an address may have; on another server, an event has its own. */
+function prioritiseOf(instance: FastifyInstance): TicketContext['prioritise'] {
+  if (!instance.hasDecorator('desk')) return (event) => event
+  return (event, request) => instance.desk.prioritise(event, request)
 }
 
 /** `createServer` knows whose key a request shows; on another server, callers are one. */

@@ -75,6 +75,7 @@ interface Known {
 }
 
 const shown = (value: unknown): string => {
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return 'none'
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',')
   if (value === '') return 'none'
   return typeof value === 'number' && value >= 10_000 ? value.toLocaleString('en') : String(value)

@@ -50,7 +50,7 @@ test.each([
 test('the file names keys by variable or digest; the variable AI_TICKET_API_KEYS replaces them', () => {
   const text = JSON.stringify({
     api_keys: [
-      { name: 'ci', scopes: ['events'], key_env: 'CI_KEY', rate_limit: '5/s' },
+      { name: 'ci', scopes: ['events'], key_env: 'CI_KEY', rate_limit: '5/s', priority: -5, max_priority: 0 },
       { name: 'boss', sha256: DIGEST },
     ],
   })
@@ -59,7 +59,14 @@ test('the file names keys by variable or digest; the variable AI_TICKET_API_KEYS
     return result.ok ? result.value.config.apiKeys : result.problems
   }
   expect(resolve({ CI_KEY: 'sesame' })).toEqual([
-    { name: 'ci', scopes: ['events'], key: 'sesame', rateLimit: { requests: 5, windowMs: 1_000 } },
+    {
+      name: 'ci',
+      scopes: ['events'],
+      key: 'sesame',
+      rateLimit: { requests: 5, windowMs: 1_000 },
+      priority: -5,
+      maxPriority: 0,
+    },
     { name: 'boss', key: `sha256:${DIGEST}` },
   ])
   expect(resolve({ AI_TICKET_API_KEYS: 'other' })).toEqual([{ key: 'other' }])
@@ -76,10 +83,36 @@ test.each([
   [{ name: 'ci', key_env: 'BAD' }, 'api_keys[0].key in desk.json is a text, but must be a key of visible'],
   [{ name: 'ci', key: 'secret' }, 'api_keys[0].key in desk.json is not a known key'],
   [{ name: 'ci', key_env: 'KEY', scopes: [] }, 'api_keys[0].scopes in desk.json is a list of 0'],
+  [
+    { name: 'ci', key_env: 'KEY', priority: 200 },
+    'api_keys[0].priority in desk.json is the number 200, but must be a whole number from -100 to 100',
+  ],
 ])('a listed key %j is refused', (listed, message) => {
   const problems = refusedBy({ KEY: 'sesame', BAD: 'two words secret' }, { api_keys: [listed] })
   expect(problems).toEqual([expect.stringContaining(message)])
   expect(problems.join()).not.toContain('secret')
+})
+
+test('priorities of APIs come from the file or as a variable', () => {
+  const resolve = (environment: Record<string, string>) => {
+    const text = JSON.stringify({ priorities: { event: 3 } })
+    const result = resolveConfig({ flags: {}, environment, file: { name: 'desk.json', text } })
+    return result.ok ? result.value.config.priorities : result.problems
+  }
+  expect(resolve({})).toEqual({ event: 3 })
+  expect(resolve({ AI_TICKET_PRIORITIES: 'kobold=10, responses=-5' })).toEqual({ kobold: 10, responses: -5 })
+})
+
+test.each([
+  ['kobold=ten', 'AI_TICKET_PRIORITIES.kobold is a text, but must be a whole number from -100 to 100'],
+  ['kobold', 'AI_TICKET_PRIORITIES.kobold is an empty text, but must be a whole number from -100 to 100'],
+  [
+    'kobold=101',
+    'AI_TICKET_PRIORITIES.kobold is the number 101, but must be a whole number from -100 to 100',
+  ],
+  ['kobald=10', 'AI_TICKET_PRIORITIES.kobald is not a known key. Did you mean "kobold"?'],
+])('priorities %s are refused', (text, message) => {
+  expect(refusedBy({ AI_TICKET_PRIORITIES: text })).toEqual([expect.stringContaining(message)])
 })
 
 test('a command takes the first key in plain text that may do it', () => {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { ApiKey, RateLimit, Scope } from '@ai-ticket/http-server'
 import * as v from 'valibot'
 import { type ConfigProblem, type Origin, problemsOf } from './config-problems.ts'
-import { closedObject, describe, setting, text } from './schema-parts.ts'
+import { asList, closedObject, describe, setting, text, wholeNumber } from './schema-parts.ts'
 
 const SCOPES = ['events', 'read', 'admin'] as const satisfies readonly Scope[]
 
@@ -53,6 +53,32 @@ export const RateLimitSchema = v.pipe(
   v.regex(new RegExp(`^off$|${RATE.source}`), RATE_EXPECTED),
 )
 
+const priority = wholeNumber(-100, 100)
+
+const ofDoor = (address: string) => setting(priority, `Of events that come in by ${address}.`)
+
+/** What events get that name no priority, by the API they come in by, as logs and metrics name it. */
+export const PrioritiesSchema = closedObject(
+  {
+    event: ofDoor('POST /event'),
+    tickets: ofDoor('POST /tickets'),
+    openai: ofDoor('/v1/chat/completions and /v1/completions'),
+    responses: ofDoor('/v1/responses'),
+    anthropic: ofDoor('/v1/messages'),
+    kobold: ofDoor("KoboldCPP's API"),
+  },
+  'priorities of APIs, like kobold=10,responses=-5',
+)
+
+/** `kobold=10,responses=-5`. What is wrong in it is left in, for the schema to refuse. */
+export const readPriorities = (text: string): unknown =>
+  Object.fromEntries(
+    asList(text).map((entry) => {
+      const [door = '', given = ''] = entry.split('=', 2).map((part) => part.trim())
+      return [door, /^[+-]?\d{1,3}$/.test(given) ? Number(given) : given]
+    }),
+  )
+
 const DIGEST_EXPECTED = 'the 64 hexadecimal digits of a SHA-256'
 
 /** A key as the file describes it: without the key. */
@@ -74,6 +100,14 @@ const ListedKeySchema = closedObject(
     rate_limit: setting(
       RateLimitSchema,
       'How many requests it may send, in place of the general rate_limit.',
+    ),
+    priority: setting(
+      priority,
+      'Of its events that name no priority; higher goes first. Default: what priorities says of their API.',
+    ),
+    max_priority: setting(
+      priority,
+      'The highest priority that its events get, whatever they ask for. Default: 100.',
     ),
   },
   'an API key, which is an object with name and key_env or sha256',
@@ -122,21 +156,24 @@ export function resolveListedKeys({ listed, origin, environment }: KeySources): 
   readonly problems: ConfigProblem[]
 } {
   const problems: ConfigProblem[] = []
-  const keys = listed.map(({ key_env: variable, sha256, rate_limit: limit, ...rest }, index): ApiKey => {
-    const place = `api_keys[${index}]`
-    if ((variable === undefined) === (sha256 === undefined)) {
-      const message = `${place} in ${origin.name} needs either "key_env" or "sha256". Keep one of them.`
-      problems.push({ key: place, message })
-    } else if (variable !== undefined && environment[variable] === undefined) {
-      const message = `${place}.key_env in ${origin.name} names the variable ${variable}, which is not set. Set it, or remove the entry.`
-      problems.push({ key: `${place}.key_env`, message })
-    }
-    return {
-      ...rest,
-      key: sha256 === undefined ? (environment[variable ?? ''] ?? '') : `sha256:${sha256}`,
-      ...(limit === undefined ? {} : { rateLimit: parseRateLimit(limit) }),
-    }
-  })
+  const keys = listed.map(
+    ({ key_env: variable, sha256, rate_limit: limit, max_priority: maxPriority, ...rest }, index): ApiKey => {
+      const place = `api_keys[${index}]`
+      if ((variable === undefined) === (sha256 === undefined)) {
+        const message = `${place} in ${origin.name} needs either "key_env" or "sha256". Keep one of them.`
+        problems.push({ key: place, message })
+      } else if (variable !== undefined && environment[variable] === undefined) {
+        const message = `${place}.key_env in ${origin.name} names the variable ${variable}, which is not set. Set it, or remove the entry.`
+        problems.push({ key: `${place}.key_env`, message })
+      }
+      return {
+        ...rest,
+        key: sha256 === undefined ? (environment[variable ?? ''] ?? '') : `sha256:${sha256}`,
+        ...(limit === undefined ? {} : { rateLimit: parseRateLimit(limit) }),
+        ...(maxPriority === undefined ? {} : { maxPriority }),
+      }
+    },
+  )
   if (problems.length > 0) return { keys, problems }
   const parsed = v.safeParse(ApiKeysSchema, keys, { abortPipeEarly: true })
   return { keys, problems: parsed.success ? [] : problemsOf(parsed.issues, origin, 'api_keys') }

@@ -66,6 +66,7 @@ test('nothing given: the documented defaults', () => {
     allowedHosts: [],
     corsOrigins: [],
     rateLimit: 'off',
+    priorities: {},
     bodyLimitBytes: 16_777_216,
     bodyBudgetBytes: 134_217_728,
     drainMs: 25_000,

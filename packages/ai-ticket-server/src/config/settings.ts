@@ -1,5 +1,13 @@
 import * as v from 'valibot'
-import { ApiKeysSchema, ListedKeysSchema, OriginsSchema, RateLimitSchema, readApiKey } from './api-keys.ts'
+import {
+  ApiKeysSchema,
+  ListedKeysSchema,
+  OriginsSchema,
+  PrioritiesSchema,
+  RateLimitSchema,
+  readApiKey,
+  readPriorities,
+} from './api-keys.ts'
 import { CallbackAllowSchema, CallbackPrivateSchema, CallbackSecretSchema } from './callback-schema.ts'
 import { asList, milliseconds, oneOf, text, texts, trueOrFalse, wholeNumber } from './schema-parts.ts'
 
@@ -301,6 +309,16 @@ export const SETTINGS = {
     schema: RateLimitSchema,
     environment: 'AI_TICKET_RATE_LIMIT',
     fallback: 'off',
+  }),
+  priorities: define({
+    key: 'priorities',
+    words:
+      'The priority of events that name none, by their API: event, tickets, openai, responses, anthropic, kobold; as a variable, like kobold=10,responses=-5',
+    schema: PrioritiesSchema,
+    environment: 'AI_TICKET_PRIORITIES',
+    read: readPriorities,
+    fallback: {},
+    fallbackWords: 'none',
   }),
   bodyLimitBytes: define({
     key: 'body_limit_bytes',

@@ -131,6 +131,7 @@ function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts
     allowedHosts: config.allowedHosts,
     corsOrigins: config.corsOrigins,
     rateLimit: parseRateLimit(config.rateLimit),
+    priorities: config.priorities,
     bodyLimitBytes: config.bodyLimitBytes,
     bodyBudgetBytes: config.bodyBudgetBytes,
     ...(metrics && { metrics }),

@@ -26,25 +26,33 @@ const OPTIONS: EventOptions = { takesAnyTurn: true, maxTokensIsCeiling: true, pa
 
 function addMessagesRoute(instance: FastifyInstance): void {
   const openapi = async () => (await import('./anthropic-operations.ts')).createMessage
-  instance.post('/v1/messages', { config: { scopes: ['events'], openapi } }, (request, reply) => {
-    const { event, model, stream, showsThinking } = readMessagesRequest(request.body)
-    // The event has what is needed of it, and lives longer.
-    request.body = undefined
-    reply.header('request-id', request.id)
-    const context = { model, showsThinking }
-    const exchange = { request, reply, event, options: OPTIONS, door: 'anthropic' }
-    if (stream) {
-      return answerInStream(exchange, instance.desk, new MessageEvents({ ...context, requestId: request.id }))
-    }
-    return answerWhole(
-      exchange,
-      instance.desk,
-      (outcome: Outcome): HttpReply =>
-        outcome.error === undefined
-          ? { status: 200, headers: {}, body: messageBody(outcome, context) }
-          : errorReply(messageFailure(outcome), request.id),
-    )
-  })
+  instance.post(
+    '/v1/messages',
+    { config: { scopes: ['events'], openapi, door: 'anthropic' } },
+    (request, reply) => {
+      const { event, model, stream, showsThinking } = readMessagesRequest(request.body)
+      // The event has what is needed of it, and lives longer.
+      request.body = undefined
+      reply.header('request-id', request.id)
+      const context = { model, showsThinking }
+      const exchange = { request, reply, event, options: OPTIONS }
+      if (stream) {
+        return answerInStream(
+          exchange,
+          instance.desk,
+          new MessageEvents({ ...context, requestId: request.id }),
+        )
+      }
+      return answerWhole(
+        exchange,
+        instance.desk,
+        (outcome: Outcome): HttpReply =>
+          outcome.error === undefined
+            ? { status: 200, headers: {}, body: messageBody(outcome, context) }
+            : errorReply(messageFailure(outcome), request.id),
+      )
+    },
+  )
 }
 
 /** Takes no slot and no place in the line. */

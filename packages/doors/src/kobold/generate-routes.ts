@@ -14,7 +14,7 @@ import { VERSIONS } from './info-routes.ts'
 import { koboldDialect } from './kobold-dialect.ts'
 import { failureReply, finishOf, KoboldStream, textReply } from './kobold-text.ts'
 import type { PerfBook } from './perf-book.ts'
-import { type AskedText, readGenerate } from './read-generate.ts'
+import { readGenerate } from './read-generate.ts'
 
 interface Books {
   readonly genkeys: Genkeys
@@ -26,15 +26,17 @@ export function addGenerateRoutes(scope: FastifyInstance, books: Books): void {
   for (const version of VERSIONS) {
     const openapi = async () =>
       (await import('./kobold-operations.ts')).generateOperation(version === 'latest' ? 'Latest' : '')
-    scope.post(`/api/${version}/generate`, { config: { scopes: ['events'], openapi } }, (request, reply) =>
+    scope.post(`/api/${version}/generate`, { config: { ...CONFIG, openapi } }, (request, reply) =>
       answer(request, reply, books, answerText),
     )
   }
   const openapi = async () => (await import('./kobold-operations.ts')).streamOperation
-  scope.post('/api/extra/generate/stream', { config: { scopes: ['events'], openapi } }, (request, reply) =>
+  scope.post('/api/extra/generate/stream', { config: { ...CONFIG, openapi } }, (request, reply) =>
     answer(request, reply, books, answerStream),
   )
 }
+
+const CONFIG = { scopes: ['events'] as const, door: 'kobold' }
 
 interface Asking {
   readonly exchange: Exchange
@@ -54,31 +56,19 @@ async function answer(
   if (!asked.ok) return sendReply(reply, koboldDialect.reply(asked.failure, request.id))
   // The event has what is needed of it, and lives longer.
   request.body = undefined
-  const { genkey, wantsNothing } = asked.value
+  const { event, options, genkey, wantsNothing } = asked.value
   if (wantsNothing && how === answerText) return sendReply(reply, textReply('', 'length'))
   const generation = genkeys.begin(callerIn(request), { genkey })
   request.cancelSignal = generation.signal
   reply.raw.once('close', () => generation.end())
-  const exchange = exchangeOf(request, reply, asked.value)
-  return how({ exchange, generation, perf })
+  return how({ exchange: { request, reply, event, options }, generation, perf })
 }
-
-const exchangeOf = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { event, options }: AskedText,
-): Exchange => ({
-  request,
-  reply,
-  event,
-  options,
-  door: 'kobold',
-})
 
 /** An aborted call ends like a whole one, with the text so far. */
 async function answerText({ exchange, generation, perf }: Asking): Promise<FastifyReply> {
-  const { request, reply, event } = exchange
+  const { request, reply } = exchange
   const { desk } = request.server
+  const event = desk.prioritise(exchange.event, request)
   const options = eventOptionsOf(exchange, desk)
   try {
     const outcome = await ask(event, options)

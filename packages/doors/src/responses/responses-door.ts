@@ -57,7 +57,7 @@ function addCreateRoute(
   { keepsHistory, bodyLimitBytes }: Required<ResponsesDoorOptions>,
 ): void {
   const openapi = async () => (await described()).postResponse
-  const config = { scopes: ['events'] as const, openapi }
+  const config = { scopes: ['events'] as const, openapi, door: 'responses' }
   instance.post('/v1/responses', { bodyLimit: bodyLimitBytes, config }, async (request, reply) => {
     const read = readResponseRequest(request.body)
     if (!read.ok) return refuse(reply, read.failure)
@@ -140,7 +140,7 @@ function answerNow(
 ): Promise<FastifyReply> {
   const tail = randomUUID()
   const exchange = {
-    ...{ request, reply, door: 'responses', options: RESPONSE_OPTIONS },
+    ...{ request, reply, options: RESPONSE_OPTIONS },
     event: { ...event, id: `evt_${tail}` },
   }
   const wallTime = () => desk.clock.wallTime()

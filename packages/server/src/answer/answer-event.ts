@@ -32,6 +32,11 @@ export interface AnswerOptions {
   readonly clock: Clock
   /** Whom the waiting line treats as one caller. */
   readonly callerOf: (request: FastifyRequest) => string
+  /**
+   * The event with the priority that its request, key and door give it. Throws a `RequestProblem` for a header `X-Priority`
+   * that is none. Events that come in here have it; whoever hands one on in another way asks for it first.
+   */
+  readonly prioritise: <Given>(event: Given, request: FastifyRequest) => Given
 }
 
 /** One event, and the caller who waits for its answer. */
@@ -44,8 +49,6 @@ export interface Exchange {
   readonly event: unknown
   /** What the format of the caller takes for granted. */
   readonly options?: EventOptions
-  /** The API by which the caller came in, for log and metrics: `kobold`, `anthropic`. Default: not said. */
-  readonly door?: string
 }
 
 /** What `streamEvent` of a dispatcher does; a door may put its own in between. */
@@ -57,7 +60,8 @@ export async function answerWhole(
   options: AnswerOptions,
   toReply: (outcome: Outcome) => HttpReply,
 ): Promise<FastifyReply> {
-  const { reply, event } = exchange
+  const { request, reply } = exchange
+  const event = options.prioritise(exchange.event, request)
   const eventOptions = eventOptionsOf(exchange, options)
   try {
     return sendReply(reply, toReply(await options.dispatcher.onEvent(event, eventOptions)))
@@ -78,8 +82,9 @@ export async function answerInStream(
   dialect: StreamDialect,
   streamEvent: StreamOfEvent = (event, more) => options.dispatcher.streamEvent(event, more),
 ): Promise<FastifyReply> {
-  const { request, reply, event } = exchange
+  const { request, reply } = exchange
   const { logger, pingIntervalMs, clock } = options
+  const event = options.prioritise(exchange.event, request)
   const eventOptions = eventOptionsOf(exchange, options)
   const explain = (error: unknown): Failure => {
     if (!(error instanceof RequestProblem)) logger.error('stream failed', { request_id: request.id, error })
@@ -95,13 +100,14 @@ export async function answerInStream(
   return reply
 }
 
-/** What the desk gets beside an event: who asks, and a signal that aborts when the caller hangs up. */
+/** What the desk gets beside an event: who asks, by which door, and a signal that aborts when the caller hangs up. */
 export function eventOptionsOf(
-  { request, reply, options, door }: Exchange,
+  { request, reply, options }: Exchange,
   { callerOf }: AnswerOptions,
 ): EventOptions & { readonly signal: AbortSignal } {
   markTold(reply.raw)
   const headers = traceHeadersOf(request)
+  const { door } = request.routeOptions.config
   return {
     signal: signalOf(request, reply.raw),
     caller: callerOf(request),

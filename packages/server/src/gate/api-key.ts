@@ -21,6 +21,10 @@ export interface ApiKey {
   readonly scopes?: readonly Scope[]
   /** Instead of the limit of the server; false is none. */
   readonly rateLimit?: RateLimit | false
+  /** Of its events that name no priority, from -100 to 100. Default: that of the door, or 0. */
+  readonly priority?: number
+  /** The highest priority that its events get, whatever they ask for. Default 100. */
+  readonly maxPriority?: number
 }
 
 const KEY = /^[\x21-\x7e]+$/
@@ -52,7 +56,7 @@ export function apiKeyProblems(keys: readonly ApiKey[]): ApiKeyProblem[] {
   })
 }
 
-function faultOf({ key, name, scopes, rateLimit }: ApiKey): string | undefined {
+function faultOf({ key, name, scopes, rateLimit, priority, maxPriority }: ApiKey): string | undefined {
   if (!KEY.test(key)) return 'is empty or holds characters that a header cannot carry.'
   if (key.startsWith(DIGEST_PREFIX) && !DIGEST.test(key))
     return 'begins with sha256:, but 64 hexadecimal digits do not follow.'
@@ -60,8 +64,14 @@ function faultOf({ key, name, scopes, rateLimit }: ApiKey): string | undefined {
     return 'has a name that is not 1 to 64 letters, digits, ".", "_" and "-".'
   if (scopes !== undefined && (scopes.length === 0 || !scopes.every(isScope)))
     return `has an unknown scope, or none. Scopes are ${SCOPES.join(', ')}.`
+  if (![priority, maxPriority].every((one) => one === undefined || isPriority(one)))
+    return 'has a priority or maxPriority that is not a whole number from -100 to 100.'
   const problem = rateLimit ? rateLimitProblem(rateLimit) : undefined
   return problem && `has a rateLimit that ${problem}`
 }
+
+/** Whether an event may have it. */
+export const isPriority = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 100
 
 const isScope = (scope: string): boolean => SCOPES.some((one) => one === scope)

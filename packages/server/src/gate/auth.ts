@@ -1,11 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { type Clock, systemClock } from '@ai-ticket/core'
+import { type Clock, LongNumber, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
-import { type ApiKey, digestOf, type Scope, sha256 } from './api-key.ts'
+import { type ApiKey, digestOf, isPriority, type Scope, sha256 } from './api-key.ts'
 import { isPreflight } from './cors.ts'
-import type { RateLimit } from './rate-limit.ts'
 import { isOpenPath } from './request-url.ts'
 
 declare module 'fastify' {
@@ -14,6 +13,8 @@ declare module 'fastify' {
     scopes?: readonly Scope[]
     /** No key is asked for, and the route itself tells less without one (`hasScope`). Default false. */
     isKeyless?: boolean | ((request: FastifyRequest) => boolean)
+    /** The API that the route belongs to, for instance `anthropic`: it takes events, and its door may have a priority. */
+    door?: string
   }
 }
 
@@ -56,12 +57,10 @@ const missingScope = (scopes: readonly Scope[]): RequestProblem =>
   })
 
 /** Whose key a request shows, and what it may do. */
-export interface KeyHolder {
+export interface KeyHolder extends Pick<ApiKey, 'rateLimit' | 'priority' | 'maxPriority'> {
   /** Fit for logs. */
   readonly name: string
   readonly scopes: ReadonlySet<Scope>
-  /** Instead of the limit of the server; false is none. */
-  readonly rateLimit?: RateLimit | false
 }
 
 /** Who may ask. Keys are kept as SHA-256 digests only. */
@@ -104,14 +103,14 @@ export function createKeyring(
   }
 }
 
-function storeKey({ key, name, scopes = ['admin'], rateLimit }: ApiKey): StoredKey {
+function storeKey({ key, name, scopes = ['admin'], ...rest }: ApiKey): StoredKey {
   const digest = digestOf(key)
   return {
     digest,
     holder: {
       name: name ?? `key_${digest.toString('hex').slice(0, 8)}`,
       scopes: new Set(scopes),
-      ...(rateLimit === undefined ? {} : { rateLimit }),
+      ...rest,
     },
   }
 }
@@ -128,6 +127,40 @@ function keyOf(stored: readonly StoredKey[], digest: Buffer): StoredKey | undefi
 /** `admin` may do what every other scope may. */
 export const mayUse = ({ scopes }: KeyHolder, anyOf: readonly Scope[]): boolean =>
   scopes.has('admin') || anyOf.some((scope) => scopes.has(scope))
+
+/**
+ * Gives an event its priority: its own, else that of the header `X-Priority`, of the key, of the door, and never one that
+ * is higher than its key may have. What is no event, or has a priority that is none, stays as it is: it is refused later.
+ */
+export function createPrioritise(
+  doors: Readonly<Record<string, number>>,
+  holderOf: (request: FastifyRequest) => KeyHolder | undefined,
+): <Given>(event: Given, request: FastifyRequest) => Given {
+  return (event, request) => {
+    const { priority, maxPriority = 100 } = holderOf(request) ?? {}
+    const usual = askedPriority(request) ?? priority ?? doors[request.routeOptions.config.door ?? '']
+    if (!isEvent(event)) return event
+    const own = event.priority instanceof LongNumber ? Number(event.priority) : event.priority
+    const wanted = own ?? usual
+    if (!isPriority(wanted)) return event
+    const given = Math.min(wanted, maxPriority)
+    return given === own ? event : { ...event, priority: given }
+  }
+}
+
+const isEvent = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function askedPriority({ headers }: FastifyRequest): number | undefined {
+  const given = headers['x-priority']
+  if (given === undefined || given === '') return undefined
+  const priority = typeof given === 'string' && /^[+-]?\d{1,3}$/.test(given) ? Number(given) : undefined
+  if (isPriority(priority)) return priority
+  throw new RequestProblem({
+    code: 'invalid_request',
+    details: 'X-Priority must be a whole number from -100 to 100; higher goes first.',
+  })
+}
 
 /** `Authorization: Bearer …`, or `X-API-Key: …`. */
 function presentedKey({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): string | undefined {

@@ -1,5 +1,5 @@
 import { JSON_LIMITS } from '@ai-ticket/core'
-import type { GenericSchema } from 'valibot'
+import * as v from 'valibot'
 import {
   COMMON_HEADERS,
   type FailureShape,
@@ -51,7 +51,7 @@ const TAGS = [
   { name: 'Operations', description: 'For those who run the server.' },
 ]
 
-const ALWAYS: Readonly<Record<string, GenericSchema>> = {
+const ALWAYS: Readonly<Record<string, v.GenericSchema>> = {
   Failure: FailureSchema,
   FailureOutcome: FailureOutcomeSchema,
   OpenAiError: OpenAiErrorSchema,
@@ -64,10 +64,11 @@ const KEY_SCHEMES = {
 
 /** What the routes say of themselves, as one document. */
 export function openApiDocument(
-  routes: readonly DescribedRoute[],
+  described: readonly DescribedRoute[],
   options: DocumentOptions,
 ): OpenApiDocument {
   const { version, withKeys, withLimits } = options
+  const routes = described.map((route) => (route.door === undefined ? route : takingEvents(route)))
   const operations = routes.map(({ operation }) => operation)
   const schemas = jsonSchemas(
     Object.assign({}, ALWAYS, ...operations.map((operation) => operation.schemas)),
@@ -102,8 +103,23 @@ export function openApiDocument(
   }
 }
 
+/** What all routes that take events read. */
+const takingEvents = ({ operation, ...route }: DescribedRoute): DescribedRoute => ({
+  ...route,
+  operation: { ...operation, parameters: [...(operation.parameters ?? []), PRIORITY] },
+})
+
+const PRIORITY: Parameter = {
+  name: 'X-Priority',
+  in: 'header',
+  description:
+    'From -100 to 100; higher goes first. A `priority` of the event itself wins, and a key may have a highest one. ' +
+    'Default: what the operator has set for the key, else for this API, else 0.',
+  schema: v.pipe(v.string(), v.regex(/^[+-]?\d{1,3}$/)),
+}
+
 /** Every schema that an operation uses, where it stands. */
-function schemasOf({ parameters = [], body, answers }: Operation): GenericSchema[] {
+function schemasOf({ parameters = [], body, answers }: Operation): v.GenericSchema[] {
   const contents = [body?.content ?? {}, ...Object.values(answers).map(({ content = {} }) => content)]
   return [
     ...parameters.map(({ schema }) => schema),

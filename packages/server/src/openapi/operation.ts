@@ -107,6 +107,8 @@ export interface DescribedRoute {
   readonly scopes: readonly Scope[]
   /** No limit of requests counts it. */
   readonly isUnlimited: boolean
+  /** The API that it belongs to, where it takes events. */
+  readonly door: string | undefined
 }
 
 type Words<Entries extends v.ObjectEntries> = Readonly<Partial<Record<keyof Entries & string, string>>>

@@ -37,6 +37,8 @@ export interface RegisteredRoute {
   readonly scopes: readonly Scope[]
   /** No limit of requests counts it. */
   readonly isUnlimited: boolean
+  /** The API that it belongs to, where it takes events. */
+  readonly door: string | undefined
 }
 
 /** Collects what routes say of themselves. To be called before there are routes. */
@@ -44,9 +46,9 @@ export function installOpenApi(server: FastifyInstance): OpenApiRegistry {
   const routes = new Map<string, RegisteredRoute>()
   const extensions: { readonly route: string; readonly extension: OperationExtension }[] = []
   server.addHook('onRoute', ({ method, url, config }: RouteOptions) => {
-    const { openapi: describe, scopes = [], isUnlimited = false } = config ?? {}
+    const { openapi: describe, scopes = [], isUnlimited = false, door } = config ?? {}
     for (const one of [method].flat()) {
-      if (one !== 'HEAD') routes.set(`${one} ${url}`, { describe, scopes, isUnlimited })
+      if (one !== 'HEAD') routes.set(`${one} ${url}`, { describe, scopes, isUnlimited, door })
     }
   })
   const extend = async (route: string, operation: Operation): Promise<Operation> => {
@@ -59,15 +61,15 @@ export function installOpenApi(server: FastifyInstance): OpenApiRegistry {
     extend: (route, extension) => void extensions.push({ route, extension }),
     describe: () =>
       Promise.all(
-        [...routes].flatMap(([route, { describe, scopes, isUnlimited }]) =>
-          describe ? [describeRoute(route, describe, { scopes, isUnlimited })] : [],
+        [...routes].flatMap(([route, { describe, ...rest }]) =>
+          describe ? [describeRoute(route, describe, rest)] : [],
         ),
       ),
   }
   async function describeRoute(
     route: string,
     describe: DescribeOperation,
-    rest: Pick<DescribedRoute, 'scopes' | 'isUnlimited'>,
+    rest: Omit<RegisteredRoute, 'describe'>,
   ): Promise<DescribedRoute> {
     return { ...rest, route, operation: await extend(route, await describe()) }
   }

@@ -51,7 +51,7 @@ function addCompletionRoute(
   { path, read, shape, options: format, openapi, tellOfLogprobs }: CompletionRoute,
   options: AnswerOptions,
 ): void {
-  server.post(path, { config: { scopes: ['events'], openapi } }, async (request, reply) => {
+  server.post(path, { config: { scopes: ['events'], openapi, door: 'openai' } }, async (request, reply) => {
     const asked = read(request.body)
     if (!asked.ok) return sendReply(reply, errorReply(asked.failure))
     // The event has what is needed of it, and lives longer.
@@ -60,7 +60,7 @@ function addCompletionRoute(
     if (lacksLogprobs) tellOfLogprobs({ request_id: request.id, path })
     const context = { shape, model, created: Math.floor(options.clock.wallTime() / 1_000) }
     const eventOptions = { ...format, ...(madeOf && { madeOf }) }
-    const exchange = { request, reply, event, options: eventOptions, door: 'openai' }
+    const exchange = { request, reply, event, options: eventOptions }
     if (stream) return answerInStream(exchange, options, new CompletionChunks({ ...context, includeUsage }))
     return answerWhole(
       exchange,

@@ -13,6 +13,7 @@ import { type AnswerOptions, answerInStream, answerWhole } from '../answer/answe
 import type { StreamDialect } from '../answer/event-stream.ts'
 import { acceptEvents } from '../cloudevents/accept-events.ts'
 import { replyToCaller } from '../cloudevents/reply-to-caller.ts'
+import { createPrioritise } from '../gate/auth.ts'
 import { installErrorHandler } from '../gate/error-handler.ts'
 import { HTTP_STATUS } from '../http/http-status.ts'
 import { replyToOutcome } from '../http/reply.ts'
@@ -38,6 +39,8 @@ export interface EventRoutesOptions {
   readonly pingIntervalMs?: number
   /** Whom the waiting line treats as one caller. Default: the address. */
   readonly callerOf?: (request: FastifyRequest) => string
+  /** Gives an event its priority. Default: its own, else that of the header `X-Priority`. */
+  readonly prioritise?: <Given>(event: Given, request: FastifyRequest) => Given
   /** Drives the pings. Default: the system's. */
   readonly clock?: Clock
 }
@@ -55,7 +58,7 @@ export const eventRoutes: FastifyPluginCallback<EventRoutesOptions> = (instance,
   const openapi = async () => (await import('../openapi/operations.ts')).postEvent
   instance.post(
     '/event',
-    { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi, takesEvents: true } },
+    { bodyLimit: bodyLimitBytes, config: { scopes: ['events'], openapi, takesEvents: true, door: 'event' } },
     createEventHandler(answerOptions),
   )
   done()
@@ -67,13 +70,14 @@ const withDefaults = (options: EventRoutesOptions): AnswerOptions => ({
   pingIntervalMs: options.pingIntervalMs ?? 15_000,
   clock: options.clock ?? systemClock,
   callerOf: options.callerOf ?? (({ ip }) => ip),
+  prioritise: options.prioritise ?? createPrioritise({}, () => undefined),
 })
 
 function createEventHandler(options: AnswerOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     if (request.body === undefined) throw EMPTY_BODY
     if (request.cloudEvents?.mode === 'batched') throw NO_BATCHES
-    const exchange = { request, reply, event: keepKnown(request), door: 'event' }
+    const exchange = { request, reply, event: keepKnown(request) }
     if (wantsEventStream(request.headers.accept)) return answerInStream(exchange, options, eventDialect)
     return answerWhole(exchange, options, (outcome) => replyToCaller(request, outcome, options))
   }

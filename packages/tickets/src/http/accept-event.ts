@@ -44,6 +44,7 @@ export async function acceptEvent(
   const accepted = await context.store
     .accept({
       ...given,
+      ...placed(context, request, given),
       caller,
       ...senderOf(caller, request),
       ...(trace && { trace }),
@@ -67,6 +68,18 @@ export async function acceptEvent(
     default:
       return { ticket: accepted.ticket, isKnown: accepted.type === 'existing' }
   }
+}
+
+/** With the priority that its request, its key or its door gives it; it runs with that one. */
+function placed(
+  { prioritise }: TicketContext,
+  request: FastifyRequest,
+  { event }: Pick<NewTicket, 'event'>,
+): Partial<Pick<NewTicket, 'event' | 'priority'>> {
+  const prioritised = prioritise(event, request)
+  const { priority } = prioritised
+  // Its own stands as it is: it was read with the event.
+  return prioritised === event || typeof priority !== 'number' ? {} : { event: prioritised, priority }
 }
 
 /** Callers without a key are told apart by their address, as in the waiting line of the dispatcher. */

@@ -15,6 +15,8 @@ export interface TicketContext {
   readonly logger: Logger
   readonly clock: Clock
   readonly callerOf: (request: FastifyRequest) => string
+  /** Gives an event its priority; the ticket has the same. */
+  readonly prioritise: <Given>(event: Given, request: FastifyRequest) => Given
   readonly access: TicketAccess
   /** Undefined: no callbacks are sent. */
   readonly callbacks: Pick<CallbackPolicy, 'check'> | undefined

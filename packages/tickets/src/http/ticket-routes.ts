@@ -59,14 +59,18 @@ type FindTicket = (request: FastifyRequest<Named>) => Promise<Ticket>
 function addArrivalRoute(instance: FastifyInstance, context: TicketContext, bodyLimit: number): void {
   instance.register((scope, _options, done) => {
     acceptEvents(scope)
-    scope.post('/tickets', { bodyLimit, config: describedAs('postTicket', SEND) }, async (request, reply) => {
-      const { cloudEvents } = request
-      if (cloudEvents?.mode === 'batched')
-        return acceptBatch(context, { request, reply }, cloudEvents.entries)
-      const origin = originOf(request)
-      const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
-      return replyAccepted(reply, await acceptEvent(context, request, event, origin), context)
-    })
+    scope.post(
+      '/tickets',
+      { bodyLimit, config: { ...describedAs('postTicket', SEND), door: 'tickets' } },
+      async (request, reply) => {
+        const { cloudEvents } = request
+        if (cloudEvents?.mode === 'batched')
+          return acceptBatch(context, { request, reply }, cloudEvents.entries)
+        const origin = originOf(request)
+        const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
+        return replyAccepted(reply, await acceptEvent(context, request, event, origin), context)
+      },
+    )
     done()
   })
 }
@@ -78,7 +82,7 @@ function addReplayRoute(
 ): void {
   instance.post<Named>(
     '/tickets/:id/replay',
-    { bodyLimit, config: describedAs('postReplay', OPERATE) },
+    { bodyLimit, config: { ...describedAs('postReplay', OPERATE), door: 'tickets' } },
     async (request, reply) => {
       const origin = await find(request)
       const accepted = await acceptEvent(context, request, {
