@@ -14,6 +14,7 @@ test('exports what the docs explain, and nothing else', () => {
     'eventOptionsOf',
     'eventRoutes',
     'isGone',
+    'namesIn',
     'openAiErrorBody',
     'openAiErrorReply',
     'openAiFailure',

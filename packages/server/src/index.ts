@@ -36,5 +36,6 @@ export {
   type OpenAiRequestRead,
   readOpenAiRequest,
 } from './openai/read-openai-request.ts'
+export { namesIn } from './openai/read-request.ts'
 export type { ServerOptions } from './options.ts'
 export { type EventRoutesOptions, eventRoutes } from './routes/event.ts'

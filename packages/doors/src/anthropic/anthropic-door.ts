@@ -30,12 +30,12 @@ function addMessagesRoute(instance: FastifyInstance): void {
     '/v1/messages',
     { config: { scopes: ['events'], openapi, door: 'anthropic' } },
     (request, reply) => {
-      const { event, model, stream, showsThinking } = readMessagesRequest(request.body)
+      const { event, model, stream, showsThinking, madeOf } = readMessagesRequest(request.body)
       // The event has what is needed of it, and lives longer.
       request.body = undefined
       reply.header('request-id', request.id)
       const context = { model, showsThinking }
-      const exchange = { request, reply, event, options: OPTIONS }
+      const exchange = { request, reply, event, options: { ...OPTIONS, ...(madeOf && { madeOf }) } }
       if (stream) {
         return answerInStream(
           exchange,

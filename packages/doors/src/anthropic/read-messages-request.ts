@@ -1,3 +1,5 @@
+import type { NamesOfObject } from '@ai-ticket/core'
+import { namesIn } from '@ai-ticket/http-server'
 import { type Fields, isRecord, nameAt, refuse } from './read-fields.ts'
 import { readTools } from './read-tools.ts'
 import { readTurns } from './read-turns.ts'
@@ -11,6 +13,8 @@ export interface AskedMessage {
   readonly stream: boolean
   /** Whether the answer shows what the model thought. */
   readonly showsThinking: boolean
+  /** Present where the request has a field that nobody reads: it may be a known one, misspelt. */
+  readonly madeOf: NamesOfObject | undefined
 }
 
 /**
@@ -38,10 +42,20 @@ export function readMessagesRequest(body: unknown): AskedMessage {
     model,
     stream: stream === true,
     showsThinking: !isRecord(thinking) || (thinking.type !== 'disabled' && thinking.display !== 'omitted'),
+    madeOf: namesIn(body, KNOWN),
   }
 }
 
 const SAMPLING = ['max_tokens', 'temperature', 'top_p', 'top_k'] as const
+
+/** What is read, and what is left out without a word because only Anthropic's own service knows it. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'system', 'stream', 'thinking', 'metadata', 'mcp_servers', 'tools', 'tool_choice'],
+  ...['stop_sequences', 'output_config', 'output_format', ...SAMPLING],
+  ...['anthropic_beta', 'betas', 'billing_policy', 'cache_control', 'compaction', 'container', 'diagnostics'],
+  ...['context_management', 'fallback_credit_token', 'fallbacks', 'inference_geo', 'service_tier', 'speed'],
+  ...['thread', 'user_profile_id', 'workspace_id'],
+])
 
 function readSampling(body: Fields): Fields {
   const parameters: Record<string, unknown> = {}

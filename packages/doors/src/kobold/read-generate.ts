@@ -1,10 +1,11 @@
 import { type EventOptions, type Failure, OTHER_NAMES, SAMPLER_NAMES } from '@ai-ticket/core'
+import { namesIn } from '@ai-ticket/http-server'
 import { genkeyIn } from './genkeys.ts'
 
 type Body = Readonly<Record<string, unknown>>
 
 /** A request for a text, as the desk understands it. */
-export interface AskedText {
+interface AskedText {
   /** For the dispatcher, which checks types and ranges. */
   readonly event: Readonly<Record<string, unknown>>
   readonly options: EventOptions
@@ -30,6 +31,24 @@ const PARAMETERS = [
   ...Object.keys(OTHER_NAMES),
 ]
 
+/** What is read, and what KoboldCPP or its clients know beside: that is left out without a word. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['prompt', 'memory', 'max_length', 'max_context_length', 'images', 'stop_sequence', 'stop', 'genkey'],
+  ...PARAMETERS,
+  ...['audio', 'ban_eos_token', 'banned_strings', 'bypass_eos', 'custom_token_bans', 'grammar_retain_state'],
+  ...['guidance_scale', 'logprobs', 'max_tokens', 'n', 'negative_prompt', 'quiet', 'reasoning_effort'],
+  ...[
+    'replace_instruct_placeholders',
+    'singleline',
+    'trim_stop',
+    'use_default_badwordsids',
+    'using_openai_tools',
+  ],
+  ...['disable_input_formatting', 'disable_output_formatting', 'frmtadsnsp', 'frmtrmblln', 'frmtrmspch'],
+  ...['frmttriminc', 'streaming', 'use_authors_note', 'use_memory', 'use_story', 'use_userscripts'],
+  ...['use_world_info', 'can_abort', 'stream'],
+])
+
 /** More pictures than any model takes. */
 const MOST_IMAGES = 16
 
@@ -47,6 +66,7 @@ export function readGenerate(body: unknown): ReadText {
   const stops = readStops(body.stop_sequence ?? body.stop)
   if (stops === undefined) return refusal('`stop_sequence` must be a list of strings.')
   const text = memory + prompt
+  const madeOf = namesIn(body, KNOWN)
   return {
     ok: true,
     value: {
@@ -62,6 +82,7 @@ export function readGenerate(body: unknown): ReadText {
         partials: false,
         keepsFirst: memory.length,
         ...limitOf(body.max_context_length),
+        ...(madeOf && { madeOf }),
       },
       genkey: genkeyIn(body),
       wantsNothing: maxLength < 1,

@@ -1,4 +1,5 @@
-import type { Failure } from '@ai-ticket/core'
+import type { Failure, NamesOfObject } from '@ai-ticket/core'
+import { namesIn } from '@ai-ticket/http-server'
 import { type InputItem, readInput } from './read-input.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -19,6 +20,8 @@ export interface AskedResponse {
   readonly stream: boolean
   readonly background: boolean
   readonly store: boolean
+  /** Present where the request has a field that nobody reads: it may be a known one, misspelt. */
+  readonly madeOf: NamesOfObject | undefined
 }
 
 export type ReadResponseRequest =
@@ -32,6 +35,22 @@ const REFUSED: Readonly<Record<string, string>> = {
 }
 
 const BOOLEANS = ['stream', 'background', 'store', 'parallel_tool_calls']
+
+/** What is read or refused, and what is left out without a word because only OpenAI's own service knows it. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['input', 'instructions', 'previous_response_id', 'model', 'metadata', 'truncation', 'text', 'tools'],
+  ...['tool_choice', 'max_output_tokens', 'temperature', 'top_p', 'reasoning', ...BOOLEANS],
+  ...Object.keys(REFUSED),
+  ...['access_programs', 'client_metadata', 'context_management', 'image', 'include', 'max_tool_calls'],
+  ...[
+    'moderation',
+    'prompt_cache_key',
+    'prompt_cache_options',
+    'prompt_cache_retention',
+    'safety_identifier',
+  ],
+  ...['service_tier', 'stream_options', 'top_logprobs', 'user'],
+])
 
 /** Roles, parts and ranges are the dispatcher's to check; this refuses what has no place in an event. */
 export function readResponseRequest(body: unknown): ReadResponseRequest {
@@ -57,6 +76,7 @@ export function readResponseRequest(body: unknown): ReadResponseRequest {
       stream: body.stream === true,
       background: body.background === true,
       store: body.store !== false,
+      madeOf: namesIn(body, KNOWN),
     },
   }
 }

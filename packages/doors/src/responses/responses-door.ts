@@ -140,7 +140,7 @@ function answerNow(
 ): Promise<FastifyReply> {
   const tail = randomUUID()
   const exchange = {
-    ...{ request, reply, options: RESPONSE_OPTIONS },
+    ...{ request, reply, options: { ...RESPONSE_OPTIONS, ...(asked.madeOf && { madeOf: asked.madeOf }) } },
     event: { ...event, id: `evt_${tail}` },
   }
   const wallTime = () => desk.clock.wallTime()

@@ -105,7 +105,7 @@ function readCompletion(body: unknown, readContent: (body: Body) => ReadContent)
       stream: stream === true,
       includeUsage: isRecord(stream_options) && stream_options.include_usage === true,
       lacksLogprobs: logprobs != null && logprobs !== false,
-      madeOf: namesIn(body),
+      madeOf: namesIn(body, KNOWN),
     },
   }
 }
@@ -119,11 +119,12 @@ export function findUnsupported(body: Body): string | undefined {
   return undefined
 }
 
-function namesIn(body: Body): NamesOfObject | undefined {
+/** For `EventOptions.madeOf`: the names in a request, which knows these. Undefined: it has no other. */
+export function namesIn(body: Body, known: ReadonlySet<string>): NamesOfObject | undefined {
   const names = Object.keys(body).filter((name) => body[name] != null)
-  const unknown = names.filter((name) => !KNOWN.has(name)).slice(0, MOST_UNKNOWN)
+  const unknown = names.filter((name) => !known.has(name)).slice(0, MOST_UNKNOWN)
   if (unknown.length === 0) return undefined
-  return { given: [...names.filter((name) => KNOWN.has(name)), ...unknown], known: KNOWN }
+  return { given: [...names.filter((name) => known.has(name)), ...unknown], known }
 }
 
 function parametersOf(body: Body): Body {
