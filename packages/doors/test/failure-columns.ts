@@ -89,10 +89,12 @@ export const COLUMNS: Readonly<Record<string, FailureColumn>> = {
     path: '/v1/responses',
     body: (input, stream) => ({ input, stream }),
     ...OPENAI,
-    lastFrame: (code) =>
-      code === 'cancelled'
-        ? /^event: response\.failed\ndata: \{"type":"response\.failed",.*"status":"cancelled",.*"error":null/
-        : /^event: response\.failed\ndata: \{"type":"response\.failed",.*"status":"failed",.*"error":\{"code":"/,
+    lastFrame: (code) => {
+      const status = code === 'cancelled' ? code : 'failed'
+      return new RegExp(
+        `^event: response\\.failed\\ndata: \\{"type":"response\\.failed",.*"status":"${status}",.*"error":\\{"code":"`,
+      )
+    },
     breaksOff: false,
   },
   anthropic: {

@@ -184,3 +184,18 @@ test('a backend that dies in mid-stream is an error, and not an answer', async (
   })
   expect(await result.finishReason).toBe('error')
 })
+
+test('one that the operator cancels in mid-stream is an error, and not an answer', async () => {
+  await using at = await openResponsesServer({
+    simulated: { tokensPerSecond: 20, answer: () => 'word '.repeat(400) },
+  })
+  const result = streamText({ model: modelOf(at), prompt: 'Hello', onError })
+  const read = collect(result.stream)
+  await at.simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) > 2)
+  const [running] = at.dispatcher.line().running
+  await at.dispatcher.inHand(running?.hand ?? '')?.cancel()
+  const parts = await read
+  expect(parts.map(({ type }) => type)).toContain('text-delta')
+  expect(parts.find(({ type }) => type === 'error')).toBeDefined()
+  expect(await result.finishReason).toBe('error')
+})

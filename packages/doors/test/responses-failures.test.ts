@@ -87,17 +87,14 @@ test.each([false, true])(
       }),
     )
     for (const { code, text, last } of seen) {
-      const isCancelled = code === 'cancelled'
       expect([code, text, last]).toMatchObject([
         code,
         'Half an',
         {
           type: 'response.failed',
           response: {
-            status: isCancelled ? 'cancelled' : 'failed',
-            error: isCancelled
-              ? null
-              : { code: expect.stringMatching(/^\w+$/), message: `Details of ${code}.` },
+            status: code === 'cancelled' ? code : 'failed',
+            error: { code: expect.stringMatching(/^\w+$/), message: `Details of ${code}.` },
             output: [{ type: 'message', status: 'incomplete', content: [{ text: 'Half an' }] }],
           },
         },

@@ -130,7 +130,8 @@ const ERROR_CODES: Partial<Readonly<Record<FailureCode, string>>> = {
   capacity_exceeded: 'rate_limit_exceeded',
 }
 
-function errorOf(outcome: Outcome | undefined): Body | null {
+/** Null: it has not failed. */
+export function errorOf(outcome: Outcome | undefined): Body | null {
   if (outcome?.error === undefined) return null
   return { code: ERROR_CODES[outcome.error] ?? 'server_error', message: outcome.details }
 }

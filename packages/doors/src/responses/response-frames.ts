@@ -1,5 +1,6 @@
 import type { Outcome, ToolCall } from '@ai-ticket/core'
 import {
+  errorOf,
   messageItem,
   type ResponseParts,
   reasoningItem,
@@ -117,8 +118,9 @@ export class ResponseFrames {
       outcome,
       completedAt: this.#wallTime(),
     })
-    // A cancelled one has no event of its own.
-    return this.#frame(`response.${status === 'cancelled' ? 'failed' : status}`, { response })
+    if (status !== 'cancelled') return this.#frame(`response.${status}`, { response })
+    // It has no event of its own. AI SDK takes `response.failed` without an error for an end like any other.
+    return this.#frame('response.failed', { response: { ...response, error: errorOf(outcome) } })
   }
 
   #add(type: Open['type'], text: string): string {
