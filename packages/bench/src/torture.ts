@@ -13,7 +13,7 @@ a row fails (without a URL: a row of AI Ticket), with 2 when it does not even an
   --kobold-port <number>    where the simulated KoboldCPP listens, default 5102
   --model <name>            the model by which the gateway asks the first one, default torture-openai
   --kobold-model <name>     the model by which it asks the second one; without it the rows of KoboldCPP are left out
-  --door <name>             the API by which the rows go: chat (default), messages or responses
+  --door <name>             the API by which the rows go: chat (default), messages, responses or kobold
   --authorization <text>    sent as the header of that name
   --slow                    a first token after more than five minutes instead of twelve seconds
   --rows <text>             only rows whose name holds this text

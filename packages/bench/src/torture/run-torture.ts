@@ -1,9 +1,11 @@
+import type { DoorName } from './gateways/doors.ts'
 import type { Gateway } from './gateways/gateway.ts'
 import type { Range } from './gateways/range.ts'
 import { ANSWER_ROWS } from './rows/answer-rows.ts'
 import { type Finding, fail, notApplicable, type Row } from './rows/finding.ts'
 import { HANG_UP_ROWS } from './rows/hang-up-rows.ts'
 import { KILL_ROWS } from './rows/kill-row.ts'
+import { KOBOLD_ROWS } from './rows/kobold-rows.ts'
 import { RETRY_ROWS } from './rows/retry-rows.ts'
 import { STREAM_ROWS } from './rows/stream-rows.ts'
 
@@ -11,10 +13,15 @@ import { STREAM_ROWS } from './rows/stream-rows.ts'
 export const ROWS: readonly Row[] = [
   ...RETRY_ROWS,
   ...HANG_UP_ROWS,
+  ...KOBOLD_ROWS,
   ...STREAM_ROWS,
   ...ANSWER_ROWS,
   ...KILL_ROWS,
 ]
+
+/** Those that can be tried by an API. */
+export const rowsBy = (door: DoorName, rows: readonly Row[] = ROWS): readonly Row[] =>
+  rows.filter(({ doors }) => doors === undefined || doors.includes(door))
 
 /** What one gateway has shown, row by row. */
 export interface Score {
@@ -36,7 +43,7 @@ const SLOW_ROW_LIMIT_MS = 700_000
 
 export async function torture(gateway: Gateway, range: Range, options: TortureOptions): Promise<Score> {
   const rows: (Finding & { name: string })[] = []
-  for (const row of options.rows ?? ROWS) {
+  for (const row of rowsBy(gateway.door ?? 'chat', options.rows)) {
     const finding = await tryRow(row, gateway, range, options)
     rows.push({ name: row.name, ...finding })
     options.say(`${gateway.name}: ${row.name}: ${finding.verdict} (${finding.seen})`)

@@ -6,12 +6,16 @@ interface Asking {
   readonly stream: boolean
   /** JSON Schema of the answer. */
   readonly schema?: object | undefined
+  /** By which KoboldCPP's API knows the generation. */
+  readonly genkey?: string | undefined
 }
 
 /** An API by which a gateway is asked. */
-interface Door {
+export interface Door {
   /** After the gateway's address. */
   readonly path: string
+  /** Where streams have another one. */
+  readonly streamPath?: string
   body(asking: Asking): object
 }
 
@@ -42,8 +46,17 @@ export const DOORS = {
       ...(schema && { text: { format: { type: 'json_schema', name: 'place', strict: true, schema } } }),
     }),
   },
+  // It names no model: behind each address there is one server.
+  kobold: {
+    path: '/api/v1/generate',
+    streamPath: '/api/extra/generate/stream',
+    body: ({ prompt, maxTokens, genkey }) => ({ prompt, max_length: maxTokens, ...(genkey && { genkey }) }),
+  },
 } as const satisfies Readonly<Record<string, Door>>
 
 export type DoorName = keyof typeof DOORS
+
+/** What every row may be asked by, except what one API lacks. */
+export const WITH_SCHEMAS: readonly DoorName[] = ['chat', 'messages', 'responses']
 
 export const DOOR_NAMES = Object.keys(DOORS) as readonly DoorName[]

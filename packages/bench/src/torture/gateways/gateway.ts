@@ -8,6 +8,14 @@ export const MODELS: Readonly<Record<BackendKind, string>> = {
   kobold: 'torture-kobold',
 }
 
+/** How one of the servers is asked through a gateway. */
+export interface Target {
+  readonly model: string
+  readonly headers: Record<string, string>
+  /** Default: that of the gateway. */
+  readonly url?: string
+}
+
 export interface Gateway {
   readonly name: string
   readonly version: string
@@ -16,9 +24,7 @@ export interface Gateway {
   /** Where it speaks that: `/v1` comes after it. */
   readonly url: string
   /** How the backend is chosen. Undefined: it is not set up for it. */
-  target(
-    backend: BackendKind,
-  ): { readonly model: string; readonly headers: Record<string, string> } | undefined
+  target(backend: BackendKind): Target | undefined
   /** Kills it (`kill -9`) and starts it again. Absent: nobody may. */
   killAndRestart?(): Promise<void>
 }

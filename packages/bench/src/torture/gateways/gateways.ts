@@ -23,7 +23,10 @@ const versionOf = (name: string): string => createRequire(import.meta.url)(`${na
 
 const modelOnly = (backend: BackendKind) => ({ model: MODELS[backend], headers: {} })
 
-/** The published bin, with one slot for each server and every other setting as it comes. */
+/**
+ * The published bin, with one slot for each server and every other setting as it comes. By KoboldCPP's API, which names no
+ * model, there is one of them for each server.
+ */
 export async function startOurs({ range, folder, door = 'chat' }: StartPlace): Promise<StartedGateway> {
   const backends = (['openai', 'kobold'] as const).map((type) => ({
     name: `${type}-like`,
@@ -33,19 +36,34 @@ export async function startOurs({ range, folder, door = 'chat' }: StartPlace): P
     aliases: { [MODELS[type]]: range[type] === range.kobold ? `koboldcpp/${MODELS.kobold}` : MODELS.openai },
   }))
   const port = await freePort()
-  const start = () => startDesk({ folder: join(folder, 'ai-ticket'), backends, port })
+  const kobold = backends.filter(({ type }) => type === 'kobold')
+  const start = () =>
+    startDesk({ folder: join(folder, 'ai-ticket'), backends: door === 'kobold' ? kobold : backends, port })
   let desk = await start()
+  const other =
+    door === 'kobold'
+      ? await startDesk({
+          folder: join(folder, 'ai-ticket-openai'),
+          backends: backends.filter((backend) => !kobold.includes(backend)),
+        })
+      : undefined
   return {
     name: 'ai-ticket-server',
     version: versionOf('ai-ticket-server'),
     url: desk.url,
     door,
-    target: modelOnly,
+    target: (backend) => ({
+      ...modelOnly(backend),
+      ...(other && backend === 'openai' && { url: other.url }),
+    }),
     async killAndRestart() {
       await desk.kill()
       desk = await start()
     },
-    [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await other?.[Symbol.asyncDispose]()
+      await desk[Symbol.asyncDispose]()
+    },
   }
 }
 

@@ -1,4 +1,6 @@
-import type { BackendKind } from '../gateways/gateway.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WITH_SCHEMAS } from '../gateways/doors.ts'
+import type { BackendKind, Gateway } from '../gateways/gateway.ts'
 import { KOBOLD_CONTEXT, type Range } from '../gateways/range.ts'
 import { chat } from './chat.ts'
 import { type Finding, pass, passIf, type Row, type Subject } from './finding.ts'
@@ -45,9 +47,25 @@ async function cutPrompt({ gateway }: Subject): Promise<Finding> {
   const chatted = await chat(gateway, { backend: 'kobold', mark: 'cut-prompt', prompt })
   const tokens = `${Math.ceil(prompt.length / 4)} tokens for a context of ${KOBOLD_CONTEXT}`
   if (chatted.status >= 400 && chatted.status < 500) return pass(`${tokens}: refused with ${chatted.status}`)
-  const isSaid = /truncated/i.test(chatted.text)
+  const isSaid = /truncated/i.test(chatted.text) || (await isRecorded(gateway))
   return passIf(isSaid, `${tokens}: status ${chatted.status}, ${isSaid ? 'and said so' : 'without a word'}`)
 }
+
+/** KoboldCPP's API has no word for it, and its clients count on the cut: there the gateway has to know what it did. */
+async function isRecorded({ door, ...gateway }: Gateway): Promise<boolean> {
+  if (door !== 'kobold') return false
+  const { url = gateway.url } = gateway.target('kobold') ?? {}
+  for (let look = 0; look < LOOKS; look++) {
+    const reply = await fetch(`${url}/tickets?kind=event&limit=1`)
+    if (/"prompt_truncated":true/.test(await reply.text())) return true
+    await sleep(LOOK_AGAIN_MS)
+  }
+  return false
+}
+
+/** A history is written behind the answer. */
+const LOOKS = 20
+const LOOK_AGAIN_MS = 100
 
 const SCHEMA = {
   type: 'object',
@@ -84,5 +102,10 @@ export const ANSWER_ROWS: readonly Row[] = [
   },
   { name: '24 callers, a KoboldCPP', backend: 'kobold', run: (s) => crowd(s, 'kobold') },
   { name: 'a prompt that would be cut is noticed', backend: 'kobold', run: cutPrompt },
-  { name: 'an answer that ignores its schema is noticed', backend: 'openai', run: ignoredSchema },
+  {
+    name: 'an answer that ignores its schema is noticed',
+    backend: 'openai',
+    doors: WITH_SCHEMAS,
+    run: ignoredSchema,
+  },
 ]

@@ -1,3 +1,4 @@
+import type { DoorName } from '../gateways/doors.ts'
 import type { BackendKind, Gateway } from '../gateways/gateway.ts'
 import type { Range } from '../gateways/range.ts'
 
@@ -12,6 +13,8 @@ export interface Row {
   readonly name: string
   /** Which server stands behind the gateway; `none`: it does not matter. */
   readonly backend: BackendKind | 'none'
+  /** The APIs by which it can be tried. Default: all. */
+  readonly doors?: readonly DoorName[]
   run(subject: Subject): Promise<Finding>
 }
 

@@ -6,12 +6,12 @@ import { type Finding, fail, passIf, type Row, type Subject } from './finding.ts
 import { streamProblem } from './stream-problem.ts'
 
 /** An answer of four seconds. */
-const LONG = 4 * TOKENS_PER_SECOND
+export const LONG = 4 * TOKENS_PER_SECOND
 /** Our own promise is one second; a poll of the server's comes to it. */
-const STOP_LIMIT_MS = 1500
+export const STOP_LIMIT_MS = 1500
 
 /** What both simulators know of a call. */
-interface SeenCall {
+export interface SeenCall {
   readonly body: unknown
   readonly state: string
   readonly tokensGenerated: number
@@ -20,7 +20,7 @@ interface SeenCall {
 const PATIENCE = { timeoutMs: 10_000 }
 
 /** Waits for something about a call that the backend is working on. */
-const waitForCall = (
+export const waitForCall = (
   { range }: Subject,
   backend: BackendKind,
   holds: (call: SeenCall) => boolean,
@@ -37,7 +37,7 @@ const waitForCall = (
     )
 }
 
-const isOver = ({ state }: SeenCall) => state !== 'running' && state !== 'waiting'
+export const isOver = ({ state }: SeenCall) => state !== 'running' && state !== 'waiting'
 
 const hangUp = (backend: BackendKind, stream: boolean) =>
   async function hangUpRow(subject: Subject): Promise<Finding> {
@@ -92,7 +92,7 @@ async function hangUpWhileWaiting(subject: Subject): Promise<Finding> {
   return passIf(spent === 0, `${spent} tokens were generated for the caller who had gone`)
 }
 
-const NAMES: Readonly<Record<BackendKind, string>> = { openai: 'OpenAI-like', kobold: 'KoboldCPP' }
+export const NAMES: Readonly<Record<BackendKind, string>> = { openai: 'OpenAI-like', kobold: 'KoboldCPP' }
 
 const hangUpRow = (backend: BackendKind, stream: boolean): Row => ({
   name: `hang-up ${stream ? 'of a stream' : 'before the answer'} stops the ${NAMES[backend]} server`,

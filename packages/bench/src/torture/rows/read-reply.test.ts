@@ -45,6 +45,17 @@ test('the same in the words of Responses', () => {
   expect(readReply({ ...stream, text: pieces + failed })).toMatchObject({ as: 'error' })
 })
 
+test('the same in the words of KoboldCPP, where only a cut says that it failed', () => {
+  const text = JSON.stringify({ results: [{ text: 'Yes.', finish_reason: 'stop' }] })
+  const whole = { status: 200, headers: { 'content-type': 'application/json' }, isCut: false, text }
+  expect(readReply(whole)).toEqual({ as: 'answer', text: 'Yes.' })
+  const frame = (token: string, reason: string | null = null) =>
+    `event: message\ndata: ${JSON.stringify({ token, finish_reason: reason })}\n\n`
+  const pieces = `${frame('Ye')}: ping\n\n${frame('s.')}`
+  expect(readReply({ ...stream, text: pieces + frame('', 'stop') })).toEqual({ as: 'answer', text: 'Yes.' })
+  expect(readReply({ ...stream, text: `${pieces}: api_timeout\n\n`, isCut: true })).toEqual({ as: 'cut' })
+})
+
 test('a status, an error in the stream and a cut connection are no answers', () => {
   expect(readReply({ ...stream, status: 503, text: '' })).toEqual({ as: 'error', what: 'status 503' })
   const failed = `${delta('Ye')}data: {"error":{"message":"gone"}}\n\n`

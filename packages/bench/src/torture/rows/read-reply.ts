@@ -1,6 +1,6 @@
 import type { Chatted } from './chat.ts'
 
-/** How a reply in one of OpenAI's dialects or in Anthropic's ended, seen by a client that reads it as they do. */
+/** How a reply in one of OpenAI's dialects, in Anthropic's or in KoboldCPP's ended, seen by a client that reads it as they do. */
 export type ReplyEnd =
   | { readonly as: 'answer'; readonly text: string }
   /** Said so: a status, or an error within the stream. */
@@ -44,6 +44,8 @@ function textOf(object: unknown): string {
   if (Array.isArray(object.content)) return object.content.map(({ text = '' }) => text).join('')
   if (object.object === 'response') return outputOf(object.output)
   if (object.type === 'response.output_text.delta') return String(object.delta)
+  if (typeof object.token === 'string') return object.token
+  if (Array.isArray(object.results)) return object.results.map(({ text = '' }) => text).join('')
   if (isObject(object.delta)) return typeof object.delta.text === 'string' ? object.delta.text : ''
   if (!Array.isArray(object.choices)) return ''
   const [choice] = object.choices

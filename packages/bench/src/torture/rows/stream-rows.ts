@@ -1,16 +1,20 @@
-import type { ScriptedReply } from '@ai-ticket/testkit'
+import type { OpenAICall, ScriptedReply } from '@ai-ticket/testkit'
 import { chat } from './chat.ts'
 import { type Finding, fail, passIf, type Row, type Subject } from './finding.ts'
 import { readReply } from './read-reply.ts'
 import { streamProblem } from './stream-problem.ts'
 
-const chunk = (content: string, finish_reason: string | null = null) => ({
-  id: 'torture',
-  object: 'chat.completion.chunk',
-  created: 1_750_000_000,
-  model: 'torture-openai',
-  choices: [{ index: 0, delta: { content }, finish_reason }],
-})
+/** An event of a stream, as the address that was asked has it: a chat says a `delta`, a text says `text`. */
+const chunk = (
+  { path }: Pick<OpenAICall, 'path'>,
+  content: string,
+  finish_reason: string | null = null,
+): object => {
+  const isChat = path.endsWith('/chat/completions')
+  const choice = { index: 0, ...(isChat ? { delta: { content } } : { text: content }), finish_reason }
+  const object = isChat ? 'chat.completion.chunk' : 'text_completion'
+  return { id: 'torture', object, created: 1_750_000_000, model: 'torture-openai', choices: [choice] }
+}
 
 const QUICK_SILENCE_MS = 12_000
 /** Node's fetch gives up after 300 s. */
@@ -22,8 +26,9 @@ const ifItStreams = (run: Row['run']) =>
     return (await streamProblem(subject.gateway, 'openai')) ?? run(subject)
   }
 
-async function streamOf({ gateway, range }: Subject, reply: ScriptedReply) {
-  range.openai.script(() => reply)
+/** The beginning of an answer, and what comes behind it. */
+async function streamOf({ gateway, range }: Subject, ending: Pick<ScriptedReply, 'ending'> = {}) {
+  range.openai.script((call) => ({ events: [chunk(call, 'Half an'), chunk(call, ' ans')], ...ending }))
   return readReply(await chat(gateway, { backend: 'openai', mark: 'stream', stream: true }))
 }
 
@@ -33,18 +38,18 @@ const told = (end: Awaited<ReturnType<typeof streamOf>>): string => {
 }
 
 async function death(subject: Subject): Promise<Finding> {
-  const end = await streamOf(subject, { events: [chunk('Half an'), chunk(' ans')], ending: 'cut' })
+  const end = await streamOf(subject, { ending: 'cut' })
   return passIf(end.as !== 'answer', told(end))
 }
 
 async function earlyEnd(subject: Subject): Promise<Finding> {
-  const end = await streamOf(subject, { events: [chunk('Half an'), chunk(' ans')] })
+  const end = await streamOf(subject)
   return passIf(end.as !== 'answer', told(end))
 }
 
 const message = { role: 'assistant', content: 'Here I am.' }
 const WHOLE = { object: 'chat.completion', choices: [{ index: 0, message, finish_reason: 'stop' }] }
-const STREAM = [chunk('Here I am.'), chunk('', 'stop'), '[DONE]']
+const streamFor = (call: OpenAICall) => [chunk(call, 'Here I am.'), chunk(call, '', 'stop'), '[DONE]']
 
 /** A stream; a whole answer where it has none. A gateway that gives up and asks again has failed, however that ends. */
 async function silence({ gateway, range, isSlow, signal }: Subject): Promise<Finding> {
@@ -52,10 +57,10 @@ async function silence({ gateway, range, isSlow, signal }: Subject): Promise<Fin
   const afterMs = isSlow ? REAL_SILENCE_MS : QUICK_SILENCE_MS
   const again = new AbortController()
   let calls = 0
-  range.openai.script(() => {
+  range.openai.script((call) => {
     calls += 1
     if (calls > 1) again.abort()
-    return { ...(stream ? { events: STREAM } : { body: WHOLE }), afterMs }
+    return { ...(stream ? { events: streamFor(call) } : { body: WHOLE }), afterMs }
   })
   const startedAt = performance.now()
   const given = { backend: 'openai', mark: 'silence', stream } as const
