@@ -1,9 +1,10 @@
-// `npm run bench -- [--quick] [--only line|parts|warm] [--kobold url,url] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
+// `npm run bench -- [--quick] [--only line|parts|doors|warm] [--kobold url,url] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
 // backend alone, a bare proxy, another gateway and, where its folder is given, an earlier checkout of itself. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { areDoorsFree, benchDoors, doorsTable } from './event/bench-doors.ts'
 import { benchParts, partsTable } from './event/bench-parts.ts'
 import { writeReport } from './event/report.ts'
 import { type Amount, takeFigures } from './event/take-figures.ts'
@@ -49,8 +50,8 @@ const { values } = parseArgs({
     kobold: { type: 'string' },
   },
 })
-if (values.only !== undefined && !['line', 'parts', 'warm'].includes(values.only)) {
-  throw new RangeError(`--only knows "line", "parts" and "warm", not "${values.only}".`)
+if (values.only !== undefined && !['line', 'parts', 'doors', 'warm'].includes(values.only)) {
+  throw new RangeError(`--only knows "line", "parts", "doors" and "warm", not "${values.only}".`)
 }
 const say = (what: string) => process.stderr.write(`${what} …\n`)
 const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-bench-'))
@@ -60,6 +61,7 @@ const save = (content: object) => {
 }
 try {
   if (values.only === 'parts') await showParts()
+  else if (values.only === 'doors') await showDoors()
   else if (values.only === 'warm') await showWarm()
   else await compareAll()
 } finally {
@@ -72,6 +74,14 @@ async function showParts(): Promise<void> {
     `# AI Ticket bench\n\n${machine}.\n\n## What each part costs\n\n${partsTable(parts)}\n`,
   )
   save({ machine, parts })
+}
+
+/** Whether further APIs cost those anything who do not use them. */
+async function showDoors(): Promise<void> {
+  const rounds = await benchDoors({ quick: values.quick ?? false, folder, say })
+  process.stdout.write(`# AI Ticket bench\n\n${machine}.\n\n## Further doors\n\n${doorsTable(rounds)}\n`)
+  if (!areDoorsFree(rounds)) process.exitCode = 1
+  save({ machine, doors: rounds })
 }
 
 /** On boxes that read as KoboldCPP does, or with `--kobold` on real ones. */

@@ -1,5 +1,5 @@
 // A program: the bare proxy with one more part of AI Ticket each time, so that their differences are what the parts
-// cost. Plain JavaScript, like the proxy. `node part-server.mjs <port> <backend url> ky|desk|server|metrics`
+// cost. Plain JavaScript, like the proxy. `node part-server.mjs <port> <backend url> ky|desk|server|metrics|doors`
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
 import { fastify } from 'fastify'
@@ -59,6 +59,12 @@ const open = {
   async metrics() {
     const metrics = await createMetrics()
     return createServer({ dispatcher: openDispatcher(metrics.observer), metrics })
+  },
+  async doors() {
+    const { anthropicDoor, koboldDoor, responsesDoor } = await import('@ai-ticket/doors')
+    const server = await open.metrics()
+    for (const door of [koboldDoor, responsesDoor, anthropicDoor]) server.register(door)
+    return server
   },
 }
 
