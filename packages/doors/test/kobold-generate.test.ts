@@ -34,9 +34,13 @@ test.each([
   'abort-idle-unknown-genkey',
   'abort-no-body',
   'check-post-idle-unknown-genkey',
+  'check-post-idle',
+  'check-get-idle',
   'get-extra-perf-idle',
   'tokencount',
   'tokencount-missing-prompt',
+  'tokencount-no-special',
+  'tokencount-empty',
   'tokencount-malformed-json',
 ])('%s is answered in the shape that KoboldCPP 1.115.1 has', async (name) => {
   const answer = () => 'One day, she saw a big, red ball, and then a small one, and another.'
@@ -50,6 +54,43 @@ test.each([
     expect(ours.results[0].finish_reason).toBe(theirs.results[0].finish_reason)
   }
   if (name.startsWith('abort')) expect(ours).toEqual(theirs)
+})
+
+test.each([
+  'password-generate-no-auth',
+  'password-stream-no-auth',
+  'password-abort-no-auth',
+  'password-check-get-no-auth',
+  'password-tokencount-no-auth',
+  'password-model-no-auth',
+  'password-version-no-auth',
+])('%s, without a key where one is wanted: the shape that KoboldCPP 1.115.1 has', async (name) => {
+  await using door = await openDoor(koboldDoor, { server: { apiKeys: ['secret'] } })
+  const { status, text, recorded } = await replay(door.url, name)
+  expect(status).toBe(recorded.status)
+  expect(shapeOf(JSON.parse(text))).toEqual(shapeOf(JSON.parse(recorded.body ?? '')))
+})
+
+test.each(['busy-503', 'busy-503-stream'])('%s is a full line, in the same shape', async (name) => {
+  await using door = await openDoor(koboldDoor, {
+    simulator: { tokensPerSecond: 20 },
+    dispatcher: { lineCapacity: 0 },
+  })
+  const leaving = new AbortController()
+  const running = fetch(`${door.url}/api/v1/generate`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: '{"prompt":"Once","max_length":400}',
+    signal: leaving.signal,
+  }).catch(() => 'left')
+  await door.simulator.waitForCall()
+  const { status, text, recorded } = await replay(door.url, name)
+  expect(status).toBe(503)
+  expect(recorded.status).toBe(503)
+  const theirs = JSON.parse(recorded.body ?? '')
+  expect(JSON.parse(text)).toEqual({ detail: { ...theirs.detail, msg: expect.any(String) } })
+  leaving.abort()
+  expect(await running).toBe('left')
 })
 
 /** An empty list of them has another shape than one with ids in it. */

@@ -8,6 +8,7 @@ const KEYED = { apiKeys: ['secret'] }
 
 test.each([
   'get-model',
+  'get-query-string',
   'get-info-version',
   'get-max-length',
   'get-max-context-length',
