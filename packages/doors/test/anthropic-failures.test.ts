@@ -1,65 +1,24 @@
-import { FAILURE_CODES, FAILURES, type FailureCode, type StreamEvent } from '@ai-ticket/core'
-import { createServer } from '@ai-ticket/http-server'
+import { FAILURE_CODES, type FailureCode } from '@ai-ticket/core'
 import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import { expect, test } from 'vitest'
-import { failureOutcome, fakeDispatcher } from '../../server/test/fake-dispatcher.ts'
 import { anthropicDoor } from '../src/anthropic/anthropic-door.ts'
 import { errorReply } from '../src/anthropic/error-reply.ts'
+import { errorOf, openFailing, timesAsked, wishFor } from './failing-desk.ts'
 
-const codeOf = (event: unknown) => /WISH (\w+)/.exec(JSON.stringify(event))?.[1] as FailureCode
-
-/** A desk whose events fail as their text says, streams behind their first text. */
-const dispatcher = fakeDispatcher({
-  onEvent: async (event) => failureOutcome(codeOf(event)),
-  async *streamEvent(event): AsyncGenerator<StreamEvent> {
-    yield { type: 'admitted', id: 'evt_1' }
-    yield { type: 'delta', text: 'Half an' }
-    yield { type: 'error', outcome: failureOutcome(codeOf(event)) }
-  },
-})
-
-async function openFailing() {
-  const server = createServer({ dispatcher })
-  server.register(anthropicDoor)
-  const asked = new Map<FailureCode, number>()
-  server.addHook('preHandler', async ({ body }) => {
-    const code = codeOf(body)
-    asked.set(code, (asked.get(code) ?? 0) + 1)
-  })
-  const baseURL = await server.listen({ host: '127.0.0.1', port: 0 })
-  return {
-    asked,
-    client: new Anthropic({ baseURL, apiKey: 'none', maxRetries: 1 }),
-    async [Symbol.asyncDispose]() {
-      const closed = server.close()
-      server.server.closeAllConnections()
-      await closed
-    },
-  }
-}
+const clientOf = ({ url }: { url: string }) => new Anthropic({ baseURL: url, apiKey: 'none', maxRetries: 1 })
 
 const paramsOf = (code: FailureCode): Anthropic.MessageCreateParamsNonStreaming => ({
   model: 'any',
   max_tokens: 10,
-  messages: [{ role: 'user', content: `WISH ${code}` }],
+  messages: [{ role: 'user', content: wishFor(code) }],
 })
 
-const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no error',
-    (error: unknown) => error,
-  )
-
-/** A place in the line, a pause, an open desk: what comes by waiting. */
-const comesByWaiting = (code: FailureCode) =>
-  FAILURES[code].stage !== 'attempt' && ['when_free', 'when_open'].includes(FAILURES[code].passes)
-
 test('the official client on every code, before the head: its class of error, and no repeat that is in vain', async () => {
-  await using desk = await openFailing()
+  await using desk = await openFailing(anthropicDoor)
   const seen = await Promise.all(
     FAILURE_CODES.map(async (code) => ({
       code,
-      error: await errorOf(desk.client.messages.create(paramsOf(code))),
+      error: await errorOf(clientOf(desk).messages.create(paramsOf(code))),
     })),
   )
   for (const { code, error } of seen) {
@@ -70,20 +29,20 @@ test('the official client on every code, before the head: its class of error, an
       { status, type: expect.stringMatching(/_error$|^request_too_large$/), requestID: expect.any(String) },
     ])
     expect([code, error instanceof APIError]).toEqual([code, true])
-    // It repeats a 409 by itself; no message ends in one.
-    const isRepeated = comesByWaiting(code) || code === 'conflict'
-    expect([code, desk.asked.get(code)]).toEqual([code, isRepeated ? 2 : 1])
+    expect([code, desk.asked.get(code)]).toEqual([code, timesAsked(code)])
   }
 })
 
 test('behind the head: an error of the stream, never a message', async () => {
-  await using desk = await openFailing()
+  await using desk = await openFailing(anthropicDoor)
   const seen = await Promise.all(
     FAILURE_CODES.map(async (code) => {
       let text = ''
-      const stream = desk.client.messages.stream(paramsOf(code)).on('text', (piece) => {
-        text += piece
-      })
+      const stream = clientOf(desk)
+        .messages.stream(paramsOf(code))
+        .on('text', (piece) => {
+          text += piece
+        })
       return { code, error: await errorOf(stream.finalMessage()), text }
     }),
   )
