@@ -1,31 +1,9 @@
 import { createAnthropic } from '@ai-sdk/anthropic'
-import { APICallError, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
+import { APICallError, generateText, Output, stepCountIs, streamText } from 'ai'
 import { expect, test } from 'vitest'
 import { anthropicDoor } from '../src/anthropic/anthropic-door.ts'
+import { AT_ONCE, CALL, CITY, collect, onError, weather } from './ai-sdk.ts'
 import { openDoor } from './open-door.ts'
-
-// It warns of every model that it does not know.
-Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
-
-/** Errors are looked for in the stream, not on the terminal. */
-const onError = () => {}
-
-const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
-const CALL = {
-  id: 'call_1',
-  type: 'function',
-  function: { name: 'weather', arguments: '{"city":"Graz"}' },
-}
-const CITY = jsonSchema<{ city: string }>({
-  type: 'object',
-  properties: { city: { type: 'string' } },
-  required: ['city'],
-})
-const weather = tool({
-  description: 'The weather now',
-  inputSchema: CITY,
-  execute: async ({ city }) => `Sun in ${city}`,
-})
 
 const open = (options: Parameters<typeof openDoor>[1] = {}) =>
   openDoor(anthropicDoor, { simulator: AT_ONCE, ...options })
@@ -33,12 +11,6 @@ const open = (options: Parameters<typeof openDoor>[1] = {}) =>
 /** AI SDK's address has `/v1` in it; it shows the key as `x-api-key`. */
 const modelOf = ({ url }: { url: string }) =>
   createAnthropic({ baseURL: `${url}/v1`, apiKey: 'none' })('local')
-
-async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const list: Item[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
 
 test('a text', async () => {
   await using desk = await open({ simulator: { ...AT_ONCE, answer: () => 'Good day.' } })

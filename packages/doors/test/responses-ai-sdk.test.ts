@@ -1,41 +1,12 @@
 import { createOpenAI } from '@ai-sdk/openai'
-import { APICallError, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai'
+import { APICallError, generateText, Output, stepCountIs, streamText } from 'ai'
 import { expect, test } from 'vitest'
+import { AT_ONCE, CALL, CITY, collect, onError, weather } from './ai-sdk.ts'
 import { openResponsesServer } from './open-responses-server.ts'
-
-// It warns of every model that it does not know.
-Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
-
-/** Errors are looked for in the stream, not on the terminal. */
-const onError = () => {}
-
-const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
-const CALL = {
-  id: 'call_1',
-  type: 'function',
-  function: { name: 'weather', arguments: '{"city":"Graz"}' },
-}
-const CITY = jsonSchema<{ city: string }>({
-  type: 'object',
-  properties: { city: { type: 'string' } },
-  required: ['city'],
-  additionalProperties: false,
-})
-const weather = tool({
-  description: 'The weather now',
-  inputSchema: CITY,
-  execute: async ({ city }) => `Sun in ${city}`,
-})
 
 /** As it comes: its default is Responses, and `store` is not said. */
 const modelOf = ({ origin }: { origin: string }, fetcher = fetch) =>
   createOpenAI({ baseURL: `${origin}/v1`, apiKey: 'none', fetch: fetcher })('local')
-
-async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const list: Item[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
 
 const messagesOf = (call: { readonly body?: unknown } | undefined) =>
   (call?.body as { readonly messages?: unknown } | undefined)?.messages
