@@ -51,8 +51,11 @@ beforeAll(async () => {
 // Codex may still write when its process has been killed.
 afterAll(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }))
 
-async function openDesk(simulated: ResponsesServerOptions['simulated']) {
-  const at = await openResponsesServer({ simulated: { contextLength: 65_536, ...simulated } })
+async function openDesk(
+  simulated: ResponsesServerOptions['simulated'],
+  more: Omit<ResponsesServerOptions, 'simulated'> = {},
+) {
+  const at = await openResponsesServer({ simulated: { contextLength: 65_536, ...simulated }, ...more })
   const [, settings = ''] = /```toml codex\n([\s\S]*?)```/.exec(readFileSync(PAGE, 'utf8')) ?? []
   if (!settings.includes(ADDRESS)) throw new Error(`${PAGE} does not say what to set in Codex.`)
   writeFileSync(join(home, 'config.toml'), settings.replace(ADDRESS, at.origin))
@@ -100,6 +103,29 @@ test('a hang-up stops the backend', async () => {
   await asked
   await at.simulator.waitFor(({ generating }) => !generating)
   expect(at.simulator.calls).toHaveLength(1)
+})
+
+test('a full line: it asks again, and gets its answer when there is room', async () => {
+  const answer = ({ text }: { readonly text: string }) =>
+    text.includes('Say hello') ? 'Hello from the desk.' : 'word '.repeat(2_000)
+  await using at = await openDesk({ tokensPerSecond: 20, answer }, { tuning: { lineCapacity: 0 } })
+  const controller = new AbortController()
+  const { signal } = controller
+  const other = at.dispatcher.onEvent({ content: 'Tell me a long story' }, { signal }).catch(() => {})
+  await at.simulator.waitForCall(1)
+  let refused = 0
+  at.server.server.on('request', (_request, reply) => {
+    reply.once('finish', () => {
+      if (reply.statusCode === 503) refused += 1
+    })
+  })
+  const asked = at.ask('Say hello')
+  await expect.poll(() => refused).toBeGreaterThan(1)
+  controller.abort()
+  await other
+  const { code, output } = await asked
+  expect(output).toContain('Hello from the desk.')
+  expect(code).toBe(0)
 })
 
 test('a backend that dies in mid-stream: Codex asks again, and takes no half answer for a whole one', async () => {
