@@ -16,14 +16,17 @@ const planned = (kind: Kind, more: Partial<PlannedRequest> = {}): PlannedRequest
   ...more,
 })
 
+/** For a server that will never say more: only there may time decide. */
+const SOON_MS = 300
+
 /** Sends one request to a server that does what it should not. */
-async function endingAt(request: PlannedRequest, listener: RequestListener) {
+async function endingAt(request: PlannedRequest, listener: RequestListener, patienceMs = 20_000) {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const dispatcher = new Agent()
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    return await sendRequest({ dispatcher, url, run: '1', patienceMs: 300 }, request)
+    return await sendRequest({ dispatcher, url, run: '1', patienceMs }, request)
   } finally {
     await dispatcher.destroy()
     server.closeAllConnections()
@@ -52,7 +55,10 @@ test('an answer counts by its code, a bug of the server and an empty answer are 
 
 test('no answer, a cut connection and something that is no JSON are lost', async () => {
   const silent: RequestListener = () => {}
-  expect(await endingAt(planned('short'), silent)).toMatchObject({ as: 'lost', why: /Timeout/ })
+  expect(await endingAt(planned('short'), silent, SOON_MS)).toMatchObject({
+    as: 'lost',
+    why: /Timeout/,
+  })
   const cut: RequestListener = ({ socket }) => socket.destroy()
   expect(await endingAt(planned('short'), cut)).toMatchObject({ as: 'lost' })
   const page: RequestListener = (_request, response) => response.end('<html>')
@@ -109,7 +115,7 @@ test('a ticket is followed to its outcome', async () => {
   expect(answer).toMatchObject({ as: 'answered', code: 'ticket completed', ticketId: 'tkt_1' })
 })
 
-test.each<[string, [number, object][]]>([
+test.each<[string, [number, object][], number?]>([
   [
     'is gone',
     [
@@ -117,7 +123,7 @@ test.each<[string, [number, object][]]>([
       [404, { error: 'not_found' }],
     ],
   ],
-  ['never ends', [[200, {}]]],
+  ['never ends', [[200, {}]], SOON_MS],
   ['has no outcome', [[200, { ...finished, outcome: undefined }]]],
   [
     'changes after its end',
@@ -126,8 +132,8 @@ test.each<[string, [number, object][]]>([
       [200, { ...finished, outcome: { error: 'cancelled' } }],
     ],
   ],
-])('an accepted ticket that %s is lost', async (_what, looks) => {
-  expect(await endingAt(planned('ticket'), ticketServer(looks))).toMatchObject({ as: 'lost' })
+])('an accepted ticket that %s is lost', async (_what, looks, patienceMs) => {
+  expect(await endingAt(planned('ticket'), ticketServer(looks), patienceMs)).toMatchObject({ as: 'lost' })
 })
 
 test('two tickets for one key are one too many', async () => {
