@@ -14,7 +14,7 @@ interface CounterParts {
 
 /**
  * Counts events as they happen: a few additions for each. What no event tells (slots, the line) is looked at once a second while
- * any event is in hand.
+ * any event runs or waits.
  */
 export class EventCounter {
   readonly #memory: SeriesMemory
@@ -107,7 +107,7 @@ function countEnd(figures: Figures, outcome: Outcome, waitedMs: number): void {
 
 /**
  * Each second has one look, at a moment that is drawn: events that come by a timetable would be seen always or never at a fixed
- * one. Where the moment of a second was over before anything was in hand there was nothing to see, and the second has had
+ * one. Where the moment of a second was over before anything ran or waited, there was nothing to see, and the second has had
  * its look.
  */
 function createLooks(random: () => number): (now: number) => number {
