@@ -55,5 +55,9 @@ export default defineConfig({
     cssCodeSplit: false,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Some packages have dots in the names of their files.
+    rolldownOptions: {
+      output: { chunkFileNames: ({ name }) => `assets/${name.replace(/\W+/g, '-')}-[hash].js` },
+    },
   },
 })

@@ -1,7 +1,7 @@
 import { existsSync, globSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { controlRoutes } from '@ai-ticket/control'
+import { controlRoutes, createSeries } from '@ai-ticket/control'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer } from '@ai-ticket/http-server'
@@ -175,6 +175,7 @@ describe.concurrent('curl gets what the page says', () => {
       history: 'full',
       takesCallbacks: false,
       settings: async () => [],
+      series: createSeries({ worker: 'desk' }),
     })
     for (const door of [koboldDoor, responsesDoor, anthropicDoor]) server.register(door)
     const base = await server.listen({ host: '127.0.0.1', port: 0 })

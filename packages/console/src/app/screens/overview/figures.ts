@@ -100,7 +100,7 @@ export interface GpuTime {
   readonly wasted: number
 }
 
-export type GpuUse = 'busy' | 'abandoned' | 'stopping' | 'failed'
+type GpuUse = 'busy' | 'abandoned' | 'stopping' | 'failed'
 
 /** `slots`: of each backend; one that is not known any more has one. */
 export function gpuTimeOf(series: SeriesBody, slots: ReadonlyMap<string, number>): readonly GpuTime[] {
