@@ -26,6 +26,7 @@ export async function openFullServer() {
     takesCallbacks: true,
     settings: async () => [],
     series: createSeries({ worker: 'desk' }),
+    changer: { change: async () => ({ ok: true, changes: [] }), changes: () => [] },
   })
   server.register(koboldDoor)
   server.register(responsesDoor)

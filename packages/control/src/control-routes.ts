@@ -5,7 +5,7 @@ import { fastifyPlugin } from 'fastify-plugin'
 import type { SettingBody } from './bodies/config.ts'
 import { addBackendRoutes } from './routes/backends.ts'
 import { addCallerRoute, type ServerFacts } from './routes/caller.ts'
-import { addConfigRoute } from './routes/config.ts'
+import { addConfigRoutes, type SettingsChanger } from './routes/config.ts'
 import { type ControlContext, keyNameOf } from './routes/control-context.ts'
 import { addFeedRoute } from './routes/feed.ts'
 import { addKeysRoute } from './routes/keys.ts'
@@ -27,6 +27,8 @@ export interface ControlRoutesOptions extends ServerFacts {
   readonly settings?: () => Promise<readonly SettingBody[]>
   /** What `GET /series` shows; its observer is the dispatcher's. It is closed with the server. Default: there is no such route. */
   readonly series?: Series
+  /** Changes them, for `PATCH /config` and `GET /config/changes`. Default: they can only be read. */
+  readonly changer?: SettingsChanger
   /** Milliseconds between two pings of the feed. Default 15,000. */
   readonly pingIntervalMs?: number
   /** Default: the system's. */
@@ -40,7 +42,8 @@ export interface ControlRoutesOptions extends ServerFacts {
  * listens and behind the routes of tickets, where there are any.
  *
  * `GET /me`, `GET /line`, `DELETE /line/:hand`, `POST /backends/:name/pause`, `/resume` and `/probe`, `GET /feed`, `GET /keys`,
- * with `settings` `GET /config`, and with `series` `GET /series`. It adds no power of its own: what it shows and does is the dispatcher's and the store's, and
+ * with `settings` `GET /config`, with `changer` `PATCH /config` and `GET /config/changes`, and with `series` `GET /series`. It
+ * adds no power of its own: what it shows and does is the dispatcher's and the store's, and
  * who may ask is said by the scopes of the API keys. On a server without `keyNameOf` and `hasScope`,
  * everybody may do everything.
  */
@@ -65,7 +68,7 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
       addCallerRoute(scope, options, startedAt)
       addLineRoutes(scope, context)
       addBackendRoutes(scope, context)
-      addFeedRoute(scope, {
+      const feed = addFeedRoute(scope, {
         ...options,
         store,
         logger,
@@ -75,7 +78,8 @@ function installControl(instance: FastifyInstance, options: ControlRoutesOptions
         line: () => lineBody(dispatcher, worker),
       })
       addKeysRoute(scope)
-      if (options.settings !== undefined) addConfigRoute(scope, options.settings)
+      const tell = (revision: string) => feed.tellConfig(revision)
+      addConfigRoutes(scope, { ...options, ...context, tell })
       if (options.series !== undefined) addSeriesRoute(scope, context, options.series)
       added()
     },

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { silentLogger } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import type { SettingBody } from '../src/index.ts'
+import type { ConfigChangeBody, SettingBody, SettingsChange, SettingsChanger } from '../src/index.ts'
 import { openControl } from './open-control.ts'
 
 const PORT: SettingBody = {
@@ -39,3 +42,132 @@ test('without settings there is no such route', async () => {
   await using desk = await openControl()
   expect(await desk.ask('GET', '/config')).toMatchObject({ status: 404 })
 })
+
+/** A port that anybody may change, and who did. */
+function openSettings() {
+  let settings: SettingBody[] = [{ ...PORT, origin: { kind: 'default' }, locked: false }]
+  const changes: ConfigChangeBody[] = []
+  const asked: SettingsChange[] = []
+  const changer: SettingsChanger = {
+    changes: () => changes.toReversed(),
+    async change(change) {
+      asked.push(change)
+      const { by, set } = change
+      // As long as a file takes to be written.
+      await new Promise(setImmediate)
+      if (set.port === 'taken') return { ok: false, failure: { code: 'conflict', details: 'PORT sets it.' } }
+      const [before] = settings
+      settings = settings.map((one) => ({ ...one, value: set.port ?? 5000, origin: { kind: 'console' } }))
+      const made = { at: new Date(0).toISOString(), by, key: 'port', before: before?.value, after: set.port }
+      changes.push(made)
+      return { ok: true, changes: [{ ...made, live: false }] }
+    },
+  }
+  return { asked, settings: async () => settings, changer }
+}
+
+const KEYS = [
+  { key: 'r', name: 'reader', scopes: ['read'] },
+  { key: 'a', name: 'boss', scopes: ['admin'] },
+] as const
+
+test('a change is made to the revision that its author has seen, and is told to all who read the feed', async () => {
+  const lines: unknown[] = []
+  const { asked, ...settings } = openSettings()
+  await using desk = await openControl({
+    server: { apiKeys: KEYS },
+    control: {
+      ...settings,
+      logger: { ...silentLogger, info: (message, fields) => void lines.push({ message, ...fields }) },
+    },
+  })
+  const { body: before, headers } = await desk.ask('GET', '/config', { key: 'a' })
+  expect(headers.etag).toBe(`"${before.revision}"`)
+  const patch = (key: string, body: unknown, revision?: string) =>
+    desk.ask('PATCH', '/config', { key, body, ...(revision && { headers: { 'if-match': revision } }) })
+  const body = { set: { port: 81 } }
+  expect(await patch('r', body, before.revision)).toMatchObject({ status: 403 })
+  expect(await patch('a', body)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
+  expect(await patch('a', body, 'abc')).toMatchObject({ status: 409, body: { error: 'conflict' } })
+  const feed = desk.send('GET', '/feed?only=config', { key: 'r' })
+  const [stream] = (await once(feed, 'response')) as [IncomingMessage]
+  const told = readFrames(stream)
+  expect((await told.next()).value).toContain('event: hello')
+  expect(asked).toEqual([])
+  const changed = await patch('a', body, `"${before.revision}"`)
+  expect(changed).toMatchObject({
+    status: 200,
+    body: {
+      object: 'changed_config',
+      changes: [{ by: 'boss', key: 'port', before: 5000, after: 81, live: false }],
+    },
+  })
+  const { revision } = changed.body
+  expect(revision).not.toBe(before.revision)
+  expect(changed.headers.etag).toBe(`"${revision}"`)
+  expect((await told.next()).value).toContain(`event: config\ndata: {"revision":"${revision}"}`)
+  feed.destroy()
+  expect(asked).toEqual([{ set: { port: 81 }, unset: [], by: 'boss' }])
+  expect(lines).toMatchObject([{ message: 'operator acted', action: 'configure', key: 'port', by: 'boss' }])
+  expect(JSON.stringify(lines)).not.toContain('81')
+  expect((await desk.ask('GET', '/config/changes', { key: 'r' })).status).toBe(403)
+  const { body: list } = await desk.ask('GET', '/config/changes', { key: 'a' })
+  expect(list).toMatchObject({ object: 'list', data: [{ key: 'port', before: 5000, after: 81 }] })
+})
+
+test('of two changes at once one is refused', async () => {
+  const { asked, ...settings } = openSettings()
+  await using desk = await openControl({ control: settings })
+  const { revision } = (await desk.ask('GET', '/config')).body
+  const patch = (port: number) =>
+    desk.ask('PATCH', '/config', { body: { set: { port } }, headers: { 'if-match': revision } })
+  const both = await Promise.all([patch(1), patch(2)])
+  expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409])
+  expect(asked).toHaveLength(1)
+  const late = both.find(({ status }) => status === 409)?.body.details
+  const { body: now } = await desk.ask('GET', '/config')
+  expect(late).toContain(now.revision)
+})
+
+test.each([
+  [{}, 'at least one key'],
+  [[], 'at least one key'],
+  [{ set: {}, unset: [] }, 'at least one key'],
+  [{ set: { port: 1 }, unsett: ['host'] }, 'at least one key'],
+  [{ set: { port: 1 }, unset: ['port'] }, 'stands there twice'],
+])('the change %j is refused', async (body, details) => {
+  const { asked, ...settings } = openSettings()
+  await using desk = await openControl({ control: settings })
+  const { revision } = (await desk.ask('GET', '/config')).body
+  const refused = await desk.ask('PATCH', '/config', { body, headers: { 'if-match': revision } })
+  expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_input_format' } })
+  expect(refused.body.details).toContain(details)
+  expect(asked).toEqual([])
+})
+
+test('what the changer refuses is answered, and the next change goes on', async () => {
+  await using desk = await openControl({ control: openSettings() })
+  const { revision } = (await desk.ask('GET', '/config')).body
+  const patch = (port: unknown) =>
+    desk.ask('PATCH', '/config', { body: { set: { port } }, headers: { 'if-match': revision } })
+  expect(await patch('taken')).toMatchObject({ status: 409, body: { details: 'PORT sets it.' } })
+  expect(await patch(81)).toMatchObject({ status: 200 })
+})
+
+test('settings that can only be read have no such routes', async () => {
+  await using desk = await openControl({ control: { settings: openSettings().settings } })
+  expect((await desk.ask('GET', '/config')).status).toBe(200)
+  expect((await desk.ask('GET', '/config/changes')).status).toBe(404)
+  expect((await desk.ask('PATCH', '/config', { body: {} })).status).toBe(405)
+})
+
+/** The frames of a feed, one after another. */
+async function* readFrames(stream: IncomingMessage): AsyncGenerator<string> {
+  let text = ''
+  for await (const chunk of stream.setEncoding('utf8')) {
+    text += chunk
+    const frames = text.split('\n\n')
+    text = frames.pop() ?? ''
+    yield* frames.filter((frame) => !frame.startsWith(':'))
+  }
+}

@@ -176,6 +176,7 @@ describe.concurrent('curl gets what the page says', () => {
       takesCallbacks: false,
       settings: async () => [],
       series: createSeries({ worker: 'desk' }),
+      changer: { change: async () => ({ ok: true, changes: [] }), changes: () => [] },
     })
     for (const door of [koboldDoor, responsesDoor, anthropicDoor]) server.register(door)
     const base = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -5,8 +5,9 @@ import { type FailureCode, type Outcome, parseJson } from '@ai-ticket/core'
 import { addressOf } from '../config/backend-config.ts'
 import type { ResolvedConfig } from '../config/config.ts'
 import { describeOrigin } from '../config/config-problems.ts'
-import { decodeUtf8 } from '../config/decode-utf8.ts'
+import { decodeUtf8 } from '../config/load-config.ts'
 import { withNextStep } from '../program/ask-server.ts'
+import { type EventDesk, findServer, openDesk, serverDesk } from '../program/command-desk.ts'
 import {
   addAskFlags,
   addExamples,
@@ -18,10 +19,8 @@ import {
   UsageError,
 } from '../program/command-line.ts'
 import { EXIT, EXIT_OF_FAILURE } from '../program/exit-codes.ts'
-import { openDesk } from '../program/open-dispatcher.ts'
 import { endOnSignals } from '../program/process.ts'
 import { readConfig } from '../program/read-config.ts'
-import { type EventDesk, findServer, serverDesk } from '../program/server-desk.ts'
 import { printDeltas, terminalJson, terminalText } from '../program/terminal-text.ts'
 
 const EXAMPLES = `

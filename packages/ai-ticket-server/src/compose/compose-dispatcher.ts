@@ -1,10 +1,10 @@
 import {
   type BackendEntry,
+  type ConsolaLogger,
   createConsolaLogger,
   createDispatcher,
   type Dispatcher,
   type DispatcherOptions,
-  type Logger,
   type LogStream,
   parseLogLevel,
 } from '@ai-ticket/core'
@@ -14,7 +14,7 @@ import { type OpenOptions, openBackend } from './open-backend.ts'
 
 // The one place that puts the parts together.
 
-export function composeLogger(config: Config, stream: LogStream): Logger {
+export function composeLogger(config: Config, stream: LogStream): ConsolaLogger {
   // The configuration has checked the name.
   return createConsolaLogger({ level: parseLogLevel(config.logLevel) ?? 'info', stream })
 }
@@ -22,40 +22,120 @@ export function composeLogger(config: Config, stream: LogStream): Logger {
 /** Who hears about what the desk does. */
 type Watchers = Pick<DispatcherOptions, 'observer' | 'onOutcome'>
 
-/** Resolves when models in this process are loaded. Throws a `BackendProblem` where a backend cannot be opened. */
-export async function composeDispatcher(
-  { tuning, contextPolicy, backends }: Config,
-  { watchers, ...options }: OpenOptions & { readonly watchers?: Watchers },
-): Promise<Dispatcher> {
-  const entries = await openBackends(backends, options)
-  return createDispatcher({
-    ...tuning,
-    contextPolicy,
-    logger: options.logger,
-    ...watchers,
-    backends: entries,
-  })
+/** A desk whose settings can be changed while it runs. */
+export interface DeskParts {
+  readonly dispatcher: Dispatcher
+  /** Opens what another configuration needs. Throws a `BackendProblem` where a backend cannot be opened. */
+  prepare(config: Config): Promise<PreparedDesk>
 }
 
-/** One after the other: two models that are loaded at once take the memory of each other's measure. */
+interface PreparedDesk {
+  /** The desk obeys it from here on. */
+  apply(): void
+  /** Closes what was opened in vain. */
+  discard(): Promise<void>
+}
+
+interface ComposeOptions extends OpenOptions {
+  readonly watchers?: Watchers
+}
+
+/** Resolves when models in this process are loaded. Throws a `BackendProblem` where a backend cannot be opened. */
+export const composeDispatcher = async (config: Config, options: ComposeOptions): Promise<Dispatcher> =>
+  (await composeDesk(config, options)).dispatcher
+
+/** The same, for a server that changes its settings. */
+export async function composeDesk(
+  config: Config,
+  { watchers, ...options }: ComposeOptions,
+): Promise<DeskParts> {
+  let running = await openBackends(config.backends, options)
+  const settingsOf = ({ tuning, contextPolicy }: Config, opened: readonly Opened[]) => ({
+    ...tuning,
+    contextPolicy,
+    backends: opened.map(({ entry }) => entry),
+  })
+  const dispatcher = createDispatcher({
+    ...settingsOf(config, running),
+    logger: options.logger,
+    ...watchers,
+  })
+  return {
+    dispatcher,
+    async prepare(next) {
+      const before = running
+      const opened = await openBackends(withModelsOf(before, next.backends), options, before)
+      return {
+        apply() {
+          dispatcher.reconfigure(settingsOf(next, opened))
+          running = opened
+        },
+        async discard() {
+          const known = new Set(before.map(({ entry }) => entry.backend))
+          const vain = opened.filter(({ entry }) => !known.has(entry.backend))
+          await Promise.allSettled(vain.map(({ entry }) => entry.backend.close()))
+        },
+      }
+    },
+  }
+}
+
+interface Opened {
+  readonly config: BackendConfig
+  readonly entry: BackendEntry
+}
+
+/**
+ * A model in this process is loaded at the start, where its memory is measured: what is changed of it waits for the next
+ * start, and one that was removed serves until then.
+ */
+function withModelsOf(running: readonly Opened[], wanted: readonly BackendConfig[]): BackendConfig[] {
+  const models = running.flatMap(({ config }) => (config.type === 'llama' ? [config] : []))
+  const kept = wanted.flatMap((config): BackendConfig[] =>
+    config.type === 'llama' ? models.filter(({ name }) => name === config.name) : [config],
+  )
+  const left = models.filter(({ name }) => !wanted.some((config) => config.name === name))
+  const all: BackendConfig[] = [...kept, ...left]
+  return all.length > 0 ? all : running.map(({ config }) => config)
+}
+
+/** What a backend is asked with; a change of the rest leaves it as it is. */
+function connectionOf(config: BackendConfig): string {
+  if (config.type === 'llama') return JSON.stringify(config)
+  const { concurrency: _concurrency, aliases: _aliases, warm_prompts: _warm, ...connection } = config
+  return JSON.stringify(connection)
+}
+
+/**
+ * One after the other: two models that are loaded at once take the memory of each other's measure. Those that are open
+ * already are used again.
+ */
 async function openBackends(
   configs: readonly BackendConfig[],
   options: OpenOptions,
-): Promise<BackendEntry[]> {
-  const entries: BackendEntry[] = []
+  before: readonly Opened[] = [],
+): Promise<Opened[]> {
+  const opened: Opened[] = []
+  const isNew: Opened[] = []
   try {
     for (const config of configs) {
       const { concurrency, aliases, warm_prompts: warmPrompts } = config
-      entries.push({
-        backend: await openBackend(config, options),
-        ...(concurrency !== undefined && { concurrency }),
-        ...(aliases !== undefined && { aliases }),
-        ...(warmPrompts !== undefined && { warmPrompts }),
-      })
+      const known = before.find((one) => connectionOf(one.config) === connectionOf(config))
+      const one = {
+        config,
+        entry: {
+          backend: known?.entry.backend ?? (await openBackend(config, options)),
+          ...(concurrency !== undefined && { concurrency }),
+          ...(aliases !== undefined && { aliases }),
+          ...(warmPrompts !== undefined && { warmPrompts }),
+        },
+      }
+      opened.push(one)
+      if (!known) isNew.push(one)
     }
-    return entries
+    return opened
   } catch (error) {
-    await Promise.allSettled(entries.map(({ backend }) => backend.close()))
+    await Promise.allSettled(isNew.map(({ entry }) => entry.backend.close()))
     throw error
   }
 }

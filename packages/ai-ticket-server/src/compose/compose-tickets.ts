@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { controlRoutes, createSeries, type SettingBody } from '@ai-ticket/control'
+import { type ControlRoutesOptions, controlRoutes, createSeries } from '@ai-ticket/control'
 import type { Dispatcher, Logger, Observer, OutcomeListener } from '@ai-ticket/core'
 import type { createServer, Metrics } from '@ai-ticket/http-server'
 import {
@@ -35,7 +35,11 @@ export interface TicketParts {
   /** The same: counts for `GET /series`. */
   readonly observer: Required<Observer>
   /** Adds the routes; the server must not listen yet. */
-  serve(server: ReturnType<typeof createServer>, dispatcher: Dispatcher): TicketDesk
+  serve(server: ReturnType<typeof createServer>, dispatcher: Dispatcher, settings?: SettingsPort): TicketDesk
+  /** What is kept of events that are answered at once. */
+  readonly history: () => Config['history']
+  /** Obeys another history and another retention from here on. */
+  change(config: Config): void
   /** Begins to send callbacks, where the configuration allows any. */
   sendCallbacks(): void
   /** Writes what is left and closes the files, after the dispatcher and the server. */
@@ -46,14 +50,15 @@ export interface TicketParts {
 export interface TicketSurroundings {
   readonly logger: Logger
   readonly metrics: Metrics | undefined
-  /** For `GET /config`. */
-  readonly settings?: () => Promise<readonly SettingBody[]>
 }
+
+/** For `GET /config` and its like. */
+type SettingsPort = Pick<ControlRoutesOptions, 'settings' | 'changer'>
 
 /** Opens the store. Throws `StoreUnavailable`, with what to do, where it cannot be opened. */
 export async function composeTickets(
   config: Config,
-  { logger, metrics, settings }: TicketSurroundings,
+  { logger, metrics }: TicketSurroundings,
 ): Promise<TicketParts> {
   const store = await openStore(config, logger)
   let running: TicketDesk | undefined
@@ -64,13 +69,20 @@ export async function composeTickets(
     problem: () => storeProblem({ store, desk: running }),
   })
   const callbacks = composeCallbacks(config, { store, logger, observer: metrics?.callbackObserver })
-  const history = createHistory({ store, logger, mode: config.history, ...retention(config) })
+  const history = createHistory({ store, logger, ...memory(config) })
   const series = createSeries({ worker: workerOf(config), store, logger })
+  let mode = config.history
   return {
     durability: store.durability,
     onOutcome: history.onOutcome,
     observer: series.observer,
-    serve(server, dispatcher) {
+    history: () => mode,
+    change(changed) {
+      mode = changed.history
+      history.change(memory(changed))
+      running?.change(patience(changed))
+    },
+    serve(server, dispatcher, settings) {
       const desk = createTicketDesk({ store, dispatcher, logger, ...patience(config), ...sharing(config) })
       running = desk
       server.register(ticketRoutes, {
@@ -87,10 +99,10 @@ export async function composeTickets(
         version: VERSION,
         worker: nameOf(config),
         store: config.databaseUrl === '' ? 'sqlite' : 'postgres',
-        history: config.history,
+        history: () => mode,
         takesCallbacks: callbacks !== undefined,
         series,
-        ...(settings && { settings }),
+        ...settings,
       })
       return desk
     },
@@ -103,8 +115,9 @@ export async function composeTickets(
 }
 
 /** A setting of 0 means no limit. */
-function retention({ keepDays, keepFailedDays, keepTickets }: Config) {
+function memory({ history, keepDays, keepFailedDays, keepTickets }: Config) {
   return {
+    mode: history,
     keepMs: keepDays * DAY_MS,
     keepFailedMs: keepFailedDays === 0 ? Number.POSITIVE_INFINITY : keepFailedDays * DAY_MS,
     ...(keepTickets === 0 ? {} : { keep: keepTickets }),

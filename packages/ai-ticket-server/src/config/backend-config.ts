@@ -20,7 +20,10 @@ interface BackendSources {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** A variable by its name, and where it was set. */
   readonly labelOf: (variable: string) => string
-  readonly file: { readonly name: string; readonly backends: ListedBackend[] | undefined } | undefined
+  /** Those of the file, with what was set while the server ran. */
+  readonly listed:
+    | { readonly origin: Origin & { readonly name: string }; readonly backends: ListedBackend[] }
+    | undefined
 }
 
 interface ResolvedBackends {
@@ -35,7 +38,7 @@ const { backends: KOBOLD, anyBackends: ANY } = SOURCES
 const KEY_VARIABLE = SOURCES.backendKeys.environment
 
 /** The backends, from the first source that names any: the flags, the variables, the file, the default. */
-export function resolveBackends({ flags, environment, labelOf, file }: BackendSources): ResolvedBackends {
+export function resolveBackends({ flags, environment, labelOf, listed }: BackendSources): ResolvedBackends {
   const keys = asList(environment[KEY_VARIABLE] ?? '')
   const fromFlags = namedIn([KOBOLD.flag, ANY.flag], flags)
   const keyLabel = labelOf(KEY_VARIABLE)
@@ -45,9 +48,7 @@ export function resolveBackends({ flags, environment, labelOf, file }: BackendSo
     source: labelOf(one.source),
   }))
   if (fromVariables.length > 0) return fromNames(fromVariables, 'environment', { keys, keyLabel })
-  if (file?.backends !== undefined) {
-    return fromFile(file.backends, { kind: 'file', name: file.name }, environment)
-  }
+  if (listed !== undefined) return fromFile(listed.backends, listed.origin, environment)
   const named = [{ source: 'url', kind: 'kobold', url: KOBOLD.fallback, place: 'url' }]
   return { ...fromNames(named, 'environment', { keys, keyLabel }), origin: { kind: 'default' } }
 }

@@ -175,10 +175,11 @@ export const LlamaBackendSchema = closedObject(
 /** One schema per kind of backend; `open-backend.ts` has an opener for each. */
 const BACKEND_SCHEMAS = [KoboldBackendSchema, OpenAIBackendSchema, LlamaBackendSchema] as const
 
-/** Of one entry of a backend of this type. */
-export function entrySchemaOf(type: ListedBackend['type'], entry: string): v.GenericSchema {
+/** Of one entry of a backend of this type; undefined: it has no such entry. */
+export function entrySchemaOf(type: ListedBackend['type'], entry: string): v.GenericSchema | undefined {
   const kind = BACKEND_SCHEMAS.find(({ entries }) => entries.type.pipe[0].literal === type)
-  const schema = (kind?.entries as v.ObjectEntries | undefined)?.[entry] ?? v.unknown()
+  const schema = (kind?.entries as v.ObjectEntries | undefined)?.[entry]
+  if (schema === undefined) return undefined
   return v.isOfType('exact_optional', schema)
     ? (schema as WrappedSchema).wrapped
     : (schema as v.GenericSchema)
@@ -188,7 +189,8 @@ type WrappedSchema = v.ExactOptionalSchema<v.GenericSchema, undefined>
 
 const BACKEND_TYPES = BACKEND_SCHEMAS.map((schema) => schema.entries.type.pipe[0].literal)
 
-const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>
+/** One backend of the file. */
+export const BackendSchema = v.variant('type', BACKEND_SCHEMAS, (issue) =>
   issue.path === undefined
     ? 'an object with a type and a name'
     : BACKEND_TYPES.map((type) => `"${type}"`).join(' or '),

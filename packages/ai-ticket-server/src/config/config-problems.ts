@@ -2,7 +2,7 @@ import type * as v from 'valibot'
 
 /** Where a value of the configuration came from. */
 export type Origin =
-  | { readonly kind: 'flag' | 'environment' | 'file'; readonly name: string }
+  | { readonly kind: 'flag' | 'environment' | 'file' | 'console'; readonly name: string }
   | { readonly kind: 'default' }
 
 /** Why the start is refused: the key, what is wrong with it, and what to do. Never the value of a text. */
@@ -24,17 +24,24 @@ export function problemsOf(issues: readonly Issue[], origin: Origin, key = ''): 
 }
 
 export function describeOrigin(origin: Origin): string {
-  return origin.kind === 'default' ? 'default' : `${origin.kind} ${origin.name}`
+  if (origin.kind === 'default' || origin.kind === 'console') return origin.kind
+  return `${origin.kind} ${origin.name}`
 }
+
+/** By keys, where flags and variables stand alone. */
+const isKept = ({ kind }: Origin): boolean => kind === 'file' || kind === 'console'
 
 /** What the operator has to look at: the flag or the variable itself, or the key in the file. */
 export function placeOf(key: string, origin: Origin): string {
   if (origin.kind === 'default') return key
-  return origin.kind === 'file' ? `${key} in ${origin.name}` : origin.name
+  return isKept(origin) ? `${key} in ${origin.name}` : origin.name
 }
 
 function sentence(path: string, issue: Issue, origin: Origin): string {
-  const where = origin.kind === 'file' ? `${path || 'the configuration'} in ${origin.name}` : path
+  const where =
+    origin.kind === 'file' || origin.kind === 'console'
+      ? `${path || 'the configuration'} in ${origin.name}`
+      : path
   // Missing and unknown keys bring their own predicate and remedy.
   if (issue.type === 'strict_object' && issue.path?.at(-1)?.origin === 'key')
     return `${where} ${issue.message}`
@@ -43,6 +50,7 @@ function sentence(path: string, issue: Issue, origin: Origin): string {
 
 function remedy(origin: Origin): string {
   if (origin.kind === 'file') return 'Correct it, or remove it for the default.'
+  if (origin.kind === 'console') return 'Correct it, or remove it.'
   if (origin.kind === 'flag') return `Correct it, or leave ${origin.name} out for the default.`
   return 'Correct it, or unset it for the default.'
 }

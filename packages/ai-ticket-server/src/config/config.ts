@@ -1,21 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import type { Tuning } from '@ai-ticket/core'
 import * as v from 'valibot'
 import { resolveListedKeys } from './api-keys.ts'
 import { type BackendConfig, resolveBackends } from './backend-config.ts'
-import { suggestion } from './closest-name.ts'
 import { type ConfigProblem, type Origin, placeOf, problemsOf } from './config-problems.ts'
 import { type ConfigFile, ConfigFileSchema } from './config-schema.ts'
-import { decodeUtf8 } from './decode-utf8.ts'
+import { type ConsoleLayer, overlay } from './console-settings.ts'
+import { suggestion } from './schema-parts.ts'
 import {
   readText,
   SETTINGS,
   type Setting,
   type SettingName,
   type SettingValues,
-  SOURCES,
   settingList,
   sourceList,
 } from './settings.ts'
@@ -28,6 +25,8 @@ export interface ConfigSources {
   /** Which of the variables come from the file `.env`. */
   readonly dotEnv?: ReadonlySet<string> | undefined
   readonly file?: { readonly name: string; readonly text: string } | undefined
+  /** What was set while the server ran. */
+  readonly console?: ConsoleLayer | undefined
 }
 
 export type Config = Readonly<SettingValues> & {
@@ -41,14 +40,16 @@ export interface ResolvedConfig {
   readonly origins: Readonly<Record<SettingName | 'backends', Origin>>
   /** Where the key of each backend came from, by the backend's name. */
   readonly keyOrigins: Readonly<Record<string, Origin>>
-  /** Of the numbers in `tuning`. */
+  /** Of the numbers in `tuning` that the file gives. */
   readonly tuningOrigin: Origin
+  /** What all of it was made of: to resolve it again with other settings of the console. */
+  readonly sources: ConfigSources
   readonly warnings: readonly string[]
   /** What a reader of the log may wonder about, and nobody has to change. */
   readonly notes: readonly string[]
 }
 
-type ConfigResult =
+export type ConfigResult =
   | { readonly ok: true; readonly value: ResolvedConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 
@@ -56,69 +57,44 @@ export const CONFIG_FLAGS: readonly string[] = sourceList.flatMap(({ flag }) => 
 
 const KNOWN_VARIABLES = sourceList.map(({ environment }) => environment)
 
-/** Reads the configuration file, the one that is named or the first that is there, and resolves everything. */
-export function loadConfig(
-  sources: Omit<ConfigSources, 'file'>,
-  places: readonly string[] = [],
-): ConfigResult {
-  const fromFlag = sources.flags[SOURCES.file.flag]
-  const { environment: bare } = takeQuotesAway(sources.environment, [SOURCES.file.environment])
-  const fromVariable = bare[SOURCES.file.environment] || undefined
-  const name = fromFlag ?? fromVariable ?? places.find((place) => existsSync(place))
-  if (name === undefined) return resolveConfig(sources)
-  const isFound = fromFlag === undefined && fromVariable === undefined
-  const key = isFound ? name : fromFlag === undefined ? SOURCES.file.environment : SOURCES.file.flag
-  const what = isFound ? `The configuration file ${name}` : `${key} names the file ${name}, which`
-  const refuse = (words: string): ConfigResult => ({
-    ok: false,
-    problems: [{ key, message: `${what} ${words}` }],
-  })
-  try {
-    const text = decodeUtf8(readFileSync(name))
-    if (text === undefined) return refuse('is not valid UTF-8. Save it as UTF-8.')
-    return resolveConfig({ ...sources, file: { name, text } })
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    return refuse(
-      `cannot be read (${reason}). Correct ${isFound ? 'its rights' : 'the path, or leave it out'}.`,
-    )
-  }
-}
-
-/** Where a configuration file is looked for, unless one is named: the working folder, then the user's own. */
-export const placesFor = (configHome: string): readonly string[] => [
-  ...['ai-ticket.json', 'ai-ticket.jsonc'],
-  ...['config.json', 'config.jsonc'].map((name) => join(configHome, 'ai-ticket', name)),
-]
-
-/** Flags over environment over file over defaults. Pure: the caller has read the file. */
-export function resolveConfig({ flags, environment: given, dotEnv, file }: ConfigSources): ConfigResult {
+/** Flags over environment over console over file over defaults. Pure: the caller has read the files. */
+export function resolveConfig(sources: ConfigSources): ConfigResult {
+  const { flags, environment: given, dotEnv, file, console: layer } = sources
   const labelOf = (variable: string) => (dotEnv?.has(variable) ? `${variable} in .env` : variable)
-  const { content, problems: fileProblems } = parseFile(file)
+  const { content: fromFile, problems: fileProblems } = parseFile(file)
+  const { content, problems: consoleProblems, unused } = overlay(fromFile, layer)
   const variables = [...KNOWN_VARIABLES, ...variablesNamedIn(content)]
   const { environment: bare, problems: quoteProblems } = takeQuotesAway(given, variables)
   const environment = withoutEmpty(bare)
-  const problems = [...fileProblems, ...quoteProblems]
+  const problems = [...fileProblems, ...consoleProblems, ...quoteProblems]
   const values: Record<string, unknown> = {}
   const origins: Record<string, Origin> = {}
   for (const [name, setting] of settingList) {
-    const found = find(setting, { flags, environment, labelOf, content, fileName: file?.name ?? '' })
+    const kept = keptIn(setting.key, { file, layer })
+    const found = find(setting, { flags, environment, labelOf, content, kept })
     problems.push(...check(setting, found))
     values[name] = found.value
     origins[name] = found.origin
   }
-  if (file !== undefined && content.api_keys !== undefined && origins.apiKeys?.kind === 'file') {
-    const origin = { kind: 'file', name: file.name } as const
+  const origin = origins.apiKeys
+  if (content.api_keys !== undefined && (origin?.kind === 'file' || origin?.kind === 'console')) {
     const { keys, problems: found } = resolveListedKeys({ listed: content.api_keys, origin, environment })
     values.apiKeys = keys
     problems.push(...found)
   }
-  const listed = file && { name: file.name, backends: content.backends }
-  const resolved = resolveBackends({ flags, environment, labelOf, file: listed })
+  const listed = content.backends && {
+    backends: content.backends,
+    origin: keptIn('backends', { file: fromFile.backends && file, layer }),
+  }
+  const resolved = resolveBackends({ flags, environment, labelOf, listed })
   problems.push(...resolved.problems)
   const config = { ...(values as SettingValues), backends: resolved.backends, tuning: tuningFrom(content) }
   if (problems.length > 0) return { ok: false, problems }
-  const warnings = [...resolved.warnings, ...unknownVariables(environment)]
+  const warnings = [
+    ...resolved.warnings,
+    ...unknownVariables(environment),
+    ...(listed && resolved.origin === listed.origin ? unused.map((key) => unusedKey(key, layer)) : []),
+  ]
   return {
     ok: true,
     value: {
@@ -126,11 +102,27 @@ export function resolveConfig({ flags, environment: given, dotEnv, file }: Confi
       origins: { ...(origins as Record<SettingName, Origin>), backends: resolved.origin },
       keyOrigins: resolved.keyOrigins,
       tuningOrigin: file === undefined ? { kind: 'default' } : { kind: 'file', name: file.name },
+      sources,
       warnings,
       notes: notesOn({ environment, dotEnv, file }),
     },
   }
 }
+
+/** The file, or the console where that has the last word. */
+function keptIn(
+  key: string,
+  { file, layer }: { readonly file: ConfigSources['file']; readonly layer: ConsoleLayer | undefined },
+): KeptOrigin {
+  const isSet = layer !== undefined && Object.hasOwn(layer.settings, key)
+  if (layer !== undefined && (isSet || file === undefined)) return { kind: 'console', name: layer.name }
+  return { kind: 'file', name: file?.name ?? '' }
+}
+
+type KeptOrigin = Origin & { readonly kind: 'file' | 'console'; readonly name: string }
+
+const unusedKey = (key: string, layer: ConsoleLayer | undefined): string =>
+  `${key} in ${layer?.name ?? ''} is not used: there is no such backend.`
 
 function notesOn({ environment, dotEnv, file }: Omit<ConfigSources, 'flags'>): string[] {
   const used = [...(dotEnv ?? [])].filter((name) => KNOWN_VARIABLES.includes(name))
@@ -193,7 +185,8 @@ interface Places {
   readonly environment: ConfigSources['environment']
   readonly labelOf: (variable: string) => string
   readonly content: ConfigFile
-  readonly fileName: string
+  /** What its value in `content` comes from. */
+  readonly kept: KeptOrigin
 }
 
 function find(setting: Setting, places: Places): { value: unknown; origin: Origin } {
@@ -210,13 +203,13 @@ function find(setting: Setting, places: Places): { value: unknown; origin: Origi
     }
   }
   const fileValue = (places.content as Readonly<Record<string, unknown>>)[setting.key]
-  if (fileValue !== undefined) return { value: fileValue, origin: { kind: 'file', name: places.fileName } }
+  if (fileValue !== undefined) return { value: fileValue, origin: places.kept }
   return { value: setting.fallback, origin: { kind: 'default' } }
 }
 
 /** Texts of flags and variables; the file was checked as a whole, and defaults are ours. */
 function check(setting: Setting, { value, origin }: { value: unknown; origin: Origin }): ConfigProblem[] {
-  if (origin.kind === 'default' || origin.kind === 'file') return []
+  if (origin.kind !== 'flag' && origin.kind !== 'environment') return []
   const parsed = v.safeParse(setting.schema, value, { abortPipeEarly: true })
   return parsed.success ? [] : problemsOf(parsed.issues, origin, origin.name)
 }
@@ -288,7 +281,7 @@ const IN_QUOTES = /^\s*(["'`])(.*)\1\s*$/s
  * leaves them in the value, and they would end up in keys, paths and addresses. `environment`: without them, to find
  * further problems.
  */
-function takeQuotesAway(
+export function takeQuotesAway(
   given: Environment,
   names: readonly string[],
 ): { readonly environment: Environment; readonly problems: ConfigProblem[] } {

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfig, placesFor } from './config.ts'
+import { loadConfig, placesFor } from './load-config.ts'
 
 const TEXT = '{ "port": 81, "worker": "Grüße" }'
 

@@ -5,10 +5,10 @@ import * as v from 'valibot'
 import { entrySchemaOf } from './backend-schema.ts'
 import type { ResolvedConfig } from './config.ts'
 import type { Origin } from './config-problems.ts'
-import { settingList } from './settings.ts'
+import { type SettingName, settingList } from './settings.ts'
 import { TUNING_PLACES } from './tuning-schema.ts'
 
-interface ConfigRow {
+export interface ConfigRow {
   readonly key: string
   /** Masked where it is a secret. */
   readonly value: unknown
@@ -16,12 +16,19 @@ interface ConfigRow {
   /** Null: it has none. */
   readonly fallback: unknown
   readonly secret: boolean
+  /** A change takes effect while the server runs. */
+  readonly live: boolean
   /** What the file may say; of a secret, what the variable stands for. */
   readonly schema: v.GenericSchema
   readonly words: string
 }
 
-const MASK = '***'
+export const MASK = '***'
+
+/** Settings that a running server obeys at once, beside the numbers of the desk and the backends. */
+const LIVE: ReadonlySet<SettingName> = new Set([
+  ...(['logLevel', 'contextPolicy', 'history', 'keepDays', 'keepFailedDays', 'keepTickets'] as const),
+])
 
 /** Every value of the configuration under its name in the file, and where it came from. Secrets are masked. */
 export function configRows(resolved: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
@@ -35,6 +42,7 @@ function settingRows({ config, origins }: ResolvedConfig): ConfigRow[] {
     origin: origins[name],
     fallback,
     secret,
+    live: LIVE.has(name),
     schema: fileSchema || schema,
     words: `${words}.`,
   }))
@@ -51,16 +59,18 @@ function maskKey({ name = '', scopes }: ApiKey): string {
   return label === '' ? MASK : `${label}=${MASK}`
 }
 
-function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow[] {
-  return config.backends.flatMap(({ name, ...entries }) =>
+function backendRows(resolved: ResolvedConfig): ConfigRow[] {
+  return resolved.config.backends.flatMap(({ name, ...entries }) =>
     Object.entries(entries).map(([entry, value]) => {
       const secret = entry === 'api_key'
-      const schema = secret ? SECRET_TEXT : entrySchemaOf(entries.type, entry)
+      const schema = secret ? SECRET_TEXT : (entrySchemaOf(entries.type, entry) ?? v.unknown())
+      const origin = (secret ? resolved.keyOrigins[name] : undefined) ?? entryOrigin(resolved, name, entry)
       return {
         key: `backends.${name}.${entry}`,
         value: secret ? MASK : value,
-        origin: (secret ? keyOrigins[name] : undefined) ?? origins.backends,
-        fallback: origins.backends.kind === 'default' ? value : null,
+        origin,
+        fallback: origin.kind === 'default' ? value : null,
+        live: entries.type !== 'llama',
         secret,
         schema,
         words: v.getDescription(schema) ?? '',
@@ -71,13 +81,32 @@ function backendRows({ config, origins, keyOrigins }: ResolvedConfig): ConfigRow
 
 const SECRET_TEXT = v.pipe(v.string(), v.description('Sent to the server as its API key.'))
 
-function tuningRows({ config, tuningOrigin }: ResolvedConfig, defaults: Readonly<Tuning>): ConfigRow[] {
+/** Of an entry that was not set itself, where its backend came from. */
+function entryOrigin({ origins, sources }: ResolvedConfig, name: string, entry: string): Origin {
+  const { backends } = origins
+  if (backends.kind !== 'file' && backends.kind !== 'console') return backends
+  const { console: layer } = sources
+  const isSet = [`backends.${name}`, `backends.${name}.${entry}`].some(
+    (key) => key in (layer?.settings ?? {}),
+  )
+  if (layer !== undefined && isSet) return { kind: 'console', name: layer.name }
+  // The file has none, and the default one is still there.
+  return backends.kind === 'console' ? { kind: 'default' } : backends
+}
+
+function tuningRows(
+  { config, sources: { console: layer }, tuningOrigin }: ResolvedConfig,
+  defaults: Readonly<Tuning>,
+): ConfigRow[] {
   return TUNING_PLACES.map(({ name, group, key, schema }) => {
     const given = config.tuning[name]
+    const isSet = layer !== undefined && `${group}.${key}` in layer.settings
+    const origin = isSet ? ({ kind: 'console', name: layer.name } as const) : tuningOrigin
     return {
       key: `${group}.${key}`,
       value: given ?? defaults[name],
-      origin: given === undefined ? { kind: 'default' } : tuningOrigin,
+      origin: given === undefined ? { kind: 'default' } : origin,
+      live: true,
       fallback: defaults[name],
       secret: false,
       schema,
@@ -86,21 +115,21 @@ function tuningRows({ config, tuningOrigin }: ResolvedConfig, defaults: Readonly
   })
 }
 
-/** The rows as `GET /config` has them. Nothing of it can be changed while the server runs. */
+/** The rows as `GET /config` has them. */
 export async function configSettings(rows: readonly ConfigRow[]): Promise<SettingBody[]> {
   // Loaded when somebody asks.
   const { toJsonSchema } = await import('@valibot/to-json-schema')
-  return rows.map(({ key, value, origin, fallback, secret, schema, words }) => {
+  return rows.map(({ key, value, origin, fallback, secret, live, schema, words }) => {
     // What code checks has no place in a JSON Schema; the words stand in `summary`.
     const converted = toJsonSchema(schema, { ignoreActions: ['check', 'metadata', 'description'] })
     const { $schema: _dialect, ...rest } = converted
     return {
       key,
       value,
-      origin,
+      origin: origin.kind === 'console' ? { kind: 'console' } : origin,
       default: fallback,
       secret,
-      live: false,
+      live,
       locked: origin.kind === 'flag' || origin.kind === 'environment',
       schema: rest,
       summary: words,

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import { loadConfig, placesFor, type ResolvedConfig } from '../config/config.ts'
+import type { ResolvedConfig } from '../config/config.ts'
+import { loadConfig, placesFor } from '../config/load-config.ts'
 import type { ConfigFlags } from './command-line.ts'
 
 /** The configuration of this process. Undefined: it is wrong, and what is wrong has been printed. */

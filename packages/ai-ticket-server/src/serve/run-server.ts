@@ -1,44 +1,47 @@
-import { DEFAULTS, type Dispatcher, type Logger, type Observer, type OutcomeListener } from '@ai-ticket/core'
+import {
+  type Dispatcher,
+  type Logger,
+  type Observer,
+  type OutcomeListener,
+  systemClock,
+} from '@ai-ticket/core'
 import { anthropicDoor, koboldDoor, responsesDoor } from '@ai-ticket/doors'
 import { createMetrics, createServer, type Metrics } from '@ai-ticket/http-server'
 import { StoreUnavailable, type TicketDesk } from '@ai-ticket/tickets'
-import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
+import { composeDesk, composeLogger } from '../compose/compose-dispatcher.ts'
 import { composeTickets, type TicketParts, type TicketSurroundings } from '../compose/compose-tickets.ts'
 import { isNotInstalled, sayProblem } from '../compose/open-backend.ts'
 import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
-import { configRows, configSettings } from '../config/show-config.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyUnlessUsed } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
+import { createConfigDesk } from './change-config.ts'
 
 /** Listens until a signal comes, and ends the process. */
 export async function runServer(resolved: ResolvedConfig): Promise<void> {
   const { config, warnings, notes } = resolved
   keepDebuggerShut()
   const logger = composeLogger(config, process.stdout)
-  process.on('uncaughtException', (error) => {
-    logger.error('The server ends because of a bug.', {
-      error: error instanceof Error ? error.stack : String(error),
-    })
-    exitWhenWritten(EXIT.internal)
-  })
+  endOnBugs(logger)
   for (const warning of warnings) logger.warn(warning)
   for (const note of notes) logger.info(note)
   const stopTracing = await startTracing(process.env, logger)
   const metrics = config.metrics ? await createMetrics({ version: VERSION }) : undefined
-  const tickets = await openTickets(resolved, { logger, metrics })
+  const tickets = await openTickets(config, { logger, metrics })
   if (tickets === undefined) return exitWhenWritten(EXIT.cannotStore)
   const { watchers, countEvents } = watchersOf(tickets, metrics)
-  const dispatcher = await composeDispatcher(config, { logger, watchers }).catch(sayProblem)
-  if (dispatcher === undefined) {
+  const parts = await composeDesk(config, { logger, watchers }).catch(sayProblem)
+  if (parts === undefined) {
     await tickets.close()
     return exitWhenWritten(EXIT.badConfiguration)
   }
-  const server = openServer(config, { dispatcher, logger, metrics })
-  const desk = tickets.serve(server, dispatcher)
+  const { dispatcher } = parts
+  const server = openServer(config, { dispatcher, logger, metrics, history: tickets.history })
+  const settings = createConfigDesk({ resolved, logger, desk: parts, tickets, clock: systemClock })
+  const desk = tickets.serve(server, dispatcher, settings)
   const hasConsole = await addConsole(server, config, logger)
   const signals = endOnSignals(
     async (signal) => {
@@ -74,6 +77,15 @@ export async function runServer(resolved: ResolvedConfig): Promise<void> {
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
   tidyUnlessUsed(() => ({ events: countEvents(), isBusy: isBusy(dispatcher) }))
+}
+
+function endOnBugs(logger: Logger): void {
+  process.on('uncaughtException', (error) => {
+    logger.error('The server ends because of a bug.', {
+      error: error instanceof Error ? error.stack : String(error),
+    })
+    exitWhenWritten(EXIT.internal)
+  })
 }
 
 /** What hears of each event, and counts them. */
@@ -121,9 +133,10 @@ interface ServerParts {
   readonly dispatcher: Dispatcher
   readonly logger: Logger
   readonly metrics: Metrics | undefined
+  readonly history: TicketParts['history']
 }
 
-function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts) {
+function openServer(config: Config, { dispatcher, logger, metrics, history }: ServerParts) {
   const server = createServer({
     dispatcher,
     logger,
@@ -139,7 +152,7 @@ function openServer(config: Config, { dispatcher, logger, metrics }: ServerParts
   })
   server.register(koboldDoor)
   server.register(responsesDoor, {
-    keepsHistory: config.history === 'full',
+    keepsHistory: () => history() === 'full',
     bodyLimitBytes: config.bodyLimitBytes,
   })
   server.register(anthropicDoor)
@@ -177,12 +190,11 @@ function consoleAddress(server: ReturnType<typeof createServer>, { host, port }:
 
 /** Undefined: it cannot be opened, and the operator knows why. */
 async function openTickets(
-  resolved: ResolvedConfig,
-  parts: Omit<TicketSurroundings, 'settings'>,
+  config: Config,
+  surroundings: TicketSurroundings,
 ): Promise<TicketParts | undefined> {
   try {
-    const settings = () => configSettings(configRows(resolved, DEFAULTS))
-    return await composeTickets(resolved.config, { ...parts, settings })
+    return await composeTickets(config, surroundings)
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     process.stderr.write(`${error.message}\n`)

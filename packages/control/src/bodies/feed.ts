@@ -13,6 +13,8 @@ export interface FeedEvents {
   line: LineBody
   /** A ticket that has changed, as it is now. */
   ticket: TicketRowBody
+  /** Settings have changed since the start of the server: the `revision` of `GET /config`. At the start, where they have. */
+  config: { revision: string }
   /** So many more have changed, and are not shown. With filters, some of them may not pass. */
   more: { count: number }
   /** You missed something: read again what you show. */

@@ -4,8 +4,8 @@ import type { FeedEvents } from '../bodies/feed.ts'
 import type { Change } from './ring.ts'
 
 /** What a reader may ask for. */
-export type FeedPart = 'desk' | 'line' | 'ticket'
-export const FEED_PARTS: readonly FeedPart[] = ['desk', 'line', 'ticket']
+export type FeedPart = 'desk' | 'line' | 'ticket' | 'config'
+export const FEED_PARTS: readonly FeedPart[] = ['desk', 'line', 'ticket', 'config']
 
 export interface FeedReaderOptions {
   readonly parts: ReadonlySet<FeedPart>

@@ -36,6 +36,8 @@ export class Feed {
   #changed = new Set<string>()
   #ticks = 0
   #idleTicks = 0
+  /** Of the settings, once they have changed. */
+  #revision: string | undefined
   #timer: Timer | undefined
   #unsubscribe: (() => void) | undefined
   /** What was told last, so that only news is. */
@@ -59,6 +61,18 @@ export class Feed {
     reader.changed(missed ?? [])
     await this.#showAll(reader, ring)
     return () => void this.#readers.delete(reader)
+  }
+
+  /** The settings have changed. */
+  tellConfig(revision: string): void {
+    this.#revision = revision
+    const ring = this.#ring
+    if (ring !== undefined) for (const reader of this.#readers) this.#showConfig(reader, ring)
+  }
+
+  #showConfig(reader: FeedReader, { place }: Ring): void {
+    const revision = this.#revision
+    if (revision !== undefined && reader.wants('config')) reader.send('config', { revision }, place)
   }
 
   close(): void {
@@ -136,5 +150,6 @@ export class Feed {
   async #showAll(reader: FeedReader, ring: Ring): Promise<void> {
     if (reader.wants('desk')) reader.send('desk', await this.#desk(), ring.place)
     if (reader.wants('line')) reader.send('line', this.#options.line(), ring.place)
+    this.#showConfig(reader, ring)
   }
 }

@@ -9,7 +9,10 @@ import { metadataFilter, TICKET_FILTERS } from '@ai-ticket/tickets/openapi'
 import { type GenericSchema, isoTimestamp, pipe, string } from 'valibot'
 import {
   CallerSchema,
+  ChangedConfigSchema,
   CONTROL_SCHEMAS,
+  ConfigChangeListSchema,
+  ConfigPatchSchema,
   ConfigSchema,
   EndedSchema,
   FEED_EVENTS,
@@ -24,6 +27,14 @@ const json = (description: string, schema: GenericSchema): Answer => ({
   description,
   headers: { 'cache-control': { description: '`no-store`.', required: true } },
   content: { 'application/json': { schema } },
+})
+
+const withRevision = (answer: Answer): Answer => ({
+  ...answer,
+  headers: {
+    ...answer.headers,
+    etag: { description: 'The `revision`, in quotation marks.', required: true },
+  },
 })
 
 export const getCaller: Operation = {
@@ -41,7 +52,38 @@ export const getConfig: Operation = {
   description:
     'What `ai-ticket config show --origin` prints, of the configuration that this server runs with.',
   tag,
-  answers: { 200: json('The settings; secrets are masked.', ConfigSchema) },
+  answers: { 200: withRevision(json('The settings; secrets are masked.', ConfigSchema)) },
+  failures: [],
+  schemas,
+}
+
+export const patchConfig: Operation = {
+  operationId: 'changeConfig',
+  summary: 'Change settings while the server runs',
+  description:
+    'All or nothing, checked as the configuration file is. Kept in `console.json` of the `data_dir`: over the file, under ' +
+    'flags and variables. An event that runs keeps the settings that it began with.',
+  tag,
+  parameters: [
+    {
+      name: 'If-Match',
+      in: 'header',
+      description: 'The `revision` that you have read. Another one by now is a `conflict`.',
+      schema: string(),
+      required: true,
+    },
+  ],
+  body: { content: { 'application/json': { schema: ConfigPatchSchema } } },
+  answers: { 200: withRevision(json('What has changed.', ChangedConfigSchema)) },
+  failures: ['invalid_request', 'invalid_input_format', 'conflict', 'configuration_error'],
+  schemas,
+}
+
+export const getConfigChanges: Operation = {
+  operationId: 'listConfigChanges',
+  summary: 'Which settings were changed while the server ran, and by whom',
+  tag,
+  answers: { 200: json('The changes; secrets are masked.', ConfigChangeListSchema) },
   failures: [],
   schemas,
 }
@@ -158,7 +200,7 @@ export const getFeed: Operation = {
     {
       name: 'only',
       in: 'query',
-      description: 'One or more of desk, line and ticket, with commas.',
+      description: 'One or more of desk, line, ticket and config, with commas.',
       schema: string(),
     },
     ...TICKET_FILTERS.filter(({ name }) => name !== 'limit' && name !== 'cursor'),

@@ -83,12 +83,21 @@ export const EndedSchema = v.object({
 const SettingSchema = v.object({
   key: v.pipe(v.string(), v.description('Its name in the configuration file, with dots.')),
   value: v.pipe(v.unknown(), v.description('`***` where it is a secret.')),
+  running: v.exactOptional(
+    v.pipe(
+      v.unknown(),
+      v.description('What the server runs with until it is restarted. Absent: that is `value`.'),
+    ),
+  ),
   origin: v.pipe(
     v.variant('kind', [
       v.object({ kind: v.picklist(['flag', 'environment', 'file']), name: v.string() }),
+      v.object({ kind: v.literal('console') }),
       v.object({ kind: v.literal('default') }),
     ]),
-    v.description('Where the value came from; `name` is the flag, the variable or the file.'),
+    v.description(
+      'Where the value came from; `name` is the flag, the variable or the file; `console` is `PATCH /config`.',
+    ),
   ),
   default: v.pipe(v.unknown(), v.description('What it is where nobody sets it; null: it has no default.')),
   secret: v.pipe(v.boolean(), v.description('Whether the value is masked.')),
@@ -98,7 +107,7 @@ const SettingSchema = v.object({
   ),
   locked: v.pipe(
     v.boolean(),
-    v.description('Whether a flag or a variable sets it, so that the file has no say.'),
+    v.description('Whether a flag or a variable sets it, so that it cannot be changed here.'),
   ),
   schema: v.pipe(
     v.record(v.string(), v.unknown()),
@@ -114,6 +123,49 @@ export const ConfigSchema = v.object({
     v.description('Another one means that something else is set. Secrets count only as set or not set.'),
   ),
   settings: v.pipe(v.array(SettingSchema), v.description('In the order of the configuration file.')),
+})
+
+const change = {
+  at: timestamp,
+  by: v.pipe(v.string(), v.description('Whose API key; without one, the address.')),
+  key: v.pipe(v.string(), v.description('The setting; `backends.big` is a whole backend.')),
+  before: v.pipe(v.unknown(), v.description('Null: it was not there. `***` where it is a secret.')),
+  after: v.pipe(v.unknown(), v.description('Null: it is not there any more. `***` where it is a secret.')),
+}
+
+const ConfigChangeSchema = v.object(change)
+
+export const ConfigChangeListSchema = v.object({
+  object: v.literal('list'),
+  data: v.pipe(v.array(ConfigChangeSchema), v.description('The latest 500, newest first.')),
+})
+
+export const ConfigPatchSchema = v.strictObject({
+  set: v.exactOptional(
+    v.pipe(
+      v.record(v.string(), v.unknown()),
+      v.description(
+        'Values by the keys of `GET /config`. `backends.<name>` is a whole backend; null removes it.',
+      ),
+    ),
+  ),
+  unset: v.exactOptional(
+    v.pipe(
+      v.array(v.string()),
+      v.description('Keys that were changed here, and take again what the file or the default says.'),
+    ),
+  ),
+})
+
+export const ChangedConfigSchema = v.object({
+  object: v.literal('changed_config'),
+  revision: v.pipe(v.string(), v.description('Of the settings as they are now.')),
+  changes: v.array(
+    v.object({
+      ...change,
+      live: v.pipe(v.boolean(), v.description('False: it takes effect after a restart.')),
+    }),
+  ),
 })
 
 const KeySchema = v.object({
@@ -229,6 +281,9 @@ export const FEED_EVENTS = {
   desk: DeskSchema,
   line: LineSchema,
   ticket: TicketRowSchema,
+  config: v.object({
+    revision: v.pipe(v.string(), v.description('Of `GET /config`, since settings changed.')),
+  }),
   more: v.object({ count: v.pipe(count, v.description('Changed, and not shown.')) }),
   gap: v.pipe(v.object({}), v.description('You missed something: read again what you show.')),
 }
@@ -236,6 +291,7 @@ export const FEED_EVENTS = {
 export const CONTROL_SCHEMAS = {
   Caller: CallerSchema,
   Config: ConfigSchema,
+  ConfigChange: ConfigChangeSchema,
   DeskState: DeskSchema,
   Key: KeySchema,
   Line: LineSchema,

@@ -5,7 +5,9 @@ import { keyNameOf, may } from './control-context.ts'
 import { describedAs, SEE } from './described-as.ts'
 
 /** What this server is, as far as its callers may know. */
-export interface ServerFacts extends Pick<CallerBody, 'version' | 'worker' | 'store' | 'history'> {
+export interface ServerFacts extends Pick<CallerBody, 'version' | 'worker' | 'store'> {
+  /** What is kept of events that are answered at once. A function is asked at each request. */
+  readonly history: CallerBody['history'] | (() => CallerBody['history'])
   /** Whether events may name a `callback_url`. */
   readonly takesCallbacks: boolean
 }
@@ -27,7 +29,7 @@ export function addCallerRoute(instance: FastifyInstance, facts: ServerFacts, st
       worker,
       started_at: new Date(startedAt).toISOString(),
       store,
-      history,
+      history: typeof history === 'function' ? history() : history,
       callbacks: takesCallbacks,
     }
     reply.header('cache-control', 'no-store')

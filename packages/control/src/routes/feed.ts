@@ -10,7 +10,7 @@ import { describedAs, READ } from './described-as.ts'
 export function addFeedRoute(
   instance: FastifyInstance,
   options: FeedOptions & { readonly pingIntervalMs: number },
-): void {
+): Pick<Feed, 'tellConfig'> {
   const feed = new Feed(options)
   const closing = new AbortController()
   // Before the server waits for its answers to end.
@@ -45,6 +45,7 @@ export function addFeedRoute(
       })
     },
   )
+  return feed
 }
 
 /** Throws a `RequestProblem`. */

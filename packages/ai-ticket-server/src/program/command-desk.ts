@@ -2,7 +2,9 @@ import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import { text } from 'node:stream/consumers'
 import {
+  type Dispatcher,
   type FailureOutcome,
+  type Logger,
   type Outcome,
   parseJson,
   type StreamEvent,
@@ -10,8 +12,10 @@ import {
 } from '@ai-ticket/core'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import * as v from 'valibot'
+import { composeDispatcher, composeLogger } from '../compose/compose-dispatcher.ts'
+import { sayProblem } from '../compose/open-backend.ts'
 import { keyWith } from '../config/api-keys.ts'
-import type { ResolvedConfig } from '../config/config.ts'
+import type { Config, ResolvedConfig } from '../config/config.ts'
 import { awayFrom, failureCodeIn, type JsonObject, objectIn, serverOf, strangerAt } from './ask-server.ts'
 
 /** What a command asks: the dispatcher of this process, or a running server. */
@@ -141,4 +145,39 @@ const failure = (error: FailureOutcome['error'], details: string): FailureOutcom
   id: '',
   duration_ms: 0,
   attempts: [],
+})
+
+/** A desk in this process. */
+export interface Desk extends AsyncDisposable {
+  readonly config: Config
+  readonly dispatcher: Dispatcher
+}
+
+/**
+ * A desk for one command, in this process. Log lines go to stderr: only warnings and errors unless a level was given.
+ * Undefined where a backend cannot be opened; what is wrong has been printed.
+ */
+export async function openDesk({
+  config: given,
+  origins,
+  warnings,
+  notes,
+}: ResolvedConfig): Promise<Desk | undefined> {
+  const quiet = origins.logLevel.kind === 'default' ? { logLevel: 'warning' } : {}
+  const config = { ...given, ...quiet }
+  const written = composeLogger(config, process.stderr)
+  const logger = 'logLevel' in quiet ? withoutFailures(written) : written
+  for (const warning of warnings) logger.warn(warning)
+  for (const note of notes) logger.debug(note)
+  const dispatcher = await composeDispatcher(config, { logger }).catch(sayProblem)
+  if (dispatcher === undefined) return undefined
+  return { config, dispatcher, [Symbol.asyncDispose]: () => dispatcher.close() }
+}
+
+/** The command itself says how its event failed. */
+const withoutFailures = (logger: Logger): Logger => ({
+  ...logger,
+  warn(message, fields) {
+    if (message !== 'event failed') logger.warn(message, fields)
+  },
 })
