@@ -127,7 +127,10 @@ export class Scheduler {
     if (after.some((slots, place) => slots !== before[place]) || namesOf(after) !== names) {
       this.#backends = after
       for (const slots of before) if (!after.includes(slots)) this.#sendAway(slots)
-      for (const queued of this.#line.waiting()) void this.#chooseAgain(queued)
+      for (const queued of this.#line.waiting()) {
+        // A bug, of an adapter: it waits for those that it had.
+        this.#chooseAgain(queued).catch((error) => options.logger.error('internal error', { error }))
+      }
     }
     this.#serve()
   }
