@@ -1,4 +1,10 @@
-import { type Backend, createDispatcher, createKoboldBackend, type DispatcherOptions } from '@ai-ticket/core'
+import {
+  type Backend,
+  createDispatcher,
+  createKoboldBackend,
+  type DispatcherOptions,
+  type GenerationEvent,
+} from '@ai-ticket/core'
 import {
   type KoboldSimulator,
   type StartKoboldSimulatorOptions,
@@ -9,7 +15,6 @@ import { expect, test } from 'vitest'
 // Everything here goes over real sockets: a backend that is closed too early would cut off its call.
 
 const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
-const SLOW = { answer: () => 'one two three '.repeat(10), tokensPerSecond: 100 }
 /** It never ends by itself. */
 const ENDLESS = { faults: [{ fault: 'hang_before_headers' }] } as const
 
@@ -18,20 +23,37 @@ const fails = (times?: number): StartKoboldSimulatorOptions => ({
   faults: [{ fault: 'status', status: 500, ...(times === undefined ? {} : { times }) }],
 })
 
+/** A simulator and its backend, which tells when it was closed. */
 async function openBox(given: StartKoboldSimulatorOptions, name = 'box') {
   const simulator = await startKoboldSimulator(given)
   const known = createKoboldBackend({ url: simulator.url, name })
-  const box = { simulator, name, isClosed: false }
-  const backend: Backend = Object.assign(Object.create(known) as Backend, {
+  const gate = Promise.withResolvers<void>()
+  const box = {
+    ...{ simulator, isClosed: false, isHeld: false },
+    /** From here on no call ends before `release`. */
+    hold() {
+      box.isHeld = true
+    },
+    release: () => gate.resolve(),
+    [Symbol.asyncDispose]: () => simulator.close(),
+  }
+  const own: Pick<Backend, 'generate' | 'close'> = {
+    async *generate(...asked) {
+      let last: GenerationEvent | undefined
+      for await (const part of known.generate(...asked)) {
+        if (last) yield last
+        last = part
+      }
+      if (box.isHeld) await gate.promise
+      if (last) yield last
+    },
     close() {
       box.isClosed = true
       return known.close()
     },
-  })
-  return Object.assign(box, {
-    backend,
-    [Symbol.asyncDispose]: () => simulator.close(),
-  })
+  }
+  const backend: Backend = Object.assign(Object.create(known) as Backend, own)
+  return Object.assign(box, { backend })
 }
 
 const open = (backends: DispatcherOptions['backends'], options: Partial<DispatcherOptions> = {}) =>
@@ -40,11 +62,13 @@ const open = (backends: DispatcherOptions['backends'], options: Partial<Dispatch
 const callsOf = ({ calls }: KoboldSimulator) => calls.filter(({ endpoint }) => endpoint === 'chat').length
 
 test('the next event obeys other settings, the one that runs keeps those that it began with', async () => {
-  await using box = await openBox(SLOW)
+  await using box = await openBox(AT_ONCE)
+  box.hold()
   await using dispatcher = open([box.backend])
   const runs = dispatcher.onEvent({ content: 'Why?' })
   await expect.poll(() => callsOf(box.simulator)).toBe(1)
   dispatcher.reconfigure({ maxTokens: 7, temperature: 0.1, topP: 0.5 })
+  box.release()
   await runs
   await dispatcher.onEvent({ content: 'Why?' })
   expect(box.simulator.calls.map(({ body }) => body)).toMatchObject([
@@ -90,7 +114,8 @@ test('a smaller line turns newcomers away, and keeps those who stand in it', asy
 })
 
 test('another number of slots lets in those who wait; fewer slots end none that runs', async () => {
-  await using box = await openBox({ ...SLOW, concurrency: 3 })
+  await using box = await openBox({ ...AT_ONCE, concurrency: 3 })
+  box.hold()
   const { backend } = box
   await using dispatcher = open([backend])
   const events = ['one', 'two', 'three'].map((content) => dispatcher.onEvent({ content }))
@@ -99,6 +124,7 @@ test('another number of slots lets in those who wait; fewer slots end none that 
   expect(dispatcher.report()).toMatchObject({ line: { waiting: 0 }, backends: [{ in_flight: 3 }] })
   dispatcher.reconfigure({ backends: [{ backend, concurrency: 1 }] })
   expect(dispatcher.freeSlots()).toMatchObject([{ free: 0, concurrency: 1 }])
+  box.release()
   for (const outcome of await Promise.all(events)) expect(outcome).toHaveProperty('completion')
   expect(dispatcher.freeSlots()).toMatchObject([{ free: 1, concurrency: 1 }])
   expect(box.isClosed).toBe(false)
@@ -130,8 +156,10 @@ test('a backend that is added serves those who wait already', async () => {
 })
 
 test('a backend that is removed ends what it has, and is closed then; those who wait go elsewhere', async () => {
-  await using first = await openBox(SLOW, 'first')
-  await using second = await openBox(SLOW, 'second')
+  await using first = await openBox(AT_ONCE, 'first')
+  await using second = await openBox(AT_ONCE, 'second')
+  first.hold()
+  second.hold()
   await using dispatcher = open([first.backend, second.backend])
   const runs = [dispatcher.onEvent({ content: 'one' }), dispatcher.onEvent({ content: 'two' })]
   await expect.poll(() => callsOf(first.simulator) + callsOf(second.simulator)).toBe(2)
@@ -141,15 +169,19 @@ test('a backend that is removed ends what it has, and is closed then; those who 
   dispatcher.reconfigure({ backends: [second.backend] })
   expect(first.isClosed).toBe(false)
   expect(await named).toMatchObject({ error: 'not_found' })
-  expect((await Promise.all(runs)).map(({ error }) => error)).toEqual([undefined, undefined])
+  second.release()
   for (const outcome of await Promise.all(waits)) expect(outcome).toMatchObject({ backend: 'second' })
+  expect(first.isClosed).toBe(false)
+  first.release()
+  expect((await Promise.all(runs)).map(({ error }) => error)).toEqual([undefined, undefined])
   expect(first.isClosed).toBe(true)
   expect(callsOf(first.simulator)).toBe(1)
   expect(await dispatcher.onEvent({ content: 'six', backend: 'first' })).toMatchObject({ error: 'not_found' })
 })
 
 test('another backend may take the name at once; the one before ends what it has', async () => {
-  await using before = await openBox(SLOW)
+  await using before = await openBox(AT_ONCE)
+  before.hold()
   await using after = await openBox(AT_ONCE)
   await using dispatcher = open([before.backend])
   const runs = dispatcher.onEvent({ content: 'one' })
@@ -160,6 +192,7 @@ test('another backend may take the name at once; the one before ends what it has
   expect(await waits).toHaveProperty('completion')
   expect(callsOf(after.simulator)).toBe(1)
   expect(before.isClosed).toBe(false)
+  before.release()
   expect(await runs).toHaveProperty('completion')
   expect(before.isClosed).toBe(true)
 })
