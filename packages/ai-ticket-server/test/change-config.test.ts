@@ -155,6 +155,10 @@ test('backends come, change and go while it runs', async () => {
     ['box', 2],
     ['other.lan', 1],
   ])
+  // It is asked at once whether it answers.
+  await expect
+    .poll(async () => (await ask(server, '/backends')).body.backends[1])
+    .toMatchObject({ name: 'other.lan', state: 'ready' })
   expect((await event(server, { backend: 'other.lan' })).body).toMatchObject({ backend: 'other.lan' })
   expect((await settings(server)).of('backends.other.lan.url')).toMatchObject({ origin: { kind: 'console' } })
   expect((await settings(server)).of('backends.box.url')).toMatchObject({ origin: { kind: 'file' } })

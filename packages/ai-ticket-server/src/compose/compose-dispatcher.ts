@@ -63,17 +63,18 @@ export async function composeDesk(
   return {
     dispatcher,
     async prepare(next) {
-      const before = running
-      const opened = await openBackends(withModelsOf(before, next.backends), options, before)
+      const known = new Set(running.map(({ entry }) => entry.backend))
+      const opened = await openBackends(withModelsOf(running, next.backends), options, running)
+      const added = opened.flatMap(({ entry: { backend } }) => (known.has(backend) ? [] : [backend]))
       return {
         apply() {
           dispatcher.reconfigure(settingsOf(next, opened))
           running = opened
+          // So that whoever added it sees whether it answers.
+          for (const { name } of added) void dispatcher.backend(name)?.probe()
         },
         async discard() {
-          const known = new Set(before.map(({ entry }) => entry.backend))
-          const vain = opened.filter(({ entry }) => !known.has(entry.backend))
-          await Promise.allSettled(vain.map(({ entry }) => entry.backend.close()))
+          await Promise.allSettled(added.map((backend) => backend.close()))
         },
       }
     },
