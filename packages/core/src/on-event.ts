@@ -132,7 +132,7 @@ function toRun(
     deadlineAt: head.startedAt + (event.timeout_ms ?? tuning.timeoutMs),
     cancellation: new Cancellation(),
     sink,
-    stand: createStand(options.reference, sink !== undefined),
+    stand: createStand(options, sink !== undefined),
     beforeCall: options.beforeCall,
     work: workOf(prompt, isCeiling, tuning.maxTokens),
   }
@@ -174,21 +174,29 @@ function conclude(
 ): Outcome {
   const { id, startedAt, metadata, warnings, caller, logFields, trace } = head
   const { result, attempts, waitedMs, overtakenMs } = attempted
-  const story = { id, durationMs: Math.round(clock.now() - startedAt), attempts, warnings, metadata }
+  const durationMs = Math.round(clock.now() - startedAt)
+  const story = { id, durationMs, waitedMs: Math.round(waitedMs), attempts, warnings, metadata }
   const outcome = result.ok
     ? respondWithAnswer(story, result.value)
     : respondWithFailure(story, result.failure)
   const level = levelOf(outcome)
-  if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome, waitedMs) })
+  if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome) })
   trace?.end(outcome, waitedMs)
-  observer?.eventEnded(outcome, { waitedMs, overtakenMs, ...(options.door && { door: options.door }) })
+  const from = options.door && { door: options.door }
+  observer?.eventEnded(outcome, { waitedMs, overtakenMs, ...from })
   try {
     options.record?.(outcome)
   } catch (error) {
     logger.error('record threw', { ...logFields, error })
   }
   try {
-    onOutcome?.(outcome, { event: value, caller, waitedMs, isRecorded: options.record !== undefined })
+    onOutcome?.(outcome, {
+      event: value,
+      caller,
+      ...from,
+      waitedMs,
+      isRecorded: options.record !== undefined,
+    })
   } catch (error) {
     logger.error('onOutcome threw', { ...logFields, error })
   }
@@ -202,7 +210,7 @@ const levelOf = ({ error }: Outcome): 'info' | 'warn' =>
 const endOf = (outcome: Outcome): string => (levelOf(outcome) === 'warn' ? 'event failed' : 'event ended')
 
 /** All that it takes to see where the time of an event went; never what was asked or answered. */
-function describe(outcome: Outcome, waitedMs: number) {
+function describe(outcome: Outcome) {
   const last = outcome.attempts.at(-1)
   const { usage = null } = outcome
   return {
@@ -210,7 +218,7 @@ function describe(outcome: Outcome, waitedMs: number) {
     ...(outcome.error !== undefined && { details: outcome.details }),
     ...(last && { backend: last.backend, endpoint: last.endpoint }),
     duration_ms: outcome.duration_ms,
-    waited_ms: Math.round(waitedMs),
+    waited_ms: outcome.waited_ms,
     ...(last?.first_token_ms !== undefined && { first_token_ms: last.first_token_ms }),
     attempts: outcome.attempts.length,
     ...usage,
@@ -221,6 +229,7 @@ function describe(outcome: Outcome, waitedMs: number) {
 interface Story {
   readonly id: string
   readonly durationMs: number
+  readonly waitedMs: number
   readonly attempts: AttemptRecord[]
   readonly warnings: EventWarning[] | undefined
   readonly metadata?: Record<string, unknown> | undefined
@@ -238,6 +247,7 @@ function respondWithAnswer(story: Story, answer: Answer): SuccessOutcome | DataO
     finish_reason: end.finish_reason,
     usage: end.usage ?? null,
     duration_ms: story.durationMs,
+    waited_ms: story.waitedMs,
     attempts: story.attempts,
     ...(end.reasoning ? { reasoning: end.reasoning } : {}),
     ...(end.tool_calls && end.tool_calls.length > 0 ? { tool_calls: end.tool_calls } : {}),
@@ -258,6 +268,7 @@ function respondWithFailure(
     details,
     id: story.id,
     duration_ms: story.durationMs,
+    waited_ms: story.waitedMs,
     attempts: story.attempts,
     ...(partial ? { partial } : {}),
     ...(schema ? { schema } : {}),

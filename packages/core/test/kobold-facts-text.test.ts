@@ -68,6 +68,38 @@ test.each([
   await backend.close()
 })
 
+test('fact 23: the times of somebody else are not ours, and no server is asked for them alone', async () => {
+  const times = async (perf: object, reason = 'length') => {
+    const reply = `{"usage": {"prompt_tokens": 5, "completion_tokens": 7}, "choices": [{"message": {"content": "some text"}, "finish_reason": "${reason}"}]}`
+    let asked = 0
+    await using server = await startRawServer((socket, request) => {
+      if (request.includes('/api/extra/perf')) asked += 1
+      socket.end(json + (request.includes('/api/extra/perf') ? JSON.stringify(perf) : reply))
+    })
+    const backend = createKoboldBackend({ url: server.url })
+    const { end } = await ask(backend, { parameters: { max_tokens: 24 } })
+    await backend.close()
+    return { times: end?.times, asked }
+  }
+  const own = {
+    idle: 1,
+    queue: 0,
+    stop_reason: 2,
+    last_token_count: 7,
+    last_process: 10_000,
+    last_eval: 0.001,
+  }
+  expect(await times(own)).toEqual({
+    times: { promptMs: expect.any(Number), completionMs: 0.007 },
+    asked: 1,
+  })
+  expect(await times({ ...own, last_token_count: 8 })).toEqual({ times: undefined, asked: 1 })
+  expect(await times({ ...own, queue: 1 })).toEqual({ times: undefined, asked: 1 })
+  // It says that it wrote for longer than the call took.
+  expect(await times({ ...own, last_eval: 100_000 })).toEqual({ times: undefined, asked: 1 })
+  expect(await times(own, 'stop')).toEqual({ times: undefined, asked: 0 })
+})
+
 test.each([
   ['native', undefined, 'a text of more than 24 bytes', 'length'],
   ['native', undefined, 'too short', 'stop'],

@@ -1,4 +1,11 @@
-import { type Backend, BackendError, createDispatcher, sleep } from '@ai-ticket/core'
+import {
+  type Backend,
+  BackendError,
+  createDispatcher,
+  type Dispatcher,
+  type Outcome,
+  sleep,
+} from '@ai-ticket/core'
 import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 
@@ -68,7 +75,10 @@ const asking = (written: number, read = 10) => `${written} `.padEnd(read * 4, 'x
 test('shows who runs, phase by phase, and who waits, in order', async () => {
   await using desk = openDesk()
   const { clock, dispatcher } = desk
-  const events = dispatcher.streamEvent({ content: asking(50), id: 'first' }, { reference: 'tkt_1' })
+  const events = dispatcher.streamEvent(
+    { content: asking(50), id: 'first' },
+    { reference: 'tkt_1', door: 'event' },
+  )
   const first = readAll(events)
   await clock.advance(1)
   const plain = dispatcher.onEvent({ content: asking(5), id: 'low', priority: -10 }, { caller: 'ci' })
@@ -81,6 +91,7 @@ test('shows who runs, phase by phase, and who waits, in order', async () => {
       hand: expect.stringMatching(/^hand_/),
       event_id: 'first',
       reference: 'tkt_1',
+      door: 'event',
       priority: 0,
       entered_at: new Date(START).toISOString(),
       deadline_at: expect.any(String),
@@ -132,6 +143,85 @@ test('says that a call that is not streamed writes once it must have read, and t
   expect(dispatcher.line().running).toMatchObject([{ phase: 'pausing' }])
   await clock.advance(60_000)
   expect(await again).toHaveProperty('completion')
+})
+
+/** The outcome at the end of a stream. */
+async function endOf(events: ReturnType<Dispatcher['streamEvent']>): Promise<Outcome | undefined> {
+  for await (const event of events) if ('outcome' in event) return event.outcome
+  return undefined
+}
+
+test('an outcome says how long it stood in line, and a stream when its prompt had been read', async () => {
+  await using desk = openDesk()
+  const { clock, dispatcher } = desk
+  const first = endOf(dispatcher.streamEvent({ content: asking(50, 100) }))
+  await clock.advance(100)
+  const second = dispatcher.onEvent({ content: asking(5) })
+  await clock.advance(10_000)
+  const told = { prompt_ms: 220, completion_ms: 980, phases: 'stream', first_token_ms: 220 }
+  expect(await first).toMatchObject({ duration_ms: 1_200, waited_ms: 0, attempts: [told] })
+  expect(await second).toMatchObject({ duration_ms: 1_220, waited_ms: 1_100 })
+})
+
+test('an outcome of an event that never got a slot says how long it stood in line', async () => {
+  await using desk = openDesk()
+  const { clock, dispatcher } = desk
+  const first = dispatcher.onEvent({ content: asking(500) })
+  await clock.advance(1)
+  const second = dispatcher.onEvent({ content: asking(5), timeout_ms: 2_000 })
+  await clock.advance(20_000)
+  await first
+  expect(await second).toMatchObject({ error: 'deadline_exceeded', duration_ms: 2_000, waited_ms: 2_000 })
+})
+
+test('once three calls have taught the speed, a plain call is parted by it', async () => {
+  await using desk = openDesk()
+  const { clock, dispatcher } = desk
+  const ask = async (written: number, read: number) => {
+    const asked = dispatcher.onEvent({ content: asking(written, read) })
+    await clock.advance(20_000)
+    const { attempts } = await asked
+    return attempts[0]
+  }
+  for (const [written, read] of [
+    [10, 1_000],
+    [50, 20],
+    [30, 300],
+  ] as const) {
+    expect(await ask(written, read)).not.toHaveProperty('phases')
+  }
+  const call = await ask(20, 500)
+  expect(call).toMatchObject({ duration_ms: 1_400, phases: 'learned' })
+  expect(call?.prompt_ms).toBeGreaterThan(950)
+  expect(call?.prompt_ms).toBeLessThan(1_050)
+  expect((call?.prompt_ms ?? 0) + (call?.completion_ms ?? 0)).toBe(1_400)
+})
+
+test.each([
+  [
+    'as it says',
+    { promptMs: 30.4, completionMs: 60 },
+    { prompt_ms: 30, completion_ms: 60, phases: 'backend' },
+  ],
+  ['not where it says more than there was', { promptMs: 3_000, completionMs: 60 }, undefined],
+])('a server that tells its times is believed, %s', async (_name, times, expected) => {
+  const clock = createVirtualClock({ startAt: START })
+  const backend: Backend = {
+    name: 'teller',
+    endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
+    async *generate(_endpoint, _request, { signal }) {
+      await sleep(clock, 100, signal)
+      yield { type: 'end', text: 'Hi', finish_reason: 'stop', raw_finish_reason: 'stop', times }
+    },
+    probe: async () => ({ models: [] }),
+    close: async () => {},
+  }
+  await using dispatcher = createDispatcher({ backends: [backend], clock })
+  const asked = dispatcher.onEvent({ content: 'Hi' })
+  await clock.advance(100)
+  const { attempts } = await asked
+  if (expected) expect(attempts).toMatchObject([expected])
+  else expect(attempts[0]).not.toHaveProperty('phases')
 })
 
 test('cancels any event in hand: one that waits at once, one that runs down to its backend', async () => {

@@ -304,6 +304,16 @@ test.each([
     [chunk({ content: 'Hi' }), chunk({}, 'stop', { usage }), '[DONE]'],
     { usage: { prompt_tokens: 9, completion_tokens: 2 } },
   ],
+  [
+    'its own times beside the finish reason (llama.cpp)',
+    [
+      chunk({ content: 'Hi' }),
+      chunk({}, 'stop', { timings: { prompt_ms: 12.5, predicted_ms: 30 } }),
+      { choices: [], usage },
+      '[DONE]',
+    ],
+    { times: { promptMs: 12.5, completionMs: 30 } },
+  ],
   ['no end mark', [chunk({ content: 'Hi' }), chunk({}, 'stop')], { text: 'Hi', finish_reason: 'stop' }],
   [
     'no finish reason but an end mark',

@@ -28,7 +28,14 @@ test('an outcome is taken apart before it is known which it is', async () => {
   expectTypeOf(completion).toEqualTypeOf<undefined>()
   expectTypeOf(details).toEqualTypeOf<string>()
   expect({ error, partial }).toEqual({ error: 'prompt_extraction_failed', partial: undefined })
-  expect(Object.keys(outcome).sort()).toEqual(['attempts', 'details', 'duration_ms', 'error', 'id'])
+  expect(Object.keys(outcome).sort()).toEqual([
+    'attempts',
+    'details',
+    'duration_ms',
+    'error',
+    'id',
+    'waited_ms',
+  ])
 })
 
 /** Never called. */

@@ -50,6 +50,7 @@ const OUTCOME: Readonly<Record<keyof DataOutcome<unknown> | keyof FailureOutcome
   schema: true,
   partial: true,
   duration_ms: true,
+  waited_ms: true,
   attempts: true,
   retry_after_ms: true,
   warnings: true,

@@ -35,6 +35,7 @@ const inHand = {
   event_id: v.string(),
   ticket_id: v.exactOptional(v.pipe(v.string(), v.description('The ticket that it is run for.'))),
   caller: v.exactOptional(v.string()),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
   priority: v.pipe(v.number(), v.integer()),
   entered_at: v.pipe(timestamp, v.description('When it was accepted.')),
   deadline_at: timestamp,

@@ -116,11 +116,10 @@ export async function callOnce(
   const verdict = answerSchema ? await checkSchema(plain, { answerSchema, limit }, cancellation) : plain
   const record: AttemptRecord = {
     ...start,
-    duration_ms: Math.round(clock.now() - startedAt),
+    ...timesOf(plain, lease, { startedAt, endedAt: clock.now(), firstAt: receiver?.firstAt }),
     waited_ms: Math.round(place.pauseMs),
     result: resultOf(verdict),
     ...(seed !== undefined && { seed }),
-    ...(receiver?.firstAt !== undefined && { first_token_ms: Math.round(receiver.firstAt - startedAt) }),
     ...detailsOf(verdict, lease),
   }
   trace?.end(record, verdict.type === 'answered' ? verdict.end : undefined)
@@ -248,17 +247,69 @@ function resultOf(verdict: Verdict): AttemptRecord['result'] {
   return verdict.failure.endpointMissing ? 'endpoint_missing' : verdict.failure.code
 }
 
+/** A server's clock may run a little differently from ours; one that says much more counts something else. */
+const BELIEVED = { share: 1.05, slackMs: 20 }
+
+/** On the clock. */
+interface CallTimes {
+  readonly startedAt: number
+  readonly endedAt: number
+  /** Of its first delta. */
+  readonly firstAt: number | undefined
+}
+
+/** How long a call took, and what that time went into, by the best source that there is. */
+function timesOf(verdict: Verdict, lease: Lease, { startedAt, endedAt, firstAt }: CallTimes) {
+  const duration_ms = Math.round(endedAt - startedAt)
+  if (firstAt === undefined) return { duration_ms, ...phasesOf(verdict, lease, duration_ms) }
+  const first_token_ms = Math.round(firstAt - startedAt)
+  return { duration_ms, first_token_ms, ...phasesOf(verdict, lease, duration_ms, first_token_ms) }
+}
+
+function phasesOf(
+  verdict: Verdict,
+  lease: Lease,
+  durationMs: number,
+  firstTokenMs?: number,
+): Pick<AttemptRecord, 'prompt_ms' | 'completion_ms' | 'phases'> {
+  const end = verdict.type === 'answered' ? verdict.end : undefined
+  const told = end?.times
+  if (told && told.promptMs + told.completionMs <= BELIEVED.share * durationMs + BELIEVED.slackMs)
+    return phases('backend', told, durationMs)
+  if (firstTokenMs !== undefined) {
+    const stoppingMs = (verdict.type === 'failed' && verdict.failure.stoppedAfterMs) || 0
+    const completionMs = Math.max(0, durationMs - firstTokenMs - stoppingMs)
+    return phases('stream', { promptMs: firstTokenMs, completionMs }, durationMs)
+  }
+  const likely = end?.usage && lease.likelyPhases(end.usage, durationMs, end.cached_prompt_tokens)
+  return likely ? phases('learned', likely, durationMs) : {}
+}
+
+function phases(
+  by: NonNullable<AttemptRecord['phases']>,
+  { promptMs, completionMs }: NonNullable<GenerationEnd['times']>,
+  durationMs: number,
+) {
+  const prompt_ms = Math.min(Math.round(promptMs), durationMs)
+  return {
+    prompt_ms,
+    completion_ms: Math.min(Math.round(completionMs), durationMs - prompt_ms),
+    phases: by,
+  }
+}
+
 function detailsOf(verdict: Verdict, lease: Lease): Partial<AttemptRecord> {
   if (verdict.type === 'answered') {
     const { raw_finish_reason, cached_prompt_tokens: saved = lease.savedTokens() } = verdict.end
     return { raw_finish_reason, ...(saved && { saved_prompt_tokens: saved }) }
   }
   if (verdict.type === 'aborted') return {}
-  const { details, status, stopped } = verdict.failure
+  const { details, status, stopped, stoppedAfterMs } = verdict.failure
   return {
     details,
     ...(status !== undefined && { status }),
     ...(stopped !== undefined && { stopped }),
+    ...(stoppedAfterMs !== undefined && { stopped_after_ms: Math.round(stoppedAfterMs) }),
   }
 }
 

@@ -39,6 +39,7 @@ export function classify(error: unknown): CallFailure {
     modelUnknown: error.reason === 'model_unknown' || error.reason === 'model_gone',
     status: error.status,
     stopped: error.stopped,
+    stoppedAfterMs: error.stoppedAfterMs,
     partial: error.partial,
     kind: error.kind,
     isBusy: codeOf(error) === 'api_rate_limited',

@@ -71,6 +71,8 @@ export interface GenerationEnd {
   readonly usage?: Usage
   /** Tokens of the prompt that were not read, where the server says so. */
   readonly cached_prompt_tokens?: number
+  /** How long it read the prompt and wrote the answer, in milliseconds, where the server says so. */
+  readonly times?: { readonly promptMs: number; readonly completionMs: number }
   /** Tools that the model asks for. */
   readonly tool_calls?: ToolCall[]
   /** Thoughts that stand beside the text. */
@@ -239,6 +241,8 @@ export interface BackendErrorOptions {
    * `ended`.
    */
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  /** How long it took to stop it, in milliseconds, where it had to be stopped. */
+  stoppedAfterMs?: number
   /** Text that had come before. */
   partial?: string
   /** The beginning of what the server itself said. It may echo the prompt, so it goes to the log at `debug` and nowhere else. */
@@ -261,6 +265,8 @@ export class BackendError extends Error {
   readonly reason: BackendErrorOptions['reason']
   /** How the server is known to have stopped. */
   readonly stopped: NonNullable<BackendErrorOptions['stopped']>
+  /** How long it took to stop it, in milliseconds, where it had to be stopped. */
+  readonly stoppedAfterMs: number | undefined
   /** Text that had come before. */
   readonly partial: string | undefined
   /** The beginning of what the server itself said. It may echo the prompt: for the log at `debug` only. */
@@ -273,6 +279,7 @@ export class BackendError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.reason = options.reason
     this.partial = options.partial
+    this.stoppedAfterMs = options.stoppedAfterMs
     this.words = options.words
     const unsent = kind === 'connect' || kind === 'invalid_request' || kind === 'unsendable'
     this.stopped = options.stopped ?? (unsent ? 'not_sent' : 'ended')

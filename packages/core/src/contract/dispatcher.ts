@@ -59,8 +59,8 @@ export interface EventOptions {
   /** Fields for every log line of this event, for instance `request_id`. */
   logFields?: Readonly<Record<string, unknown>>
   /**
-   * The API by which the event came in, for instance `anthropic`: every log line of the event and the observer tell it.
-   * Default: not said.
+   * The API by which the event came in, for instance `anthropic`: every log line of the event, the observer, the line and
+   * `onOutcome` tell it. Default: not said.
    */
   door?: string
   /**
@@ -229,6 +229,8 @@ interface InHand {
   /** What its caller knows it by: `EventOptions.reference`. */
   reference?: string
   caller?: string
+  /** The API by which it came in: `EventOptions.door`. */
+  door?: string
   priority: number
   /** When it was accepted. */
   entered_at: string

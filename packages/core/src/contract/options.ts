@@ -34,6 +34,8 @@ export interface OutcomeContext {
   readonly event: unknown
   /** Who asked: `EventOptions.caller`, or empty. */
   readonly caller: string
+  /** `EventOptions.door`. */
+  readonly door?: string
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
   /** Its caller keeps the outcome: `EventOptions.record`. */

@@ -48,8 +48,22 @@ export interface AttemptRecord {
   raw_finish_reason?: string | null
   /** Time to the first delta, in milliseconds, of a streamed call. */
   first_token_ms?: number
+  /**
+   * How long the prompt was read and the answer written, in milliseconds; what is left of the call is neither, such as a
+   * wait inside the server. Absent: nobody knows.
+   */
+  prompt_ms?: number
+  /** See `prompt_ms`. */
+  completion_ms?: number
+  /**
+   * Who says so. `backend`: the server. `stream`: the first delta parts the two. `learned`: an estimate by the speeds
+   * learned of this backend.
+   */
+  phases?: 'backend' | 'stream' | 'learned'
   /** How the server is known to have stopped, where the call did not end with a whole answer. */
   stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  /** How long that took, in milliseconds, of a call that the desk had to stop. It is part of `duration_ms`. */
+  stopped_after_ms?: number
   /**
    * Tokens of the prompt that the server had kept and did not read: its own count where it gives one, else an estimate.
    * Absent: none, or not known.
@@ -57,6 +71,8 @@ export interface AttemptRecord {
   saved_prompt_tokens?: number
   /** The seed that was drawn for this call, where the event gave none and the server would have taken its clock. */
   seed?: number
+  /** Of a ticket: which of its runs made the call, from 1. */
+  run?: number
 }
 
 /** A rule of the schema that an answer broke, and where. Never the value. */
@@ -117,6 +133,8 @@ export interface SuccessOutcome extends Absent<'error' | 'details' | 'partial' |
   usage: Usage | null
   /** From acceptance to outcome, waiting included, in milliseconds. */
   duration_ms: number
+  /** Of it, in the waiting line, in milliseconds. Absent: an earlier release made the outcome, or no desk did. */
+  waited_ms?: number
   /** Each call that was made, in order. */
   attempts: AttemptRecord[]
   /** What the model thought before it answered. Absent: nothing. */
@@ -162,6 +180,8 @@ export interface FailureOutcome
   id: string
   /** From acceptance to outcome, waiting included, in milliseconds. */
   duration_ms: number
+  /** Of it, in the waiting line, in milliseconds. Absent: an earlier release made the outcome, or no desk did. */
+  waited_ms?: number
   /** Each call that was made, in order; empty: no backend was asked. */
   attempts: AttemptRecord[]
   /** Text that had come when the answer broke off, or the last answer that did not match the schema. */

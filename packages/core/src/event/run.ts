@@ -63,6 +63,8 @@ export interface Run extends EventHead {
 export interface Stand {
   /** What its caller knows it by. */
   readonly reference: string | undefined
+  /** By which API it came in. */
+  readonly door: string | undefined
   readonly isStreamed: boolean
   /** Its name in the line; it gets one when somebody looks. */
   hand?: string
@@ -75,8 +77,12 @@ export interface Stand {
   chars: number
 }
 
-export const createStand = (reference: string | undefined, isStreamed: boolean): Stand => ({
+export const createStand = (
+  { reference, door }: Pick<EventOptions, 'reference' | 'door'>,
+  isStreamed: boolean,
+): Stand => ({
   reference,
+  door,
   isStreamed,
   endpoint: '',
   isPausing: false,
@@ -186,6 +192,7 @@ export interface CallFailure extends Failure {
   readonly modelUnknown: boolean
   readonly status: number | undefined
   readonly stopped: BackendError['stopped'] | undefined
+  readonly stoppedAfterMs?: number | undefined
   readonly partial: string | undefined
   /** What the backend itself said; undefined where the desk found the fault. */
   readonly kind: BackendErrorKind | undefined

@@ -21,7 +21,14 @@ import {
 } from './backend-state.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import { modelOn, type RoutableBackend, sameModel } from './route.ts'
-import { estimateMs, learnFromCall, roughTimes, tokenTimes, unknownSpeed } from './speed-estimate.ts'
+import {
+  estimateMs,
+  learnFromCall,
+  partCall,
+  roughTimes,
+  tokenTimes,
+  unknownSpeed,
+} from './speed-estimate.ts'
 
 /** What a whole answer took. */
 export interface CallSample {
@@ -389,6 +396,12 @@ export class BackendSlots implements RoutableBackend {
   /** How long the work is likely to take here, in milliseconds; undefined before a speed is learned. */
   workMs(work: Work, savedTokens = 0): number | undefined {
     return estimateMs(this.#speed, this.#scaled(work, savedTokens))
+  }
+
+  /** Parts the time of a whole call into reading and writing; undefined: nobody can tell. */
+  partCall(usage: Usage, durationMs: number, savedTokens: number): ReturnType<typeof partCall> {
+    const promptTokens = Math.max(0, usage.prompt_tokens - savedTokens)
+    return partCall(this.#speed, { promptTokens, completionTokens: usage.completion_tokens, durationMs })
   }
 
   /** How long it takes to read and write so many tokens, by whatever is known; undefined before the first answer. */

@@ -1,5 +1,4 @@
-import type { Backend, BackendErrorKind } from '../contract/backend.ts'
-import type { Clock } from '../contract/clock.ts'
+import type { Backend, BackendErrorKind, GenerationEnd } from '../contract/backend.ts'
 import type { Failure, FailureCode } from '../contract/failure.ts'
 import type { ResolvedOptions } from '../contract/options.ts'
 import type { Usage } from '../contract/outcome.ts'
@@ -77,6 +76,11 @@ export interface Lease {
   knownContextLength(): number | undefined
   /** Tokens of the prompt that the first call here is likely to spare; undefined: none, or it was made already. */
   savedTokens(): number | undefined
+  /**
+   * How a whole answer of the last call was likely spent, by the speed learned before; undefined: nobody can tell, for
+   * instance because the server may have kept the prompt of the call before.
+   */
+  likelyPhases(usage: Usage, durationMs: number, cachedTokens: number | undefined): GenerationEnd['times']
   /** Why the backend did not count tokens; undefined: it did. False: that is known already. */
   isNewCountProblem(problem: string | undefined): boolean
   /** The name to send for the one that the event asks for; undefined: whatever the backend serves. */
@@ -102,7 +106,7 @@ export function openLease(
   { slots, allowed, callerBudget, reader, model: asked, generations, options }: LeaseContext,
   onFree: () => void,
 ): Lease {
-  const { clock, tuning, observer, random } = options
+  const { clock, random } = options
   const budgets = callerBudget ? [slots.budget, callerBudget] : [slots.budget]
   const { isTrial } = slots.take()
   let hasLeft = false
@@ -117,6 +121,8 @@ export function openLease(
     isLoading: () => slots.stateName() === 'loading',
     mayRepeat: () => budgets.every((budget) => !budget.spent(clock.now())),
     savedTokens: () => (calls <= 1 && reader.savedTokens > 0 ? Math.round(reader.savedTokens) : undefined),
+    likelyPhases: (usage, durationMs, cached = calls <= 1 ? reader.savedTokens : undefined) =>
+      cached === undefined ? undefined : slots.partCall(usage, durationMs, cached),
     countCall() {
       calls += 1
       reader.sent()
@@ -148,13 +154,7 @@ export function openLease(
       reader.lost()
       if (leaving.type === 'failed') free(leaving.failure.code)
       else if (leaving.type === 'unused') free('cancelled')
-      else {
-        const since = clock.now()
-        void holdUntil(leaving.settled, { slots, clock, stuckAfterMs: tuning.stuckAfterMs }).then(() => {
-          observer?.abandonedCallStopped({ backend: slots.name, afterMs: clock.now() - since })
-          free(leaving.reason.code)
-        })
-      }
+      else void holdUntil(leaving.settled, slots, options).then(() => free(leaving.reason.code))
     },
   }
 }
@@ -170,16 +170,19 @@ const isReady = (slots: BackendSlots) => ['ready', 'busy', 'unknown'].includes(s
 /** The caller has its outcome, the backend is still at work: the slot stays taken, and shows as stuck in time. */
 async function holdUntil(
   settled: Promise<void>,
-  { slots, clock, stuckAfterMs }: { slots: BackendSlots; clock: Clock; stuckAfterMs: number },
+  slots: BackendSlots,
+  { clock, tuning, observer }: Pick<ResolvedOptions, 'clock' | 'tuning' | 'observer'>,
 ): Promise<void> {
+  const since = clock.now()
   let isStuck = false
   const timer = clock.setTimer(() => {
     isStuck = true
     slots.become(onStuck(slots.status))
-  }, stuckAfterMs)
+  }, tuning.stuckAfterMs)
   await settled
   timer.cancel()
   if (isStuck) slots.become(onUnstuck(slots.status))
+  observer?.abandonedCallStopped({ backend: slots.name, afterMs: clock.now() - since })
 }
 
 /** After these failures, a restarted server may give the next answer. */

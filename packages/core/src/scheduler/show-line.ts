@@ -50,7 +50,7 @@ export function createLineWindow({ taken, line, desk, clock, random }: LineParts
   const common = ({ id, caller, priority, startedAt, deadlineAt, stand }: ShownEvent) => ({
     hand: handOf(stand),
     event_id: id,
-    ...(stand.reference === undefined ? {} : { reference: stand.reference }),
+    ...saidOf(stand),
     ...(caller === '' ? {} : { caller }),
     priority,
     entered_at: iso(startedAt),
@@ -104,6 +104,12 @@ export function createLineWindow({ taken, line, desk, clock, random }: LineParts
     },
   }
 }
+
+/** What was said of an event beside it. */
+const saidOf = ({ reference, door }: Stand) => ({
+  ...(reference !== undefined && { reference }),
+  ...(door && { door }),
+})
 
 function speedOf({ chars, firstAt }: Stand, now: number): Pick<RunningEvent, 'tokens_per_second'> {
   if (chars === 0 || firstAt === undefined || now <= firstAt) return {}

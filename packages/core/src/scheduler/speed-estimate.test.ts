@@ -5,6 +5,7 @@ import {
   type GenerationSample,
   learnFromCall,
   likelyTokens,
+  partCall,
   type SpeedEstimate,
   tokenTimes,
   unknownSpeed,
@@ -96,4 +97,19 @@ test('whatever was seen, times are finite and positive, and more work takes long
       expect(more).toBeGreaterThan(less ?? Number.NaN)
     }),
   )
+})
+
+test('the time of a call is parted by the speeds, whole, and not where they do not explain it', () => {
+  const learned = learnAll([call(1000, 10), call(20, 100), call(300, 50)])
+  const parted = (durationMs: number) =>
+    partCall(learned, { promptTokens: 500, completionTokens: 20, durationMs })
+  expect(parted(2_000)?.promptMs).toBeCloseTo(1_000)
+  expect(parted(3_000)?.promptMs).toBeCloseTo(1_500)
+  for (const ms of [0, 700, 3_999]) {
+    const { promptMs = Number.NaN, completionMs = Number.NaN } = parted(ms) ?? {}
+    expect(promptMs + completionMs).toBeCloseTo(ms)
+  }
+  expect(parted(4_001)).toBeUndefined()
+  expect(partCall(unknownSpeed, { promptTokens: 1, completionTokens: 1, durationMs: 9 })).toBeUndefined()
+  expect(partCall(learned, { promptTokens: 0, completionTokens: 0, durationMs: 9 })).toBeUndefined()
 })

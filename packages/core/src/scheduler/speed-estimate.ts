@@ -127,3 +127,23 @@ export function estimateMs(
   if (times === undefined) return undefined
   return promptTokens * times.readMs + maxTokens * (estimate.answerShare ?? 1) * times.writtenMs
 }
+
+/** A call that took so many times what was expected did something else, too, such as waiting inside the server. */
+const MOST_SLOWNESS = 2
+
+/**
+ * Parts the time of a whole call into reading and writing, in milliseconds. Undefined: no speed is learned yet, or the
+ * call took so long that the speed does not explain it.
+ */
+export function partCall(
+  estimate: SpeedEstimate,
+  { promptTokens, completionTokens, durationMs }: GenerationSample,
+): { readonly promptMs: number; readonly completionMs: number } | undefined {
+  const times = tokenTimes(estimate)
+  if (times === undefined) return undefined
+  const readMs = promptTokens * times.readMs
+  const workMs = readMs + completionTokens * times.writtenMs
+  if (workMs <= 0 || durationMs > MOST_SLOWNESS * workMs) return undefined
+  const promptMs = (durationMs * readMs) / workMs
+  return { promptMs, completionMs: durationMs - promptMs }
+}

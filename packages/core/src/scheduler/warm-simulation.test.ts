@@ -108,7 +108,7 @@ function openWorld(options: Partial<DispatcherOptions> = {}, { keeps = true } = 
     const event: ScheduledEvent = {
       ...{ prompt: { turns, parameters: {} }, model: undefined, backend: undefined },
       ...{ cancellation: new Cancellation(), answerSchema: undefined, priority, caller, startedAt },
-      ...{ id: '', stand: createStand(undefined, false) },
+      ...{ id: '', stand: createStand({}, false) },
       ...{ deadlineAt: startedAt + timeoutMs, work: { promptTokens: tokens, maxTokens: answerTokens } },
     }
     const entry: Entry = { event, priority, caller, enteredAt: startedAt, backends: ['box'] }

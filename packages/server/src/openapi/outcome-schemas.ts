@@ -36,6 +36,18 @@ export const AttemptSchema = v.pipe(
     status: v.exactOptional(v.pipe(v.number(), v.integer(), v.description('HTTP status of the reply.'))),
     raw_finish_reason: v.exactOptional(v.nullable(v.string())),
     first_token_ms: v.exactOptional(milliseconds),
+    prompt_ms: v.exactOptional(
+      v.pipe(milliseconds, v.description('How long the prompt was read. Absent: nobody knows.')),
+    ),
+    completion_ms: v.exactOptional(v.pipe(milliseconds, v.description('How long the answer was written.'))),
+    phases: v.exactOptional(
+      v.pipe(
+        v.picklist(['backend', 'stream', 'learned']),
+        v.description(
+          'Who says so: the server, the first delta of a stream, or an estimate by the speeds learned.',
+        ),
+      ),
+    ),
     saved_prompt_tokens: v.exactOptional(
       v.pipe(
         count,
@@ -54,6 +66,12 @@ export const AttemptSchema = v.pipe(
           'How the server is known to have stopped, where the call did not end with a whole answer.',
         ),
       ),
+    ),
+    stopped_after_ms: v.exactOptional(
+      v.pipe(milliseconds, v.description('How long it took to stop it, where the desk had to.')),
+    ),
+    run: v.exactOptional(
+      v.pipe(count, v.description('Of a ticket: which of its runs made the call, from 1.')),
     ),
   }),
   v.description('How one call of one endpoint went.'),
@@ -88,6 +106,8 @@ export const warnings = v.exactOptional(v.array(WarningSchema))
 
 const metadata = v.exactOptional(v.pipe(record, v.description('As the event had it.')))
 
+const waited = v.exactOptional(v.pipe(milliseconds, v.description('Of `duration_ms`, in the waiting line.')))
+
 /** A `SuccessOutcome`, as JSON. */
 export const SuccessOutcomeSchema = v.pipe(
   v.object({
@@ -102,6 +122,7 @@ export const SuccessOutcomeSchema = v.pipe(
     finish_reason: v.picklist(['stop', 'length', 'tool_calls', 'content_filter']),
     usage: v.nullable(UsageSchema),
     duration_ms: milliseconds,
+    waited_ms: waited,
     attempts: v.array(AttemptSchema),
     data: v.exactOptional(v.pipe(v.unknown(), v.description('With a schema: the answer, validated.'))),
     reasoning: v.exactOptional(v.string()),
@@ -127,6 +148,7 @@ export const FailureOutcomeSchema = v.pipe(
     details: v.pipe(v.string(), v.description('What failed and what to do, in plain words.')),
     id: v.pipe(v.string(), v.description('Of the event.')),
     duration_ms: milliseconds,
+    waited_ms: waited,
     attempts: v.array(AttemptSchema),
     partial: v.exactOptional(
       v.pipe(v.string(), v.description('Text that had come when the answer broke off.')),

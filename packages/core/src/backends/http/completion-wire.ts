@@ -39,8 +39,11 @@ const usage = v.fallback(
   ),
   undefined,
 )
-/** What llama.cpp adds: tokens of the prompt that it had kept. */
-const timings = v.fallback(v.nullish(v.object({ cache_n: optionalCount })), undefined)
+/** What llama.cpp adds: tokens of the prompt that it had kept, and how long it read and wrote. */
+const timings = v.fallback(
+  v.nullish(v.object({ cache_n: optionalCount, prompt_ms: optionalNumber, predicted_ms: optionalNumber })),
+  undefined,
+)
 const toolCall = v.object({
   index: optionalNumber,
   id: optionalText,

@@ -320,12 +320,13 @@ export const aborted = (
 /** The same error, with how the server is known to have stopped. */
 export function stoppedError(
   { kind, message, status, reason, words, cause }: BackendError,
-  stopped: BackendError['stopped'],
+  { stopped, stoppedAfterMs }: Pick<BackendError, 'stopped' | 'stoppedAfterMs'>,
   partial: string | undefined,
 ): BackendError {
   return new BackendError(kind, message, {
     stopped,
     cause,
+    ...(stoppedAfterMs !== undefined && { stoppedAfterMs }),
     ...(status !== undefined && { status }),
     ...(reason && { reason }),
     ...(words && { words }),

@@ -128,6 +128,7 @@ const readCommon = ({ id, model, usage, timings }: Omit<v.InferOutput<typeof tex
   id: id ?? undefined,
   model: model ?? undefined,
   ...readUsage(usage, timings),
+  ...readTimes(timings),
 })
 
 type Common = v.InferOutput<typeof textReply>
@@ -143,6 +144,12 @@ function readUsage(usage: Common['usage'], timings: Common['timings']) {
   }
 }
 
+function readTimes(timings: Common['timings']): Pick<RawAnswer, 'times'> {
+  const { prompt_ms: promptMs, predicted_ms: completionMs } = timings ?? {}
+  if (typeof promptMs !== 'number' || typeof completionMs !== 'number') return {}
+  return promptMs >= 0 && completionMs >= 0 ? { times: { promptMs, completionMs } } : {}
+}
+
 /** A whole answer as the server gave it, whichever way it came. */
 export interface RawAnswer {
   readonly text: string
@@ -150,6 +157,7 @@ export interface RawAnswer {
   readonly usage?: Usage | undefined
   /** Tokens of the prompt that were not read, where the server says so. */
   readonly cachedTokens?: number | undefined
+  readonly times?: GenerationEnd['times'] | undefined
   readonly reasoning?: string | undefined
   readonly toolCalls?: readonly WireToolCall[] | undefined
   readonly model?: string | undefined
@@ -174,6 +182,7 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
     raw_finish_reason: rawFinishReason,
     ...(usage && { usage }),
     ...(usage && answer.cachedTokens !== undefined && { cached_prompt_tokens: answer.cachedTokens }),
+    ...(answer.times && { times: answer.times }),
     ...(tool_calls?.length && { tool_calls }),
     ...(reasoning && { reasoning }),
     ...(answer.endedInThoughts && { ended_in_thoughts: true }),
@@ -225,6 +234,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
           : (chunk.rawFinishReason ?? last.rawFinishReason),
         usage: chunk.usage ?? last.usage,
         cachedTokens: chunk.cachedTokens ?? last.cachedTokens,
+        times: chunk.times ?? last.times,
         model: chunk.model ?? last.model,
       }
       if (!thoughts || thoughts.isText() || chunk.text === '') return keep(chunk)
@@ -238,6 +248,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       rawFinishReason: last.rawFinishReason,
       usage: last.usage,
       cachedTokens: last.cachedTokens,
+      times: last.times,
       model: last.model,
       ...(reasoning && { reasoning }),
       ...(thoughts?.isThinking() && { endedInThoughts: true }),

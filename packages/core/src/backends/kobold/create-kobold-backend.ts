@@ -123,13 +123,14 @@ async function* generate(
   const mayHitStop = endpoint.addsStops || 'trim_stop' in fields
   const path = stream ? endpoint.streamPath : endpoint.path
   context.running.add(request.key)
+  const startedAt = context.clock.now()
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({
     ...context,
     signal,
     watch: (stop) => watchSilence({ ...context, probeAfterMs: context.silenceProbeMs, onVerdict: stop }),
   })
-  const run: Run = { context, place, endpoint, request, mayHitStop, call, guard }
+  const run: Run = { context, place, endpoint, request, mayHitStop, startedAt, call, guard }
   try {
     if (stream) yield* streamAnswer(run)
     else yield await wholeAnswer(run)

@@ -24,7 +24,7 @@ import { isErrorFrame, notAnAnswer, parseReply, type WholeReply } from '../http/
 import { defined, type RequestBody, toMessage } from '../http/request-body.ts'
 import { type TranscriptTemplate, writeTranscript } from '../http/transcript.ts'
 import { awayError, isAway, type Router } from './probe.ts'
-import type { SideChannel } from './side-channel.ts'
+import type { PerfAnswer, SideChannel } from './side-channel.ts'
 import { nativeChunk, nativeReply } from './wire.ts'
 
 export interface KoboldEndpoint extends Endpoint {
@@ -127,15 +127,44 @@ export interface AnswerContext {
   readonly request: GenerationRequest
   /** A stop string may have ended the text: the caller's, the transcript's, or those a chat endpoint adds. */
   readonly mayHitStop: boolean
+  /** When the call began, on the clock. */
+  readonly startedAt: number
 }
 
-/** Turns what came into the end of a generation; throws where an answer of 200 is none. */
-export async function finishAnswer(answer: RawAnswer, context: AnswerContext): Promise<GenerationEnd> {
+/** Turns what came into the end of a generation; throws where an answer of 200 is none. `isPlain`: it was no stream. */
+export async function finishAnswer(
+  answer: RawAnswer,
+  context: AnswerContext,
+  isPlain = false,
+): Promise<GenerationEnd> {
   refuseEmpty(answer, context)
   const reason = endOf(answer, context.request.parameters.max_tokens)
   // A call whose arguments break off is cut, whatever else its "length" may mean.
-  const isCut = reason === 'length' && (Boolean(answer.toolCalls?.length) || (await wasCut(answer, context)))
-  return toEnd(answer, reason === 'length' && !isCut ? 'stop' : reason)
+  if (reason !== 'length' || answer.toolCalls?.length) return toEnd(answer, reason)
+  const tookMs = context.context.clock.now() - context.startedAt
+  const { isCut, perf } = await lookAtEnd(answer, context)
+  // A stream tells by itself when the prompt had been read.
+  const times = isPlain && perf ? timesOf(perf, answer.usage, tookMs) : undefined
+  return toEnd({ ...answer, times }, isCut ? reason : 'stop')
+}
+
+/** More than the server says that it worked: its lock after an answer, and the way there and back. */
+const OVERHEAD_MS = 250
+
+/**
+ * The server's times of its last generation, where that was ours: the counts are the same, and nobody waits to be served.
+ * Of a prompt that it had kept it says how long all of it would have taken (fact 60), so that is only the most.
+ */
+function timesOf(
+  { queue, lastTokens, lastTimes }: PerfAnswer,
+  usage: Usage | undefined,
+  tookMs: number,
+): GenerationEnd['times'] {
+  if (!usage || !lastTimes || queue !== 0 || lastTokens !== usage.completion_tokens) return undefined
+  const completionMs = lastTimes.writtenMs * lastTokens
+  const promptMs = tookMs - completionMs
+  const isOurs = promptMs >= 0 && promptMs <= lastTimes.readMs * usage.prompt_tokens + OVERHEAD_MS
+  return isOurs && completionMs > 0 ? { promptMs, completionMs } : undefined
 }
 
 /** Of a longer one KoboldCPP 1.115.1 generates so much of its context, without a word (fact 64). */
@@ -145,22 +174,26 @@ const LARGEST_SHARE = 0.8
  * KoboldCPP says "length" for the limit, a stop string and an abort alike. With a real count, an answer is cut that
  * reached a limit or filled the context. Else the server is asked how its last generation ended.
  */
-async function wasCut({ usage, text }: RawAnswer, answered: AnswerContext): Promise<boolean> {
+async function lookAtEnd(
+  { usage, text }: RawAnswer,
+  answered: AnswerContext,
+): Promise<{ readonly isCut: boolean; readonly perf?: PerfAnswer }> {
   const { request, mayHitStop, context } = answered
   const { contextLength = Number.POSITIVE_INFINITY } = context
   const limit = Math.min(request.parameters.max_tokens, Math.floor(contextLength * LARGEST_SHARE))
   const bytes = Buffer.byteLength(text)
   if (usage) {
     const { prompt_tokens, completion_tokens } = usage
-    if (completion_tokens >= limit) return true
-    if (completion_tokens > 0 && prompt_tokens + completion_tokens >= contextLength) return true
-  } else if (!mayHitStop && bytes >= limit) return true // A token is at least one byte.
+    if (completion_tokens >= limit) return { isCut: true }
+    if (completion_tokens > 0 && prompt_tokens + completion_tokens >= contextLength) return { isCut: true }
+  } else if (!mayHitStop && bytes >= limit) return { isCut: true } // A token is at least one byte.
   const { side, closed } = context
   const perf = await side.perf({ timeoutMs: LAST_END_TIMEOUT_MS, signal: closed })
-  if (perf.as !== 'answered' || perf.value.lastEnd !== 'limit') return false
+  if (perf.as !== 'answered') return { isCut: false }
+  const { lastEnd, lastTokens = 0 } = perf.value
   // Somebody else's generation may have ended since: its count would be another one.
-  const { lastTokens = 0 } = perf.value
-  return usage ? lastTokens === usage.completion_tokens : lastTokens > 0 && lastTokens <= bytes
+  const isOurs = usage ? lastTokens === usage.completion_tokens : lastTokens > 0 && lastTokens <= bytes
+  return { isCut: lastEnd === 'limit' && isOurs, perf: perf.value }
 }
 
 const LAST_END_TIMEOUT_MS = 1000
@@ -193,7 +226,7 @@ export async function readReply(
   const reply = parseReply(place, text)
   const answer = isErrorFrame(reply) ? undefined : endpoint.readReply(reply)
   if (!answer) throw notAnAnswer(place, reply)
-  return finishAnswer(asAsked(answer, request), answered)
+  return finishAnswer(asAsked(answer, request), answered, true)
 }
 
 interface BodyOptions {

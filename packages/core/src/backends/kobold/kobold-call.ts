@@ -41,6 +41,8 @@ export interface Run {
   readonly endpoint: KoboldEndpoint
   readonly request: GenerationRequest
   readonly mayHitStop: boolean
+  /** When the call began, on the clock. */
+  readonly startedAt: number
   readonly call: OpenCall
   readonly guard: CallGuard
 }

@@ -27,6 +27,8 @@ export interface PerfAnswer {
   readonly lastEnd: 'limit' | 'end_of_text' | 'stop_string' | undefined
   /** How many tokens that generation had. */
   readonly lastTokens: number | undefined
+  /** How long it took to read a token of its prompt, and to write one, in milliseconds. */
+  readonly lastTimes?: { readonly readMs: number; readonly writtenMs: number }
 }
 
 interface AskOptions {
@@ -89,12 +91,14 @@ function readAbort(reply: unknown): AbortAnswer {
 function readPerf(reply: unknown): PerfAnswer {
   const { success, output } = v.safeParse(perfReply, reply)
   if (!success) return { state: 'unclear', queue: undefined, lastEnd: undefined, lastTokens: undefined }
-  const { idle, queue, stop_reason, last_token_count } = output
+  const { idle, queue, stop_reason, last_token_count, last_process, last_eval } = output
   return {
     state: typeof idle !== 'number' ? 'unclear' : idle === 1 ? 'idle' : 'busy',
     queue: queue ?? undefined,
     lastEnd: STOP_REASONS[stop_reason ?? -1],
     lastTokens: last_token_count ?? undefined,
+    ...(typeof last_process === 'number' &&
+      typeof last_eval === 'number' && { lastTimes: { readMs: last_process, writtenMs: last_eval } }),
   }
 }
 

@@ -191,12 +191,12 @@ export async function giveUp(
         })
       : new BackendError('dead', `${at(place)} is silent, and so is its side channel.`, { stopped: 'dead' })
   }
-  const stopped = call.sent() ? await stop(run, { rest, received }) : 'not_sent'
+  const end = call.sent() ? await stop(run, { rest, received }) : NOT_SENT
   call.hangUp()
-  const text = stopped === 'ended' ? await partial() : undefined
-  if (interrupt === 'aborted') return aborted(place, stopped, text)
+  const text = end.stopped === 'ended' ? await partial() : undefined
+  if (interrupt === 'aborted') return aborted(place, end.stopped, text)
   return new BackendError('stalled', `${at(place)} paused for too long between two tokens.`, {
-    stopped,
+    ...end,
     ...(text && { partial: text }),
   })
 }
@@ -209,17 +209,21 @@ export async function breakOff(
 ): Promise<BackendError> {
   run.call.hangUp()
   if (error.stopped === 'not_sent') return error
-  const stopped = await stop(run)
+  const end = await stop(run)
   const text = await partial()
-  return stoppedError(error, stopped, text)
+  return stoppedError(error, end, text)
 }
+
+/** How a generation was stopped, and how long that took. */
+type Halt = Required<Pick<BackendErrorOptions, 'stopped' | 'stoppedAfterMs'>>
 
 /** Stops the generation; `rest` is given while its call is open. */
 export async function stop(
   { context, place, request, call }: Run,
   open?: Pick<GiveUpOptions, 'rest' | 'received'>,
-): Promise<NonNullable<BackendErrorOptions['stopped']>> {
+): Promise<Halt> {
   const { clock, side, closed, abortIntervalMs, deadAfterMs, logger, left, running } = context
+  const since = clock.now()
   const how = await stopGeneration({
     clock,
     side,
@@ -237,7 +241,11 @@ export async function stop(
   // A process that was only stopped goes on with it as soon as it is woken.
   if (how === 'dead') left.add(request.key)
   logger.debug('generation stopped', { ...place, genkey: request.key, stopped: how })
-  return how === 'gone' ? 'dead' : how
+  return { stopped: how === 'gone' ? 'dead' : how, stoppedAfterMs: clock.now() - since }
+}
+
+const NOT_SENT: Pick<BackendErrorOptions, 'stoppedAfterMs'> & { readonly stopped: 'not_sent' } = {
+  stopped: 'not_sent',
 }
 
 /** Before a call with tools the server lets the model choose one, unless the caller names it. */

@@ -77,8 +77,8 @@ export async function* answerInParts(
   } catch (error) {
     if (!open || !(error instanceof BackendError)) throw error
     open = false
-    const stopped = await stop(run, { rest: drain(run, events.next(), events, collected), received })
-    throw stoppedError(error, stopped, partial())
+    const end = await stop(run, { rest: drain(run, events.next(), events, collected), received })
+    throw stoppedError(error, end, partial())
   } finally {
     // The reader left early: the server must not go on for nobody.
     if (open) await stop(run, { rest: drain(run, events.next(), events, collected), received })

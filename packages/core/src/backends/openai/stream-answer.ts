@@ -67,7 +67,7 @@ async function* answerInParts(
     yield finishAnswer(collected.answer(), run)
   } catch (error) {
     if (!(error instanceof BackendError)) throw error
-    throw stoppedError(error, error.stopped, collected.answer().text || error.partial)
+    throw stoppedError(error, error, collected.answer().text || error.partial)
   }
 }
 
