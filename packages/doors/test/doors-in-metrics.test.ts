@@ -56,7 +56,7 @@ test('each door counts its own events, whole and streamed', async () => {
   })
 })
 
-test('what runs as a ticket is counted there, whatever it came by', async () => {
+test('what runs as a ticket counts for the door that it came by, and says so', async () => {
   const metrics = await createMetrics()
   await using at = await openResponsesServer({
     simulated: AT_ONCE,
@@ -66,5 +66,7 @@ test('what runs as a ticket is counted there, whatever it came by', async () => 
   const { id } = await at.client().responses.create({ model: 'any', input: 'Hi', background: true })
   const hasEnded = async () => (await at.client().responses.retrieve(id)).status === 'completed'
   await expect.poll(hasEnded).toBe(true)
-  expect(await answeredBy(at.origin)).toEqual({ tickets: 1 })
+  expect(await answeredBy(at.origin)).toEqual({ responses: 1 })
+  const list = await (await fetch(`${at.origin}/tickets?door=responses`)).json()
+  expect(list).toMatchObject({ data: [{ door: 'responses', kind: 'ticket' }] })
 })

@@ -38,11 +38,14 @@ declare module 'fastify' {
  * `store_unavailable`, and what `POST /tickets` says of an event that it refuses.
  */
 export interface TicketDoor {
-  /** Takes an event in; it is on disk when this resolves. `isKnown`: its `Idempotency-Key` was, and nothing new was taken. */
+  /**
+   * Takes an event in; it is on disk when this resolves. `door` names your API, as `EventOptions.door` does. `isKnown`: its
+   * `Idempotency-Key` was, and nothing new was taken.
+   */
   accept(
     request: FastifyRequest,
     event: unknown,
-    options: { readonly wantsStream: boolean },
+    options: { readonly wantsStream: boolean; readonly door?: string },
   ): Promise<{ readonly ticket: Ticket; readonly isKnown: boolean }>
   /** By its id, or by the id of its event: the newest one that bears it. */
   find(request: FastifyRequest, by: { readonly id: string } | { readonly eventId: string }): Promise<Ticket>

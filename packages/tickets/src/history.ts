@@ -113,12 +113,12 @@ class StoreHistory implements History {
   }
 
   /** A function of its own: it is handed to the dispatcher. */
-  readonly onOutcome: OutcomeListener = (outcome, { event, caller, isRecorded }) => {
+  readonly onOutcome: OutcomeListener = (outcome, { event, caller, door, isRecorded }) => {
     // A ticket keeps its outcome itself.
     const { mode } = this.#settings
     if (mode === 'off' || this.#isClosed || isRecorded) return
     const finishedAt = Math.trunc(this.#clock.wallTime())
-    const entry = entryOf(outcome, { event, caller, finishedAt, isFull: mode === 'full' })
+    const entry = entryOf(outcome, { event, caller, door, finishedAt, isFull: mode === 'full' })
     const length = lengthOf(entry)
     const isTooLong = this.#length > 0 && this.#length + length > BUFFERED_LENGTH
     if (this.#buffer.length >= BUFFERED || isTooLong) {
@@ -233,14 +233,21 @@ const resolved = ({ mode = 'full', keepMs, keepFailedMs, keep }: HistorySettings
 
 function entryOf(
   outcome: Outcome,
-  given: { event: unknown; caller: string; finishedAt: number; isFull: boolean },
+  given: {
+    event: unknown
+    caller: string
+    door: string | undefined
+    finishedAt: number
+    isFull: boolean
+  },
 ): HistoryEntry {
-  const { event, caller, finishedAt, isFull } = given
+  const { event, caller, door, finishedAt, isFull } = given
   return {
     // A value that is no event is recorded by its failure alone.
     event: isFull && isObject(event) ? event : null,
     eventId: outcome.id,
     caller,
+    ...(door === undefined ? {} : { door }),
     createdAt: finishedAt - outcome.duration_ms,
     finishedAt,
     outcome: isFull ? outcome : withoutText(outcome),
@@ -268,6 +275,7 @@ function withoutText(outcome: Outcome): Outcome {
     return rest
   }
   const { completion: _completion, id, model, backend, endpoint, finish_reason, usage } = outcome
-  const { duration_ms, attempts } = outcome
-  return { completion: '', id, model, backend, endpoint, finish_reason, usage, duration_ms, attempts }
+  const { duration_ms, waited_ms = 0, attempts } = outcome
+  const story = { finish_reason, usage, duration_ms, waited_ms, attempts }
+  return { completion: '', id, model, backend, endpoint, ...story }
 }

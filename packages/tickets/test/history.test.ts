@@ -142,10 +142,16 @@ it('records a ticket once, whatever object its event is', async () => {
 
 it('keeps no text where only metadata is wanted', async () => {
   await using at = await open('metadata')
-  await at.dispatcher.onEvent({ content: 'secret prompt', id: 'e1', metadata: { of: 'secret' } })
+  const event = { content: 'secret prompt', id: 'e1', metadata: { of: 'secret' } }
+  await at.dispatcher.onEvent(event, { door: 'anthropic' })
   await at.history.close()
   const [ticket] = (await at.store.list({})).tickets
-  expect(ticket).toMatchObject({ eventId: 'e1', event: null, state: { outcome: { backend: 'kobold' } } })
+  expect(ticket).toMatchObject({
+    eventId: 'e1',
+    event: null,
+    door: 'anthropic',
+    state: { outcome: { backend: 'kobold', waited_ms: 0 } },
+  })
   expect(JSON.stringify(ticket)).not.toContain('secret')
 })
 

@@ -261,6 +261,26 @@ it('replays the same event or an edited one, linked', async () => {
   expect(data.map(({ id }: { id: string }) => id)).toEqual([edited.body.id, same.body.id])
 })
 
+it('says by which API a ticket came in, and when which server ran it', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const { body } = await server.post('/event', { content: 'Why?', id: 'evt_a' }, { prefer: 'respond-async' })
+  const { body: replay } = await server.post(`/tickets/${body.id}/replay`)
+  const shown = (await server.get(`/tickets/${body.id}?wait=10s`)).body
+  await server.get(`/tickets/${replay.id}?wait=10s`)
+  expect(shown).toMatchObject({
+    door: 'event',
+    attempts: [{ run: 1 }],
+    outcome: { waited_ms: expect.any(Number) },
+    run_log: [{ run: 1, worker: expect.any(String), claimed_at: shown.started_at, ended: 'completed' }],
+  })
+  expect(shown.run_log[0].ended_at).toBe(shown.finished_at)
+  const ids = async (query: string) =>
+    (await server.get(`/tickets?${query}`)).body.data.map(({ id }: { id: string }) => id)
+  expect(await ids('door=event')).toEqual([body.id])
+  expect(await ids('door=tickets&view=row')).toEqual([replay.id])
+  expect(await ids('door=openai')).toEqual([])
+})
+
 it('lists with filters and a cursor', async () => {
   await using server = await openTicketServer({ simulated: FAST })
   for (const name of ['a', 'b', 'c'])

@@ -41,6 +41,9 @@ async function expectAllThere(store: TicketStore): Promise<void> {
   expect((await store.listRows({})).rows).toMatchObject([why])
   await store.cancel('tkt_old')
   expect((await store.listRows({})).rows).toMatchObject([{ ...why, status: 'cancelled' }])
+  // By which API it came in and when it ran, nobody wrote down.
+  for (const name of ['door', 'runLog']) expect(await store.get('tkt_old')).not.toHaveProperty(name)
+  expect((await store.listRows({ door: 'event' })).rows).toEqual([])
 }
 
 it('brings a file of an earlier release to the newest version', async () => {

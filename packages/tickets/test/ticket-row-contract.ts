@@ -70,7 +70,7 @@ export function describeTicketRows(
       await at.store.saveProgress(again, { call })
       expect((await at.store.listRows({})).rows).toMatchObject([{ status: 'in_progress', backend: 'gpu' }])
       await at.clock.advance(5)
-      await at.store.settle(again, ANSWER)
+      await at.store.settle(again, { ...ANSWER, waited_ms: 3 })
       expect((await at.store.listRows({})).rows).toMatchObject([
         {
           status: 'completed',
@@ -83,7 +83,7 @@ export function describeTicketRows(
             prompt: 'x'.repeat(159),
             answer: 'Because of the light.',
             attempts: 2,
-            waitedMs: 40,
+            waitedMs: 43,
             durationMs: 5,
             usage: { prompt_tokens: 3, completion_tokens: 5 },
             wastedMs: 700,

@@ -20,6 +20,7 @@ it('GET /tickets?view=row lists without events and outcomes', async () => {
         started_at: expect.any(String),
         finished_at: expect.any(String),
         priority: 4,
+        door: 'tickets',
         runs: 1,
         attempts: 1,
         backend: 'b1',

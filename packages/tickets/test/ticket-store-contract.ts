@@ -438,6 +438,76 @@ export function describeTicketStore(
       expect(waiting?.attempts).toMatchObject([{ backend: 'kobold', endpoint: 'chat', result: 'cancelled' }])
     })
 
+    it('keeps a log of its runs, and which of them made a call', async () => {
+      await using at = await openStore()
+      const { id } = await at.accept({ door: 'event' })
+      const lost = REFUSAL.attempts[0] ?? ANSWER.attempts[0]
+      if (lost === undefined) throw new Error('an attempt is needed')
+      await at.clock.advance(10)
+      await at.store.release(await at.claimOne(), { reason: 'retry', attempts: [lost] })
+      await at.clock.advance(10)
+      const held = await at.claimOne()
+      const call = { backend: 'kobold', endpoint: 'chat', key: 'KCPP1', startedAt: START + 20 }
+      await at.store.saveProgress(held, { call })
+      const owner = { worker: 'w2', session: 's2' }
+      await at.clock.advance(30_000)
+      const [adopted] = await at.store.adopt({ owner, leaseMs: 30_000, limit: 1 })
+      await at.store.release(adopted ?? held, { reason: 'crashed' })
+      await at.clock.advance(5)
+      const [last] = await at.store.claim({ owner, leaseMs: 30_000, limit: 1 })
+      expect((await at.store.get(id))?.runLog?.at(-1)).toEqual({
+        run: 3,
+        worker: 'w2',
+        claimedAt: START + 30_025,
+      })
+      await at.clock.advance(5)
+      await at.store.settle(last ?? held, ANSWER)
+      const ticket = await at.store.get(id)
+      expect(ticket).toMatchObject({ door: 'event', runs: 3 })
+      expect(ticket?.runLog).toEqual([
+        { run: 1, worker: 'w1', claimedAt: START + 10, endedAt: START + 10, ended: 'retry' },
+        { run: 2, worker: 'w1', claimedAt: START + 20, endedAt: START + 30_020, ended: 'crashed' },
+        { run: 3, worker: 'w2', claimedAt: START + 30_025, endedAt: START + 30_030, ended: 'completed' },
+      ])
+      expect(ticket?.attempts.map(({ run }) => run)).toEqual([1, 2, ...ANSWER.attempts.map(() => 3)])
+    })
+
+    it('keeps the last hundred runs of a ticket that is interrupted again and again', async () => {
+      await using at = await openStore()
+      const { id } = await at.accept()
+      for (let run = 0; run < 102; run++)
+        await at.store.release(await at.claimOne(), { reason: 'interrupted' })
+      const log = (await at.store.get(id))?.runLog ?? []
+      expect([log.length, log[0]?.run, log.at(-1)?.run]).toEqual([100, 3, 102])
+    })
+
+    it('finds what came in by an API, together with other filters', async () => {
+      await using at = await openStore()
+      const times = { createdAt: START, finishedAt: START, caller: '', event: { content: 'Hi' } }
+      await at.store.record([
+        { eventId: 'e1', outcome: ANSWER, door: 'anthropic', ...times },
+        { eventId: 'e2', outcome: REFUSAL, door: 'openai', ...times },
+        { eventId: 'e3', outcome: REFUSAL, door: 'anthropic', ...times },
+        { eventId: 'e4', outcome: ANSWER, ...times },
+      ])
+      await at.accept({ eventId: 'e5', door: 'tickets' })
+      const found = async (query: Parameters<TicketStore['list']>[0]) => {
+        const { rows } = await at.store.listRows(query)
+        expect((await at.store.list(query)).tickets.map(({ id }) => id)).toEqual(rows.map(({ id }) => id))
+        return rows.map(({ eventId }) => eventId).toSorted()
+      }
+      expect(await found({ door: 'anthropic' })).toEqual(['e1', 'e3'])
+      expect(await found({ door: 'anthropic', statuses: ['failed'] })).toEqual(['e3'])
+      expect(await found({ door: 'anthropic', eventId: 'e2' })).toEqual([])
+      expect(await found({ door: 'tickets', text: 'why' })).toEqual(['e5'])
+      expect(await found({ door: 'kobold' })).toEqual([])
+      const { rows } = await at.store.listRows({})
+      const doors = Object.fromEntries(rows.map(({ eventId, summary: { door } }) => [eventId, door]))
+      expect(doors).toEqual({ e1: 'anthropic', e2: 'openai', e3: 'anthropic', e4: undefined, e5: 'tickets' })
+      const [recorded] = (await at.store.list({ eventId: 'e1' })).tickets
+      expect(recorded).toMatchObject({ door: 'anthropic' })
+    })
+
     it('cancels a waiting ticket at once', async () => {
       await using at = await openStore()
       const ticket = await at.accept()

@@ -119,7 +119,10 @@ async function answerLater(
   if (!instance.hasDecorator('tickets')) {
     return refuse(reply, refusedField('`background` is not possible: this server keeps no tickets.'))
   }
-  const { ticket, isKnown } = await instance.tickets.accept(request, event, { wantsStream: stream })
+  const { ticket, isKnown } = await instance.tickets.accept(request, event, {
+    wantsStream: stream,
+    door: 'responses',
+  })
   if (isKnown) reply.header('idempotency-replayed', 'true')
   if (stream) return streamStored(instance, { request, reply }, { ticket, startingAfter: -1 })
   reply.header('cache-control', 'no-store')

@@ -33,8 +33,8 @@ function metricsOfEvents(registers: Registry[]) {
     events: new Counter({
       name: 'ai_ticket_events_total',
       help:
-        'Events that ended, by outcome (completed, failed, cancelled), code, and the API by which they came (door; tickets, ' +
-        'whatever they came by, and other)',
+        'Events that ended, by outcome (completed, failed, cancelled), code, and the API by which they came (door; of a ' +
+        'ticket, the one that took it in)',
       labelNames: ['outcome', 'code', 'door'],
       registers,
     }),

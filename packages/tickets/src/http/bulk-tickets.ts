@@ -135,6 +135,7 @@ const ACTIONS: Readonly<Record<BulkAction, Act>> = {
     const event = readEvent(replayedEvent(ticket, { priority }))
     await acceptEvent(context, request, {
       ...event,
+      door: 'tickets',
       replayOf: ticket.id,
       ...(ticket.trace && { follows: ticket.trace }),
     })

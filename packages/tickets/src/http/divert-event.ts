@@ -33,7 +33,7 @@ export async function divertEvent(
   const { cloudEvents } = request
   if (cloudEvents?.mode === 'batched') {
     if (preferences.respondAsync) reply.header('preference-applied', 'respond-async')
-    await acceptBatch(context, { request, reply }, cloudEvents.entries)
+    await acceptBatch(context, { request, reply, door: 'event' }, cloudEvents.entries)
     return true
   }
   const origin = originOf(request)
@@ -52,7 +52,7 @@ export async function divertEvent(
   const accepted = await acceptEvent(
     context,
     request,
-    { ...event, expiresAt, wantsStream: isStreamed },
+    { ...event, door: 'event', expiresAt, wantsStream: isStreamed },
     origin,
   )
   markReplayed(reply, accepted.isKnown)
@@ -79,7 +79,7 @@ async function answerLater(
   context: TicketContext,
   { request, reply, preferences, event, origin }: AsyncExchange,
 ): Promise<void> {
-  const accepted = await acceptEvent(context, request, event, origin)
+  const accepted = await acceptEvent(context, request, { ...event, door: 'event' }, origin)
   reply.header('preference-applied', 'respond-async')
   const { waitMs } = preferences
   if (waitMs === undefined) return void replyAccepted(reply, accepted, context)
@@ -136,17 +136,17 @@ interface EntryBody {
  */
 export async function acceptBatch(
   context: TicketContext,
-  exchange: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  exchange: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly door: string },
   entries: readonly BatchEntry[],
 ): Promise<FastifyReply> {
-  const { request, reply } = exchange
+  const { request, reply, door } = exchange
   if (request.headers['idempotency-key'] !== undefined) {
     throw problem(
       'invalid_request',
       'An Idempotency-Key is for one event. In a batch, source and id of each are its key.',
     )
   }
-  const answers = await Promise.all(entries.map((entry) => acceptEntry(context, request, entry)))
+  const answers = await Promise.all(entries.map((entry) => acceptEntry(context, { request, door }, entry)))
   const refusals = answers.flatMap(({ failure }) => failure ?? [])
   const [first] = refusals
   if (first !== undefined && refusals.length === answers.length && refusals.every(isOurs))
@@ -164,13 +164,13 @@ interface EntryAnswer {
 
 async function acceptEntry(
   context: TicketContext,
-  request: FastifyRequest,
+  { request, door }: { readonly request: FastifyRequest; readonly door: string },
   entry: BatchEntry,
 ): Promise<EntryAnswer> {
   if ('failure' in entry) return refused(entry.failure, entry)
   const { id, source } = entry.cloudEvent
   try {
-    const { ticket } = await acceptEvent(context, request, readOrigin(entry), entry)
+    const { ticket } = await acceptEvent(context, request, { ...readOrigin(entry), door }, entry)
     return { body: { source, id, status: 202, ticket: ticketBody(ticket, context) } }
   } catch (error) {
     if (!(error instanceof RequestProblem)) throw error

@@ -11,6 +11,7 @@ const TEXTS = {
   error: 'error',
   event_id: 'eventId',
   key: 'caller',
+  door: 'door',
   idempotency_key: 'idempotencyKey',
   text: 'text',
   replay_of: 'replayOf',

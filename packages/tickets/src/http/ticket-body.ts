@@ -1,6 +1,6 @@
 import type { AttemptRecord, FailureCode, Outcome, Usage } from '@ai-ticket/core'
 import { type Delivery, type DeliveryError, type DeliveryStatus, webhookIdOf } from '../ticket/delivery.ts'
-import { isFinished, type Ticket, type TicketStatus } from '../ticket/ticket.ts'
+import { isFinished, type Ticket, type TicketRun, type TicketStatus } from '../ticket/ticket.ts'
 import type { TicketRow } from '../ticket/ticket-row.ts'
 import type { TicketStore } from '../ticket/ticket-store.ts'
 
@@ -30,14 +30,18 @@ export interface TicketBody {
   priority: number
   /** The name of the API key. */
   caller?: string
+  /** The API by which it came in, such as `event` or `anthropic`. Absent: an earlier release took it in, or nobody said. */
+  door?: string
   /** The id of the ticket that it repeats. */
   replay_of?: string
   /** The callback that announces its end. */
   callback?: CallbackSummary
   /** How often it was given to a worker. */
   runs: number
+  /** Each of those times, the newest last; of more than 100 the newest. Absent: none, or an earlier release ran it. */
+  run_log?: readonly RunBody[]
   /** The current call, while it runs. */
-  call?: { backend: string; endpoint: string }
+  call?: { backend: string; endpoint: string; started_at: string }
   /** It runs, and was asked to stop then. */
   cancel_requested_at?: string
   /** Calls of all runs that have ended, in order. */
@@ -52,6 +56,22 @@ export interface TicketBody {
   event?: Readonly<Record<string, unknown>> | null
   /** Paths: `GET` `self`, `DELETE` `cancel`, `POST` to `replay`. */
   links: { self: string; cancel: string; replay: string }
+}
+
+/** One time that a worker had a ticket. Times are ISO 8601. */
+export interface RunBody {
+  /** From 1; `run` of an attempt names it. */
+  run: number
+  /** The server that took it. */
+  worker: string
+  claimed_at: string
+  /** Absent: it runs. */
+  ended_at?: string
+  /**
+   * The state in which it left the ticket for good. Or why the ticket had to wait again: `retry` after a failure that
+   * may pass, `interrupted` because the server closed, `crashed` because it died.
+   */
+  ended?: NonNullable<TicketRun['ended']>
 }
 
 export interface TicketBodyOptions {
@@ -83,9 +103,11 @@ export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBo
     ...(expiresAt === undefined ? {} : { expires_at: iso(expiresAt) }),
     priority: ticket.priority,
     ...(ticket.caller === '' ? {} : { caller: ticket.caller }),
+    ...(ticket.door === undefined ? {} : { door: ticket.door }),
     ...(ticket.replayOf === undefined ? {} : { replay_of: ticket.replayOf }),
     ...(callback === undefined ? {} : { callback }),
     runs: ticket.runs,
+    ...(ticket.runLog === undefined ? {} : { run_log: ticket.runLog.map(runBody) }),
     ...runningFields(ticket),
     attempts: ticket.attempts,
     ...(lastFailure === undefined ? {} : { last_failure: lastFailure }),
@@ -95,6 +117,14 @@ export function ticketBody(ticket: Ticket, options: TicketBodyOptions): TicketBo
     links: { self, cancel: self, replay: `${self}/replay` },
   }
 }
+
+const runBody = ({ run, worker, claimedAt, endedAt, ended }: TicketRun): RunBody => ({
+  run,
+  worker,
+  claimed_at: iso(claimedAt),
+  ...(endedAt === undefined ? {} : { ended_at: iso(endedAt) }),
+  ...(ended === undefined ? {} : { ended }),
+})
 
 /** A ticket in a list of rows: without its event and its outcome. Times are ISO 8601. */
 export interface TicketRowBody {
@@ -116,6 +146,8 @@ export interface TicketRowBody {
   priority: number
   /** The name of the API key. */
   caller?: string
+  /** The API by which it came in. Absent: an earlier release took it in, or nobody said. */
+  door?: string
   /** The id of the ticket that it repeats. */
   replay_of?: string
   /** How often it was given to a worker. */
@@ -151,7 +183,7 @@ export interface TicketRowBody {
 /** A row of a store as callers see it. */
 export function ticketRowBody(row: TicketRow): TicketRowBody {
   const { startedAt, finishedAt, summary, caller, replayOf, backend, model, error, callback } = row
-  const { waitedMs, firstTokenMs, durationMs } = summary
+  const { door, waitedMs, firstTokenMs, durationMs } = summary
   return {
     id: row.id,
     event_id: row.eventId,
@@ -162,6 +194,7 @@ export function ticketRowBody(row: TicketRow): TicketRowBody {
     finished_at: finishedAt === undefined ? null : iso(finishedAt),
     priority: row.priority,
     ...(caller === '' ? {} : { caller }),
+    ...(door === undefined ? {} : { door }),
     ...(replayOf === undefined ? {} : { replay_of: replayOf }),
     runs: row.runs,
     attempts: summary.attempts,
@@ -189,7 +222,9 @@ function runningFields({ state }: Ticket): Pick<TicketBody, 'call' | 'cancel_req
   if (state.status !== 'in_progress') return {}
   const { call, cancelRequestedAt } = state
   return {
-    ...(call === undefined ? {} : { call: { backend: call.backend, endpoint: call.endpoint } }),
+    ...(call === undefined
+      ? {}
+      : { call: { backend: call.backend, endpoint: call.endpoint, started_at: iso(call.startedAt) } }),
     ...(cancelRequestedAt === undefined ? {} : { cancel_requested_at: iso(cancelRequestedAt) }),
   }
 }

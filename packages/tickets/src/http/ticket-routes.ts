@@ -65,10 +65,11 @@ function addArrivalRoute(instance: FastifyInstance, context: TicketContext, body
       async (request, reply) => {
         const { cloudEvents } = request
         if (cloudEvents?.mode === 'batched')
-          return acceptBatch(context, { request, reply }, cloudEvents.entries)
+          return acceptBatch(context, { request, reply, door: 'tickets' }, cloudEvents.entries)
         const origin = originOf(request)
         const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
-        return replyAccepted(reply, await acceptEvent(context, request, event, origin), context)
+        const accepted = await acceptEvent(context, request, { ...event, door: 'tickets' }, origin)
+        return replyAccepted(reply, accepted, context)
       },
     )
     done()
@@ -87,6 +88,7 @@ function addReplayRoute(
       const origin = await find(request)
       const accepted = await acceptEvent(context, request, {
         ...readEvent(replayedEvent(origin, request.body)),
+        door: 'tickets',
         replayOf: origin.id,
         ...(origin.trace && { follows: origin.trace }),
       })

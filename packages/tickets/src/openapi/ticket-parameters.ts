@@ -72,6 +72,7 @@ export const TICKET_FILTERS: readonly Parameter[] = [
   query('error', 'The code that it failed with.'),
   query('event_id', 'The id of the event.'),
   query('key', 'The name of the API key that sent it.'),
+  query('door', 'The API by which it came in: event, tickets, openai, responses, anthropic, kobold.'),
   query('idempotency_key', 'As it was sent.'),
   query('text', 'In the event or the answer, any case.'),
   query('replay_of', 'Only what was replayed from this ticket.'),

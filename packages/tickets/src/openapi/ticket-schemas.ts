@@ -46,6 +46,19 @@ const CallbackSummarySchema = v.object({
   last_error: v.exactOptional(v.object({ error, details: v.string() })),
 })
 
+const RunSchema = v.object({
+  run: v.pipe(count, v.description('From 1; `run` of an attempt names it.')),
+  worker: v.pipe(v.string(), v.description('The server that took it.')),
+  claimed_at: timestamp,
+  ended_at: maybe,
+  ended: v.exactOptional(
+    v.pipe(
+      v.picklist(['completed', 'failed', 'cancelled', 'retry', 'interrupted', 'crashed']),
+      v.description('Absent: it runs. The last three: the ticket had to wait again.'),
+    ),
+  ),
+})
+
 export const TicketSchema = v.object({
   id: v.pipe(v.string(), v.startsWith('tkt_')),
   object: v.literal('ticket'),
@@ -64,10 +77,14 @@ export const TicketSchema = v.object({
   expires_at: maybe,
   priority: v.pipe(v.number(), v.integer()),
   caller: v.exactOptional(v.pipe(v.string(), v.description('The name of the API key.'))),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
   replay_of: v.exactOptional(v.string()),
   callback: v.exactOptional(CallbackSummarySchema),
   runs: v.pipe(count, v.description('How often it was given to a worker.')),
-  call: v.exactOptional(v.object({ backend: v.string(), endpoint: v.string() })),
+  run_log: v.exactOptional(
+    v.pipe(v.array(RunSchema), v.description('Each of those times, the newest last; the last 100.')),
+  ),
+  call: v.exactOptional(v.object({ backend: v.string(), endpoint: v.string(), started_at: timestamp })),
   cancel_requested_at: maybe,
   attempts: v.array(AttemptSchema),
   last_failure: v.exactOptional(v.object({ error: FailureCodeSchema, details: v.string() })),
@@ -103,6 +120,7 @@ export const TicketRowSchema = v.object({
   finished_at: v.nullable(timestamp),
   priority: v.pipe(v.number(), v.integer()),
   caller: v.exactOptional(v.pipe(v.string(), v.description('The name of the API key.'))),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
   replay_of: v.exactOptional(v.string()),
   runs: v.pipe(count, v.description('How often it was given to a worker.')),
   attempts: v.pipe(count, v.description('Calls of all runs that have ended.')),

@@ -79,6 +79,7 @@ export const COLUMN_OF_FILTER = {
   error: 'error',
   eventId: 'event_id',
   caller: 'caller',
+  door: 'door',
   idempotencyKey: 'idempotency_key',
   replayOf: 'replay_of',
 } as const satisfies Partial<Record<keyof TicketQuery, string>>

@@ -7,6 +7,7 @@ import {
   TICKET_STATUSES,
   type Ticket,
   type TicketCall,
+  type TicketRun,
   type TicketState,
   type TicketStatus,
 } from '../ticket/ticket.ts'
@@ -56,6 +57,7 @@ const changingColumns = (ticket: Ticket, texts: TextColumns) => ({
   status: ticket.state.status,
   token: ticket.token,
   runs: ticket.runs,
+  run_log: ticket.runLog === undefined ? null : JSON.stringify(ticket.runLog),
   retries: ticket.retries,
   crashes: ticket.crashes,
   started_at: timeOrNull(ticket.startedAt),
@@ -92,6 +94,7 @@ const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
   created_at: storableTime(ticket.createdAt),
   expires_at: timeOrNull(ticket.expiresAt),
   replay_of: textOrNull(ticket.replayOf, texts),
+  door: textOrNull(ticket.door, texts),
   callback_url: textOrNull(ticket.callbackUrl, texts),
   wanted_backend: wantedBackend(ticket.event, texts),
   wants_stream: ticket.wantsStream ? 1 : 0,
@@ -187,11 +190,13 @@ function ticketOf(row: Row, own: OwnColumns, texts: TextColumns): Ticket {
     createdAt: readTime(row.created_at) ?? 0,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(row.door == null ? {} : { door: read(row.door) }),
     ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
     ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
     ...(Number(row.wants_stream) === 1 ? { wantsStream: true } : {}),
     token: Number(row.token),
     runs: Number(row.runs),
+    ...(row.run_log == null ? {} : { runLog: readObjects(row.run_log).flatMap(runOf) }),
     retries: Number(row.retries),
     crashes: Number(row.crashes),
     attempts: isEvent ? (outcome?.attempts ?? []) : attemptsOf(readObjects(row.attempts)),
@@ -267,6 +272,21 @@ export function readOutcome(stored: unknown, completion?: string): Outcome | und
 }
 
 /** Only this store writes them. What else stands there is shown as it stands: nothing is decided by it. */
+/** An entry that nobody can read is left out. */
+function runOf({ run, worker, claimedAt, endedAt, ended }: Record<string, unknown>): readonly TicketRun[] {
+  const from = readTime(claimedAt)
+  if (from === undefined || typeof worker !== 'string' || !Number.isSafeInteger(run)) return []
+  const until = readTime(endedAt)
+  return [
+    {
+      run: Number(run),
+      worker,
+      claimedAt: from,
+      ...(until !== undefined && typeof ended === 'string' && { endedAt: until, ended: ended as never }),
+    },
+  ]
+}
+
 const attemptsOf = (values: readonly Record<string, unknown>[]) => values as unknown as AttemptRecord[]
 
 const lost = (eventId: string, details: string): FailureOutcome => ({

@@ -21,6 +21,8 @@ export interface NewTicket {
   readonly notBefore?: number
   /** A ticket that has not begun to run by then fails. Default: never. */
   readonly expiresAt?: number
+  /** The API by which it came in. Default: not said. */
+  readonly door?: string
   /** The id of the ticket that it repeats. Default: none. */
   readonly replayOf?: string
   /** An `http:` or `https:` address that was found to be allowed. */
@@ -51,6 +53,8 @@ export interface HistoryEntry {
   readonly eventId: string
   /** The name of the API key; empty without keys. */
   readonly caller: string
+  /** The API by which it came in. Default: not said. */
+  readonly door?: string
   /** When it was accepted, in milliseconds since 1970. */
   readonly createdAt: number
   /** In milliseconds since 1970. */
@@ -93,12 +97,18 @@ export function recordedTicket(entry: HistoryEntry, id: string): Ticket {
 }
 
 function blankTicket(
-  { event, eventId, caller }: Pick<NewTicket, 'eventId' | 'caller'> & Pick<HistoryEntry, 'event'>,
+  {
+    event,
+    eventId,
+    caller,
+    door,
+  }: Pick<NewTicket, 'eventId' | 'caller' | 'door'> & Pick<HistoryEntry, 'event'>,
   id: string,
   createdAt: number,
 ) {
   const counts = { token: 0, runs: 0, retries: 0, crashes: 0 }
-  return { id, eventId, event, caller, priority: 0, createdAt, ...counts, attempts: [] }
+  const from = door === undefined ? {} : { door }
+  return { id, eventId, event, caller, ...from, priority: 0, createdAt, ...counts, attempts: [] }
 }
 
 function endOf(outcome: Outcome, finishedAt: number): TicketState {

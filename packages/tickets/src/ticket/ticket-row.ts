@@ -58,6 +58,8 @@ export interface TicketSummary extends RowFacts {
 
 /** What is read of the outcome, or of the runs so far. */
 export interface RowFacts {
+  /** The API by which it came in. Here, for SQLite finds it in the ticket only behind a large event. */
+  readonly door?: string
   /** Calls of all runs that have ended. */
   readonly attempts: number
   /** From its acceptance to the start of its first run, and what the last run stood in line, in ms. Of one that has ended. */
@@ -74,15 +76,19 @@ export interface RowFacts {
 const SHOWN = 160
 
 export function summaryOf(ticket: Ticket): TicketSummary {
-  const { event, state, attempts, createdAt, startedAt = createdAt } = ticket
+  const { event, state, attempts, createdAt, startedAt = createdAt, door } = ticket
   const outcome = 'outcome' in state ? state.outcome : undefined
   const firstTokenMs = attempts.findLast((one) => one.first_token_ms !== undefined)?.first_token_ms
   return {
     prompt: event === null ? null : beginningOf(promptOf(event.content)),
     // Where no content is kept, the answer is empty.
     answer: event === null || outcome?.completion === undefined ? null : beginningOf(outcome.completion),
+    ...(door !== undefined && { door }),
     attempts: attempts.length,
-    ...(outcome && { waitedMs: Math.max(0, startedAt - createdAt), durationMs: outcome.duration_ms }),
+    ...(outcome && {
+      waitedMs: Math.max(0, startedAt - createdAt) + (outcome.waited_ms ?? 0),
+      durationMs: outcome.duration_ms,
+    }),
     ...(firstTokenMs !== undefined && { firstTokenMs }),
     usage: outcome?.usage ?? null,
     wastedMs: wastedMsOf(ticket),

@@ -174,6 +174,8 @@ export interface TicketQuery {
   readonly callback?: DeliveryStatus | 'waiting' | readonly (DeliveryStatus | 'waiting')[]
   /** Only tickets for which a backend worked in vain. */
   readonly isWasted?: true
+  /** Only what came in by this API. */
+  readonly door?: string
   /** Only these, by id. */
   readonly ids?: readonly string[]
   /** 1 to 200. Default 50. */

@@ -32,6 +32,23 @@ export interface TicketCall {
   readonly startedAt: number
 }
 
+/** One time that a worker had the ticket. */
+export interface TicketRun {
+  /** From 1. */
+  readonly run: number
+  /** That took it. */
+  readonly worker: string
+  /** Milliseconds since 1970. */
+  readonly claimedAt: number
+  /** In milliseconds since 1970. Absent: it runs. */
+  readonly endedAt?: number
+  /** The state in which it left the ticket for good, or why the ticket had to wait again. */
+  readonly ended?: 'completed' | 'failed' | 'cancelled' | Release['reason']
+}
+
+/** Of a ticket that is interrupted again and again, the newest. */
+const RUNS_KEPT = 100
+
 /** All times are milliseconds since 1970. */
 export type TicketState =
   | {
@@ -76,6 +93,8 @@ export interface Ticket {
   readonly startedAt?: number
   /** A ticket that has not begun to run by then fails. */
   readonly expiresAt?: number
+  /** The API by which it came in, as `EventOptions.door` of core. Absent: not said, or an earlier release took it in. */
+  readonly door?: string
   /** The id of the ticket that it repeats. */
   readonly replayOf?: string
   /** The address that hears of its end, with the secrets in its query. */
@@ -86,6 +105,8 @@ export interface Ticket {
   readonly token: number
   /** How often it was given to a worker. */
   readonly runs: number
+  /** Its runs, the newest last; the oldest of more than 100 are dropped. Absent: none, or an earlier release ran it. */
+  readonly runLog?: readonly TicketRun[]
   /** Runs that ended in a failure worth another try. */
   readonly retries: number
   /** Runs whose process died. */
@@ -165,9 +186,24 @@ export function claimTicket(ticket: Ticket, { owner, now, leaseMs }: Lease): Cha
     startedAt: ticket.startedAt ?? now,
     token: ticket.token + 1,
     runs: ticket.runs + 1,
+    runLog: [
+      ...(ticket.runLog ?? []).slice(1 - RUNS_KEPT),
+      { run: ticket.runs + 1, worker: owner.worker, claimedAt: storableTime(now) },
+    ],
     state: { status: 'in_progress', owner, leaseUntil: now + leaseMs },
   }
 }
+
+/** The run that is under way ends. Nothing changes where none is known of. */
+function endRun({ runLog, runs }: Ticket, ended: NonNullable<TicketRun['ended']>, now: number) {
+  const last = runLog?.at(-1)
+  if (!runLog || last?.run !== runs || last.ended !== undefined) return {}
+  return { runLog: [...runLog.slice(0, -1), { ...last, endedAt: storableTime(now), ended }] }
+}
+
+/** Which run the calls belong to. */
+const ofRun = ({ runs: run }: Ticket, attempts: readonly AttemptRecord[]): readonly AttemptRecord[] =>
+  attempts.map((attempt) => ({ ...attempt, run }))
 
 /**
  * A worker takes over a ticket of a dead process: of its own earlier session at once, of another worker when the
@@ -212,7 +248,8 @@ export function releaseTicket(ticket: Ticket, token: number, release: Release, n
     ...ticket,
     retries: ticket.retries + (reason === 'retry' ? 1 : 0),
     crashes: ticket.crashes + (reason === 'crashed' ? 1 : 0),
-    attempts: [...ticket.attempts, ...(release.attempts ?? []), ...lost],
+    ...endRun(ticket, reason, now),
+    attempts: [...ticket.attempts, ...ofRun(ticket, [...(release.attempts ?? []), ...lost])],
     ...(partial === undefined ? {} : { partial }),
     ...(release.lastFailure === undefined ? {} : { lastFailure: release.lastFailure }),
     state: { status: 'queued', notBefore: storableTime(notBefore), pausedAt: now },
@@ -235,13 +272,17 @@ export function expireTicket(ticket: Ticket, now: number): Changed {
 }
 
 function finish(ticket: Ticket, outcome: Outcome, finishedAt: number): Ticket {
-  const past = ticket.state.status === 'in_progress' ? outcome.attempts : []
-  const finished = { ...without(ticket, 'lastFailure'), attempts: [...ticket.attempts, ...past] }
+  const isRunning = ticket.state.status === 'in_progress'
+  const failed = outcome.error === 'cancelled' ? 'cancelled' : 'failed'
+  const finished = {
+    ...without(ticket, 'lastFailure'),
+    attempts: isRunning ? [...ticket.attempts, ...ofRun(ticket, outcome.attempts)] : ticket.attempts,
+    ...(isRunning && endRun(ticket, outcome.error === undefined ? 'completed' : failed, finishedAt)),
+  }
   if (outcome.error === undefined) {
     return { ...without(finished, 'partial'), state: { status: 'completed', finishedAt, outcome } }
   }
-  const status = outcome.error === 'cancelled' ? 'cancelled' : 'failed'
-  return { ...finished, state: { status, finishedAt, outcome } }
+  return { ...finished, state: { status: failed, finishedAt, outcome } }
 }
 
 const endOf = (ticket: Ticket, error: FailureCode, details: string): FailureOutcome => ({

@@ -292,6 +292,12 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
     PRIMARY KEY (at, worker)
   );
   `,
+  // By which API it came in, and each time that a worker took it. Null: an earlier release wrote the row.
+  `
+  ALTER TABLE tickets ADD COLUMN door text COLLATE "C";
+  ALTER TABLE tickets ADD COLUMN run_log text;
+  CREATE INDEX tickets_by_door ON tickets (door, created_at, seq) WHERE door IS NOT NULL;
+  `,
 ]
 
 /**

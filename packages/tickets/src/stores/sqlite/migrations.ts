@@ -222,6 +222,12 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (at, worker)
   ) STRICT, WITHOUT ROWID;
   `,
+  // By which API it came in, and each time that a worker took it. Null: an earlier release wrote the row.
+  `
+  ALTER TABLE tickets ADD COLUMN door TEXT;
+  ALTER TABLE tickets ADD COLUMN run_log TEXT;
+  CREATE INDEX tickets_by_door ON tickets (door, created_at) WHERE door IS NOT NULL;
+  `,
 ]
 
 /** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */

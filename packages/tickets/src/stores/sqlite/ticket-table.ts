@@ -58,6 +58,7 @@ const NEW_COLUMNS = [
   'event',
   'backend',
   'model',
+  'door',
 ] as const
 const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
