@@ -85,7 +85,7 @@ test('a change is made to the revision that its author has seen, and is told to 
   expect(headers.etag).toBe(`"${before.revision}"`)
   const patch = (key: string, body: unknown, revision?: string) =>
     desk.ask('PATCH', '/config', { key, body, ...(revision && { headers: { 'if-match': revision } }) })
-  const body = { set: { port: 81 } }
+  const body = { set: { port: 65_432 } }
   expect(await patch('r', body, before.revision)).toMatchObject({ status: 403 })
   expect(await patch('a', body)).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
   expect(await patch('a', body, 'abc')).toMatchObject({ status: 409, body: { error: 'conflict' } })
@@ -99,7 +99,7 @@ test('a change is made to the revision that its author has seen, and is told to 
     status: 200,
     body: {
       object: 'changed_config',
-      changes: [{ by: 'boss', key: 'port', before: 5000, after: 81, live: false }],
+      changes: [{ by: 'boss', key: 'port', before: 5000, after: 65_432, live: false }],
     },
   })
   const { revision } = changed.body
@@ -107,12 +107,12 @@ test('a change is made to the revision that its author has seen, and is told to 
   expect(changed.headers.etag).toBe(`"${revision}"`)
   expect((await told.next()).value).toContain(`event: config\ndata: {"revision":"${revision}"}`)
   feed.destroy()
-  expect(asked).toEqual([{ set: { port: 81 }, unset: [], by: 'boss' }])
+  expect(asked).toEqual([{ set: { port: 65_432 }, unset: [], by: 'boss' }])
   expect(lines).toMatchObject([{ message: 'operator acted', action: 'configure', key: 'port', by: 'boss' }])
-  expect(JSON.stringify(lines)).not.toContain('81')
+  expect(JSON.stringify(lines)).not.toContain('65432')
   expect((await desk.ask('GET', '/config/changes', { key: 'r' })).status).toBe(403)
   const { body: list } = await desk.ask('GET', '/config/changes', { key: 'a' })
-  expect(list).toMatchObject({ object: 'list', data: [{ key: 'port', before: 5000, after: 81 }] })
+  expect(list).toMatchObject({ object: 'list', data: [{ key: 'port', before: 5000, after: 65_432 }] })
 })
 
 test('of two changes at once one is refused', async () => {
