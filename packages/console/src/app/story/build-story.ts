@@ -7,29 +7,25 @@ export interface Told {
   readonly created_at: string
   readonly started_at: string | null
   readonly finished_at: string | null
-  readonly attempts: readonly (AttemptRecord & LaterFields)[]
+  readonly attempts: readonly AttemptRecord[]
   /** The call that runs now. */
-  readonly call?: { readonly backend: string; readonly endpoint: string } | undefined
-  /** Each time that a worker took it. */
-  readonly run_log?: readonly {
-    readonly run: number
-    readonly claimed_at: string
-    readonly ended_at?: string | undefined
-  }[]
+  readonly call?:
+    | { readonly backend: string; readonly endpoint: string; readonly started_at: string }
+    | undefined
+  /** Each time that a worker took it; absent: an earlier release ran it, or it never was on disk. */
+  readonly run_log?: readonly ToldRun[] | undefined
 }
 
-/** What newer servers tell of a call. */
-interface LaterFields {
-  readonly run?: number
-  readonly prompt_ms?: number
-  readonly completion_ms?: number
-  readonly phases?: 'backend' | 'stream' | 'learned'
-  readonly stopped_after_ms?: number
+interface ToldRun {
+  readonly run: number
+  readonly claimed_at: string
+  /** Absent: it runs. */
+  readonly ended_at?: string | undefined
 }
 
 /**
  * `queue`: on disk, until a worker takes it. `line`: waits for a slot. `call`: a backend works on it. `pause`: before a
- * repeat. `end`: what comes after the last call, like waiting for the backend to stop.
+ * repeat. `end`: what comes after the last call of a run, like waiting for the backend to stop.
  */
 export type BarKind = 'queue' | 'line' | 'call' | 'pause' | 'end'
 
@@ -52,14 +48,25 @@ export interface CallPiece {
   readonly details?: string
   /** Its work was thrown away. */
   readonly wasted: boolean
-  /** Milliseconds in which the prompt was read; undefined: nobody told. */
-  readonly readingMs?: number
-  /** Whether `readingMs` is an estimate. */
-  readonly estimated: boolean
+  /** What is known of its inside; undefined: nobody told. */
+  readonly phases?: CallPhases
   /** How the backend is known to have stopped, and after how many milliseconds. */
   readonly stopped?: string
   readonly stoppedAfterMs?: number
-  readonly firstTokenMs?: number
+}
+
+/** The inside of a call, in this order; together they are the whole bar. In milliseconds. */
+export interface CallPhases {
+  /** Neither: on the way, or waiting inside the server. */
+  readonly otherMs: number
+  /** The prompt was read. */
+  readonly readingMs: number
+  /** The answer was written. */
+  readonly writingMs: number
+  /** The backend was being stopped. */
+  readonly stoppingMs: number
+  /** By the speeds learned, not by what the backend or its stream told. */
+  readonly isEstimate: boolean
 }
 
 export interface Story {
@@ -85,81 +92,124 @@ export function buildStory(told: Told, now: number): Story {
   const durationMs = Math.max(0, endsAt - startedAt)
   const bars: Bar[] = []
   let at = 0
-  const reach = (kind: BarKind, until: number, call?: CallPiece): void => {
+  const reach: Reach = (kind, until, attempt) => {
     const to = Math.min(Math.max(at, until), durationMs)
-    if (to > at) bars.push({ kind, from: at, to, ...(call && { call }) })
+    if (to > at) {
+      const call = attempt && pieceOf(attempt.record, attempt.number, to - at)
+      bars.push({ kind, from: at, to, ...(call && { call }) })
+    }
     at = to
   }
-  for (const [index, attempt] of told.attempts.entries()) {
-    const begins = Date.parse(attempt.started_at) - startedAt
-    reachThroughQueues(told, { startedAt, until: begins - attempt.waited_ms, reach, isFirst: index === 0 })
-    reach(index === 0 ? 'line' : 'pause', begins)
-    reach('call', begins + attempt.duration_ms, pieceOf(attempt, index + 1))
+  let calls = 0
+  for (const run of runsOf(told, startedAt)) {
+    reach('queue', run.from)
+    for (const [index, record] of run.attempts.entries()) {
+      const begins = Date.parse(record.started_at) - startedAt
+      reach('line', begins - record.waited_ms)
+      reach(index === 0 ? 'line' : 'pause', begins)
+      reach('call', begins + record.duration_ms, { record, number: ++calls })
+    }
+    if (run.to !== undefined) reach(run.attempts.length === 0 ? 'line' : 'end', run.to)
   }
-  const isLive = told.finished_at === null
-  reachTheEnd(told, { startedAt, durationMs, reach, isLive })
+  reachTheEnd(told, { startedAt, durationMs, reach })
   return {
     startedAt,
     durationMs,
     bars,
     calls: told.attempts.length + (told.call === undefined ? 0 : 1),
     wastedMs: told.attempts.filter(isThrownAway).reduce((sum, { duration_ms }) => sum + duration_ms, 0),
-    isLive,
+    isLive: told.finished_at === null,
   }
 }
 
-interface Way {
-  readonly startedAt: number
-  readonly reach: (kind: BarKind, until: number, call?: CallPiece) => void
+interface PlacedCall {
+  /** Of one that runs, nothing more is known. */
+  readonly record: Pick<AttemptRecord, 'backend' | 'endpoint'> & Partial<AttemptRecord>
+  readonly number: number
 }
 
-/** Between two calls it waits on disk until it is taken, and then in line. */
-function reachThroughQueues(
-  told: Told,
-  { startedAt, until, reach, isFirst }: Way & { readonly until: number; readonly isFirst: boolean },
-): void {
-  if (isFirst && told.kind === 'ticket' && told.started_at !== null) {
-    reach('queue', Math.min(until, Date.parse(told.started_at) - startedAt))
-  }
-  for (const { claimed_at } of told.run_log ?? []) {
-    const claimed = Date.parse(claimed_at) - startedAt
-    if (claimed <= until) reach('queue', claimed)
-  }
-  reach('line', until)
+/** Goes on to a moment, and tells what the time until then was. */
+type Reach = (kind: BarKind, until: number, call?: PlacedCall) => void
+
+/** A time that a worker had it, in milliseconds after it was made. */
+interface Run {
+  readonly from: number
+  /** Undefined: it runs, or nobody told. */
+  readonly to: number | undefined
+  readonly attempts: readonly AttemptRecord[]
 }
 
+/** The runs in order. Without a log all calls are of one run, which began when the ticket did; none: no worker took it. */
+function runsOf({ kind, run_log: log = [], attempts, started_at }: Told, startedAt: number): readonly Run[] {
+  const after = (time: string) => Date.parse(time) - startedAt
+  if (log.length === 0) {
+    if (started_at === null && attempts.length === 0) return []
+    const from = kind === 'event' || started_at === null ? 0 : after(started_at)
+    return [{ from, to: undefined, attempts }]
+  }
+  // A call that does not name its run belongs to the one that was last taken before it, or to the first one.
+  const runOf = ({ run, started_at: at }: AttemptRecord): number | undefined =>
+    (log.find((one) => one.run === run) ?? log.findLast((one) => one.claimed_at <= at) ?? log[0])?.run
+  return log.map(({ run, claimed_at, ended_at }) => ({
+    from: after(claimed_at),
+    to: ended_at === undefined ? undefined : after(ended_at),
+    attempts: attempts.filter((attempt) => runOf(attempt) === run),
+  }))
+}
+
+/** From the last thing that is known to now, or to the end. */
 function reachTheEnd(
   told: Told,
-  { startedAt, durationMs, reach, isLive }: Way & { readonly durationMs: number; readonly isLive: boolean },
+  {
+    startedAt,
+    durationMs,
+    reach,
+  }: { readonly startedAt: number; readonly durationMs: number; readonly reach: Reach },
 ): void {
-  const { status, call, attempts, started_at: started, kind } = told
-  if (status === 'queued') {
-    reach('queue', durationMs)
-    return
-  }
-  if (attempts.length === 0 && kind === 'ticket') {
-    reach('queue', started === null ? durationMs : Date.parse(started) - startedAt)
-  }
-  if (!isLive) reach(attempts.length === 0 ? 'line' : 'end', durationMs)
+  const { status, call, attempts, finished_at: finished, started_at: started, run_log: log = [] } = told
+  const last = log.at(-1)
+  const isOnDisk =
+    last === undefined ? started === null && attempts.length === 0 : last.ended_at !== undefined
+  if (status === 'queued' || (finished !== null && isOnDisk)) reach('queue', durationMs)
+  else if (finished !== null) reach(attempts.length === 0 ? 'line' : 'end', durationMs)
   else if (call === undefined) reach('line', durationMs)
-  else reach('call', durationMs, { ...call, number: attempts.length + 1, wasted: false, estimated: false })
+  else {
+    const { backend, endpoint, started_at: called } = call
+    reach('line', Date.parse(called) - startedAt)
+    reach('call', durationMs, { record: { backend, endpoint }, number: attempts.length + 1 })
+  }
 }
 
-function pieceOf(attempt: AttemptRecord & LaterFields, number: number): CallPiece {
-  const { backend, endpoint, result, details, stopped, first_token_ms, stopped_after_ms, phases } = attempt
-  const readingMs = attempt.prompt_ms ?? first_token_ms
+function pieceOf(record: PlacedCall['record'], number: number, wholeMs: number): CallPiece {
+  const { backend, endpoint, result, details, stopped, stopped_after_ms } = record
+  const phases = phasesOf(record, wholeMs)
   return {
     number,
     backend,
     endpoint,
-    result,
-    wasted: isThrownAway(attempt),
-    estimated: phases === 'learned',
+    wasted: result !== undefined && isThrownAway({ result }),
+    ...(result !== undefined && { result }),
     ...(details !== undefined && { details }),
+    ...(phases && { phases }),
     ...(stopped !== undefined && { stopped }),
     ...(stopped_after_ms !== undefined && { stoppedAfterMs: stopped_after_ms }),
-    ...(first_token_ms !== undefined && { firstTokenMs: first_token_ms }),
-    ...(readingMs !== undefined && { readingMs: Math.min(readingMs, attempt.duration_ms) }),
+  }
+}
+
+/** Cut to what the bar has room for. An earlier release told no more than when the first delta came. */
+function phasesOf(record: PlacedCall['record'], wholeMs: number): CallPhases | undefined {
+  const { prompt_ms: reading = record.first_token_ms, completion_ms: writing, phases } = record
+  if (reading === undefined) return undefined
+  const stoppingMs = Math.min(record.stopped_after_ms ?? 0, wholeMs)
+  const readingMs = Math.min(reading, wholeMs - stoppingMs)
+  const leftMs = wholeMs - stoppingMs - readingMs
+  const writingMs = Math.min(writing ?? leftMs, leftMs)
+  return {
+    otherMs: leftMs - writingMs,
+    readingMs,
+    writingMs,
+    stoppingMs,
+    isEstimate: phases === 'learned',
   }
 }
 

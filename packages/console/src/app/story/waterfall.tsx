@@ -1,7 +1,7 @@
 import { duration, plural } from '../parts/format.ts'
 import tables from '../parts/parts.module.css'
 import { ScrollingTable } from '../parts/scrolling-table.tsx'
-import type { Bar, BarKind, CallPiece, Story } from './build-story.ts'
+import type { Bar, BarKind, CallPhases, CallPiece, Story } from './build-story.ts'
 import styles from './story.module.css'
 
 interface WaterfallProps {
@@ -74,7 +74,7 @@ function Lane({ bar, whole }: { readonly bar: Bar; readonly whole: number }) {
           class={`${styles.bar} ${look}`}
           style={{ left: `${(from / whole) * 100}%`, width: `${((to - from) / whole) * 100}%` }}
         >
-          {call !== undefined && <Phases call={call} wholeMs={to - from} />}
+          {call !== undefined && <Phases of={call.phases} wholeMs={to - from} />}
         </div>
       </div>
       <span class={`${styles.words} ${call?.wasted ? styles.bad : ''}`} title={wordsOf(bar)}>
@@ -84,12 +84,21 @@ function Lane({ bar, whole }: { readonly bar: Bar; readonly whole: number }) {
   )
 }
 
-function Phases({ call, wholeMs }: { readonly call: CallPiece; readonly wholeMs: number }) {
-  if (call.readingMs === undefined) return <span class={styles.untold} />
+/** What is told of the inside of a call, in its order. */
+function Phases({ of: phases, wholeMs }: { readonly of: CallPhases | undefined; readonly wholeMs: number }) {
+  if (phases === undefined) return <span class={styles.untold} />
+  const { otherMs, readingMs, writingMs, stoppingMs, isEstimate } = phases
+  const pieces = [
+    { look: styles.untold, ms: otherMs },
+    { look: isEstimate ? styles.likelyReading : styles.reading, ms: readingMs },
+    { look: isEstimate ? styles.likelyWriting : styles.writing, ms: writingMs },
+    { look: styles.stopping, ms: stoppingMs },
+  ]
   return (
     <>
-      <span class={styles.reading} style={{ width: `${(call.readingMs / Math.max(1, wholeMs)) * 100}%` }} />
-      <span class={styles.writing} />
+      {pieces.map(({ look, ms }) => (
+        <span key={look} class={look} style={{ width: `${(ms / Math.max(1, wholeMs)) * 100}%` }} />
+      ))}
     </>
   )
 }
@@ -108,12 +117,10 @@ function wordsOf({ from, to, call }: Bar): string {
   const time = duration(to - from)
   if (call === undefined) return time
   const parts = [call.result === undefined ? `${time}, running` : `${markOf(call)} ${time}, ${call.result}`]
-  const about = call.estimated ? '~' : ''
-  if (call.readingMs !== undefined) {
-    parts.push(
-      `read ${about}${duration(call.readingMs)}`,
-      `wrote ${about}${duration(to - from - call.readingMs)}`,
-    )
+  if (call.phases !== undefined) {
+    const { readingMs, writingMs, isEstimate } = call.phases
+    const about = isEstimate ? '~' : ''
+    parts.push(`read ${about}${duration(readingMs)}`, `wrote ${about}${duration(writingMs)}`)
   }
   if (call.stopped !== undefined) {
     const after = call.stoppedAfterMs === undefined ? '' : ` after ${duration(call.stoppedAfterMs)}`

@@ -59,6 +59,7 @@ function Running({ line, end }: InHandProps) {
               <tr>
                 <th>event</th>
                 <th>who</th>
+                <th>came by</th>
                 <th>backend</th>
                 <th>phase</th>
                 <th class={parts.numeric}>for</th>
@@ -104,6 +105,7 @@ function Waiting({ line, end }: InHandProps) {
               <tr>
                 <th>event</th>
                 <th>who</th>
+                <th>came by</th>
                 <th class={parts.numeric}>place</th>
                 <th class={parts.numeric}>priority</th>
                 <th class={parts.numeric}>waited</th>
@@ -148,6 +150,9 @@ function NameCells({ event }: { readonly event: RunningBody | WaitingBody }) {
       </td>
       <td>
         <CallerText text={event.caller ?? ''} />
+      </td>
+      <td>
+        <CallerText text={event.door ?? ''} />
       </td>
     </>
   )

@@ -74,6 +74,11 @@ function TicketFacts({ ticket }: { readonly ticket: TicketBody }) {
           <CallerText text={ticket.caller} />
         </Fact>
       )}
+      {ticket.door !== undefined && (
+        <Fact name="came by">
+          <CallerText text={ticket.door} />
+        </Fact>
+      )}
       <Fact name="event">
         <CallerText text={ticket.event_id} />
       </Fact>

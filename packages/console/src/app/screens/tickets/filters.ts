@@ -3,7 +3,18 @@ export type Filters = Readonly<Record<string, string>>
 
 /** Names that the server knows; `metadata.<name>` beside them. */
 export const FILTER_NAMES: readonly string[] = [
-  ...['status', 'kind', 'backend', 'model', 'error', 'key', 'event_id', 'idempotency_key', 'replay_of'],
+  ...[
+    'status',
+    'kind',
+    'backend',
+    'model',
+    'error',
+    'key',
+    'door',
+    'event_id',
+    'idempotency_key',
+    'replay_of',
+  ],
   ...['callback', 'wasted'],
   ...['created_from', 'created_before'],
 ]

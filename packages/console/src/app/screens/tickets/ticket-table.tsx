@@ -32,6 +32,7 @@ export function TicketTable({ rows, table, isWhole, open }: TableProps) {
           <th class={styles.spare}>answer or error</th>
           <th class={`${styles.word} ${styles.minor}`}>backend</th>
           <th class={`${styles.word} ${styles.spare}`}>who</th>
+          <th class={`${styles.word} ${styles.spare}`}>came by</th>
           <th class={`${styles.amount} ${styles.spare}`}>wait</th>
           <th class={`${styles.amount} ${styles.minor}`}>total</th>
           <th class={`${styles.amount} ${styles.spare}`}>wasted</th>
@@ -95,6 +96,9 @@ function Row({ row, index, isCurrent, isSelected, focused, open }: RowProps) {
       </td>
       <td class={styles.spare}>
         <CallerText text={row.caller ?? ''} />
+      </td>
+      <td class={styles.spare}>
+        <CallerText text={row.door ?? ''} />
       </td>
       <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waited_ms)}</td>
       <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.duration_ms)}</td>
