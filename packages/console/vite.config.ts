@@ -31,7 +31,10 @@ const licenses: Plugin = {
   },
 }
 
-const BUNDLED = ['preact', '@preact/signals', 'preact-iso', 'eventsource-parser', 'tinykeys', 'uplot']
+const BUNDLED = [
+  ...['preact', '@preact/signals', 'preact-iso', 'eventsource-parser', 'tinykeys'],
+  ...['match-sorter', 'diff', 'uplot'],
+]
 
 function licenseOf(name: string): string {
   const folder = join(import.meta.dirname, 'node_modules', name)
@@ -55,9 +58,13 @@ export default defineConfig({
     cssCodeSplit: false,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    // Some packages have dots in the names of their files.
     rolldownOptions: {
-      output: { chunkFileNames: ({ name }) => `assets/${name.replace(/\W+/g, '-')}-[hash].js` },
+      output: {
+        // Some packages have dots in the names of their files.
+        chunkFileNames: ({ name }) => `assets/${name.replace(/\W+/g, '-')}-[hash].js`,
+        // What the first screen needs is one file, and not one for each set of screens that share something.
+        codeSplitting: { groups: [{ name: 'first', tags: ['$initial'] }] },
+      },
     },
   },
 })

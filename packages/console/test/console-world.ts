@@ -131,3 +131,21 @@ export async function watchedPage(context: BrowserContext, origin: string): Prom
   })
   return { page, complaints }
 }
+
+/** Notes every frame in which nothing on the page has the focus, once the app is there. */
+export async function watchFocus(page: Page): Promise<() => Promise<readonly string[]>> {
+  await page.addInitScript(() => {
+    const lost: string[] = []
+    Object.assign(window, { lostFocus: lost })
+    let last = 'the start'
+    addEventListener('keydown', ({ key }) => (last = key), true)
+    const look = () => {
+      const isThere = document.getElementById('main') !== null
+      if (isThere && (document.activeElement ?? document.body) === document.body)
+        lost.push(`${location.pathname} after ${last}`)
+      requestAnimationFrame(look)
+    }
+    requestAnimationFrame(look)
+  })
+  return () => page.evaluate(() => ('lostFocus' in window ? (window.lostFocus as string[]) : ['not watched']))
+}

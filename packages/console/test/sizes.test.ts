@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
@@ -11,25 +11,46 @@ const zipped = (pattern: RegExp): number =>
 
 const KB = 1_024
 const page = readFileSync(`${APP}index.html`, 'utf8')
-
 const [, first = ''] = /<script[^>]* src="\.\/assets\/([^"]+)"/.exec(page) ?? []
-const firstSize = statSync(`${APP}assets/${first}.gz`).size
+
+/** A script with all that it imports before it runs, compressed. */
+function loadedWith(name: string, loaded = new Set<string>()): number {
+  if (loaded.has(name)) return 0
+  loaded.add(name)
+  const code = readFileSync(`${APP}assets/${name}`, 'utf8')
+  const imports = [...code.matchAll(/(?:from|import)\s*["'`]\.\/([\w-]+\.js)["'`]/g)]
+  // Below half a kilobyte there is no compressed one.
+  const file = [`${APP}assets/${name}.gz`, `${APP}assets/${name}`].find((path) => existsSync(path)) ?? ''
+  return statSync(file).size + imports.reduce((sum, [, other = '']) => sum + loadedWith(other, loaded), 0)
+}
 
 test('the first load is small: scripts and styles that the page names, compressed', () => {
-  expect(firstSize).toBeGreaterThan(10 * KB)
-  expect(firstSize).toBeLessThanOrEqual(36 * KB)
+  const script = loadedWith(first)
+  expect(script).toBeGreaterThan(10 * KB)
+  expect(script).toBeLessThanOrEqual(36 * KB)
   expect(zipped(/\.css\.gz$/)).toBeLessThanOrEqual(10 * KB)
 })
 
 test('charts are a file of their own, and with them it is small, too', () => {
   const charts = zipped(/^uPlot.*\.js\.gz$/)
   expect(charts).toBeGreaterThan(10 * KB)
-  expect(firstSize + charts).toBeLessThanOrEqual(60 * KB)
-  // Whatever else is loaded when somebody goes there.
-  const others = assets.filter((name) => /\.js\.gz$/.test(name) && !/^(?:uPlot|index)/.test(name))
-  for (const name of others)
-    expect([name, statSync(`${APP}assets/${name}`).size <= 8 * KB]).toEqual([name, true])
-  expect(zipped(/\.js\.gz$/)).toBeLessThanOrEqual(80 * KB)
+  expect(loadedWith(first) + charts).toBeLessThanOrEqual(60 * KB)
+})
+
+test('a screen, a dialog or a library that comes later does not make it large', () => {
+  const later = assets.filter((name) => name.endsWith('.js') && name !== first)
+  expect(later.length).toBeGreaterThan(5)
+  for (const name of later) {
+    const size = loadedWith(name)
+    // All that a screen needs, for somebody who opens its address.
+    expect([name, size > loadedWith(first), size <= 60 * KB]).toEqual([name, true, true])
+  }
+  const alone = (name: string) => loadedWith(name, new Set([first]))
+  const named = (start: string) => later.filter((name) => name.startsWith(start))
+  for (const start of ['palette-', 'compare-screen-', 'ticket-dialogs-', 'help-dialog-']) {
+    expect(named(start)).toHaveLength(1)
+    for (const name of named(start)) expect([start, alone(name) <= 12 * KB]).toEqual([start, true])
+  }
 })
 
 test('the page asks for three files, and has no code of its own', () => {

@@ -4,11 +4,13 @@ import { base } from './api/addresses.ts'
 import { Frame } from './frame/frame.tsx'
 import { NotFoundScreen, NotLoadedScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
-import { LineScreen } from './screens/line/line-screen.tsx'
 import { OverviewScreen } from './screens/overview/overview-screen.tsx'
 import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
 
 // Not needed to see whether anything is wrong: loaded when somebody goes there.
+const LineScreen = lazy(() =>
+  import('./screens/line/line-screen.tsx').then((screen) => screen.LineScreen, notLoaded),
+)
 const TicketScreen = lazy(() =>
   import('./screens/ticket/ticket-screen.tsx').then((screen) => screen.TicketScreen, notLoaded),
 )
@@ -17,6 +19,9 @@ const DeadScreen = lazy(() =>
 )
 const ComposeScreen = lazy(() =>
   import('./screens/compose/compose-screen.tsx').then((screen) => screen.ComposeScreen, notLoaded),
+)
+const DeadScreen = lazy(() =>
+  import('./screens/dead/dead-screen.tsx').then((screen) => screen.DeadScreen, notLoaded),
 )
 const AccessScreen = lazy(() =>
   import('./screens/access/access-screen.tsx').then((screen) => screen.AccessScreen, notLoaded),

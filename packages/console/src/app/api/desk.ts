@@ -1,5 +1,5 @@
 import type { EndedBody } from '@ai-ticket/control'
-import type { DeskReport } from '@ai-ticket/core'
+import type { BackendReport, DeskReport } from '@ai-ticket/core'
 import { type Answer, ask } from './client.ts'
 
 export type { DeskBody, LineBody, RunningBody, WaitingBody } from '@ai-ticket/control'
@@ -11,3 +11,9 @@ export const getDesk = (signal: AbortSignal): Promise<Answer<DeskReport>> => ask
 /** Ends any event that runs or waits. 200: its backend has stopped. 202: it has not within 5 s. */
 export const endInHand = (hand: string): Promise<Answer<EndedBody>> =>
   ask(`line/${encodeURIComponent(hand)}`, { method: 'DELETE' })
+
+/** `pause`: nothing new goes there. `probe`: asks it now how it is. */
+export const steerBackend = (
+  name: string,
+  action: 'pause' | 'resume' | 'probe',
+): Promise<Answer<BackendReport>> => ask(`backends/${encodeURIComponent(name)}/${action}`, { method: 'POST' })

@@ -1,26 +1,33 @@
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { base } from '../api/addresses.ts'
 import { useShortcuts } from '../keyboard/use-shortcuts.ts'
 import { togglePause } from '../live/live.ts'
 import { NAVIGATION, screenPath } from '../navigation.ts'
-import { Keys } from '../parts/action.tsx'
+import { Action, Keys } from '../parts/action.tsx'
+import { lateDialog } from '../parts/dialog.tsx'
 import { Notices, say } from '../parts/notice.tsx'
 import { chooseTheme, nextTheme, THEMES, type ThemeChoice, themeChoice } from '../theme/theme.ts'
 import { about } from './about.ts'
 import { DeskSummary } from './desk-summary.tsx'
 import styles from './frame.module.css'
-import { HelpDialog } from './help-dialog.tsx'
 import { KeyDialog } from './key-dialog.tsx'
+
+// Opened now and then, and not before the first screen is there.
+const Palette = lateDialog(() => import('../palette/palette.tsx').then((late) => late.Palette))
+const HelpDialog = lateDialog(() => import('./help-dialog.tsx').then((late) => late.HelpDialog))
 
 /** What is around every screen: who this is, how the desk is, where else to go. */
 export function Frame({ children }: { readonly children: ComponentChildren }) {
-  const [isHelpOpen, setHelpOpen] = useState(false)
+  const [open, setOpen] = useState<'help' | 'palette'>()
+  const close = () => setOpen(undefined)
   const { route } = useLocation()
+  const main = useKeptFocus()
   useShortcuts({
     ...Object.fromEntries(NAVIGATION.map(({ keys, path }) => [keys, () => route(screenPath(path))])),
-    help: () => setHelpOpen(true),
+    help: () => setOpen('help'),
+    palette: () => setOpen('palette'),
     pause: togglePause,
     theme: () => {
       chooseTheme(nextTheme())
@@ -40,18 +47,58 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
           </a>
           {about.label !== '' && <span class={styles.label}>{about.label}</span>}
           <DeskSummary />
-          <Tools openHelp={() => setHelpOpen(true)} />
+          <Tools open={setOpen} />
         </div>
         <Navigation />
       </header>
-      <main class={styles.main} id="main" tabIndex={-1}>
+      <main class={styles.main} id="main" tabIndex={-1} ref={main}>
         {children}
       </main>
       <Notices />
       <KeyDialog />
-      {isHelpOpen && <HelpDialog close={() => setHelpOpen(false)} />}
+      {open === 'help' && <HelpDialog close={close} />}
+      {open === 'palette' && <Palette close={close} />}
     </>
   )
+}
+
+/**
+ * Keeps the focus on something: where what had it is gone, or is on a page that was left, it goes to the content, so that
+ * the next Tab and a screen reader go on there, and not at the top of the page.
+ */
+function useKeptFocus() {
+  const main = useRef<HTMLElement>(null)
+  const { path } = useLocation()
+  // At once: not even the first frame is without.
+  useLayoutEffect(() => {
+    const keep = () => {
+      const { activeElement: at } = document
+      if (at !== null && at !== document.body && !at.matches(':disabled')) return
+      const dialog = document.querySelector<HTMLElement>('dialog[open]')
+      const target = dialog ?? main.current
+      target?.focus({ preventScroll: true })
+    }
+    // The browser tells nobody when what has the focus is taken away.
+    const observer = new MutationObserver(keep)
+    observer.observe(document.body, { childList: true, subtree: true, attributeFilter: ['disabled'] })
+    const later = ({ relatedTarget: next }: FocusEvent) => {
+      if (next === null) setTimeout(keep)
+    }
+    document.addEventListener('focusout', later)
+    keep()
+    return () => {
+      observer.disconnect()
+      document.removeEventListener('focusout', later)
+    }
+  }, [])
+  useEffect(() => {
+    if (
+      main.current?.contains(document.activeElement) === false &&
+      document.querySelector('dialog[open]') === null
+    )
+      main.current.focus({ preventScroll: true })
+  }, [path])
+  return main
 }
 
 function Navigation() {
@@ -76,7 +123,7 @@ function Navigation() {
   )
 }
 
-function Tools({ openHelp }: { readonly openHelp: () => void }) {
+function Tools({ open }: { readonly open: (what: 'help' | 'palette') => void }) {
   return (
     <div class={styles.tools}>
       <select
@@ -90,9 +137,12 @@ function Tools({ openHelp }: { readonly openHelp: () => void }) {
           </option>
         ))}
       </select>
-      <button type="button" onClick={openHelp}>
-        Keys <Keys of="help" />
-      </button>
+      <Action does={() => open('palette')} keys="palette">
+        Find
+      </Action>
+      <Action does={() => open('help')} keys="help">
+        Keys
+      </Action>
     </div>
   )
 }

@@ -1,12 +1,28 @@
-import { SHORTCUTS, shown } from '../keyboard/shortcuts.ts'
-import { singleKeys, switchSingleKeys } from '../keyboard/use-shortcuts.ts'
+import { Fragment } from 'preact'
+import { useState } from 'preact/hooks'
+import {
+  chooseKeys,
+  clashOf,
+  hasChoices,
+  isChosen,
+  keysOf,
+  pressOf,
+  resetKeys,
+  shown,
+  singleKeys,
+  switchSingleKeys,
+} from '../keyboard/key-choices.ts'
+import { SHORTCUTS } from '../keyboard/shortcuts.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import styles from './frame.module.css'
 
+type Entry = (typeof SHORTCUTS)[number]
+
 const groups = [...new Set(SHORTCUTS.map(({ group }) => group))]
 
-/** Every key, from the table that makes them work. */
+/** Every key, from the table that makes them work, and a way to change each. */
 export function HelpDialog({ close }: { readonly close: () => void }) {
+  const [changing, change] = useState<string>()
   return (
     <Dialog title="Keys" close={close}>
       <div class={styles.help}>
@@ -14,18 +30,19 @@ export function HelpDialog({ close }: { readonly close: () => void }) {
           <section key={group}>
             <h3>{group}</h3>
             <dl>
-              {SHORTCUTS.filter((one) => one.group === group).map(({ id, keys, words }) => (
-                <>
-                  <dt key={`${id} keys`}>
-                    {keys.map((key, index) => (
-                      <>
-                        {index > 0 && ' '}
-                        <kbd key={key}>{shown(key)}</kbd>
-                      </>
-                    ))}
+              {SHORTCUTS.filter((one) => one.group === group).map((one) => (
+                <Fragment key={one.id}>
+                  <dt>
+                    <KeysOf entry={one} />
                   </dt>
-                  <dd key={id}>{words}</dd>
-                </>
+                  <dd>
+                    {changing === one.id ? (
+                      <NewKeys entry={one} done={() => change(undefined)} />
+                    ) : (
+                      <Words entry={one} change={() => change(one.id)} />
+                    )}
+                  </dd>
+                </Fragment>
               ))}
             </dl>
           </section>
@@ -44,8 +61,84 @@ export function HelpDialog({ close }: { readonly close: () => void }) {
           <button type="button" onClick={close}>
             Close
           </button>
+          {hasChoices() && (
+            <button type="button" onClick={() => resetKeys()}>
+              Reset all keys
+            </button>
+          )}
         </div>
       </div>
     </Dialog>
   )
 }
+
+function KeysOf({ entry }: { readonly entry: Entry }) {
+  return keysOf(entry).map((keys) => <kbd key={keys}>{shown(keys)}</kbd>)
+}
+
+function Words({ entry, change }: { readonly entry: Entry; readonly change: () => void }) {
+  const { id, words } = entry
+  return (
+    <>
+      {words}
+      <button type="button" id={`change-${id}`} aria-label={`Change the keys: ${words}`} onClick={change}>
+        Change
+      </button>
+      {isChosen(id) && (
+        <button type="button" aria-label={`Reset the keys: ${words}`} onClick={() => resetKeys(id)}>
+          Reset
+        </button>
+      )}
+    </>
+  )
+}
+
+/** Presses of a sequence. More nobody remembers. */
+const MOST_PRESSES = 3
+
+/** Takes whatever is pressed in it. Enter, Esc, Tab and Backspace steer it and cannot be chosen. */
+function NewKeys({ entry: { id, words }, done }: { readonly entry: Entry; readonly done: () => void }) {
+  const [presses, setPresses] = useState<readonly string[]>([])
+  const keys = presses.join(' ')
+  const clash = keys === '' ? undefined : clashOf(id, keys)
+  const leave = () => {
+    done()
+    // The field is gone then, and the button is back.
+    setTimeout(() => document.getElementById(`change-${id}`)?.focus())
+  }
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key } = event
+    if (key === 'Tab' || event.isComposing) return
+    event.preventDefault()
+    if (key === 'Escape') return leave()
+    if (key === 'Backspace') return setPresses(presses.slice(0, -1))
+    if (key !== 'Enter') {
+      const press = pressOf(event)
+      if (press !== undefined && !event.repeat && presses.length < MOST_PRESSES)
+        setPresses([...presses, press])
+      return
+    }
+    if (clash !== undefined) return
+    if (keys !== '') chooseKeys(id, keys)
+    leave()
+  }
+  return (
+    <>
+      <input
+        ref={focusIt}
+        readOnly
+        aria-label={`New keys: ${words}`}
+        aria-describedby="new-keys"
+        aria-invalid={clash !== undefined}
+        value={shown(keys)}
+        onKeyDown={onKeyDown}
+      />
+      <span id="new-keys">
+        Press the keys, then Enter. Backspace takes one back, Esc leaves it as it was.
+      </span>
+      {clash && <strong role="alert">These are the keys of: {clash.words}</strong>}
+    </>
+  )
+}
+
+const focusIt = (field: HTMLInputElement | null): void => field?.focus()

@@ -10,16 +10,19 @@ export interface Shortcut {
    */
   readonly keys: readonly string[]
   readonly words: string
-  /** Works while typing, too: it has a modifier, or ends the typing. */
-  readonly whileTyping?: true
+  /** Holding the key does it again and again. */
+  readonly repeats?: true
 }
 
 const shortcut = (group: ShortcutGroup, id: string, keys: string | readonly string[], words: string) =>
   ({ id, group, keys: [keys].flat(), words }) as const satisfies Shortcut
 
+const moving = (id: string, keys: string | readonly string[], words: string) =>
+  ({ ...shortcut('List', id, keys, words), repeats: true }) as const satisfies Shortcut
+
 /**
- * Every key of the console. The help, the hints beside buttons and `aria-keyshortcuts` all come from here, so none of them
- * can promise another key than the one that works.
+ * Every key of the console, as it is unless the reader chose another. The help, the hints beside buttons,
+ * `aria-keyshortcuts` and the palette all come from here, so none of them can promise another key than the one that works.
  */
 export const SHORTCUTS = [
   shortcut('Go to', 'go.overview', 'g h', 'Overview'),
@@ -28,22 +31,30 @@ export const SHORTCUTS = [
   shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
   shortcut('Go to', 'go.compose', 'g n', 'Compose'),
   shortcut('Go to', 'go.access', 'g k', 'Access'),
+  shortcut('Anywhere', 'palette', '$mod+k', 'Find a screen, an action or a ticket'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
-  shortcut('Anywhere', 'help', '[Shift]+?', 'This list'),
+  shortcut('Anywhere', 'help', '[Shift]+?', 'Keys: this list'),
   shortcut('Anywhere', 'theme', 't', 'Next theme'),
   shortcut('Anywhere', 'pause', '.', 'Pause what is live, or go on'),
   shortcut('Anywhere', 'reload', 'u', 'Reload'),
-  shortcut('List', 'list.down', ['j', 'ArrowDown'], 'Down'),
-  shortcut('List', 'list.up', ['k', 'ArrowUp'], 'Up'),
+  moving('list.down', ['j', 'ArrowDown'], 'Down'),
+  moving('list.up', ['k', 'ArrowUp'], 'Up'),
   shortcut('List', 'list.top', 'g g', 'First'),
   shortcut('List', 'list.bottom', 'Shift+G', 'Last'),
   shortcut('List', 'list.open', 'Enter', 'Open'),
+  shortcut('List', 'list.peek', 'Space', 'Peek'),
   shortcut('List', 'list.select', 'x', 'Select'),
-  shortcut('List', 'list.extendDown', 'Shift+J', 'Select downwards'),
-  shortcut('List', 'list.extendUp', 'Shift+K', 'Select upwards'),
+  moving('list.extendDown', 'Shift+J', 'Select downwards'),
+  moving('list.extendUp', 'Shift+K', 'Select upwards'),
   shortcut('List', 'list.more', 'm', 'Load more'),
   shortcut('List', 'list.new', 'n', 'Show what is new'),
+  shortcut('List', 'list.pin', 'p', 'Pin this view, or unpin it'),
+  // Some keyboards have these signs with AltGr only, which is Ctrl and Alt to a browser.
+  shortcut('Ticket', 'ticket.previous', '[Alt]+[Control]+[', 'Previous ticket of the list'),
+  shortcut('Ticket', 'ticket.next', '[Alt]+[Control]+]', 'Next ticket of the list'),
   shortcut('Ticket', 'replay', 'r', 'Replay'),
+  shortcut('Ticket', 'edit', 'e', 'Edit and replay'),
+  shortcut('Ticket', 'compare', 'd', 'Compare'),
   shortcut('Ticket', 'cancel', 'Shift+X', 'Cancel'),
   shortcut('Ticket', 'copy.link', 'y l', 'Copy the link'),
   shortcut('Ticket', 'copy.id', 'y i', 'Copy the id'),
@@ -63,31 +74,3 @@ export const SHORTCUTS = [
 ] as const satisfies readonly Shortcut[]
 
 export type ShortcutId = (typeof SHORTCUTS)[number]['id']
-
-const byId = new Map<string, Shortcut>(SHORTCUTS.map((one) => [one.id, one]))
-
-/** A single character is a key that speech input types by accident (WCAG 2.2, 2.1.4): those can be switched off. */
-export const isSingleKey = ({ keys }: Shortcut): boolean =>
-  keys.some((key) => key.split(' ').every((press) => /^(\[?Shift\]?\+)?[^+\s]$/.test(press)))
-
-/** The keys as people read them: `g h`, `Shift X`, `?`. */
-export const shownKeys = (id: ShortcutId): string => shown(byId.get(id)?.keys[0] ?? '')
-
-const NAMES: Readonly<Record<string, string>> = {
-  $mod: 'Ctrl',
-  ArrowDown: '↓',
-  ArrowUp: '↑',
-  Escape: 'Esc',
-}
-
-export const shown = (keys: string): string =>
-  keys
-    .split(' ')
-    .map((press) => NAMES[press] ?? press.replace('[Shift]+', '').replace('$mod', 'Ctrl').replace('+', ' '))
-    .join(' ')
-
-/** For `aria-keyshortcuts`, which knows no sequences: those are said in the help. */
-export function ariaKeys(id: ShortcutId): string | undefined {
-  const keys = (byId.get(id)?.keys ?? []).filter((key) => !key.includes(' '))
-  return keys.length === 0 ? undefined : keys.map((key) => key.replace('[Shift]+', '')).join(' ')
-}

@@ -1,12 +1,16 @@
 import type { ComponentChildren } from 'preact'
-import { ariaKeys, type ShortcutId, shownKeys } from '../keyboard/shortcuts.ts'
+import { ariaKeys, shownKeys } from '../keyboard/key-choices.ts'
+import type { ShortcutId } from '../keyboard/shortcuts.ts'
+import { say } from './notice.tsx'
 import styles from './parts.module.css'
 
-/** The keys of an action, beside it. */
+/** The keys of an action, beside it; nothing while they do not work. */
 export function Keys({ of }: { readonly of: ShortcutId }) {
+  const shown = shownKeys(of)
+  if (shown === '') return null
   return (
     <span aria-hidden="true">
-      <kbd>{shownKeys(of)}</kbd>
+      <kbd>{shown}</kbd>
     </span>
   )
 }
@@ -27,9 +31,10 @@ export function Action({ does, keys, look, unable, children }: ActionProps) {
     <button
       type="button"
       class={look === undefined ? undefined : styles[look]}
-      disabled={unable !== undefined}
+      // `disabled` would take it out of the reach of Tab, and its reason with it.
+      aria-disabled={unable !== undefined}
       title={unable}
-      onClick={does}
+      onClick={() => (unable === undefined ? does() : say(`${unable}.`, true))}
       {...(pressed !== undefined && { 'aria-keyshortcuts': pressed })}
     >
       {children}
