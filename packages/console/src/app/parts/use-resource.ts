@@ -16,20 +16,22 @@ type Known<Value> = Omit<Resource<Value>, 'reload'>
 
 /**
  * Asks when `name` changes, when the key changes, and on `reload`. A new name forgets the value: it is of something else.
- * An answer that comes after the next question is dropped.
+ * An answer that comes after the next question is dropped. `first` is what is shown of a new name until its answer comes.
  */
 export function useResource<Value>(
   name: string,
   load: (signal: AbortSignal) => Promise<Answer<Value>>,
+  first?: Value,
 ): Resource<Value> & { readonly replace: (value: Value) => void } {
-  const [known, setKnown] = useState<Known<Value> & { readonly name: string }>({ name, isLoading: true })
+  const fresh = { name, isLoading: true, ...(first !== undefined && { value: first }) }
+  const [known, setKnown] = useState<Known<Value> & { readonly name: string }>(fresh)
   const [turn, setTurn] = useState(0)
   const latest = useRef(load)
   latest.current = load
   const changes = keyChanges.value
   useEffect(() => {
     const leaving = new AbortController()
-    setKnown((before) => (before.name === name ? { ...before, isLoading: true } : { name, isLoading: true }))
+    setKnown((before) => (before.name === name ? { ...before, isLoading: true } : fresh))
     latest
       .current(leaving.signal)
       .then((answer) => {
@@ -50,7 +52,7 @@ export function useResource<Value>(
     (value: Value) => setKnown({ name, value, asOf: new Date(), isLoading: false }),
     [name],
   )
-  return known.name === name ? { ...known, reload, replace } : { isLoading: true, reload, replace }
+  return { ...(known.name === name ? known : fresh), reload, replace }
 }
 
 function withoutProblem<Value>({ problem: _past, ...rest }: Known<Value>): Omit<Known<Value>, 'problem'> {

@@ -1,17 +1,30 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { useLocation } from 'preact-iso/router'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
-import type { TicketPage, TicketRow } from '../../api/tickets.ts'
+import { getTicket, type TicketPage, type TicketRow } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { feedState } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
-import { Action, Keys } from '../../parts/action.tsx'
+import { Action } from '../../parts/action.tsx'
+import { CallerText } from '../../parts/caller-text.tsx'
+import { answerOf, promptOf } from '../../parts/copies.ts'
 import { plural } from '../../parts/format.ts'
+import { say } from '../../parts/notice.tsx'
 import { Panel, ProblemNote } from '../../parts/panel.tsx'
+import {
+  historyEntry,
+  type LeftList,
+  leftList,
+  noteList,
+  pinnedViews,
+  togglePin,
+} from '../../parts/ticket-views.ts'
+import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
-import { type Filters, filtersOf, queryOf, readSearch, writeSearch } from './filters.ts'
+import { type Filters, filtersOf, queryOf, writeSearch } from './filters.ts'
 import { NeverUsed, NoResult } from './no-tickets.tsx'
+import { SearchField } from './search-field.tsx'
 import { SelectionBar } from './selection-bar.tsx'
 import { TicketTable } from './ticket-table.tsx'
 import styles from './tickets.module.css'
@@ -21,52 +34,139 @@ import { useTicketList } from './use-ticket-list.ts'
 
 /** All tickets and recorded events, newest first, by the filters in the address. */
 export function TicketsScreen() {
-  const { query, route } = useLocation()
+  // Of the route, not of the location, which is another one already while the next screen is loaded.
+  const { query } = useRoute()
+  const { route } = useLocation()
   const filters = filtersOf(query)
   const show = (next: Filters) => route(`${screenPath('tickets')}${queryOf(next)}`)
-  const { list, loadMore, isLoadingMore, moreProblem } = useTicketList(filters)
   const head = useRef<HTMLDivElement>(null)
   const isAtTop = () => (head.current?.getBoundingClientRect().bottom ?? 0) >= 0
-  const live = useLiveRows({ filters, list, isAtTop })
+  const { list, loadMore, isLoadingMore, moreProblem, live, left, note } = useList(filters, query, isAtTop)
   const { rows, reload } = live
   const open = ({ id }: TicketRow) => route(ticketPath(id))
-  const table = useRows(rows, { open, loadMore })
+  const table = useRows(rows, { open, loadMore, left })
+  note(table)
+  const [isPeeking, peek] = useState(false)
   const showNew = () => {
     live.show()
     head.current?.scrollIntoView()
   }
-  useShortcuts({ reload, 'list.new': showNew })
+  useShortcuts({ reload, 'list.new': showNew, 'list.peek': () => table.isInside() && peek(!isPeeking) })
   useEffect(() => titlePage('Tickets'), [])
   return (
     <>
       <div class={styles.head} ref={head}>
         <h1>Tickets</h1>
-        <SearchField filters={filters} show={show} />
+        <SearchField filters={filters} show={show} rows={rows} leave={() => table.enter() || focusMain()} />
         <Action does={reload} keys="reload">
           Reload
         </Action>
       </div>
       <FilterChips filters={filters} show={show} />
+      <PinnedViews filters={filters} />
       <SelectionBar rows={table.selected} clear={table.clear} reload={reload} />
       <News live={live} show={showNew} />
       <Panel resource={list} rows={12} isAged={'problem' in feedState.value}>
         {(page) =>
           rows.length === 0 ? (
-            Object.keys(filters).length === 0 ? (
-              <NeverUsed />
-            ) : (
-              <NoResult filters={filters} show={show} />
-            )
+            <Nothing filters={filters} show={show} />
           ) : (
-            <>
+            <div class={isPeeking ? styles.peeking : undefined}>
               <TicketTable rows={rows} table={table} isWhole={page.cursor === undefined} open={open} />
               <Foot page={page} count={rows.length} isLoadingMore={isLoadingMore} loadMore={loadMore} />
               {moreProblem && <ProblemNote problem={moreProblem} retry={loadMore} />}
-            </>
+              {isPeeking && table.current && <Peek row={table.current} close={() => peek(false)} />}
+            </div>
           )
         }
       </Panel>
     </>
+  )
+}
+
+const focusMain = (): void => document.getElementById('main')?.focus()
+
+/** The list of the address, kept up to date, and as it was left where Back has led to it. */
+function useList(filters: Filters, address: object, isAtTop: () => boolean) {
+  const entry = useMemo(historyEntry, [address])
+  const query = queryOf(filters)
+  const left = useMemo(() => leftList(entry, query), [entry, query])
+  const hearSince = useRef((_rows: readonly TicketRow[]) => {})
+  const known = useTicketList({ filters, entry, left, hearSince: (rows) => hearSince.current(rows) })
+  const live = useLiveRows({ filters, list: known.list, isAtTop, catchUp: known.catchUp })
+  hearSince.current = (rows) => live.hear(rows, isAtTop())
+  const cursor = known.list.value?.cursor
+  const latest = useRef<Omit<LeftList, 'scrollY'>>(undefined)
+  const isKnown = known.list.value !== undefined
+  const note = ({ currentId, selectedIds: selected }: ReturnType<typeof useRows>) => {
+    const page = { rows: live.rows, ...(cursor !== undefined && { cursor }) }
+    latest.current = isKnown ? { query, page, currentId, selected } : undefined
+  }
+  useLayoutEffect(() => {
+    const keep = () => latest.current && noteList(entry, { ...latest.current, scrollY })
+    addEventListener('scroll', keep, { passive: true })
+    return () => removeEventListener('scroll', keep)
+  }, [entry])
+  useEffect(() => {
+    if (latest.current) noteList(entry, { ...latest.current, scrollY })
+  })
+  return { ...known, live, left, note }
+}
+
+function Nothing({ filters, show }: FilterProps) {
+  return Object.keys(filters).length === 0 ? <NeverUsed /> : <NoResult filters={filters} show={show} />
+}
+
+/** The whole of the current row's prompt and answer; it follows the row. */
+function Peek({ row, close }: { readonly row: TicketRow; readonly close: () => void }) {
+  const ticket = useResource(`peek ${row.id} ${row.status}`, (signal) => getTicket(row.id, signal))
+  useShortcuts({ back: close })
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    <section class={styles.peek} aria-label="Peek" tabIndex={0}>
+      <Action does={close} keys="back">
+        Close
+      </Action>
+      <Panel resource={ticket}>
+        {(value) => (
+          <>
+            <h2>Prompt</h2>
+            {value.event ? <CallerText text={promptOf(value)} long /> : <p>It was not kept.</p>}
+            <h2>Answer</h2>
+            {value.outcome?.error !== undefined && <p class={styles.error}>{value.outcome.error}</p>}
+            {answerOf(value) === '' ? <p>There is no text.</p> : <CallerText text={answerOf(value)} long />}
+          </>
+        )}
+      </Panel>
+    </section>
+  )
+}
+
+/** Views to come back to, and a way to make this one of them. */
+function PinnedViews({ filters }: { readonly filters: Filters }) {
+  const query = queryOf(filters)
+  const pinned = pinnedViews.value
+  const isPinned = pinned.some((one) => one.query === query)
+  const toggle = () => {
+    togglePin({ query, words: writeSearch(filters) || 'all tickets' })
+    say(isPinned ? 'This view is no longer pinned.' : 'Pinned: it is here and in the palette.')
+  }
+  useShortcuts({ 'list.pin': toggle })
+  return (
+    <nav class={styles.chips} aria-label="Pinned views">
+      <Action does={toggle} keys="list.pin">
+        {isPinned ? 'Unpin' : 'Pin'}
+      </Action>
+      {pinned.map(({ query: own, words }) => (
+        <a
+          key={own}
+          href={`${screenPath('tickets')}${own}`}
+          aria-current={own === query ? 'page' : undefined}
+        >
+          <CallerText text={words} />
+        </a>
+      ))}
+    </nav>
   )
 }
 
@@ -129,51 +229,6 @@ interface FilterProps {
   readonly show: (filters: Filters) => void
 }
 
-function SearchField({ filters, show }: FilterProps) {
-  const written = writeSearch(filters)
-  const [problem, setProblem] = useState('')
-  const field = useRef<HTMLInputElement>(null)
-  useEffect(() => {
-    if (field.current) field.current.value = written
-    setProblem('')
-  }, [written])
-  useShortcuts({ search: () => field.current?.select() })
-  return (
-    <search class={styles.searching}>
-      <form
-        class={styles.search}
-        onSubmit={(event) => {
-          event.preventDefault()
-          const read = readSearch(field.current?.value ?? '')
-          setProblem(read.ok ? '' : read.problem)
-          if (read.ok) show(read.filters)
-        }}
-      >
-        <input
-          ref={field}
-          type="search"
-          aria-label="Search"
-          aria-keyshortcuts="/"
-          aria-invalid={problem !== ''}
-          aria-describedby="search-problem"
-          placeholder={'status:failed metadata.order:4711 "free text"'}
-          spellcheck={false}
-          autocomplete="off"
-          onKeyDown={(event) => {
-            if (event.key === 'Escape') event.currentTarget.blur()
-          }}
-        />
-        <button type="submit">
-          Search <Keys of="search" />
-        </button>
-        <span id="search-problem" class={styles.error} role="alert">
-          {problem}
-        </span>
-      </form>
-    </search>
-  )
-}
-
 const QUICK = ['failed', 'queued', 'in_progress', 'completed', 'cancelled'] as const
 
 /** The states to choose from, and every other filter with a way to remove it. */
@@ -200,7 +255,7 @@ function FilterChips({ filters, show }: FilterProps) {
             type="button"
             onClick={() => show(Object.fromEntries(Object.entries(filters).filter(([one]) => one !== name)))}
           >
-            {name}: {value} <span aria-hidden="true">✕</span>
+            <CallerText text={`${name}: ${value}`} /> <span aria-hidden="true">✕</span>
             <span class={styles.hidden}>, remove this filter</span>
           </button>
         ))}

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { keyChanges } from '../../api/key.ts'
-import type { TicketPage } from '../../api/tickets.ts'
+import type { TicketPage, TicketRow } from '../../api/tickets.ts'
 import { filterFeed, hearFeed } from '../../live/live.ts'
 import type { Resource } from '../../parts/use-resource.ts'
 import { type Filters, queryOf } from './filters.ts'
@@ -11,18 +11,27 @@ interface Options {
   readonly list: Resource<TicketPage>
   /** Whether the head of the list is in sight: then new rows come at once. */
   readonly isAtTop: () => boolean
+  /** Of a list that is shown as it was left: asks what has changed since. */
+  readonly catchUp: (() => void) | undefined
 }
 
 /** Keeps the list as it is now: by the feed, with the list's own filters. */
-export function useLiveRows({ filters, list, isAtTop }: Options) {
+export function useLiveRows({ filters, list, isAtTop, catchUp }: Options) {
   const [heard, setHeard] = useState<HeardRows>(NOTHING_HEARD)
   const name = queryOf(filters)
   const reload = () => {
     setHeard(NOTHING_HEARD)
     list.reload()
   }
+  const hear = (changed: readonly TicketRow[], isTop: boolean) =>
+    setHeard((before) => changed.reduce((heard, row) => hearRow(heard, row, !isTop), before))
   const latest = useRef({ reload, isAtTop })
   latest.current = { reload, isAtTop }
+  // Until the feed has begun to tell of this list.
+  const first = useRef(catchUp)
+  useEffect(() => {
+    first.current = catchUp
+  }, [catchUp === undefined, name])
   const changes = keyChanges.value
   useEffect(() => setHeard(NOTHING_HEARD), [name, changes])
   useEffect(() => {
@@ -33,10 +42,13 @@ export function useLiveRows({ filters, list, isAtTop }: Options) {
     () =>
       hearFeed((news) => {
         const isTop = latest.current.isAtTop()
-        if (news.kind === 'ticket') setHeard((before) => hearRow(before, news.data, !isTop))
+        if (news.kind === 'ticket') hear([news.data], isTop)
         else if (news.kind === 'more') setHeard((before) => hearMore(before, news.data.count))
         // The list may be older than the first word of the feed.
-        else if (news.kind === 'gap' || (news.kind === 'hello' && !news.data.resumed)) {
+        else if (news.kind === 'hello' && first.current !== undefined) {
+          if (!news.data.resumed) first.current()
+          first.current = undefined
+        } else if (news.kind === 'gap' || (news.kind === 'hello' && !news.data.resumed)) {
           if (isTop) latest.current.reload()
           else setHeard((before) => hearMore(before, 1))
         }
@@ -44,7 +56,7 @@ export function useLiveRows({ filters, list, isAtTop }: Options) {
     [],
   )
   const { rows, waiting } = list.value === undefined ? NO_LIST : withHeard(list.value, heard)
-  return { rows, waiting, untold: heard.untold, show: () => setHeard(showHeld), reload }
+  return { rows, waiting, untold: heard.untold, show: () => setHeard(showHeld), reload, hear }
 }
 
 const NO_LIST = { rows: [], waiting: 0 } as const

@@ -1,19 +1,22 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { TicketRow } from '../../api/tickets.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import type { LeftList } from '../../parts/ticket-views.ts'
 
 interface RowsOptions {
   readonly open: (row: TicketRow) => void
   readonly loadMore: () => void
+  /** As it was when somebody left it: it comes back so. */
+  readonly left: LeftList | undefined
 }
 
 /**
  * Moves the focus through a table: one row is in the order of Tab, the keys move it. The focused row is known by the id
  * of its ticket, so that rows that come or go do not move it; if it is the one that goes, its neighbour takes over.
  */
-export function useRows(rows: readonly TicketRow[], { open, loadMore }: RowsOptions) {
-  const [currentId, setCurrentId] = useState<string>()
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+export function useRows(rows: readonly TicketRow[], { open, loadMore, left }: RowsOptions) {
+  const [currentId, setCurrentId] = useState(left?.currentId)
+  const { selected, setSelected, toggle, select } = useSelected(left)
   const lastIndex = useRef(0)
   const body = useRef<HTMLTableSectionElement>(null)
   const found = rows.findIndex(({ id }) => id === currentId)
@@ -21,20 +24,24 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore }: RowsOpti
   useEffect(() => {
     lastIndex.current = index
   }, [index])
+  const focus = (id: string) =>
+    body.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`)?.focus()
   const goTo = (to: number) => {
     const row = rows[Math.min(Math.max(0, to), rows.length - 1)]
     if (row === undefined) return
     setCurrentId(row.id)
-    body.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(row.id)}"]`)?.focus()
+    focus(row.id)
   }
+  useLayoutEffect(() => {
+    if (left === undefined) return
+    setCurrentId(left.currentId)
+    scrollTo(0, left.scrollY)
+    // It comes into sight, if somebody scrolled away from it or went on from another ticket.
+    if (left.currentId !== undefined) focus(left.currentId)
+  }, [left])
   const isInside = () => body.current?.contains(document.activeElement) === true
-  const toggle = (row: TicketRow | undefined) => {
-    if (row === undefined) return
-    setSelected((before) => (before.has(row.id) ? without(before, row.id) : new Set([...before, row.id])))
-  }
   const extend = (step: number) => {
-    const [from, to] = [rows[index], rows[index + step]]
-    setSelected((before) => new Set([...before, ...[from, to].flatMap((row) => (row ? [row.id] : []))]))
+    select([rows[index], rows[index + step]])
     goTo(index + step)
   }
   // The first press only shows where one is.
@@ -44,7 +51,7 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore }: RowsOpti
     'list.up': () => move(-1),
     'list.top': () => goTo(0),
     'list.bottom': () => goTo(rows.length - 1),
-    'list.open': () => isInside() && rows[index] && open(rows[index]),
+    'list.open': () => isInside() && rows[index] !== undefined && open(rows[index]),
     'list.select': () => isInside() && toggle(rows[index]),
     'list.extendDown': () => extend(1),
     'list.extendUp': () => extend(-1),
@@ -53,10 +60,34 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore }: RowsOpti
   return {
     body,
     index,
+    current: rows[index],
+    currentId,
     selected: rows.filter(({ id }) => selected.has(id)),
+    selectedIds: selected,
     setCurrentId,
+    isInside,
+    /** Puts the focus on the current row; false: there is none. */
+    enter: () => {
+      goTo(index)
+      return isInside()
+    },
     clear: () => setSelected(new Set()),
   }
+}
+
+/** The ids of selected rows. */
+function useSelected(left: LeftList | undefined) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(left?.selected ?? new Set())
+  useLayoutEffect(() => {
+    if (left !== undefined) setSelected(left.selected)
+  }, [left])
+  const toggle = (row: TicketRow | undefined) => {
+    if (row === undefined) return
+    setSelected((before) => (before.has(row.id) ? without(before, row.id) : new Set([...before, row.id])))
+  }
+  const select = (rows: readonly (TicketRow | undefined)[]) =>
+    setSelected((before) => new Set([...before, ...rows.flatMap((row) => (row ? [row.id] : []))]))
+  return { selected, setSelected, toggle, select }
 }
 
 function without(ids: ReadonlySet<string>, id: string): ReadonlySet<string> {

@@ -1,0 +1,166 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  chromiumPath,
+  needsChromium,
+  openBrowser,
+  startWorld,
+  watchedPage,
+  watchFocus,
+} from './console-world.ts'
+
+/** A value of every filter that the server takes; where any text is one, an odd one. */
+const ODD = 'a "b" \\ c:d\n ü'
+const FILTERS: Readonly<Record<string, string>> = {
+  status: 'failed,completed',
+  kind: 'event',
+  backend: ODD,
+  model: ODD,
+  error: ODD,
+  key: ODD,
+  event_id: ODD,
+  idempotency_key: ODD,
+  replay_of: 'tkt_1',
+  callback: 'dead',
+  wasted: 'true',
+  created_from: '2026-01-01T00:00:00Z',
+  created_before: '2026-01-02T00:00:00+01:00',
+  'metadata.order': '4711',
+  'metadata.my "odd": name': ODD,
+  text: ODD,
+}
+
+describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}`, () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  const open = async (url: string) => {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+    context.setDefaultTimeout(15_000)
+    const watched = await watchedPage(context, new URL(url).origin)
+    const lostFocus = await watchFocus(watched.page)
+    await watched.page.goto(url)
+    return { ...watched, lostFocus }
+  }
+
+  test('an address is on the screen as one line, and the line is the address, for every filter', async () => {
+    await using world = await startWorld()
+    const { page, complaints } = await open(`${world.console}tickets`)
+    await page.getByText('No tickets yet').waitFor()
+    const field = page.getByLabel('Search', { exact: true })
+    const sets = [...Object.entries(FILTERS).map(([name, value]) => ({ [name]: value })), FILTERS]
+    for (const filters of sets) {
+      const names = Object.keys(filters).sort()
+      const search = `?${new URLSearchParams(names.map((name) => [name, filters[name] ?? '']))}`
+      const answered = page.waitForResponse((response) => response.url().includes('/tickets?'))
+      await page.goto(`${world.console}tickets${search}`)
+      expect([filters, (await answered).status()]).toEqual([filters, 200])
+      await page.getByText('No ticket fits').waitFor()
+      const line = await field.inputValue()
+      // From another list, the line that was shown leads to the same address.
+      await page.goto(`${world.console}tickets?status=queued`)
+      await field.fill(line)
+      await page.keyboard.press('Enter')
+      await expect.poll(() => new URL(page.url()).search).toBe(search)
+      await expect.poll(() => field.inputValue()).toBe(line)
+    }
+    expect(complaints).toEqual([])
+  })
+
+  test('the field completes names and values, by keys', async () => {
+    await using world = await startWorld()
+    await world.post('/event', { content: 'One' })
+    const { page, complaints, lostFocus } = await open(`${world.console}tickets`)
+    await rows(page, 1)
+    await page.keyboard.press('/')
+    const field = page.getByLabel('Search', { exact: true })
+    await page.keyboard.type('back')
+    await page.getByRole('option', { name: 'backend' }).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => field.inputValue()).toBe('backend:')
+    await page.getByRole('option', { name: 'kobold' }).waitFor()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => field.inputValue()).toBe('backend:kobold ')
+    await page.keyboard.type('status:comp')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => new URL(page.url()).search).toBe('?backend=kobold&status=completed')
+    await rows(page, 1)
+    await page.keyboard.press('Escape')
+    await focusIsOn(page, 'One')
+    expect(await lostFocus()).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  test('Back gives back the list, its place and its row, and new tickets wait', async () => {
+    await using world = await startWorld()
+    for (let index = 0; index < 130; index += 1)
+      await world.post('/event', { content: `Number ${index}`, metadata: { list: 'a' } })
+    const { page, complaints, lostFocus } = await open(`${world.console}tickets?metadata.list=a`)
+    await rows(page, 50)
+    await page.keyboard.press('m')
+    await rows(page, 100)
+    await page.keyboard.press('Shift+G')
+    for (let press = 0; press < 20; press += 1) await page.keyboard.press('k')
+    await page.keyboard.press('x')
+    await page.waitForFunction(() => scrollY > 500)
+    const place = () =>
+      page.evaluate(() => ({
+        row: document.activeElement?.getAttribute('data-id'),
+        top: Math.round(document.activeElement?.getBoundingClientRect().top ?? 0),
+      }))
+    // Scrolling has come to rest.
+    let before = await place()
+    await expect
+      .poll(async () => {
+        const last = before
+        before = await place()
+        return before.top - last.top
+      })
+      .toBe(0)
+    await page.keyboard.press('Enter')
+    await page.getByRole('region', { name: 'Story' }).waitFor()
+    await world.post('/event', { content: 'Meanwhile', metadata: { list: 'a' } })
+    await world.post('/event', { content: 'Elsewhere', metadata: { list: 'b' } })
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: '1 new' }).waitFor()
+    await rows(page, 100)
+    await expect.poll(place).toEqual(before)
+    await page.getByText('1 selected').waitFor()
+
+    // The same, from another list of the same screen.
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('/')
+    await page.keyboard.type('text:none')
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('nothing-like-it')
+    await page.keyboard.press('Enter')
+    await page.getByText('No ticket fits').waitFor()
+    await page.goBack()
+    await rows(page, 100)
+    await expect.poll(async () => (await place()).row).toBe(before.row)
+    const { top } = await place()
+    expect([top >= 0, top < 800]).toEqual([true, true])
+    // A link to it begins at its top.
+    await page.goForward()
+    await page.getByText('No ticket fits').waitFor()
+    await page.getByRole('button', { name: 'Remove the filter' }).click()
+    await rows(page, 50)
+    expect(await lostFocus()).toEqual([])
+    expect(complaints).toEqual([])
+  })
+})
+
+const rows = async (page: Page, count: number): Promise<void> => {
+  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
+}
+
+const focusIsOn = async (page: Page, text: string): Promise<void> => {
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent ?? '')).toContain(text)
+}
