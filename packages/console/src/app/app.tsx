@@ -14,14 +14,14 @@ const LineScreen = lazy(() =>
 const TicketScreen = lazy(() =>
   import('./screens/ticket/ticket-screen.tsx').then((screen) => screen.TicketScreen, notLoaded),
 )
-const DeadScreen = lazy(() =>
-  import('./screens/dead/dead-screen.tsx').then((screen) => screen.DeadScreen, notLoaded),
-)
 const ComposeScreen = lazy(() =>
   import('./screens/compose/compose-screen.tsx').then((screen) => screen.ComposeScreen, notLoaded),
 )
 const DeadScreen = lazy(() =>
   import('./screens/dead/dead-screen.tsx').then((screen) => screen.DeadScreen, notLoaded),
+)
+const CompareScreen = lazy(() =>
+  import('./screens/compare/compare-screen.tsx').then((screen) => screen.CompareScreen, notLoaded),
 )
 const AccessScreen = lazy(() =>
   import('./screens/access/access-screen.tsx').then((screen) => screen.AccessScreen, notLoaded),
@@ -39,6 +39,7 @@ export function App() {
           <Route path={base} component={OverviewScreen} />
           <Route path={screenPath('tickets')} component={TicketsScreen} />
           <Route path={screenPath('tickets/:id')} component={TicketScreen} />
+          <Route path={screenPath('compare/:a/:b')} component={CompareScreen} />
           <Route path={screenPath('line')} component={LineScreen} />
           <Route path={screenPath('dead')} component={DeadScreen} />
           <Route path={screenPath('compose')} component={ComposeScreen} />

@@ -9,3 +9,7 @@ export const apiRoot: string = new URL('../..', script).pathname
 
 /** The address of one ticket in the console. */
 export const ticketPath = (id: string): string => `${base}tickets/${encodeURIComponent(id)}`
+
+/** The address where two tickets are compared; the second is the newer one. */
+export const comparePath = (one: string, other: string): string =>
+  `${base}compare/${encodeURIComponent(one)}/${encodeURIComponent(other)}`

@@ -4,26 +4,39 @@ import { ticketPath } from '../../api/addresses.ts'
 import type { TicketBody } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { isOver, useLiveTicket } from '../../live/use-live-ticket.ts'
 import { CallerText } from '../../parts/caller-text.tsx'
+import { say } from '../../parts/notice.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import facts from '../../parts/parts.module.css'
 import { Status } from '../../parts/status.tsx'
+import { stepInList } from '../../parts/ticket-views.ts'
 import { When } from '../../parts/when.tsx'
 import { buildStory } from '../../story/build-story.ts'
 import { Waterfall } from '../../story/waterfall.tsx'
 import styles from './ticket.module.css'
 import { TicketActions } from './ticket-actions.tsx'
 import { TicketTabs } from './ticket-tabs.tsx'
-import { isOver, useLiveTicket } from './use-live-ticket.ts'
 
 /** One ticket: its story, what was asked and answered, and what can be done about it. */
 export function TicketScreen() {
   const { params } = useRoute()
   const id = params.id ?? ''
-  const { back } = useLocation()
+  const { back, route } = useLocation()
   const { ticket, text, lost } = useLiveTicket(id)
   const status = ticket.value?.status
-  useShortcuts({ back, reload: ticket.reload })
+  const step = (by: 1 | -1) => {
+    const next = stepInList(id, by)
+    // In place of this one, so that Back leads to the list.
+    if (next !== undefined) route(ticketPath(next), true)
+    else say(`There is no ${by === 1 ? 'next' : 'previous'} ticket in the list that you came from.`, true)
+  }
+  useShortcuts({
+    back,
+    reload: ticket.reload,
+    'ticket.previous': () => step(-1),
+    'ticket.next': () => step(1),
+  })
   useEffect(() => titlePage(status === undefined ? id : `${status} ${id}`), [id, status])
   return (
     <div class={styles.screen}>

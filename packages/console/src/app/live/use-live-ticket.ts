@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import { getTicket, type TicketBody } from '../../api/tickets.ts'
-import { followTicket } from '../../live/follow-ticket.ts'
-import { useResource } from '../../parts/use-resource.ts'
+import { getTicket, type TicketBody } from '../api/tickets.ts'
+import { useResource } from '../parts/use-resource.ts'
+import { followTicket } from './follow-ticket.ts'
 
 /** A ticket, and what is heard of it while it runs. */
 export function useLiveTicket(id: string) {
