@@ -47,6 +47,35 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(text).toBe('Hello world.')
   })
 
+  test.each([
+    ['a byte order mark', '\uFEFF'],
+    ['a space', ' '],
+    ['a tab', '\t'],
+    ['a byte order mark and a line end', '\uFEFF\n'],
+  ])('no text is lost where %s stands before each event', async (_, noise) => {
+    const events = [part({ content: 'Hello ' }), part({ content: 'world.' }), part({}, 'stop'), END]
+    const { outcome, text } = await streamOf(streamed(...events.map((event) => noise + event)))
+    expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
+    expect(text).toBe('Hello world.')
+  })
+
+  test('another answer of the same stream neither mixes with ours nor ends it', async () => {
+    const other = (delta: object, finish_reason: string | null = null) =>
+      sse({ choices: [{ index: 1, delta, finish_reason }] })
+    const reply = paced(
+      part({ content: 'Hello ' }),
+      other({ content: 'Good day.' }),
+      other({}, 'stop'),
+      1300,
+      part({ content: 'world.' }),
+      part({}, 'stop'),
+      END,
+    )
+    const { outcome, text } = await timedStreamOf(reply)
+    expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
+    expect(text).toBe('Hello world.')
+  })
+
   test.each(['', 'none', 'NULL', 'undefined', 'in_progress', 'IN-PROGRESS', 'not_finished', 'continue'])(
     'a stream that says "%s" in place of a finish reason and just ends is interrupted',
     async (none) => {

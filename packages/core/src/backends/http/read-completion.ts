@@ -51,6 +51,7 @@ export function readChatChunk(data: unknown): (Chunk & Named) | undefined {
     message && {
       ...message,
       isMessage: Boolean(choice?.message && !choice.delta),
+      choice: choice?.index ?? undefined,
       rawFinishReason: choice?.finish_reason ?? reasonElsewhere(data),
       ...readCommon(output),
     }
@@ -66,7 +67,9 @@ export function readTextReply(reply: unknown): (RawAnswer & Named) | undefined {
 /** One event of its stream. */
 export function readTextChunk(data: unknown): (Chunk & Named) | undefined {
   const { success, output } = v.safeParse(textChunk, data)
-  return success ? readText(output, data) : undefined
+  return success
+    ? { ...readText(output, data), choice: firstChoice(output.choices)?.index ?? undefined }
+    : undefined
 }
 
 function readText(output: v.InferOutput<typeof textChunk>, data: unknown): RawAnswer & Named {
@@ -169,6 +172,8 @@ export interface RawAnswer {
 export interface Chunk extends RawAnswer {
   /** It came as a message, not as a delta. */
   readonly isMessage?: boolean
+  /** The number of its choice, where it says so. */
+  readonly choice?: number | undefined
 }
 
 /** The end of a generation in the contract's words. */

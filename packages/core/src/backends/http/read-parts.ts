@@ -57,6 +57,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
   let finish = NOT_FINISHED
   let strange: BackendError | undefined
   let hasBegun = false
+  let choice: number | undefined
   for (;;) {
     const next = events.next()
     const step = await guard.wait(next)
@@ -79,6 +80,9 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Generati
     }
     guard.touch()
     hasBegun = true
+    choice ??= chunk.choice
+    // Of several answers the one that comes first is ours, to its end; nobody asked for another.
+    if (chunk.choice !== undefined && chunk.choice !== choice) continue
     finish = judgeFinish(finish, chunk)
     const { text, reasoning } = collected.add(chunk)
     if (text || reasoning) {

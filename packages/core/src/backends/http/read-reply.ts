@@ -173,6 +173,8 @@ export async function* inOneChunk(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
 }
 
+const NEARLY_DATA = /^[\s\uFEFF]*data\s*$/i
+
 /** Text in, events out. */
 function createStreamReader() {
   let events: ServerEvent[] = []
@@ -182,8 +184,10 @@ function createStreamReader() {
   const parser = createParser({
     maxBufferSize: MAX_LINE,
     onEvent: (event) => events.push(...oneByOne(event)),
-    onError: ({ type }) => {
+    onError: ({ type, field = '', value: data = '' }) => {
       tooLong ||= type === 'max-buffer-size-exceeded'
+      // A byte order mark or white space before the name of the field makes another field of it, and its text is lost.
+      if (NEARLY_DATA.test(field)) events.push(...oneByOne({ data }))
     },
   })
   const read = (given: string): ServerEvent[] => {
