@@ -164,7 +164,7 @@ function createDoor(context: TicketContext): TicketDoor {
       })
   return {
     accept: explained(async (request, event, options) =>
-      acceptEvent(context, request, { ...readEvent(event), ...options }),
+      acceptEvent(context, request, { ...readEvent(event), ...options, asked: event }),
     ),
     find: explained(async (request, by) => {
       const ticket =

@@ -248,6 +248,23 @@ it('has nothing to cancel once there is an answer', async () => {
   })
 })
 
+it('takes a replay of another ticket with the same Idempotency-Key for another request', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const headers = { 'idempotency-key': 'k1' }
+  const [one, other] = [
+    await server.post('/tickets', EVENT),
+    await server.post('/tickets', { content: 'Who?' }),
+  ]
+  const replay = (id: string) => server.post(`/tickets/${id}/replay`, undefined, headers)
+  const first = await replay(one.body.id)
+  expect(first).toMatchObject({ status: 202, body: { replay_of: one.body.id } })
+  expect(await replay(one.body.id)).toMatchObject({ status: 202, body: { id: first.body.id } })
+  expect(await replay(other.body.id)).toMatchObject({
+    status: 422,
+    body: { error: 'idempotency_key_reused' },
+  })
+})
+
 it('replays the same event or an edited one, linked', async () => {
   await using server = await openTicketServer({ simulated: FAST })
   const { body } = await server.post('/tickets', { ...EVENT, metadata: { team: 'a' } })

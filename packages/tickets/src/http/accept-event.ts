@@ -19,6 +19,8 @@ export interface AcceptedEvent {
 export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'sender' | 'idempotency' | 'trace'> {
   /** The trace of the ticket that it repeats. */
   readonly follows?: NewTicket['trace']
+  /** What its sender asked for, by which a request is known again. Default: the body of the request. */
+  readonly asked?: unknown
 }
 
 /**
@@ -28,12 +30,12 @@ export interface ArrivingEvent extends Omit<NewTicket, 'caller' | 'sender' | 'id
 export async function acceptEvent(
   context: TicketContext,
   request: FastifyRequest,
-  { follows, ...given }: ArrivingEvent,
+  { follows, asked = request.body, ...given }: ArrivingEvent,
   origin?: EventOrigin,
 ): Promise<AcceptedEvent> {
   if (given.callbackUrl !== undefined) checkCallback(context, given.callbackUrl)
   const caller = context.callerOf(request)
-  const idempotency = readIdempotency(context, request, origin)
+  const idempotency = readIdempotency(context, { request, asked, origin })
   const headers = await traceArrival({
     name: 'ai_ticket accept',
     headers: traceHeadersOf(request, origin?.cloudEvent),
@@ -132,8 +134,15 @@ export interface EventOrigin {
  */
 function readIdempotency(
   { idempotencyTtlMs: ttlMs, callerOf }: TicketContext,
-  request: FastifyRequest,
-  origin: EventOrigin | undefined,
+  {
+    request,
+    asked,
+    origin,
+  }: {
+    readonly request: FastifyRequest
+    readonly asked: unknown
+    readonly origin: EventOrigin | undefined
+  },
 ): Idempotency | undefined {
   const scope = callerOf(request)
   const header = request.headers['idempotency-key']
@@ -143,12 +152,16 @@ function readIdempotency(
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
     throw problem('invalid_request', 'Idempotency-Key must have 1 to 255 printable ASCII characters.')
   }
-  return { scope, key, fingerprint: fingerprintOf(request), ttlMs }
+  return { scope, key, fingerprint: fingerprintOf(request, asked), ttlMs }
 }
 
-/** It stays the same when the keys come in another order: some languages write objects in another one each time. */
-function fingerprintOf({ method, routeOptions, body }: FastifyRequest): string {
-  return digestOf(JSON.stringify([method, routeOptions.url, body ?? null], withSortedKeys))
+/**
+ * It stays the same when the keys come in another order: some languages write objects in another one each time. An
+ * address that names something, such as the ticket of a replay, is told apart from one that names something else.
+ */
+function fingerprintOf({ method, routeOptions, params }: FastifyRequest, asked: unknown): string {
+  const named = Object.values(params as Readonly<Record<string, string>>)
+  return digestOf(JSON.stringify([method, routeOptions.url, asked ?? null, ...named], withSortedKeys))
 }
 
 /**
