@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openResponsesServer } from './open-responses-server.ts'
 
 const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
+const SLOW = { tokensPerSecond: 25, answer: () => 'word '.repeat(300) }
+const ASKED = { model: 'any', input: 'Hello' }
 
 test('an Idempotency-Key finds the response of its own request, and refuses another one', async () => {
   await using at = await openResponsesServer({ simulated: AT_ONCE })
@@ -23,4 +25,38 @@ test('an Idempotency-Key finds the response of its own request, and refuses anot
       { error: { code: 'idempotency_key_reused' } },
     ])
   }
+})
+
+const followed = async (origin: string, onDelta: () => void): Promise<string> => {
+  const response = await fetch(`${origin}/v1/responses`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...ASKED, background: true, stream: true }),
+  })
+  const decoder = new TextDecoder()
+  let text = ''
+  const read = async () => {
+    for await (const bytes of response.body ?? []) {
+      text += decoder.decode(bytes, { stream: true })
+      if (text.includes('response.output_text.delta')) onDelta()
+    }
+  }
+  // A clean end would pass for that of the response.
+  await expect(read()).rejects.toThrow()
+  const [name, data] = text.trimEnd().split('\n').slice(-2)
+  expect(name).toBe('event: error')
+  return data ?? ''
+}
+
+test('a stream of a response that is removed meanwhile breaks off with an error, and does not stay open', async () => {
+  await using at = await openResponsesServer({ simulated: SLOW })
+  const last = await followed(at.origin, () => vi.spyOn(at.store, 'peek').mockResolvedValue(undefined))
+  expect(last).toContain('"type":"error"')
+  expect(last).toContain('"code":"not_found"')
+})
+
+test('a stream of a response that goes on after the server has stopped breaks off with an error', async () => {
+  await using at = await openResponsesServer({ simulated: SLOW })
+  const last = await followed(at.origin, () => void at.server.close())
+  expect(last).toContain('"code":"shutting_down"')
 })

@@ -1,4 +1,4 @@
-import type { FailureCode, Outcome, SuccessOutcome, Usage } from '@ai-ticket/core'
+import type { FailureCode, Outcome, SuccessOutcome, ToolCall, Usage } from '@ai-ticket/core'
 import type { Turn } from './read-input.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -78,15 +78,25 @@ function outputOf(outcome: Outcome, tail: string): readonly Body[] {
   return [
     ...(reasoning === undefined ? [] : [reasoningItem(tail, reasoning)]),
     ...(isSilent ? [] : [messageItem(tail, completion, statusOf(outcome))]),
-    ...tool_calls.map((call, index) => ({
-      type: 'function_call',
-      id: `fc_${tail}_${index}`,
-      call_id: call.id,
-      name: call.function.name,
-      arguments: call.function.arguments,
-      status: 'completed',
-    })),
+    ...tool_calls.map((call, index) => callItem(tail, index, { call, outcome })),
   ]
+}
+
+/** Of calls that their limit cut, the last one is not whole. */
+export function callItem(
+  tail: string,
+  index: number,
+  { call, outcome }: { readonly call: ToolCall; readonly outcome: Outcome },
+): Body {
+  const isLast = index + 1 === outcome.tool_calls?.length
+  return {
+    type: 'function_call',
+    id: `fc_${tail}_${index}`,
+    call_id: call.id,
+    name: call.function.name,
+    arguments: call.function.arguments,
+    status: isLast ? statusOf(outcome) : 'completed',
+  }
 }
 
 export const reasoningItem = (tail: string, text: string): Body => ({

@@ -129,3 +129,23 @@ test('whatever the pieces, a place in the text has one number, and a reader gets
     }
   }
 })
+
+test('a call that its limit has cut is incomplete, and the ones before it are whole', () => {
+  const call = (name: string, words: string) => ({
+    ...{ id: `call_${name}`, type: 'function' as const },
+    function: { name, arguments: words },
+  })
+  const cut: SuccessOutcome = {
+    ...{ ...OUTCOME, completion: '', finish_reason: 'length' },
+    tool_calls: [call('whole', '{}'), call('cut', '{"city":')],
+  }
+  const seen = read(open().start('in_progress') + open().end(cut))
+  const done = seen.filter(({ type }) => type === 'response.output_item.done').map(({ item }) => item)
+  const calls = [
+    { name: 'whole', arguments: '{}', status: 'completed' },
+    { name: 'cut', arguments: '{"city":', status: 'incomplete' },
+  ]
+  expect(done.slice(-2)).toMatchObject(calls)
+  const last = seen.at(-1)?.response as { readonly output: readonly unknown[] }
+  expect(last.output.slice(-2)).toMatchObject(calls)
+})

@@ -1,6 +1,7 @@
-import type { Outcome, ToolCall } from '@ai-ticket/core'
+import type { Failure, Outcome, ToolCall } from '@ai-ticket/core'
 import {
   errorOf,
+  callItem,
   messageItem,
   type ResponseParts,
   reasoningItem,
@@ -90,6 +91,14 @@ export class ResponseFrames {
     if (this.#startingAfter !== undefined) this.#sequence += CLOSING - (this.#sequence % RUN)
     const last = rest + this.#close(statusOf(outcome))
     return last + this.#lateThoughts(outcome) + this.#calls(outcome) + this.#last(outcome)
+  }
+
+  /** The last frame where nothing more can be told: how the response ends is not known. */
+  broken({ code, details }: Failure): string {
+    return write({
+      ...{ type: 'error', sequence_number: this.#sequence++ },
+      ...{ code, message: details, param: null },
+    })
   }
 
   /** What only comes whole: an answer in one piece, or one that the caller must see checked. */
@@ -188,11 +197,11 @@ export class ResponseFrames {
 
   #calls(outcome: Outcome): string {
     const calls: readonly ToolCall[] = (outcome.error === undefined && outcome.tool_calls) || []
-    const frames = calls.map(({ id: call_id, function: { name, arguments: words } }, index) => {
-      const id = `fc_${this.#response.tail}_${index}`
-      const item = { type: 'function_call', id, call_id, name }
+    const frames = calls.map((call, index) => {
+      const item = callItem(this.#response.tail, index, { call, outcome })
+      const { name, arguments: words } = call.function
       const at = { output_index: this.#items++ }
-      const within = { item_id: id, ...at }
+      const within = { item_id: item.id, ...at }
       return (
         this.#frame('response.output_item.added', {
           ...at,
@@ -200,10 +209,7 @@ export class ResponseFrames {
         }) +
         this.#frame('response.function_call_arguments.delta', { ...within, delta: words }) +
         this.#frame('response.function_call_arguments.done', { ...within, name, arguments: words }) +
-        this.#frame('response.output_item.done', {
-          ...at,
-          item: { ...item, arguments: words, status: 'completed' },
-        })
+        this.#frame('response.output_item.done', { ...at, item })
       )
     })
     return frames.join('')
@@ -226,7 +232,9 @@ export class ResponseFrames {
   #frame(type: string, fields: Fields): string {
     const number = this.#sequence++
     if (this.#startingAfter !== undefined && number <= this.#startingAfter) return ''
-    const data = { type, sequence_number: number, ...fields }
-    return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+    return write({ type, sequence_number: number, ...fields })
   }
 }
+
+const write = (data: Fields & { readonly type: string }): string =>
+  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`

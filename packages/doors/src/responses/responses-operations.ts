@@ -131,6 +131,7 @@ const EVENTS = {
   'response.completed': whole,
   'response.incomplete': whole,
   'response.failed': whole,
+  error: v.object({ ...number, type: v.string(), code: v.string(), message: v.string(), param: v.null() }),
 }
 
 const schemas = {
@@ -158,7 +159,8 @@ export const postResponse: Operation = {
   summary: "Answer in the format of OpenAI's Responses",
   description:
     'With `"stream": true` the answer comes as events; a failure after the head is `response.failed`. With ' +
-    '`"background": true` it becomes a ticket and is answered at once; a reader of its stream may go and come back.',
+    '`"background": true` it becomes a ticket and is answered at once; a reader of its stream may go and come back. ' +
+    'Where such a stream cannot go on, it breaks off behind `error`: the response itself may not have failed.',
   tag,
   parameters: [
     {

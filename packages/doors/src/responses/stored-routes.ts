@@ -1,3 +1,4 @@
+import type { Failure } from '@ai-ticket/core'
 import { openEventStream, RequestProblem } from '@ai-ticket/http-server'
 import type { Ticket } from '@ai-ticket/tickets'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -102,11 +103,11 @@ export function partsOf({ id, eventId, kind, event, createdAt, state }: Ticket):
 
 /**
  * A stored response as a stream, from its beginning or behind a number: what it has said so far, and what comes. Its reader
- * may go without ending anything.
+ * may go without ending anything. Where it cannot be followed to its end, the reply breaks off behind an `error`.
  */
 export async function streamStored(
   { tickets, desk }: FastifyInstance,
-  { reply }: Exchange,
+  { request, reply }: Exchange,
   { ticket, startingAfter }: { readonly ticket: Ticket; readonly startingAfter: number },
 ): Promise<FastifyReply> {
   const { tail, event, background, store, createdAt } = partsOf(ticket)
@@ -120,7 +121,8 @@ export async function streamStored(
     await stream.write(frames.start('queued'))
     for await (const news of tickets.follow(reply, ticket)) {
       if (news.type === 'ended') {
-        if ('outcome' in news.ticket.state) await stream.write(frames.end(news.ticket.state.outcome))
+        stream.end('outcome' in news.ticket.state ? frames.end(news.ticket.state.outcome) : '')
+        return reply
       } else if (news.type === 'status') {
         // One that has ended is told from the start of the run that did: its events have the same numbers each time.
         if (news.status === 'queued' || said.run === news.run) continue
@@ -132,11 +134,24 @@ export async function streamStored(
         await stream.write(frames.delta({ text }))
       }
     }
-    stream.end()
+    stream.breakOff(frames.broken(STOPPING))
+  } catch (error) {
+    desk.logger.error('stream failed', { request_id: request.id, ticket_id: ticket.id, error })
+    stream.breakOff(frames.broken(error instanceof RequestProblem ? error.failure : BUG))
   } finally {
     stream.release()
   }
   return reply
+}
+
+const STOPPING: Failure = {
+  code: 'shutting_down',
+  details: 'The server stops. The response goes on when it is back: ask for it again.',
+}
+
+const BUG: Failure = {
+  code: 'internal_error',
+  details: 'The stream of this response broke because of a bug. Ask for the response again.',
 }
 
 type Item = Readonly<Record<string, unknown>> & { readonly id: string }
