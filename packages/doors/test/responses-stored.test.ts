@@ -60,3 +60,17 @@ test('a stream of a response that goes on after the server has stopped breaks of
   const last = await followed(at.origin, () => void at.server.close())
   expect(last).toContain('"code":"shutting_down"')
 })
+
+test('an item of a response that is not stored cannot be referred to, as its response cannot', async () => {
+  await using at = await openResponsesServer({ simulated: AT_ONCE })
+  const given = await at.client().responses.create({ ...ASKED, store: false })
+  const id = given.output[0]?.id ?? ''
+  expect(id).toMatch(/^msg_/)
+  const input = [
+    { type: 'item_reference', id },
+    { role: 'user', content: 'Go on.' },
+  ]
+  const eventId = given.id.replace('resp_', 'evt_')
+  await expect.poll(async () => (await at.store.list({ eventId, limit: 1 })).tickets.length).toBe(1)
+  expect(await at.post('/v1/responses', { input })).toMatchObject({ status: 404 })
+})

@@ -24,7 +24,7 @@ export async function findResponse(
 ): Promise<Ticket> {
   const tail = /^resp_([\w-]{1,64})$/.exec(id)?.[1]
   const ticket = tail === undefined ? undefined : await findByTail(instance, request, tail)
-  if (ticket === undefined || markOf(ticket.event).store === false) throw notFound('response', id)
+  if (ticket === undefined) throw notFound('response', id)
   return ticket
 }
 
@@ -34,6 +34,7 @@ const notFound = (what: string, id: string) =>
     details: `There is no ${what} ${id.slice(0, 80)}. It may be another key's, not stored (\`store\`, AI_TICKET_HISTORY), or its time to be kept is over.`,
   })
 
+/** Undefined: there is none, or its caller did not want it to be found again. */
 async function findByTail(
   instance: FastifyInstance,
   request: FastifyRequest,
@@ -49,7 +50,8 @@ async function findByTail(
     const ticket =
       (await tickets.find(request, { id: `tkt_${tail}` }).catch(unlessMissing)) ??
       (await tickets.find(request, { eventId: `evt_${tail}` }).catch(unlessMissing))
-    if (ticket !== undefined || look === LOOKS) return ticket
+    if (ticket !== undefined) return markOf(ticket.event).store === false ? undefined : ticket
+    if (look === LOOKS) return undefined
     await new Promise<void>((resolve) => void desk.clock.setTimer(resolve, LOOK_AGAIN_MS))
   }
 }
