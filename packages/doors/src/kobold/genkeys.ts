@@ -3,9 +3,10 @@ import { RequestProblem } from '@ai-ticket/http-server'
 
 /** A finished text can be asked for this long, for clients whose connection broke. */
 const KEPT_MS = 5 * 60_000
-/** Finished texts of one caller, and of all of them. */
+/** Finished texts of one caller, and of all of them; and what they may hold together, in characters. */
 const MOST_OF_CALLER = 100
 const MOST_OF_ALL = 1_000
+const MOST_CHARACTERS = 16 * 1_024 * 1_024
 
 const ABORTED = new RequestProblem({
   code: 'cancelled',
@@ -55,6 +56,19 @@ interface Finished {
   readonly genkey: string
   readonly text: string
   readonly until: number
+}
+
+/** The newest of them, the oldest first. */
+function withinBounds(finished: readonly Finished[]): readonly Finished[] {
+  const counts = new Map<string, number>()
+  let characters = 0
+  const kept = finished.toReversed().filter(({ caller, text }) => {
+    const count = (counts.get(caller) ?? 0) + 1
+    counts.set(caller, count)
+    characters += text.length
+    return count <= MOST_OF_CALLER && characters <= MOST_CHARACTERS
+  })
+  return kept.slice(0, MOST_OF_ALL).toReversed()
 }
 
 interface BeginOptions {
@@ -120,10 +134,7 @@ export class Genkeys {
     const { genkey } = generation
     if (genkey === undefined) return
     const until = this.#clock.now() + KEPT_MS
-    const others = this.#finished.filter((one) => one.caller === caller)
-    const tooMany = new Set(others.slice(0, Math.max(0, others.length + 1 - MOST_OF_CALLER)))
-    const kept = this.#finished.filter((one) => !tooMany.has(one))
-    this.#finished = [...kept.slice(-MOST_OF_ALL + 1), { caller, genkey, text, until }]
+    this.#finished = withinBounds([...this.#finished, { caller, genkey, text, until }])
     this.#forget()
   }
 
