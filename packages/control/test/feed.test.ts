@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openControl } from './open-control.ts'
 
 type Desk = Awaited<ReturnType<typeof openControl>>
@@ -115,4 +115,15 @@ test('closing the server ends the feed', async () => {
   const ended = once(reader.response, 'end')
   await desk.server.close()
   await ended
+})
+
+test('a reader who cannot be shown anything is let go, not left with an open connection', async () => {
+  await using desk = await openControl({ simulated: QUICK })
+  const stats = vi.spyOn(desk.store, 'stats').mockRejectedValue(new TypeError('A bug.'))
+  const reader = await read(desk)
+  await expect(once(reader.response, 'close')).rejects.toThrow('aborted')
+  stats.mockRestore()
+  const next = await read(desk)
+  await expect.poll(() => next.told.map(({ event }) => event)).toContain('desk')
+  await next.leave()
 })

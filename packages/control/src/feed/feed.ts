@@ -58,9 +58,15 @@ export class Feed {
     reader.send('hello', { now, worker, version, resumed: missed !== undefined }, ring.place)
     if (lastEventId !== undefined && missed === undefined) reader.send('gap', {}, ring.place)
     this.#readers.add(reader)
+    const leave = () => void this.#readers.delete(reader)
     reader.changed(missed ?? [])
-    await this.#showAll(reader, ring)
-    return () => void this.#readers.delete(reader)
+    try {
+      await this.#showAll(reader, ring)
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return leave
   }
 
   /** The settings have changed. */

@@ -30,7 +30,14 @@ export function addFeedRoute(
       const lastEventId = typeof given === 'string' && given !== '' ? given : undefined
       const stream = openEventStream(reply, options)
       const isFiltered = Object.keys(query).length > 0
-      const leave = await feed.join({ parts, query, isFiltered, lastEventId, write: stream.write })
+      const joining = feed.join({ parts, query, isFiltered, lastEventId, write: stream.write })
+      const leave = await joining.catch((error: unknown) => {
+        options.logger.error('feed failed', { request_id: request.id, error })
+        // Its head is out: nobody else ends this reply.
+        stream.release()
+        stream.breakOff('')
+      })
+      if (leave === undefined) return
       const end = () => {
         leave()
         stream.release()
