@@ -173,6 +173,52 @@ it('finds the answer again after a hang-up', async () => {
   expect(server.simulator.calls).toHaveLength(1)
 })
 
+it('waits for nothing where the caller has hung up before the ticket was on disk', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  const [written, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const control = new AbortController()
+  const slow: TicketStore = {
+    ...store,
+    accept: async (ticket) => {
+      await written.promise
+      return store.accept(ticket)
+    },
+  }
+  await using server = await openTicketServer({
+    store: slow,
+    routes: {
+      callerOf: ({ raw }) => {
+        raw.socket.once('close', gone.resolve)
+        control.abort()
+        return ''
+      },
+    },
+  })
+  let watchers = 0
+  let watched = 0
+  const watch = server.desk.watch.bind(server.desk)
+  vi.spyOn(server.desk, 'watch').mockImplementation((id, listener) => {
+    const stop = watch(id, listener)
+    watchers += 1
+    watched += 1
+    return () => {
+      watchers -= 1
+      stop()
+    }
+  })
+  const asking = fetch(`http://127.0.0.1:${server.port}/event`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': 'k1' },
+    body: JSON.stringify({ ...EVENT, not_before: '2999-01-01T00:00:00Z', timeout_ms: 3_600_000 }),
+    signal: control.signal,
+  })
+  await expect(asking).rejects.toThrow()
+  await gone.promise
+  written.resolve()
+  await expect.poll(() => watched).toBe(1)
+  await expect.poll(() => watchers).toBe(0)
+})
+
 it('says that the store cannot take tickets, without its path', async () => {
   const store = createSqliteStore({ directory: ':memory:' })
   const full: TicketStore = {

@@ -106,7 +106,10 @@ export const textOf = (
 /** Aborts when the caller has hung up or the server closes. */
 export function waitSignal({ closing }: TicketContext, reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort(new Error('The caller hung up.')))
+  const leave = () => gone.abort(new Error('The caller hung up.'))
+  // The store may have been waited for meanwhile.
+  if (reply.raw.destroyed) leave()
+  else reply.raw.once('close', leave)
   return AbortSignal.any([closing, gone.signal])
 }
 
