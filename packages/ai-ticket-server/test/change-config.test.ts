@@ -19,7 +19,11 @@ async function open(
   const backends = [{ name: 'box', type: 'kobold', url: simulator.url }]
   writeFileSync(
     file,
-    JSON.stringify({ backends, retries: { backoff_base_ms: 1, backoff_cap_ms: 1 }, ...given.file }),
+    JSON.stringify({
+      backends,
+      retries: { backoff_base_ms: 1, backoff_cap_ms: 1, budget_floor: 1_000 },
+      ...given.file,
+    }),
   )
   const environment = { AI_TICKET_DATA_DIR: join(folder, 'data'), ...given.environment }
   const start = () => startServer(['--config', file], environment)

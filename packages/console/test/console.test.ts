@@ -430,6 +430,88 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     receiver.close()
   })
 
+  test('Config changes a setting by keyboard, which the next event obeys and a reload shows', async () => {
+    await using world = await startWorld({ environment: { AI_TICKET_KEEP_DAYS: '9' } })
+    await world.simulator.setFaults([{ fault: 'status', status: 500 }])
+    const calls = async () => {
+      const { attempts } = await world.post('/event', { content: 'One' })
+      return (attempts as { endpoint: string }[]).filter(({ endpoint }) => endpoint === 'chat').length
+    }
+    const { page, complaints } = await open(world.console)
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('c')
+    await page.getByRole('heading', { name: 'Config', level: 1 }).waitFor()
+    await page.getByRole('table').first().waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await page.keyboard.press('/')
+    await page.keyboard.type('attempts one endpoint')
+    const settings = page.getByRole('region', { name: 'Settings' }).first()
+    await settings.getByText('1 setting', { exact: true }).waitFor()
+    await page.waitForURL('**/config?q=attempts+one+endpoint')
+    const edit = page.getByRole('button', { name: 'Edit retries.attempts' })
+    for (
+      let press = 0;
+      press < 8 && !(await edit.evaluate((one) => one === document.activeElement));
+      press++
+    ) {
+      await page.keyboard.press('Tab')
+    }
+    await page.keyboard.press('Enter')
+    await page.getByLabel('retries.attempts', { exact: true }).waitFor()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('2')
+    expect(await axeViolations(page)).toEqual([])
+    await page.keyboard.press('Enter')
+    const plan = page.getByRole('region', { name: 'Will change' })
+    await plan.getByText('retries.attempts: 3 → 2').waitFor()
+    await expect.poll(() => edit.evaluate((one) => one === document.activeElement)).toBe(true)
+    expect(await axeViolations(page)).toEqual([])
+    await page.keyboard.press('Control+Enter')
+    await page.getByText('1 setting changed.').waitFor()
+    expect(await calls()).toBe(2)
+    const history = page.getByRole('region', { name: 'Changed while it ran' }).first()
+    await history.getByRole('cell', { name: '127.0.0.1' }).waitFor()
+
+    await page.reload()
+    await page.getByRole('button', { name: 'Take back retries.attempts' }).press('Enter')
+    await plan.getByText('retries.attempts: 2 → what the file or the default says').waitFor()
+    await plan.getByRole('button', { name: 'Leave retries.attempts as it is' }).press('Enter')
+    await plan.waitFor({ state: 'detached' })
+    expect(complaints).toEqual([])
+  })
+
+  test('Config says what waits, what is locked, and what the server refuses, and follows other tabs', async () => {
+    await using world = await startWorld({ environment: { AI_TICKET_KEEP_DAYS: '9' } })
+    const { page, complaints } = await open(`${world.console}config?changed=1`)
+    await page.getByRole('cell', { name: 'by AI_TICKET_KEEP_DAYS alone' }).waitFor()
+    await page.getByLabel('differs from the default').press('Space')
+    const write = async (key: string, text: string) => {
+      await page.getByRole('button', { name: `Edit ${key}`, exact: true }).press('Enter')
+      await page.getByLabel(key, { exact: true }).fill(text)
+      await page.getByRole('button', { name: 'Keep', exact: true }).press('Enter')
+    }
+    await write('drain_ms', '7')
+    await write('callback_allow', '["nonsense"]')
+    const plan = page.getByRole('region', { name: 'Will change' })
+    await plan.getByText('drain_ms: 25000 → 7, after a restart').waitFor()
+    await plan.getByRole('button', { name: /Apply 2 changes/ }).press('Enter')
+    await page.getByRole('alert').getByText('callback_allow[0] in this change is a text').waitFor()
+    await plan.getByRole('button', { name: 'Leave callback_allow as it is' }).press('Enter')
+    await plan.getByRole('button', { name: /Apply 1 change/ }).press('Enter')
+    await page.getByText('After a restart: drain_ms.').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+
+    const read = await (await fetch(`${world.url}/config`)).json()
+    const { revision } = read as { revision: string }
+    const headers = { 'content-type': 'application/json', 'if-match': revision }
+    const body = JSON.stringify({ set: { 'line.capacity': 77 } })
+    expect((await fetch(`${world.url}/config`, { method: 'PATCH', headers, body })).status).toBe(200)
+    const history = page.getByRole('region', { name: 'Changed while it ran' }).first()
+    await history.getByRole('cell', { name: 'line.capacity' }).waitFor()
+    expect(complaints.filter((one) => !one.includes('400'))).toEqual([])
+  })
+
   test('Dead letters says what it will do, and sends all of a kind again', async () => {
     await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
     for (const content of ['One', 'Two', 'Three']) {
@@ -518,6 +600,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
       `tickets/${id}?tab=raw`,
       'tickets/none',
       'access',
+      'config',
       'x',
     ]
     for (const width of [1280, 320]) {

@@ -23,6 +23,9 @@ const DeadScreen = lazy(() =>
 const CompareScreen = lazy(() =>
   import('./screens/compare/compare-screen.tsx').then((screen) => screen.CompareScreen, notLoaded),
 )
+const ConfigScreen = lazy(() =>
+  import('./screens/config/config-screen.tsx').then((screen) => screen.ConfigScreen, notLoaded),
+)
 const AccessScreen = lazy(() =>
   import('./screens/access/access-screen.tsx').then((screen) => screen.AccessScreen, notLoaded),
 )
@@ -43,6 +46,7 @@ export function App() {
           <Route path={screenPath('line')} component={LineScreen} />
           <Route path={screenPath('dead')} component={DeadScreen} />
           <Route path={screenPath('compose')} component={ComposeScreen} />
+          <Route path={screenPath('config')} component={ConfigScreen} />
           <Route path={screenPath('access')} component={AccessScreen} />
           <Route default component={NotFoundScreen} />
         </Router>

@@ -15,6 +15,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
   { path: 'tickets', title: 'Tickets', keys: 'go.tickets' },
   { path: 'dead', title: 'Dead letters', keys: 'go.dead' },
   { path: 'compose', title: 'Compose', keys: 'go.compose' },
+  { path: 'config', title: 'Config', keys: 'go.config' },
   { path: 'access', title: 'Access', keys: 'go.access' },
 ]
 

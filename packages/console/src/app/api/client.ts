@@ -18,6 +18,7 @@ export type Answer<Value> =
 export interface Ask {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
 
@@ -27,11 +28,15 @@ export interface Ask {
  */
 export async function ask<Value>(
   path: string,
-  { method = 'GET', body, signal }: Ask = {},
+  { method = 'GET', body, headers, signal }: Ask = {},
 ): Promise<Answer<Value>> {
   try {
     const key = keyHeader()
-    const response = await send(path, { method, body, ...(signal && { signal }) }, key)
+    const response = await send(
+      path,
+      { method, body, ...(headers && { headers }), ...(signal && { signal }) },
+      key,
+    )
     if (!response.ok) return { ok: false, problem: await problemOf(response, key) }
     return { ok: true, status: response.status, value: (await response.json()) as Value }
   } catch (error) {
@@ -78,7 +83,7 @@ const addressOf = (path: string): string => `${apiRoot}${path.replace(/^\//, '')
 
 function send(
   path: string,
-  { method = 'GET', body, signal }: Ask,
+  { method = 'GET', body, headers, signal }: Ask,
   key: Record<string, string>,
 ): Promise<Response> {
   return fetch(addressOf(path), {
@@ -86,6 +91,7 @@ function send(
     headers: {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
       ...key,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -30,6 +30,7 @@ export const SHORTCUTS = [
   shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
   shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
   shortcut('Go to', 'go.compose', 'g n', 'Compose'),
+  shortcut('Go to', 'go.config', 'g c', 'Config'),
   shortcut('Go to', 'go.access', 'g k', 'Access'),
   shortcut('Anywhere', 'palette', '$mod+k', 'Find a screen, an action or a ticket'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),

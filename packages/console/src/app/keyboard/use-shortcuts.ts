@@ -96,8 +96,9 @@ function isForSomethingElse(event: KeyboardEvent): boolean {
   if (event.isComposing || held > 0) return true
   if (document.querySelector('dialog[open]') !== null) return true
   // With Ctrl or Cmd it is no text, unless AltGr is what sets them.
-  if (target?.matches(TYPED_INTO))
-    return !(event.ctrlKey || event.metaKey) || event.getModifierState('AltGraph')
+  const isModified = event.ctrlKey || event.metaKey
+  if (target?.matches(TYPED_INTO)) return !isModified || event.getModifierState('AltGraph')
+  // A button and a link have their own Enter.
   const pressed = event.key === 'Enter' || event.key === ' ' ? PRESSED[event.key] : undefined
-  return pressed !== undefined && target?.closest(pressed) != null
+  return !isModified && pressed !== undefined && target?.closest(pressed) != null
 }

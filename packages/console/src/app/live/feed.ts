@@ -31,6 +31,7 @@ const NAMES: readonly string[] = [
   'desk',
   'line',
   'ticket',
+  'config',
   'more',
   'gap',
 ] satisfies (keyof FeedEvents)[]
