@@ -1,12 +1,7 @@
 import { FAILURE_CODES, type FailureCode } from '@ai-ticket/core'
-import { openAiErrorReply, openAiFailure } from '@ai-ticket/http-server'
-import OpenAI, { APIError } from 'openai'
+import { APIError } from 'openai'
 import { expect, test } from 'vitest'
-import { failureOutcome } from '../../server/test/fake-dispatcher.ts'
-import { errorOf, openFailing, timesAsked, wishFor } from './failing-desk.ts'
-
-const clientOf = ({ url }: { url: string }) =>
-  new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 1 })
+import { errorOf, expectOpenAiErrors, openAiClientOf, openFailing, wishFor } from './failing-desk.ts'
 
 const paramsOf = (code: FailureCode) => ({
   model: 'any',
@@ -15,19 +10,7 @@ const paramsOf = (code: FailureCode) => ({
 
 test('the official client on every code, before the head: its class of error, and no repeat that is in vain', async () => {
   await using desk = await openFailing()
-  const seen = await Promise.all(
-    FAILURE_CODES.map(async (code) => ({
-      code,
-      error: await errorOf(clientOf(desk).chat.completions.create(paramsOf(code))),
-    })),
-  )
-  for (const { code, error } of seen) {
-    const { status, body } = openAiErrorReply(openAiFailure(failureOutcome(code)))
-    const { type, code: told, param } = (body as { error: Record<string, unknown> }).error
-    expect([code, error]).toMatchObject([code, { status, type, code: told, param }])
-    expect([code, error instanceof APIError]).toEqual([code, true])
-    expect([code, desk.asked.get(code)]).toEqual([code, timesAsked(code)])
-  }
+  await expectOpenAiErrors(desk, (code) => openAiClientOf(desk).chat.completions.create(paramsOf(code)))
 })
 
 test.each([false, true])(
@@ -36,7 +19,7 @@ test.each([false, true])(
     await using desk = await openFailing()
     const seen = await Promise.all(
       FAILURE_CODES.map(async (code) => {
-        const { completions } = clientOf(desk).chat
+        const { completions } = openAiClientOf(desk).chat
         let text = ''
         const read = async () => {
           const stream = helper

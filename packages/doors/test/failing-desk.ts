@@ -1,6 +1,8 @@
-import { FAILURES, type FailureCode, type StreamEvent } from '@ai-ticket/core'
-import { createServer } from '@ai-ticket/http-server'
+import { FAILURE_CODES, FAILURES, type FailureCode, type StreamEvent } from '@ai-ticket/core'
+import { createServer, openAiErrorReply, openAiFailure } from '@ai-ticket/http-server'
 import type { FastifyPluginCallback } from 'fastify'
+import OpenAI, { APIError } from 'openai'
+import { expect } from 'vitest'
 import { failureOutcome, fakeDispatcher } from '../../server/test/fake-dispatcher.ts'
 
 /** What a request has in its text, so that it fails. */
@@ -50,4 +52,25 @@ export const timesAsked = (code: FailureCode): number => {
   const { stage, passes } = FAILURES[code]
   const comesByWaiting = stage !== 'attempt' && ['when_free', 'when_open'].includes(passes)
   return comesByWaiting || code === 'conflict' ? 2 : 1
+}
+
+/** OpenAI's client as it comes, but that it repeats once. */
+export const openAiClientOf = ({ url }: { url: string }) =>
+  new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 1 })
+
+/** Before the head, OpenAI's client throws the class of each failure, and repeats nothing in vain. */
+export async function expectOpenAiErrors(
+  { asked }: { asked: ReadonlyMap<FailureCode, number> },
+  ask: (code: FailureCode) => PromiseLike<unknown>,
+) {
+  const seen = await Promise.all(
+    FAILURE_CODES.map(async (code) => ({ code, error: await errorOf(ask(code)) })),
+  )
+  for (const { code, error } of seen) {
+    const { status, body } = openAiErrorReply(openAiFailure(failureOutcome(code)))
+    const { type, code: told, param } = (body as { error: Record<string, unknown> }).error
+    expect([code, error]).toMatchObject([code, { status, type, code: told, param }])
+    expect([code, error instanceof APIError]).toEqual([code, true])
+    expect([code, asked.get(code)]).toEqual([code, timesAsked(code)])
+  }
 }
