@@ -765,7 +765,7 @@ export function describeTicketStore(
       expect(await left()).toEqual([fourth])
     })
 
-    it('keeps counted minutes of each worker, replaces them, gives a day at a time, and prunes them by age', async () => {
+    it('keeps counted minutes of each worker, replaces them, gives six hours at a time, and prunes them by age', async () => {
       await using at = await openStore()
       const minute = (number: number, counts: string, worker = 'w1') => ({
         ...{ worker, counts, at: START + number * 60_000 },
@@ -777,12 +777,12 @@ export function describeTicketStore(
       expect(await at.store.listMinutes(all)).toEqual([minute(0, 'former'), minute(1, '{"started":1}')])
       expect(await at.store.listMinutes({ ...all, from: START + 1, before: START + 60_000 })).toEqual([])
       expect(await at.store.listMinutes({ ...all, worker: 'w2' })).toEqual([minute(0, 'other', 'w2')])
-      const more = Array.from({ length: 1_500 }, (_, number) => minute(number + 2, ''))
+      const more = Array.from({ length: 400 }, (_, number) => minute(number + 2, ''))
       await at.store.saveMinutes(more)
-      const day = await at.store.listMinutes(all)
-      expect(day).toHaveLength(1_440)
-      const rest = await at.store.listMinutes({ ...all, from: (day.at(-1)?.at ?? 0) + 1 })
-      expect([...day, ...rest].slice(2)).toEqual(more)
+      const some = await at.store.listMinutes(all)
+      expect(some).toHaveLength(360)
+      const rest = await at.store.listMinutes({ ...all, from: (some.at(-1)?.at ?? 0) + 1 })
+      expect([...some, ...rest].slice(2)).toEqual(more)
 
       await at.store.prune({ minutesBefore: START + 60_000, dryRun: true })
       await at.store.prune({ finishedBefore: START + 60_000 })

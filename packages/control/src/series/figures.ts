@@ -27,6 +27,14 @@ export interface BackendFigures {
   failedMs: number
 }
 
+/** The same to be added to others: as it is counted, or as the store gives it back. */
+export interface Counted extends Readonly<Record<(typeof SUMS)[number] | (typeof HIGHEST)[number], number>> {
+  readonly errors: Iterable<readonly [code: string, count: number]>
+  readonly waits: Iterable<readonly [range: number, count: number]>
+  readonly durations: Iterable<readonly [range: number, count: number]>
+  readonly backends: Iterable<readonly [name: string, figures: Partial<BackendFigures>]>
+}
+
 export const noFigures = (aliveMs = 0): Figures => ({
   ...{ aliveMs, started: 0, completed: 0, cancelled: 0, lineMax: 0, lateMax: 0 },
   ...{ errors: new Map(), waits: new Map(), durations: new Map(), backends: new Map() },
@@ -53,7 +61,7 @@ const BACKEND_SUMS = [
 ] as const
 
 /** Adds what was counted elsewhere, or at another time. */
-export function addFigures(to: Figures, other: Figures): void {
+export function addFigures(to: Figures, other: Counted): void {
   for (const name of SUMS) to[name] += other[name]
   for (const name of HIGHEST) to[name] = Math.max(to[name], other[name])
   for (const [code, count] of other.errors) to.errors.set(code, (to.errors.get(code) ?? 0) + count)
@@ -61,7 +69,7 @@ export function addFigures(to: Figures, other: Figures): void {
   addHistogram(to.durations, other.durations)
   for (const [name, figures] of other.backends) {
     const own = ofBackend(to, name)
-    for (const sum of BACKEND_SUMS) own[sum] += figures[sum]
+    for (const sum of BACKEND_SUMS) own[sum] += figures[sum] ?? 0
   }
 }
 
@@ -92,7 +100,7 @@ const lists = (maps: Readonly<Record<string, ReadonlyMap<unknown, number>>>) =>
   )
 
 /** Undefined: that is no text of ours, so nothing is known of the minute. */
-export function readFigures(text: string): Figures | undefined {
+export function readFigures(text: string): Counted | undefined {
   let stored: Stored
   try {
     stored = JSON.parse(text) as Stored
@@ -100,19 +108,10 @@ export function readFigures(text: string): Figures | undefined {
     // Somebody wrote into the store by hand, or its disk has lost something.
     return undefined
   }
-  if (typeof stored?.aliveMs !== 'number') return undefined
-  const backends = (stored.backends ?? []).map(
-    ([name, figures]) => [name, { ...noBackendFigures(), ...figures }] as const,
-  )
-  return {
-    ...noFigures(),
-    ...stored,
-    errors: new Map(stored.errors),
-    waits: new Map(stored.waits),
-    durations: new Map(stored.durations),
-    backends: new Map(backends),
-  }
+  return typeof stored?.aliveMs === 'number' ? { ...NOTHING, ...stored } : undefined
 }
+
+const NOTHING: Counted = noFigures()
 
 /** What `writeFigures` writes. */
 type Stored = Partial<

@@ -13,7 +13,7 @@ export function note(histogram: Histogram, ms: number): void {
 }
 
 /** Adds the counts of another one. */
-export function addHistogram(to: Histogram, other: Histogram): void {
+export function addHistogram(to: Histogram, other: Iterable<readonly [range: number, count: number]>): void {
   for (const [range, count] of other) to.set(range, (to.get(range) ?? 0) + count)
 }
 

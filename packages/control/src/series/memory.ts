@@ -1,5 +1,5 @@
 import type { Clock } from '@ai-ticket/core'
-import { addFigures, type Figures, noFigures } from './figures.ts'
+import { addFigures, type Counted, type Figures, noFigures } from './figures.ts'
 
 /** The finest steps that there are. */
 export const STEP_MS = 10_000
@@ -21,7 +21,7 @@ export interface Minute {
 /** What was counted when. */
 export interface Piece {
   readonly at: number
-  readonly figures: Figures
+  readonly figures: Counted
 }
 
 /** The last hour in steps of ten seconds. */

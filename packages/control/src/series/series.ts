@@ -85,18 +85,13 @@ class StoredSeries implements Series {
     const now = this.#clock.wallTime()
     const planned = planSteps(query, now)
     if (typeof planned === 'string') return planned
-    const { pieces, isCoarse } = await this.#piecesOf(planned, query.stepMs === undefined)
+    // The rows of the store cannot be cut: where it knows more of the last hour than the memory, a chart of minutes tells more.
+    const mayBeCoarse = query.stepMs === undefined && planned.stepMs < MINUTE_MS
+    const isCoarse = mayBeCoarse && (await this.#knowsMore(planned))
     const steps = isCoarse ? planSteps({ ...query, stepMs: MINUTE_MS, from: planned.from }, now) : planned
     if (typeof steps === 'string') return steps
     const { from, stepMs, count } = steps
-    const known: (Figures | undefined)[] = Array.from({ length: count }, () => undefined)
-    for (const { at, figures } of pieces) {
-      const place = Math.floor((at - from) / stepMs)
-      if (place < 0 || place >= count) continue
-      const sum = known[place] ?? noFigures()
-      known[place] = sum
-      addFigures(sum, figures)
-    }
+    const known = await this.#add(steps)
     const names = this.#desk?.report().backends.map(({ name }) => name) ?? []
     return {
       object: 'series',
@@ -143,36 +138,43 @@ class StoredSeries implements Series {
     }
   }
 
-  /**
-   * What was counted in the range. `mayBeCoarse`: where the store knows more of it than the memory, steps may be minutes instead
-   * of ten seconds (`isCoarse`); the rows of the store cannot be cut.
-   */
-  async #piecesOf(
-    { from, stepMs, count }: Steps,
-    mayBeCoarse: boolean,
-  ): Promise<{ readonly pieces: readonly Piece[]; readonly isCoarse: boolean }> {
-    const minutes = this.#memory.minutes
-    const pieces = minutes.flatMap((minute) => this.#memory.pieces(minute))
-    if (stepMs < MINUTE_MS && !mayBeCoarse) return { pieces, isCoarse: false }
-    const remembered = new Set(minutes.map(({ at }) => at))
-    const stored = (await this.#stored(from, from + count * stepMs)).filter(({ at }) => !remembered.has(at))
-    if (stepMs >= MINUTE_MS) return { pieces: [...stored, ...pieces], isCoarse: false }
-    const isCoarse = stored.length > 0
-    return { pieces: isCoarse ? [...stored, ...pieces] : pieces, isCoarse }
+  async #knowsMore({ from, stepMs, count }: Steps): Promise<boolean> {
+    const stored = this.#stored(from, from + count * stepMs, this.#memory.minutes)
+    for await (const pieces of stored) if (pieces.length > 0) return true
+    return false
   }
 
-  async #stored(from: number, before: number): Promise<readonly Piece[]> {
-    if (this.#store === undefined) return []
-    const pieces: Piece[] = []
+  /** What was counted in each step. */
+  async #add({ from, stepMs, count }: Steps): Promise<readonly (Figures | undefined)[]> {
+    const known: (Figures | undefined)[] = Array.from({ length: count }, () => undefined)
+    const put = ({ at, figures }: Piece): void => {
+      const place = Math.floor((at - from) / stepMs)
+      if (place < 0 || place >= count) return
+      const sum = known[place] ?? noFigures()
+      known[place] = sum
+      addFigures(sum, figures)
+    }
+    const minutes = this.#memory.minutes
+    for (const minute of minutes) this.#memory.pieces(minute).forEach(put)
+    if (stepMs < MINUTE_MS) return known
+    const stored = this.#stored(from, from + count * stepMs, minutes)
+    for await (const pieces of stored) pieces.forEach(put)
+    return known
+  }
+
+  /** What only the store knows, some minutes at a time. `known`: these are remembered. */
+  async *#stored(from: number, before: number, known: readonly Minute[]): AsyncGenerator<readonly Piece[]> {
+    if (this.#store === undefined) return
+    const remembered = new Set(known.map(({ at }) => at))
     try {
       for (let start = from; start < before; ) {
         const rows = await this.#store.listMinutes({ worker: this.#worker, from: start, before })
-        for (const { at, counts } of rows) {
-          const figures = readFigures(counts)
-          if (figures) pieces.push({ at, figures })
-        }
         const last = rows.at(-1)
-        if (last === undefined) break
+        if (last === undefined) return
+        yield rows.flatMap(({ at, counts }) => {
+          const figures = remembered.has(at) ? undefined : readFigures(counts)
+          return figures ? [{ at, figures }] : []
+        })
         start = last.at + 1
         // Events go before charts.
         await setImmediate()
@@ -181,7 +183,6 @@ class StoredSeries implements Series {
       // The last hour is in memory, and worth seeing when the store is away.
       if (!(error instanceof StoreUnavailable)) throw error
     }
-    return pieces
   }
 }
 

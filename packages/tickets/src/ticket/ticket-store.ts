@@ -253,8 +253,8 @@ export interface MinuteQuery {
   readonly before: number
 }
 
-/** Minutes in one answer: a day's. */
-export const MINUTES_AT_ONCE = 1_440
+/** Minutes in one answer: six hours, so that nobody waits long behind one. */
+export const MINUTES_AT_ONCE = 360
 
 /** A wait of this length is worth one step of priority. */
 export const AGEING_MS = 30_000

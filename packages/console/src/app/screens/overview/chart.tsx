@@ -222,6 +222,7 @@ function plotOptions(place: HTMLElement, latest: { readonly current: PlotOptions
     axes: [
       {
         ...axis,
+        size: 32,
         values: (_plot, times, _axis, _space, stepS) => times.map((time) => timeWords(time, stepS)),
       },
       {

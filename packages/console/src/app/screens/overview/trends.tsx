@@ -107,14 +107,14 @@ function Figures({
 function GpuBars({ times }: { readonly times: readonly GpuTime[] }) {
   if (times.length === 0) return null
   return (
-    <>
+    <div class={styles.gpu}>
       <h3 id="gpu-time">GPU time</h3>
       <ul class={styles.bars} aria-labelledby="gpu-time">
         {times.map((time) => (
           <GpuBar key={time.backend} time={time} />
         ))}
       </ul>
-    </>
+    </div>
   )
 }
 
