@@ -599,6 +599,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
       `tickets/${id}`,
       `tickets/${id}?tab=raw`,
       'tickets/none',
+      `compare/${id}/${id}`,
       'access',
       'config',
       'x',

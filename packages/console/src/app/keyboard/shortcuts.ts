@@ -34,7 +34,7 @@ export const SHORTCUTS = [
   shortcut('Go to', 'go.access', 'g k', 'Access'),
   shortcut('Anywhere', 'palette', '$mod+k', 'Find a screen, an action or a ticket'),
   shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
-  shortcut('Anywhere', 'help', '[Shift]+?', 'Keys: this list'),
+  shortcut('Anywhere', 'help', '[Shift]+?', 'All keys, and how to change them'),
   shortcut('Anywhere', 'theme', 't', 'Next theme'),
   shortcut('Anywhere', 'pause', '.', 'Pause what is live, or go on'),
   shortcut('Anywhere', 'reload', 'u', 'Reload'),
