@@ -1,7 +1,7 @@
 import type { Failure, Outcome, ToolCall } from '@ai-ticket/core'
 import {
-  errorOf,
   callItem,
+  errorOf,
   messageItem,
   type ResponseParts,
   reasoningItem,
