@@ -48,13 +48,14 @@ function openSettings() {
   let settings: SettingBody[] = [{ ...PORT, origin: { kind: 'default' }, locked: false }]
   const changes: ConfigChangeBody[] = []
   const asked: SettingsChange[] = []
+  /** A change takes as long. */
+  const writing = { until: Promise.resolve() }
   const changer: SettingsChanger = {
     changes: () => changes.toReversed(),
     async change(change) {
       asked.push(change)
       const { by, set } = change
-      // As long as a file takes to be written.
-      await new Promise(setImmediate)
+      await writing.until
       if (set.port === 'taken') return { ok: false, failure: { code: 'conflict', details: 'PORT sets it.' } }
       const [before] = settings
       settings = settings.map((one) => ({ ...one, value: set.port ?? 5000, origin: { kind: 'console' } }))
@@ -63,7 +64,7 @@ function openSettings() {
       return { ok: true, changes: [{ ...made, live: false }] }
     },
   }
-  return { asked, settings: async () => settings, changer }
+  return { asked, writing, settings: async () => settings, changer }
 }
 
 const KEYS = [
@@ -73,11 +74,11 @@ const KEYS = [
 
 test('a change is made to the revision that its author has seen, and is told to all who read the feed', async () => {
   const lines: unknown[] = []
-  const { asked, ...settings } = openSettings()
+  const { asked, settings, changer } = openSettings()
   await using desk = await openControl({
     server: { apiKeys: KEYS },
     control: {
-      ...settings,
+      ...{ settings, changer },
       logger: { ...silentLogger, info: (message, fields) => void lines.push({ message, ...fields }) },
     },
   })
@@ -115,18 +116,28 @@ test('a change is made to the revision that its author has seen, and is told to 
   expect(list).toMatchObject({ object: 'list', data: [{ key: 'port', before: 5000, after: 65_432 }] })
 })
 
-test('of two changes at once one is refused', async () => {
-  const { asked, ...settings } = openSettings()
-  await using desk = await openControl({ control: settings })
+test('of two changes at once one is refused, also while the first is being made', async () => {
+  const { asked, writing, settings, changer } = openSettings()
+  const written = Promise.withResolvers<void>()
+  writing.until = written.promise
+  await using desk = await openControl({ control: { settings, changer } })
   const { revision } = (await desk.ask('GET', '/config')).body
   const patch = (port: number) =>
     desk.ask('PATCH', '/config', { body: { set: { port } }, headers: { 'if-match': revision } })
-  const both = await Promise.all([patch(1), patch(2)])
-  expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409])
-  expect(asked).toHaveLength(1)
-  const late = both.find(({ status }) => status === 409)?.body.details
+  const first = patch(1)
+  await expect.poll(() => asked.length).toBe(1)
+  const second = patch(2)
+  // Long enough for the second to be read.
+  for (let round = 0; round < 3; round++) await desk.ask('GET', '/config')
+  written.resolve()
+  expect(await first).toMatchObject({ status: 200 })
+  const { status, body } = await second
   const { body: now } = await desk.ask('GET', '/config')
-  expect(late).toContain(now.revision)
+  expect({ status, details: body.details }).toMatchObject({
+    status: 409,
+    details: expect.stringContaining(now.revision),
+  })
+  expect(asked).toHaveLength(1)
 })
 
 test.each([
@@ -136,8 +147,8 @@ test.each([
   [{ set: { port: 1 }, unsett: ['host'] }, 'at least one key'],
   [{ set: { port: 1 }, unset: ['port'] }, 'stands there twice'],
 ])('the change %j is refused', async (body, details) => {
-  const { asked, ...settings } = openSettings()
-  await using desk = await openControl({ control: settings })
+  const { asked, settings, changer } = openSettings()
+  await using desk = await openControl({ control: { settings, changer } })
   const { revision } = (await desk.ask('GET', '/config')).body
   const refused = await desk.ask('PATCH', '/config', { body, headers: { 'if-match': revision } })
   expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_input_format' } })
@@ -146,7 +157,8 @@ test.each([
 })
 
 test('what the changer refuses is answered, and the next change goes on', async () => {
-  await using desk = await openControl({ control: openSettings() })
+  const { settings, changer } = openSettings()
+  await using desk = await openControl({ control: { settings, changer } })
   const { revision } = (await desk.ask('GET', '/config')).body
   const patch = (port: unknown) =>
     desk.ask('PATCH', '/config', { body: { set: { port } }, headers: { 'if-match': revision } })
