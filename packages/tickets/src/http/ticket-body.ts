@@ -59,7 +59,7 @@ export interface TicketBody {
 }
 
 /** One time that a worker had a ticket. Times are ISO 8601. */
-export interface RunBody {
+interface RunBody {
   /** From 1; `run` of an attempt names it. */
   run: number
   /** The server that took it. */
