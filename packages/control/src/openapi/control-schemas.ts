@@ -206,18 +206,21 @@ const BackendSeriesSchema = v.object({
   failed_ms: list('Time of calls that were thrown away.'),
 })
 
-const SeriesTotalSchema = v.object({
-  ...{ started: sum, completed: sum, failed: sum, cancelled: sum, line_max: sum },
-  ...{ wait_p95: sum, duration_p50: sum, duration_p95: sum, late_max: sum },
-  errors: v.record(v.string(), count),
-  backends: v.record(
-    v.string(),
-    v.object({
-      ...{ busy: v.nullable(average), tokens_in: sum, tokens_out: sum },
-      ...{ abandoned_ms: sum, stopping_ms: sum, failed_ms: sum },
-    }),
-  ),
-})
+const SeriesTotalSchema = v.pipe(
+  v.object({
+    ...{ started: sum, completed: sum, failed: sum, cancelled: sum, line_max: sum },
+    ...{ wait_p95: sum, duration_p50: sum, duration_p95: sum, late_max: sum },
+    errors: v.record(v.string(), count),
+    backends: v.record(
+      v.string(),
+      v.object({
+        ...{ busy: v.nullable(average), tokens_in: sum, tokens_out: sum },
+        ...{ abandoned_ms: sum, stopping_ms: sum, failed_ms: sum },
+      }),
+    ),
+  }),
+  v.description('The figures over all steps, as if they were one.'),
+)
 
 export const SeriesSchema = v.object({
   object: v.literal('series'),
@@ -250,7 +253,7 @@ export const SeriesSchema = v.object({
     v.record(v.string(), BackendSeriesSchema),
     v.description('Each configured backend, and each that was there.'),
   ),
-  total: v.pipe(SeriesTotalSchema, v.description('Over all steps, as if they were one.')),
+  total: SeriesTotalSchema,
 })
 
 const DeskSchema = v.object({
