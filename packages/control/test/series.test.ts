@@ -135,7 +135,7 @@ const bothOf = (one: Observer, other: Observer): Observer => ({
   },
 })
 
-describe.each(EMPTY_STORES)('with minutes in %s', (_name, open) => {
+describe.each(EMPTY_STORES)('with minutes in %s', { timeout: 120_000 }, (_name, open) => {
   test('servers on one store count for themselves, and a week is there after a restart', async () => {
     await using store = await open()
     const startAt = Date.UTC(2026, 2, 1)
@@ -147,7 +147,7 @@ describe.each(EMPTY_STORES)('with minutes in %s', (_name, open) => {
       return series
     }
     const [first, second] = [begin('w1'), begin('w2')]
-    for (let minute = 0; minute < 90; minute++) {
+    for (let minute = 0; minute < 12; minute++) {
       first.observer.eventStarted()
       await clock.advance(60_000)
     }
@@ -156,7 +156,7 @@ describe.each(EMPTY_STORES)('with minutes in %s', (_name, open) => {
     await clock.advance(1_000)
     const back = begin('w1')
     const week = await back.read({ stepMs: 28 * 60_000 })
-    expect(week).toMatchObject({ step_s: 1_680, total: { started: 90 } })
+    expect(week).toMatchObject({ step_s: 1_680, total: { started: 12 } })
     const other = begin('w2')
     expect(await other.read({ stepMs: 28 * 60_000 })).toMatchObject({ total: { started: 1 } })
     await Promise.all([back.close(), other.close()])
