@@ -105,7 +105,12 @@ function useList(filters: Filters, address: object, isAtTop: () => boolean) {
   useLayoutEffect(() => {
     const keep = () => latest.current && noteList(entry, { ...latest.current, scrollY })
     addEventListener('scroll', keep, { passive: true })
-    return () => removeEventListener('scroll', keep)
+    // The browser would put the page where it was before or after the list does, and not where its row is.
+    history.scrollRestoration = 'manual'
+    return () => {
+      removeEventListener('scroll', keep)
+      history.scrollRestoration = 'auto'
+    }
   }, [entry])
   useEffect(() => {
     if (latest.current) noteList(entry, { ...latest.current, scrollY })
