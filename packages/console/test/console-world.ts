@@ -26,6 +26,8 @@ export interface World extends AsyncDisposable {
   /** What the server has written. */
   readonly log: () => string
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** Starts the server that was killed again, at the same address and with the same tickets. */
+  readonly restart: () => Promise<void>
   readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>
 }
 
@@ -35,6 +37,8 @@ export interface WorldOptions {
   readonly key?: string
   /** Answers without regard to the schema. Default false. */
   readonly ignoreSchema?: boolean
+  /** Puts tickets into the folder of the server before it starts. */
+  readonly fill?: (folder: string) => Promise<void>
   /** What the model answers. */
   readonly answer?: (prompt: { readonly text: string }) => string
 }
@@ -45,21 +49,28 @@ export async function startWorld({
   key,
   answer,
   ignoreSchema = false,
+  fill,
 }: WorldOptions = {}): Promise<World> {
   const simulator = await startKoboldSimulator({ tokensPerSecond, ignoreSchema, ...(answer && { answer }) })
   const folder = await mkdtemp(join(tmpdir(), 'console-'))
-  const child = spawn(process.execPath, [SERVE], {
-    env: {
-      PATH: process.env.PATH,
-      KOBOLDCPP_API_URL: simulator.url,
-      AI_TICKET_DATA_DIR: folder,
-      PORT: '0',
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  await fill?.(folder)
   let log = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (log += data))
+  const start = (port: string) => {
+    const child = spawn(process.execPath, [SERVE], {
+      env: {
+        PATH: process.env.PATH,
+        KOBOLDCPP_API_URL: simulator.url,
+        AI_TICKET_DATA_DIR: folder,
+        PORT: port,
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    log = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (log += data))
+    return child
+  }
+  let child = start('0')
   const url = await addressIn(child, () => log)
   const kill = (signal: NodeJS.Signals = 'SIGTERM') => ended(child, signal)
   return {
@@ -68,6 +79,10 @@ export async function startWorld({
     simulator,
     log: () => log,
     kill,
+    async restart() {
+      child = start(new URL(url).port)
+      await addressIn(child, () => log)
+    },
     async post(path, body) {
       const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) }
       const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
@@ -100,11 +115,16 @@ function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   })
 }
 
-export const openBrowser = (): Promise<Browser> =>
+/** `names`: host names that lead to this machine, though no file says so. */
+export const openBrowser = (names: readonly string[] = []): Promise<Browser> =>
   chromium.launch({
     ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
     // Root of a container has no sandbox of its own to build.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    args: [
+      '--no-sandbox',
+      '--disable-dev-shm-usage',
+      `--host-resolver-rules=${names.map((name) => `MAP ${name} 127.0.0.1`).join(',')}`,
+    ],
   })
 
 /** A page that writes down what must not happen. */

@@ -1,7 +1,9 @@
 import { signal } from '@preact/signals'
+import { apiRoot } from './addresses.ts'
 
-const STORED = 'ai-ticket-console-key'
-const CHANNEL = 'ai-ticket-console'
+// A proxy may have other servers at the same host, below other paths: the key is not theirs.
+const STORED = `ai-ticket-console-key ${apiRoot}`
+const CHANNEL = `ai-ticket-console ${apiRoot}`
 /** Other tabs answer from memory, at once or not at all. */
 const OTHER_TABS_MS = 120
 

@@ -17,7 +17,8 @@ export interface FeedOptions {
   readonly query: string
   /** Of the last event that was heard before; undefined: none was. */
   readonly lastEventId: string | undefined
-  readonly hear: (news: FeedNews) => void
+  /** `place`: of the last event, to go on from. */
+  readonly hear: (news: FeedNews, place: string | undefined) => void
   readonly open: typeof openStream
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>
 }
@@ -45,19 +46,21 @@ export async function followFeed(options: FeedOptions): Promise<string | undefin
   let { lastEventId } = options
   let pauseMs = FIRST_PAUSE_MS
   while (!signal.aborted) {
-    const problem = await readOnce({ ...options, lastEventId }, ({ event, id, data }) => {
+    const stillThere = () => hear({ kind: 'alive' }, lastEventId)
+    const problem = await readOnce({ ...options, lastEventId, stillThere }, ({ event, id, data }) => {
       lastEventId = id ?? lastEventId
       pauseMs = FIRST_PAUSE_MS
       const kind = NAMES.find((name) => name === event)
-      if (kind !== undefined && !signal.aborted) hear({ kind, data: JSON.parse(data) } as FeedNews)
+      if (kind !== undefined && !signal.aborted)
+        hear({ kind, data: JSON.parse(data) } as FeedNews, lastEventId)
     })
     if (signal.aborted) break
     if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) {
-      hear({ kind: 'refused', problem })
+      hear({ kind: 'refused', problem }, lastEventId)
       break
     }
     const nextTryMs = Math.max(pauseMs, problem.retryAfterMs ?? 0)
-    hear({ kind: 'lost', problem, nextTryMs })
+    hear({ kind: 'lost', problem, nextTryMs }, lastEventId)
     await options.pause(nextTryMs, signal)
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
   }
@@ -66,12 +69,18 @@ export async function followFeed(options: FeedOptions): Promise<string | undefin
 
 /** One connection, to its end. */
 async function readOnce(
-  { signal, query, lastEventId, hear, open }: FeedOptions,
+  {
+    signal,
+    query,
+    lastEventId,
+    open,
+    stillThere,
+  }: Omit<FeedOptions, 'hear'> & { readonly stillThere: () => void },
   take: (event: Heard) => void,
 ): Promise<Problem> {
   const silent = new AbortController()
   let timer = setTimeout(() => silent.abort(), SILENCE_MS)
-  const stillThere = () => {
+  const hasSpoken = () => {
     clearTimeout(timer)
     timer = setTimeout(() => silent.abort(), SILENCE_MS)
   }
@@ -84,13 +93,13 @@ async function readOnce(
     await readEvents(
       opened.value,
       (event) => {
-        stillThere()
+        hasSpoken()
         take(event)
         return false
       },
       () => {
+        hasSpoken()
         stillThere()
-        hear({ kind: 'alive' })
       },
     )
     return CUT

@@ -1,9 +1,11 @@
 import type { DeskBody, LineBody } from '@ai-ticket/control'
 import { effect, signal } from '@preact/signals'
+import { apiRoot } from '../api/addresses.ts'
 import { openStream, type Problem } from '../api/client.ts'
-import { keyChanges } from '../api/key.ts'
+import { keyChanges, keyHeader, refuseKey } from '../api/key.ts'
 import type { Resource } from '../parts/use-resource.ts'
 import { type FeedNews, followFeed } from './feed.ts'
+import { joinRoom, type Room } from './leader.ts'
 import { pause } from './read-events.ts'
 
 /** How the feed of this tab is. */
@@ -20,13 +22,13 @@ export const feedState = signal<FeedState>({ kind: 'opening' })
 export const liveDesk = signal<DeskBody | undefined>(undefined)
 export const liveLine = signal<LineBody | undefined>(undefined)
 
-/** A browser has six connections to a host: a tab that nobody looks at lets go of its own. */
-const HIDDEN_MS = 5_000
+/** Without locks: for so long a tab that nobody looks at stays live. */
+const HIDDEN_MS = 30_000
 
 const listeners = new Set<(news: FeedNews) => void>()
 let query = ''
-let leaving: AbortController | undefined
-let place: Promise<string | undefined> = Promise.resolve(undefined)
+let room: Room | undefined
+let place: string | undefined
 let heardAt = new Date()
 
 /** Hears everything that the feed tells, until what it gives back is called. */
@@ -39,7 +41,7 @@ export function hearFeed(listener: (news: FeedNews) => void): () => void {
 export function filterFeed(filters: string): void {
   if (filters === query) return
   query = filters
-  if (leaving !== undefined) open()
+  room?.want(query, !document.hidden)
 }
 
 export function togglePause(): void {
@@ -54,14 +56,22 @@ export function togglePause(): void {
 export function startFeed(): void {
   // A new key may do what the old one might not.
   effect(() => {
-    if (keyChanges.value >= 0 && feedState.peek().kind !== 'paused' && !document.hidden) open()
+    if (keyChanges.value >= 0 && feedState.peek().kind !== 'paused') open()
   })
+  const goOn = () => {
+    if (room === undefined && feedState.value.kind !== 'paused') open()
+  }
   let hiding: ReturnType<typeof setTimeout> | undefined
-  document.addEventListener('visibilitychange', () => {
+  const attend = () => {
     clearTimeout(hiding)
-    if (document.hidden) hiding = setTimeout(close, HIDDEN_MS)
-    else if (leaving === undefined && feedState.value.kind !== 'paused') open()
-  })
+    room?.want(query, !document.hidden)
+    if (!document.hidden) goOn()
+    else if (locks === undefined) hiding = setTimeout(close, HIDDEN_MS)
+  }
+  document.addEventListener('visibilitychange', attend)
+  attend()
+  window.addEventListener('pagehide', close)
+  window.addEventListener('pageshow', goOn)
 }
 
 /** What the feed tells, with the states of a panel. */
@@ -72,33 +82,59 @@ export function liveResource<Value>(value: Value | undefined): Resource<Value> {
     ...('problem' in state && { problem: state.problem }),
     ...('asOf' in state && { asOf: state.asOf }),
     isLoading: state.kind === 'opening',
-    reload: open,
+    reload: () => (room === undefined ? open() : room.again()),
   }
 }
 
 function open(): void {
   close()
-  const own = new AbortController()
-  leaving = own
   feedState.value = { kind: 'opening' }
-  place = place.then((lastEventId) =>
-    followFeed({ signal: own.signal, query, lastEventId, hear, open: openStream, pause }),
-  )
+  const name = roomName()
+  room = joinRoom({
+    tab: crypto.getRandomValues(new Uint32Array(2)).join('-'),
+    query,
+    isSeen: !document.hidden,
+    place,
+    hear,
+    follow: (feed) => followFeed({ ...feed, open: openStream, pause }),
+    channel: typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(name),
+    lock: locks && { request: (options, hold) => locks.request(name, options, hold) },
+    random: Math.random,
+  })
 }
 
 function close(): void {
-  leaving?.abort()
-  leaving = undefined
+  place = room?.leave() ?? place
+  room = undefined
+}
+
+/** Only a page that came over HTTPS, or from this machine, has locks. */
+const locks: LockManager | undefined = navigator.locks
+
+/** The tabs that share a feed ask the same server, with the same key. The name does not show the key. */
+function roomName(): string {
+  let hash = 0
+  for (const character of keyHeader().authorization ?? '')
+    hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0
+  return `ai-ticket-console-feed-1 ${apiRoot} ${hash}`
 }
 
 function hear(news: FeedNews): void {
   if (news.kind === 'lost') feedState.value = { ...news, asOf: heardAt }
-  else if (news.kind === 'refused') feedState.value = { ...news, asOf: heardAt }
+  else if (news.kind === 'refused') hearRefusal(news)
   else {
     heardAt = new Date()
-    if (feedState.value.kind !== 'live') feedState.value = { kind: 'live' }
+    // Desk and line may come from the feed of other filters.
+    const isOfOthers = news.kind === 'desk' || news.kind === 'line'
+    if (!isOfOthers && feedState.value.kind !== 'live') feedState.value = { kind: 'live' }
   }
   if (news.kind === 'desk') liveDesk.value = news.data
   if (news.kind === 'line') liveLine.value = news.data
   for (const listener of listeners) listener(news)
+}
+
+function hearRefusal(news: FeedNews & { readonly kind: 'refused' }): void {
+  feedState.value = { ...news, asOf: heardAt }
+  // Another tab may have been told so, with the key of both.
+  if (news.problem.status === 401) void refuseKey(keyHeader().authorization)
 }

@@ -1,0 +1,168 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  chromiumPath,
+  needsChromium,
+  openBrowser,
+  startWorld,
+  type World,
+  watchedPage,
+} from './console-world.ts'
+
+/** A name in the network, without a certificate: the browser gives its pages no locks. */
+const LAN_NAME = 'desk.lan'
+const EVENTS = process.env.AI_TICKET_LONG === '1' ? 10_000 : 60
+const TABS = 8
+const FILTER = '?metadata.list=a'
+
+interface Row {
+  readonly id: string
+}
+
+describe.skipIf(chromiumPath === undefined)(`tabs of one browser${needsChromium}`, () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser([LAN_NAME])
+  })
+  afterAll(() => browser?.close())
+
+  test.each(['127.0.0.1', LAN_NAME])(
+    'eight tabs at %s are live with two connections, recover alone, and miss nothing',
+    { timeout: 240_000 },
+    async (host) => {
+      await using world = await startWorld({ environment: { AI_TICKET_ALLOWED_HOSTS: LAN_NAME } })
+      const base = world.console.replace('127.0.0.1', host)
+      const context = await browser.newContext()
+      context.setDefaultTimeout(30_000)
+      const tries: number[] = []
+      const open = new Set<unknown>()
+      context.on('request', (request) => {
+        if (!request.url().includes('/feed')) return
+        tries.push(performance.now())
+        open.add(request)
+      })
+      const over = (request: unknown) => open.delete(request)
+      context.on('requestfinished', over).on('requestfailed', over)
+      const pages = await openTabs(context, base)
+      expect(await pages[0]?.evaluate(() => 'locks' in navigator)).toBe(host !== LAN_NAME)
+      await allSay(pages, '● live')
+      await expect.poll(() => open.size).toBe(2)
+
+      await send(world, EVENTS / 2)
+      await allShow(pages, world)
+
+      await world.kill('SIGKILL')
+      await Promise.all(pages.map((page) => page.getByText(/^✕ lost, as of/).waitFor()))
+      tries.length = 0
+      // Both feeds, three times each.
+      await expect.poll(() => tries.length).toBeGreaterThanOrEqual(6)
+      await world.restart()
+      await allSay(pages, '● live')
+      const perSecond = tries.map((at) => tries.filter((one) => one >= at && one < at + 1_000).length)
+      expect(Math.max(...perSecond)).toBeLessThanOrEqual(2)
+      await send(world, EVENTS / 2)
+      await allShow(pages, world)
+
+      // The one that reads for all goes.
+      await pages[0]?.close()
+      await expect.poll(() => open.size).toBe(2)
+      const rest = pages.slice(1)
+      await allSay(rest, '● live')
+      await send(world, 8)
+      await allShow(rest, world)
+      await context.close()
+    },
+  )
+
+  test('a tab that is asked for another list goes on with its own filters, and one that is frozen is replaced', async () => {
+    await using world = await startWorld()
+    const context = await browser.newContext()
+    context.setDefaultTimeout(30_000)
+    const [leader, other] = [await context.newPage(), await context.newPage()]
+    await leader.goto(`${world.console}tickets`)
+    await leader.getByText('● live').waitFor()
+    await other.goto(`${world.console}tickets`)
+    await other.getByText('● live').waitFor()
+    await other.getByRole('searchbox').fill('metadata.list:b')
+    await other.keyboard.press('Enter')
+    await other.waitForURL('**/tickets?metadata.list=b')
+    await world.post('/event', { content: 'For all', metadata: { list: 'a' } })
+    await world.post('/event', { content: 'For both', metadata: { list: 'b' } })
+    await other.getByText('For both').waitFor()
+    await leader.getByText('For all').waitFor()
+    expect(await other.getByText('For all').count()).toBe(0)
+
+    const session = await context.newCDPSession(leader)
+    await session.send('Debugger.enable')
+    await session.send('Debugger.pause')
+    // Stands still at its next statement, with the lock in its hand.
+    await world.post('/event', { content: 'While it stands still', metadata: { list: 'b' } })
+    await other.getByText('While it stands still').waitFor({ timeout: 45_000 })
+    await session.send('Debugger.disable')
+    await leader.getByText('While it stands still').waitFor()
+    await world.post('/event', { content: 'And after', metadata: { list: 'b' } })
+    for (const page of [leader, other]) await page.getByText('And after').waitFor()
+    for (const page of [leader, other]) expect(await twice(page)).toEqual([])
+    await context.close()
+  })
+})
+
+/** Half of them with a filter. */
+async function openTabs(context: BrowserContext, base: string): Promise<readonly Page[]> {
+  const pages: Page[] = []
+  for (let tab = 0; tab < TABS; tab += 1) {
+    const { page } = await watchedPage(context, new URL(base).origin)
+    await page.goto(`${base}tickets${tab % 2 === 0 ? '' : FILTER}`)
+    await page.getByRole('heading', { name: 'Tickets', exact: true }).waitFor()
+    pages.push(page)
+  }
+  return pages
+}
+
+const allSay = (pages: readonly Page[], words: string): Promise<unknown> =>
+  Promise.all(pages.map((page) => page.getByText(words).waitFor()))
+
+/** Every second one is of the list that the filter asks for. */
+async function send(world: World, count: number): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, number) => number)
+  while (numbers.length > 0) {
+    const some = numbers.splice(0, 8)
+    await Promise.all(
+      some.map((number) =>
+        world.post('/event', { content: 'Short', metadata: { list: number % 2 === 0 ? 'a' : 'b' } }),
+      ),
+    )
+  }
+}
+
+/** Each tab has the newest tickets of its filter, each once; where it says that there are more, read anew it has them. */
+async function allShow(pages: readonly Page[], world: World): Promise<void> {
+  for (const page of pages) {
+    const more = page.getByRole('button', { name: 'More have changed: read anew' })
+    await expect
+      .poll(async () => {
+        if ((await more.count()) > 0) await more.click()
+        return differences(page, world)
+      })
+      .toEqual([])
+    expect(await twice(page)).toEqual([])
+  }
+}
+
+/** Tickets that the server lists and the page does not. Of one millisecond, either may come first. */
+async function differences(page: Page, { url }: World): Promise<readonly string[]> {
+  const asked = `${url}/tickets?view=row&limit=50${new URL(page.url()).search.replace('?', '&')}`
+  const { data } = (await (await fetch(asked)).json()) as { data: readonly Row[] }
+  const rows = new Set(await shown(page))
+  return data.flatMap(({ id }) => (rows.has(id) ? [] : [id]))
+}
+
+const shown = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('tbody tr[data-id]')].map(({ dataset }) => dataset.id ?? ''),
+  )
+
+const twice = async (page: Page): Promise<readonly string[]> => {
+  const ids = await shown(page)
+  return ids.filter((id, index) => ids.indexOf(id) !== index)
+}
