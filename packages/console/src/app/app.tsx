@@ -5,11 +5,13 @@ import { Frame } from './frame/frame.tsx'
 import { NotFoundScreen, NotLoadedScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
 import { OverviewScreen } from './screens/overview/overview-screen.tsx'
-import { TicketsScreen } from './screens/tickets/tickets-screen.tsx'
 
 // Not needed to see whether anything is wrong: loaded when somebody goes there.
 const LineScreen = lazy(() =>
   import('./screens/line/line-screen.tsx').then((screen) => screen.LineScreen, notLoaded),
+)
+const TicketsScreen = lazy(() =>
+  import('./screens/tickets/tickets-screen.tsx').then((screen) => screen.TicketsScreen, notLoaded),
 )
 const TicketScreen = lazy(() =>
   import('./screens/ticket/ticket-screen.tsx').then((screen) => screen.TicketScreen, notLoaded),
