@@ -422,7 +422,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(await axeViolations(page)).toEqual([])
     await given.getByRole('button', { name: `Send again: ${id}` }).press('Enter')
     await given.getByText('None was.').waitFor()
-    expect(replies).toEqual([])
+    await expect.poll(() => replies).toEqual([])
     await page.keyboard.press('g')
     await page.keyboard.press('h')
     await needs.getByText('Nothing. All is well.').waitFor()
