@@ -32,13 +32,15 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore, left }: Ro
     setCurrentId(row.id)
     focus(row.id)
   }
+  const hasRows = rows.length > 0
   useLayoutEffect(() => {
-    if (left === undefined) return
+    // Before its rows are there, the page has no place to go back to.
+    if (left === undefined || !hasRows) return
     setCurrentId(left.currentId)
     scrollTo(0, left.scrollY)
     // It comes into sight, if somebody scrolled away from it or went on from another ticket.
     if (left.currentId !== undefined) focus(left.currentId)
-  }, [left])
+  }, [left, hasRows])
   const isInside = () => body.current?.contains(document.activeElement) === true
   const extend = (step: number) => {
     select([rows[index], rows[index + step]])

@@ -8,7 +8,7 @@ import {
   startWorld,
   type World,
   watchedPage,
-} from './console-world.ts'
+} from '../test/console-world.ts'
 
 const KEYS = { sender: 'sk-that-sends', reader: 'sk-that-reads', operator: 'sk-that-does-all' } as const
 const SCOPES = { sender: 'events', reader: 'read', operator: 'admin' } as const

@@ -7,7 +7,7 @@ import {
   startWorld,
   watchedPage,
   watchFocus,
-} from './console-world.ts'
+} from '../test/console-world.ts'
 
 /** A value of every filter that the server takes; where any text is one, an odd one. */
 const ODD = 'a "b" \\ c:d\n ü'
@@ -104,6 +104,7 @@ describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}
       await world.post('/event', { content: `Number ${index}`, metadata: { list: 'a' } })
     const { page, complaints, lostFocus } = await open(`${world.console}tickets?metadata.list=a`)
     await rows(page, 50)
+    await page.getByText('● live').waitFor()
     await page.keyboard.press('m')
     await rows(page, 100)
     await page.keyboard.press('Shift+G')

@@ -11,7 +11,7 @@ import {
   startWorld,
   type World,
   watchedPage,
-} from './console-world.ts'
+} from '../test/console-world.ts'
 
 const FOREIGN_NAME = 'evil.example'
 const KEY = 'sk-the-key-of-the-operator-4711'

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { axeViolations } from './axe.ts'
-import { chromiumPath, needsChromium, openBrowser, startWorld, type World } from './console-world.ts'
+import { axeViolations } from '../test/axe.ts'
+import { chromiumPath, needsChromium, openBrowser, startWorld, type World } from '../test/console-world.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
 const THEMES = ['light', 'dark', 'contrast-light', 'contrast-dark']

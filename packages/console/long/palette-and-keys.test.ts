@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { axeViolations } from './axe.ts'
+import { axeViolations } from '../test/axe.ts'
 import {
   chromiumPath,
   needsChromium,
@@ -8,7 +8,7 @@ import {
   startWorld,
   watchedPage,
   watchFocus,
-} from './console-world.ts'
+} from '../test/console-world.ts'
 
 const THEMES = ['light', 'dark', 'contrast-light', 'contrast-dark']
 const KEY = 'sk-the-key-of-the-operator'
