@@ -312,7 +312,10 @@ it('obeys another mode and another retention from the next event on', async () =
   await clock.advance(10_000)
   expect(recorded.map(({ event }) => event)).toEqual([{ content: 'x' }, null])
   const now = clock.wallTime()
-  expect(pruned).toEqual([{ finishedBefore: now - 7 * DAY_MS, deadLettersBefore: now - 30 * DAY_MS }])
+  const week = now - 7 * DAY_MS
+  expect(pruned).toEqual([
+    { finishedBefore: week, deadLettersBefore: now - 30 * DAY_MS, minutesBefore: week },
+  ])
   history.change({ keepMs: 2 * DAY_MS, keep: 9 })
   await clock.advance(10_000)
   expect(pruned[1]).toMatchObject({ finishedBefore: clock.wallTime() - 2 * DAY_MS, keep: 9 })
