@@ -2,16 +2,11 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { runLedger } from './ledger.ts'
 import { LEASE_MS, type LedgerStore, onPglite, onPostgres, onSqlite } from './ledger-store.ts'
 import { dropSchemas, POSTGRES_URL } from './real-postgres.ts'
-import { CRASH_POINTS, type CrashPoint } from './watch-operations.ts'
+import { CRASH_POINTS } from './watch-operations.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
 const kills = isLong ? 60 : 10
 const seed = Number(process.env.AI_TICKET_SEED ?? 20261122)
-
-interface Shortened {
-  readonly crashPoints: readonly CrashPoint[]
-  readonly mistakes: readonly string[]
-}
 
 /** What the ledger must find. */
 const MISTAKES: Readonly<Record<string, RegExp>> = {
@@ -20,10 +15,7 @@ const MISTAKES: Readonly<Record<string, RegExp>> = {
   call_not_announced: /was left to itself/,
 }
 
-const ALL: Shortened = { crashPoints: CRASH_POINTS, mistakes: Object.keys(MISTAKES) }
-
-function describeLedger(name: string, open: () => LedgerStore, shortened: Shortened = ALL): void {
-  const { crashPoints, mistakes } = isLong ? ALL : shortened
+function describeLedger(name: string, open: () => LedgerStore): void {
   describe(`a server on ${name}`, () => {
     it(`keeps every promise, killed ${kills} times (AI_TICKET_SEED=${seed})`, async () => {
       const report = await runLedger({ store: open(), kills, seed })
@@ -36,13 +28,13 @@ function describeLedger(name: string, open: () => LedgerStore, shortened: Shorte
     }, 300_000)
 
     it('keeps them, whatever it was writing when it died', async () => {
-      const report = await runLedger({ store: open(), crashPoints, seed })
+      const report = await runLedger({ store: open(), crashPoints: CRASH_POINTS, seed })
       expect(report.violations).toEqual([])
       expect(report.crashes).toBeGreaterThan(0)
     }, 120_000)
 
     // The ledger itself is at stake: it must find what somebody may build in some day.
-    it.each(mistakes)(
+    it.each(Object.keys(MISTAKES))(
       'would be found out with the mistake %s',
       async (mistake) => {
         const isFound = (those: readonly string[]) => MISTAKES[mistake]?.test(those.join('\n'))
@@ -64,12 +56,10 @@ if (POSTGRES_URL === undefined) {
   describe('a server on PostgreSQL', () => {
     it.skip('SKIPPED: set AI_TICKET_TEST_POSTGRES_URL=postgres://… to kill it there', () => {})
   })
-} else {
+} else if (isLong) {
+  // SQLite stands for both in the test run.
   afterAll(dropSchemas)
-  describeLedger('PostgreSQL', onPostgres(POSTGRES_URL), {
-    crashPoints: CRASH_POINTS.filter((point) => /^(accept|claim|settle)/.test(point)),
-    mistakes: ['commit_behind_202', 'lease_dropped'],
-  })
+  describeLedger('PostgreSQL', onPostgres(POSTGRES_URL))
 }
 
 // To start a PGlite takes seconds: only in the long form.

@@ -1,8 +1,8 @@
-import type { EndedBody } from '@ai-ticket/control'
+import type { EndedBody, SeriesBody } from '@ai-ticket/control'
 import type { BackendReport, DeskReport } from '@ai-ticket/core'
 import { type Answer, ask } from './client.ts'
 
-export type { DeskBody, LineBody, RunningBody, WaitingBody } from '@ai-ticket/control'
+export type { DeskBody, LineBody, RunningBody, SeriesBody, WaitingBody } from '@ai-ticket/control'
 export type { DeskReport } from '@ai-ticket/core'
 
 /** Backends and the length of the line, once; asks no backend. */
@@ -17,3 +17,7 @@ export const steerBackend = (
   name: string,
   action: 'pause' | 'resume' | 'probe',
 ): Promise<Answer<BackendReport>> => ask(`backends/${encodeURIComponent(name)}/${action}`, { method: 'POST' })
+
+/** What the server counted, in 360 steps of so many seconds; without: the last hour. */
+export const getSeries = (stepS: number | undefined, signal: AbortSignal): Promise<Answer<SeriesBody>> =>
+  ask(stepS === undefined ? 'series' : `series?step=${stepS}`, { signal })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { SeriesBody } from '../../api/series.ts'
+import type { SeriesBody } from '../../api/desk.ts'
 import { chartsOf, gpuTimeOf, headlinesOf } from './figures.ts'
 
 const BACKEND = {

@@ -1,4 +1,4 @@
-import type { SeriesBody } from '../../api/series.ts'
+import type { SeriesBody } from '../../api/desk.ts'
 import { duration, percent } from '../../parts/format.ts'
 
 /** A line of a chart. */

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { FAILURE_CODES } from '@ai-ticket/core'
 import { expect, test } from 'vitest'
-import type { DeskBody } from '../../api/desk.ts'
-import type { SeriesBody } from '../../api/series.ts'
+import type { DeskBody, SeriesBody } from '../../api/desk.ts'
 import { isServersFault, LIMITS, needsOf } from './needs.ts'
 
 const backend = (name: string, differs: Partial<DeskBody['backends'][number]> = {}) => ({

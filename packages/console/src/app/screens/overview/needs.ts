@@ -1,5 +1,4 @@
-import type { DeskBody } from '../../api/desk.ts'
-import type { SeriesBody } from '../../api/series.ts'
+import type { DeskBody, SeriesBody } from '../../api/desk.ts'
 import { duration, percent, plural } from '../../parts/format.ts'
 
 /** Something that an operator should look at. */

@@ -1,7 +1,6 @@
 import { useMemo } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
-import type { DeskBody } from '../../api/desk.ts'
-import type { SeriesBody } from '../../api/series.ts'
+import type { DeskBody, SeriesBody } from '../../api/desk.ts'
 import { screenPath } from '../../navigation.ts'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { percent } from '../../parts/format.ts'

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { getSeries, type SeriesBody } from '../../api/series.ts'
+import { getSeries, type SeriesBody } from '../../api/desk.ts'
 import type { FeedNews } from '../../live/feed.ts'
 import { feedState, hearFeed } from '../../live/live.ts'
 import { type Resource, useResource } from '../../parts/use-resource.ts'

@@ -10,6 +10,15 @@ interface RowsOptions {
   readonly left: LeftList | undefined
 }
 
+/** Goes back to the place of a list that was left; before its rows are there, the page has none. */
+function useComeBack(left: LeftList | undefined, hasRows: boolean, enter: (left: LeftList) => void) {
+  useLayoutEffect(() => {
+    if (left === undefined || !hasRows) return
+    scrollTo(0, left.scrollY)
+    enter(left)
+  }, [left, hasRows])
+}
+
 /**
  * Moves the focus through a table: one row is in the order of Tab, the keys move it. The focused row is known by the id
  * of its ticket, so that rows that come or go do not move it; if it is the one that goes, its neighbour takes over.
@@ -32,15 +41,11 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore, left }: Ro
     setCurrentId(row.id)
     focus(row.id)
   }
-  const hasRows = rows.length > 0
-  useLayoutEffect(() => {
-    // Before its rows are there, the page has no place to go back to.
-    if (left === undefined || !hasRows) return
-    setCurrentId(left.currentId)
-    scrollTo(0, left.scrollY)
+  useComeBack(left, rows.length > 0, ({ currentId: id }) => {
+    setCurrentId(id)
     // It comes into sight, if somebody scrolled away from it or went on from another ticket.
-    if (left.currentId !== undefined) focus(left.currentId)
-  }, [left, hasRows])
+    if (id !== undefined) focus(id)
+  })
   const isInside = () => body.current?.contains(document.activeElement) === true
   const extend = (step: number) => {
     select([rows[index], rows[index + step]])

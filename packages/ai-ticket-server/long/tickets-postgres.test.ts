@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
-import { runProgram, SERVER, startServer } from './run-program.ts'
+import { runProgram, SERVER, startServer } from '../test/run-program.ts'
 
 const POSTGRES_URL = process.env.AI_TICKET_TEST_POSTGRES_URL || undefined
 

@@ -2,12 +2,12 @@ import { startKoboldSimulator } from '@ai-ticket/testkit'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TicketStore } from '../src/index.ts'
 import { createPostgresStore } from '../src/postgres.ts'
-import { newTicket } from './new-ticket.ts'
-import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
-import { runChild } from './run-child.ts'
-import { ANSWER } from './ticket-store-contract.ts'
+import { newTicket } from '../test/new-ticket.ts'
+import { dropSchemas, newSchema, POSTGRES_URL } from '../test/real-postgres.ts'
+import { runChild } from '../test/run-child.ts'
+import { ANSWER } from '../test/ticket-store-contract.ts'
 
-const RUN_DESK = new URL('./run-desk.ts', import.meta.url)
+const RUN_DESK = new URL('../test/run-desk.ts', import.meta.url)
 
 const connectionString = POSTGRES_URL
 if (connectionString === undefined) {

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { axeViolations } from './axe.ts'
-import { chromiumPath, needsChromium, openBrowser, startWorld, watchedPage } from './console-world.ts'
+import { axeViolations } from '../test/axe.ts'
+import { chromiumPath, needsChromium, openBrowser, startWorld, watchedPage } from '../test/console-world.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
 /** The other two have the same places; contrast.test.ts computes their colours. */
