@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
-import { SHARED } from '../../tsup.base.ts'
+import { SHARED } from '../workspace/tsup.base.ts'
 
 /** Development dependencies end up in the programs: one file loads faster than the eight of a package. */
 const BUNDLED = ['commander', 'leven']

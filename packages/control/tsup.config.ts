@@ -1,5 +1,5 @@
 import { defineConfig } from 'tsup'
-import { SHARED } from '../../tsup.base.ts'
+import { SHARED } from '../workspace/tsup.base.ts'
 
 export default defineConfig({
   ...SHARED,

@@ -6,7 +6,7 @@ const FULL = 13
 const BROKEN = new Set([11, 26])
 /** The tables are not those that this program makes: SQLite says so as of a wrong statement. */
 const OTHER_TABLES =
-  /^(?:no such (?:column|table|index|function)|table \S+ has no column|malformed database schema)/
+  /^(?:no such (?:column|table|index|function)|unknown function|table \S+ has no column|malformed database schema)/
 const LOCKED = new Set([5, 6])
 const CANNOT_OPEN = new Set([14, 10])
 /** Of the system. ENOENT: a folder that is there takes no new ones, as in /proc. */
