@@ -5,7 +5,7 @@ import { dropSchemas, POSTGRES_URL } from './real-postgres.ts'
 import { CRASH_POINTS } from './watch-operations.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
-const kills = isLong ? 60 : 10
+const kills = isLong ? 60 : 30
 const seed = Number(process.env.AI_TICKET_SEED ?? 20261122)
 
 /** What the ledger must find. */
