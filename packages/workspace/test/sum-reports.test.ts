@@ -21,24 +21,45 @@ function report(name: string, content: object | string): string {
 
 const sum = (...args: string[]) => {
   const { stdout, status } = spawnSync(process.execPath, [SUM_REPORTS, ...args], { encoding: 'utf8' })
-  return { lastLine: stdout.trimEnd().split('\n').at(-1), status }
+  return { lastLine: stdout.trimEnd().split('\n').at(-1), stdout, status }
 }
 
 const green = report('green.json', { numPassedTests: 7, numPendingTests: 2, numTodoTests: 1 })
 
 test('adds up the reports', () => {
   const more = report('more.json', { numPassedTests: 30 })
-  expect(sum(green, '0', more, '0')).toEqual({ lastLine: '37 passed, 0 failed, 3 skipped', status: 0 })
+  expect(sum(green, '0', more, '0')).toMatchObject({ lastLine: '37 passed, 0 failed, 3 skipped', status: 0 })
 })
 
 test('a failed test is counted once', () => {
   const red = report('red.json', { numPassedTests: 1, numFailedTests: 1, testResults: [FAILED_TEST] })
-  expect(sum(green, '0', red, '1')).toEqual({ lastLine: '8 passed, 1 failed, 3 skipped', status: 1 })
+  expect(sum(green, '0', red, '1')).toMatchObject({ lastLine: '8 passed, 1 failed, 3 skipped', status: 1 })
 })
 
 test('a file that did not load counts beside failed tests', () => {
   const red = report('broken.json', { numFailedTests: 1, testResults: [FAILED_TEST, FAILED_IMPORT] })
-  expect(sum(red, '1')).toEqual({ lastLine: '0 passed, 2 failed, 0 skipped', status: 1 })
+  expect(sum(red, '1')).toMatchObject({ lastLine: '0 passed, 2 failed, 0 skipped', status: 1 })
+})
+
+test('says before the sum what failed, and how', () => {
+  const failedTest = {
+    status: 'failed',
+    fullName: 'a desk answers',
+    failureMessages: ['expected 1 to be 2\n    at x'],
+  }
+  const testResults = [
+    { name: 'desk.test.ts', status: 'failed', assertionResults: [{ status: 'passed' }, failedTest] },
+    { name: 'line.test.ts', status: 'failed', message: 'no such module', assertionResults: [] },
+  ]
+  expect(sum(report('told.json', { numFailedTests: 1, testResults }), '1').stdout).toBe(
+    `FAILED desk.test.ts > a desk answers
+  expected 1 to be 2
+      at x
+FAILED line.test.ts
+  no such module
+0 passed, 2 failed, 0 skipped
+`,
+  )
 })
 
 test.each([
@@ -53,7 +74,7 @@ test.each([
 })
 
 test('no test at all is a failure', () => {
-  expect(sum(report('none.json', {}), '0')).toEqual({
+  expect(sum(report('none.json', {}), '0')).toMatchObject({
     lastLine: '0 passed, 0 failed, 0 skipped',
     status: 1,
   })
