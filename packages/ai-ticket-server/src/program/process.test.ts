@@ -1,29 +1,46 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { giveBackMemory, tidyUnlessUsed } from './process.ts'
+import { giveBackMemory, giveBackMemoryAtRest } from './process.ts'
 
 afterEach(() => vi.useRealTimers())
 
-test('memory is given back once, as soon as nothing runs', () => {
+test('memory is given back once after the start, as soon as nothing runs', () => {
   vi.useFakeTimers()
-  const tidy = vi.fn()
+  const giveBack = vi.fn()
   let isBusy = true
-  tidyUnlessUsed(() => ({ events: 3, isBusy }), tidy)
+  giveBackMemoryAtRest(() => ({ events: 3, isBusy }), giveBack)
   vi.advanceTimersByTime(60_000)
-  expect(tidy).not.toHaveBeenCalled()
+  expect(giveBack).not.toHaveBeenCalled()
   isBusy = false
-  vi.advanceTimersByTime(60_000)
-  expect(tidy).toHaveBeenCalledOnce()
+  vi.advanceTimersByTime(3_600_000)
+  expect(giveBack).toHaveBeenCalledOnce()
 })
 
-test('a server that had many events keeps the code that they have made faster', () => {
+test('a server that had many events keeps the code that they have made faster until it is at rest', () => {
   vi.useFakeTimers()
-  const tidy = vi.fn()
-  let isBusy = true
-  tidyUnlessUsed(() => ({ events: 100, isBusy }), tidy)
+  const giveBack = vi.fn()
+  const use = { events: 100, isBusy: true }
+  giveBackMemoryAtRest(() => use, giveBack)
   vi.advanceTimersByTime(2_000)
-  isBusy = false
-  vi.advanceTimersByTime(60_000)
-  expect(tidy).not.toHaveBeenCalled()
+  use.isBusy = false
+  vi.advanceTimersByTime(299_000)
+  expect(giveBack).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(301_000)
+  expect(giveBack).toHaveBeenCalledOnce()
+})
+
+test('and gives back again after each use, not while it is busy', () => {
+  vi.useFakeTimers()
+  const giveBack = vi.fn()
+  const use = { events: 0, isBusy: false }
+  giveBackMemoryAtRest(() => use, giveBack)
+  vi.advanceTimersByTime(2_000)
+  expect(giveBack).toHaveBeenCalledOnce()
+  Object.assign(use, { events: 1, isBusy: true })
+  vi.advanceTimersByTime(3_600_000)
+  expect(giveBack).toHaveBeenCalledOnce()
+  use.isBusy = false
+  vi.advanceTimersByTime(3_600_000)
+  expect(giveBack).toHaveBeenCalledTimes(2)
 })
 
 test('what nothing holds any more is collected, and nobody else can ask for that', () => {

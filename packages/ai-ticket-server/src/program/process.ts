@@ -100,11 +100,14 @@ export function endOnSignals(
  */
 export const keepDebuggerShut = (): void => void process.on('SIGUSR1', () => {})
 
-/** Between two looks whether nothing runs, in milliseconds. The first comes this long after the start. */
-const TIDY_EVERY_MS = 2_000
+/** Between two looks, after the start, whether nothing runs, in milliseconds. The first comes this long after the start. */
+const FIRST_LOOKS_MS = 2_000
 
 /** So few events have made nothing faster that would have to be made again. */
 const FEW_EVENTS = 100
+
+/** A server without a new event for this long, and for up to twice as long, gives back memory, in milliseconds. */
+const REST_MS = 300_000
 
 /** What a server has to do. */
 export interface Use {
@@ -115,21 +118,34 @@ export interface Use {
 }
 
 /**
- * Gives back, once, what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. It also
- * throws away the code that it has made faster, so a server that had more than a few events by then is left as it is.
+ * Gives back what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. It also throws
+ * away the code that it has made faster, so a server that had more than a few events by then is left as it is until it
+ * has been at rest for minutes. V8's own collection after a few seconds without work is switched off for the same
+ * reason: the events after such a pause cost up to four times as much, for some seconds.
  */
-export function tidyUnlessUsed(look: () => Use, tidy: () => void = giveBackMemory): void {
-  const timer = setInterval(() => {
+export function giveBackMemoryAtRest(look: () => Use, giveBack: () => void = giveBackMemory): void {
+  setFlagsFromString('--memory-reducer-gc-count=0')
+  const firstLooks = setInterval(() => {
     const { events, isBusy } = look()
     if (isBusy && events < FEW_EVENTS) return
-    clearInterval(timer)
-    if (events < FEW_EVENTS) tidy()
-  }, TIDY_EVERY_MS)
-  timer.unref()
+    clearInterval(firstLooks)
+    if (events < FEW_EVENTS) giveBack()
+    giveBackAfterEachUse(look, giveBack)
+  }, FIRST_LOOKS_MS)
+  firstLooks.unref()
 }
 
-/** So long a server without work keeps the code that it has made faster, and its memory. V8 ignores what it does not know. */
-const KEEP_WARM_MS = 60_000
+function giveBackAfterEachUse(look: () => Use, giveBack: () => void): void {
+  let seen = look().events
+  let isUsed = seen >= FEW_EVENTS
+  setInterval(() => {
+    const { events, isBusy } = look()
+    const isAtRest = events === seen && !isBusy
+    if (isAtRest && isUsed) giveBack()
+    isUsed = !isAtRest
+    seen = events
+  }, REST_MS).unref()
+}
 
 /** V8 shrinks its young generation in this collection alone, and Node has no other way to ask for one. */
 export function giveBackMemory(): void {
@@ -137,8 +153,6 @@ export function giveBackMemory(): void {
   const collect: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
   if (typeof collect === 'function') collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-  // From now on V8 does the same by itself after 8 s without work: callers of every minute would always meet a cold server.
-  setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${KEEP_WARM_MS}`)
 }
 
 /** Node 22 warns at every start that `node:sqlite` is experimental; we use nothing else that it warns about. */

@@ -15,7 +15,7 @@ import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { endOnSignals, exitWhenWritten, keepDebuggerShut, tidyUnlessUsed } from '../program/process.ts'
+import { endOnSignals, exitWhenWritten, giveBackMemoryAtRest, keepDebuggerShut } from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 import { createConfigDesk } from './change-config.ts'
@@ -76,7 +76,7 @@ export async function runServer(resolved: ResolvedConfig): Promise<void> {
   if (signals.ending) return
   const { backends } = await dispatcher.health()
   if (!signals.ending) announceBackends(config, backends, logger)
-  tidyUnlessUsed(() => ({ events: countEvents(), isBusy: isBusy(dispatcher) }))
+  giveBackMemoryAtRest(() => ({ events: countEvents(), isBusy: isBusy(dispatcher) }))
 }
 
 function endOnBugs(logger: Logger): void {
