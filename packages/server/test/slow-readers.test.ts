@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { endlessStream, fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
-import { openServer, openSocket, postEvent } from './open-server.ts'
+import { openServer, openSocket, postEvent, readUntil } from './open-server.ts'
 
 const MIB = 1_024 * 1_024
 const LARGE = { ...SUCCESS, completion: 'x'.repeat(8 * MIB) }
@@ -31,6 +31,20 @@ test('a connection that takes nothing of its whole answer is closed', async () =
   await expect.poll(() => dispatcher.calls.length, { timeout: 10_000 }).toBe(5)
   await expect.poll(() => openConnections(desk.server.server), { timeout: 10_000 }).toBe(0)
   await Promise.all(sockets.map(closed))
+})
+
+test('a connection whose request came while the server was busy is not closed', async () => {
+  const dispatcher = fakeDispatcher({ onEvent: async () => SUCCESS })
+  await using desk = await openServer({ dispatcher, readerTimeoutMs: 50 })
+  const accepted = once(desk.server.server, 'connection')
+  const socket = await openSocket(desk.port)
+  await accepted
+  const answer = readUntil(socket, '200 OK')
+  socket.write(postEvent({ content: 'x' }))
+  // The whole process stands still, as on a machine with other work.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  await answer
+  socket.destroy()
 })
 
 test('a connection that takes nothing of its stream is closed, and the event is cancelled', async () => {

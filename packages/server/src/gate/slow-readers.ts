@@ -52,11 +52,19 @@ const lengthOf = (payload: unknown): number =>
  * waits or runs that is as it should be; with an answer on its way it is not.
  */
 function closeStalled(server: FastifyInstance, readerTimeoutMs: number, logger: Logger): void {
-  server.server.setTimeout(readerTimeoutMs, (socket: Socket) => {
+  const closeUnlessBusy = (socket: Socket) => {
     const isIdle = currentResponse(socket) === undefined
     if (!isIdle && socket.writableLength === 0) return
     if (!isIdle) logger.warn('connection closed: its client reads nothing', { after_ms: readerTimeoutMs })
     socket.destroy()
+  }
+  server.server.setTimeout(readerTimeoutMs, (socket: Socket) => {
+    const { bytesRead, writableLength } = socket
+    // A server that was busy for so long has not seen yet what has come and gone meanwhile.
+    setImmediate(() => {
+      const hasMoved = socket.bytesRead > bytesRead || socket.writableLength < writableLength
+      if (!hasMoved) closeUnlessBusy(socket)
+    })
   })
 }
 
