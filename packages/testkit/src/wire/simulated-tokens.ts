@@ -62,6 +62,9 @@ interface TokenRunOptions {
   onComplete(): void
 }
 
+/** The model makes up for no more milliseconds than this: else all its text came at once where the process stood still. */
+const MOST_LATE_MS = 20
+
 /** The working model: hands out the text token by token, as the time allows, until it is stopped. */
 export interface TokenRun {
   start(): void
@@ -74,6 +77,7 @@ export function createTokenRun(options: TokenRunOptions): TokenRun {
   let position = 0
   let made = 0
   let startedAt = 0
+  let dueAt = 0
   let stopped = false
   let cancel = () => {}
 
@@ -91,14 +95,17 @@ export function createTokenRun(options: TokenRunOptions): TokenRun {
     options.onComplete()
   }
   const tick = () => {
-    giveOut(Math.floor(((performance.now() - startedAt) * tokensPerSecond) / 1000))
+    const now = performance.now()
+    startedAt += Math.max(0, now - dueAt - MOST_LATE_MS)
+    giveOut(Math.floor(((now - startedAt) * tokensPerSecond) / 1000))
     if (stopped) return
     if (position >= text.length) complete()
     else wait()
   }
   const wait = () => {
-    const nextAt = startedAt + ((made + 1) * 1000) / tokensPerSecond
-    cancel = timers.later(Math.max(1, nextAt - performance.now()), tick)
+    const now = performance.now()
+    dueAt = Math.max(now + 1, startedAt + ((made + 1) * 1000) / tokensPerSecond)
+    cancel = timers.later(dueAt - now, tick)
   }
   const everything = () => {
     const tokens = countTokens(text)
