@@ -5,9 +5,13 @@ import { describe, test } from 'vitest'
 
 const words = Array.from({ length: 60 }, (_, index) => `word${index}`).join(' ')
 
+/** Guards against what hangs: the machine may be busy. */
+const PATIENCE = { stopMs: 30_000, answerMs: 60_000 }
+
 const textOf = (body: unknown): string => JSON.stringify(body)
 
 const kobold = (version: '1.76' | '1.115.1'): ConformanceOptions => ({
+  ...PATIENCE,
   async open() {
     const simulator = await startKoboldSimulator({ version, tokensPerSecond: 1000, answer: () => words })
     return {
@@ -25,6 +29,7 @@ const kobold = (version: '1.76' | '1.115.1'): ConformanceOptions => ({
 })
 
 const openAI = (flavour: 'llama.cpp' | 'vllm' | 'ollama' | 'hosted'): ConformanceOptions => ({
+  ...PATIENCE,
   async open() {
     const simulator = await startOpenAISimulator({ flavour, tokensPerSecond: 1000, answer: () => words })
     return {

@@ -10,7 +10,7 @@ type Broken = (good: Backend) => Partial<Backend>
 const words = Array.from({ length: 60 }, (_, index) => `word${index}`).join(' ')
 
 /** The names of the cases that fail. */
-async function failures(broken: Broken, tokensPerSecond = 1000): Promise<string[]> {
+async function failures(broken: Broken, tokensPerSecond = 1000, stopMs = 300): Promise<string[]> {
   const cases = backendConformance({
     async open() {
       const simulator = await startOpenAISimulator({ tokensPerSecond, answer: () => words })
@@ -25,7 +25,7 @@ async function failures(broken: Broken, tokensPerSecond = 1000): Promise<string[
         },
       }
     },
-    stopMs: 300,
+    stopMs,
   })
   const results = await Promise.allSettled(cases.map(({ run }) => run()))
   return cases.flatMap(({ name }, index) => (results[index]?.status === 'rejected' ? [name] : []))
@@ -151,5 +151,6 @@ test.each(faults)('%s is found', async (_, broken, found, speed) => {
 })
 
 test('a good backend has no failures', async () => {
-  expect(await failures(() => ({}))).toEqual([])
+  // However busy the machine is.
+  expect(await failures(() => ({}), 1000, 30_000)).toEqual([])
 })
