@@ -9,11 +9,14 @@ const KINDS = [
   { name: 'LM Studio', port: 1234, kind: 'openai', look: lookAtLmStudio },
 ]
 
-/** All of them have this long, together. */
-const WITHIN_MS = 1000
+/**
+ * All of them have this long, together. Where nobody listens is known at once: only a port that takes the connection and
+ * says nothing is waited for, which may be a server whose model has all processors.
+ */
+const WITHIN_MS = 5000
 
 /**
- * The servers that answer within a second, the preferred one first: `{ name, url, backend, models, needs }`. `backend`: as
+ * The servers that answer in time, the preferred one first: `{ name, url, backend, models, needs }`. `backend`: as
  * `--backend` takes it. `needs`: what its owner has to do first, in words.
  */
 export async function findServers({ ports = {}, withinMs = WITHIN_MS } = {}) {
