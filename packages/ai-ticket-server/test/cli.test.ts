@@ -174,7 +174,7 @@ test('Ctrl-C ends ask with 130 and stops the backend', async () => {
 })
 
 test('a reader that leaves, as head does, stops the backend too', async () => {
-  await using simulator = await startKoboldSimulator({ tokensPerSecond: 20 })
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
   const child = spawn(process.execPath, [CLI, 'ask', 'Hello', '--kobold-url', simulator.url], {
     env: cleanEnvironment({}),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -107,7 +107,7 @@ test('what outlives the drain time is answered shutting_down, and the exit is 0'
 })
 
 test('while it drains the port is open, probes hear 503 and new events shutting_down', async () => {
-  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  await using inUse = await serverInUse(1, { tokensPerSecond: 0.2 })
   const { url, child } = inUse.server
   child.kill('SIGTERM')
   await inUse.server.waitForLine(/^SIGTERM: /)
@@ -121,7 +121,7 @@ test.each([
   ['SIGINT', 130],
   ['SIGHUP', 129],
 ] as const)('a second signal (%s) stops the backend, then ends with %i', async (signal, exitCode) => {
-  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  await using inUse = await serverInUse(1, { tokensPerSecond: 0.2 })
   inUse.server.child.kill('SIGTERM')
   await inUse.server.waitForLine(/^SIGTERM: /)
   inUse.server.child.kill(signal)
@@ -130,7 +130,7 @@ test.each([
 })
 
 test('a second signal does not wait for a backend that does not stop', async () => {
-  await using inUse = await serverInUse(1, { tokensPerSecond: 1 })
+  await using inUse = await serverInUse(1, { tokensPerSecond: 0.2 })
   await inUse.simulator.setFaults([
     { fault: 'hang_before_headers', endpoint: 'abort' },
     { fault: 'hang_before_headers', endpoint: 'perf' },

@@ -52,7 +52,7 @@ const long = { answer: () => 'one two three four five six seven eight nine ten '
 test.each(ways)(
   '%s, stream %s: an abort stops the server before generate settles',
   async (endpoint, stream) => {
-    await using desk = await start(long)
+    await using desk = await start({ ...long, tokensPerSecond: 20 })
     const { key, result, abort } = desk.ask(endpoint, stream)
     await desk.simulator.waitForCall()
     await desk.simulator.waitFor(({ calls }) => (calls[0]?.tokensGenerated ?? 0) > 5)
@@ -126,7 +126,7 @@ test('a reader that leaves a stream early stops the server', async () => {
 })
 
 test('an abort of a call that waits behind another one ends with it, not before', async () => {
-  await using desk = await start({ ...long, tokensPerSecond: 100 })
+  await using desk = await start({ ...long, tokensPerSecond: 20 })
   const first = desk.ask('native', false, 60)
   await desk.simulator.waitForCall(1)
   const second = desk.ask('chat', false)

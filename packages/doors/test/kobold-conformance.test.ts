@@ -38,7 +38,7 @@ describe.concurrent('our own backend before another desk', () => {
 test.each(['chat', 'text', 'native'])(
   'an abort at the first desk reaches the last GPU within a second: %s',
   async (name) => {
-    await using door = await openDoor(koboldDoor, { simulator: { tokensPerSecond: 20 } })
+    await using door = await openDoor(koboldDoor, { simulator: { tokensPerSecond: 20, answer: () => words } })
     const backend = createKoboldBackend({ url: door.url })
     const endpoint = backend.endpoints.find((one) => one.name === name)
     if (endpoint === undefined) throw new Error(`no endpoint ${name}`)

@@ -73,7 +73,7 @@ test.each([
 
 test.each(['busy-503', 'busy-503-stream'])('%s is a full line, in the same shape', async (name) => {
   await using door = await openDoor(koboldDoor, {
-    simulator: { tokensPerSecond: 20 },
+    simulator: { tokensPerSecond: 1 },
     dispatcher: { lineCapacity: 0 },
   })
   const leaving = new AbortController()

@@ -2,7 +2,11 @@ import { expect, test } from 'vitest'
 import { koboldDoor } from '../src/index.ts'
 import { openDoor } from './open-door.ts'
 
-const SLOW = { simulator: { tokensPerSecond: 20 }, server: { apiKeys: ['one', 'two'] } }
+/** It writes for 20 s. */
+const SLOW = {
+  simulator: { tokensPerSecond: 20, answer: () => 'one '.repeat(400) },
+  server: { apiKeys: ['one', 'two'] },
+}
 const LONG = { prompt: 'Once upon a time', max_length: 400 }
 
 /** A client with a key of its own. */

@@ -18,7 +18,7 @@ const BROWSER = { origin: ORIGIN, 'sec-fetch-site': 'cross-site' }
 
 async function openLite(tokensPerSecond: number) {
   const door = await openDoor(koboldDoor, {
-    simulator: { tokensPerSecond },
+    simulator: { tokensPerSecond, answer: () => 'one '.repeat(200) },
     server: { corsOrigins: [ORIGIN] },
   })
   const get = async (path: string) => {

@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 import { openServer } from './open-server.ts'
 
 test('GET /backends shows state, slots, line, speeds and breaker', async () => {
-  await using simulator = await startKoboldSimulator({ tokensPerSecond: 500, abortReplyMs: 5 })
+  const answer = ({ text }: { text: string }) =>
+    text.includes('long') ? 'word '.repeat(5_000) : 'Hello to you.'
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 100, abortReplyMs: 5, answer })
   await using dispatcher = createDispatcher({
     backends: [createKoboldBackend({ url: simulator.url })],
     lineCapacity: 50,
@@ -26,7 +28,10 @@ test('GET /backends shows state, slots, line, speeds and breaker', async () => {
     line: { waiting: 0, capacity: 50, eta_seconds: 0 },
   })
   for (let learned = 0; learned < 3; learned++) await dispatcher.onEvent({ content: 'Say hello.' })
-  const running = Promise.all([1, 2, 3].map(() => dispatcher.onEvent({ content: 'Say hello.' })))
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const long = { content: 'Tell a long story.', parameters: { max_tokens: 5_000 } }
+  const running = Promise.allSettled([1, 2, 3].map(() => dispatcher.onEvent(long, { signal })))
   await simulator.waitForCall(4)
   expect(await look()).toMatchObject({
     backends: [
@@ -40,6 +45,7 @@ test('GET /backends shows state, slots, line, speeds and breaker', async () => {
     ],
     line: { waiting: 2, oldest_ms: expect.any(Number), eta_seconds: expect.any(Number) },
   })
+  leaving.abort()
   await running
 })
 

@@ -116,7 +116,7 @@ test('what a caller left behind is wasted, until the backend has stopped', async
 })
 
 test('the line, the slots and the state of each backend are those of now', async () => {
-  await using desk = await openMeasured([{ tokensPerSecond: 20 }])
+  await using desk = await openMeasured([{ tokensPerSecond: 1 }])
   await fetch(`${desk.url}/health`)
   const control = new AbortController()
   const replies = [1, 2, 3].map(() => send(desk, { content: 'Say hello.' }, { signal: control.signal }))
