@@ -10,12 +10,19 @@ interface ResultLine extends Record<string, unknown> {
   readonly custom_id?: string
 }
 
+interface StartedBatch {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Resolves when what comes on stderr from now on matches. */
+  said(pattern: RegExp): Promise<void>
+}
+
 export interface BatchFolder {
   readonly input: string
   readonly output: string
   /** Runs to the end. */
   run(...args: string[]): Promise<Ended>
-  start(...args: string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> }
+  start(...args: string[]): StartedBatch
   answers(): Promise<ResultLine[]>
   errors(): Promise<ResultLine[]>
 }
@@ -42,7 +49,15 @@ export async function openBatchFolder(content: string | Buffer, environment = {}
         const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
         return { code: await code, stdout, stderr }
       }
-      return { child, ended: ended() }
+      const said = (pattern: RegExp) =>
+        new Promise<void>((resolve) => {
+          let heard = ''
+          child.stderr.on('data', (chunk) => {
+            heard += chunk
+            if (pattern.test(heard)) resolve()
+          })
+        })
+      return { child, ended: ended(), said }
     },
     answers: () => resultsIn(output),
     errors: () => resultsIn(output.replace('.jsonl', '.errors.jsonl')),

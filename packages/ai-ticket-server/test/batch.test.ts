@@ -112,11 +112,11 @@ test.concurrent('Ctrl-C finishes what is in hand and says how to go on; meanwhil
 test.concurrent('a second Ctrl-C stops the backend and ends it', async () => {
   await using simulator = await startKoboldSimulator({ tokensPerSecond: 1 })
   const batch = await openBatchFolder(eventLines(5), { KOBOLDCPP_API_URL: simulator.url })
-  const { child, ended } = batch.start()
+  const { child, ended, said } = batch.start()
   await simulator.waitForCall()
+  const stopping = said(/A second signal stops them/)
   child.kill('SIGINT')
-  const said = new Promise((resolve) => child.stderr?.once('data', resolve))
-  await said
+  await stopping
   child.kill('SIGINT')
   expect((await ended).code).toBe(130)
   expect(await batch.answers()).toEqual([])
@@ -160,13 +160,13 @@ test.concurrent('waits for a backend that is away, and says so', async () => {
     KOBOLDCPP_API_URL: simulator.url,
     LOG_LEVEL: 'silent',
   })
-  const { child, ended } = batch.start()
-  await new Promise((resolve) => child.stderr?.once('data', resolve))
+  const { ended, said } = batch.start()
+  await said(/ Next try in 1 s\n/)
   await simulator.startListening()
   const { code, stderr } = await ended
   expect({ code, stderr }).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/ Next try in 1 s\n20 lines: 20 answered/),
+    stderr: expect.stringMatching(/ Next try in 1 s\n(?:.* Next try in \d+ s\n)*20 lines: 20 answered/),
   })
   const impatient = await openBatchFolder('"One"\n', { KOBOLDCPP_API_URL: 'http://127.0.0.1:9' })
   const gaveUp = await impatient.run('--patience', '0s')
