@@ -1,4 +1,4 @@
-import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
+import { createDispatcher, createKoboldBackend, sleep } from '@ai-ticket/core'
 import { createScaledClock, startKoboldSimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { openDesk } from './open-desk.ts'
@@ -105,11 +105,13 @@ test('a backend that closes its port to load another model is waited for, not fa
   await using desk = await openDesk([AT_ONCE], { ...PATIENT, clock })
   const [simulator] = desk.simulators
   expect(await desk.dispatcher.onEvent({ content: 'x' })).toMatchObject({ model: 'koboldcpp/simulator' })
-  // 300 ms of the machine are 15 s of the desk: longer than all repeats, shorter than the grace.
-  const loading = simulator.loadModel('koboldcpp/other', 300)
+  await simulator.loadModel('koboldcpp/other', 3_600_000)
+  // Longer than all repeats, shorter than the grace.
+  const loaded = sleep(clock, 15_000)
   const waiting = Promise.all([1, 2, 3].map(() => desk.dispatcher.onEvent({ content: 'x' })))
   await expect.poll(async () => (await desk.dispatcher.health()).backends[0]?.state).toBe('loading')
-  await loading
+  await loaded
+  await simulator.loadModel('koboldcpp/other')
   for (const outcome of await waiting) {
     expect(outcome).toMatchObject({ completion: expect.any(String), model: 'koboldcpp/other' })
   }

@@ -158,11 +158,11 @@ test.each([
 ])('a client that never sends the rest of its %s does not hold close for ever', async (_what, end) => {
   const { dispatcher, open } = gate()
   await using desk = await openServer({ dispatcher, requestTimeoutMs: 300 })
-  const stuck = await openSocket(desk.port)
   const busy = await openSocket(desk.port)
-  stuck.write(postEvent(EVENT).slice(0, end))
   busy.write(postEvent(EVENT))
   await expect.poll(() => dispatcher.calls.length).toBe(1)
+  const stuck = await openSocket(desk.port)
+  stuck.write(postEvent(EVENT).slice(0, end))
   const closed = desk.server.close()
   await readAll(stuck).catch(() => '')
   const answer = readAll(busy)

@@ -76,11 +76,16 @@ test('fact 23: perf counts what ended and why', async () => {
 })
 
 test('fact 24: with lockTailMs the model stays locked after an answer', async () => {
-  await using simulator = await startKoboldSimulator({ ...quick, lockTailMs: 60 })
-  const { generate, perf } = clientOf(simulator)
-  await generate({})
-  expect(await perf()).toMatchObject({ idle: 0 })
-  await simulator.waitFor(({ generating }) => !generating)
+  const openWith = async (lockTailMs: number) => {
+    const simulator = await startKoboldSimulator({ ...quick, lockTailMs })
+    await clientOf(simulator).generate({})
+    return simulator
+  }
+  await using locked = await openWith(3_600_000)
+  expect(await clientOf(locked).perf()).toMatchObject({ idle: 0 })
+  await using soonFree = await openWith(60)
+  await soonFree.waitFor(({ generating }) => !generating)
+  expect(performance.now() - Number(soonFree.calls[0]?.endedAt)).toBeGreaterThan(55)
 })
 
 test('facts 26 and 27: the right key stops a running call, which ends with the text so far', async () => {

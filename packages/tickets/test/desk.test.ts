@@ -68,10 +68,18 @@ it('asks for the whole answer at once where nobody reads its text', async () => 
 })
 
 it('streams where somebody reads the text when the run begins, or its caller wants it', async () => {
-  await using at = await openTicketDesk({ simulated: { ...FAST, answer: () => 'one two three' } })
+  const store = createSqliteStore({ directory: ':memory:' })
+  let mayClaim = Promise.resolve()
+  await using at = await openTicketDesk({
+    simulated: { ...FAST, answer: () => 'one two three' },
+    store: { ...store, claim: (request) => mayClaim.then(() => store.claim(request)) },
+  })
   const texts: string[] = []
-  const read = await at.accept({}, { notBefore: Date.now() + 150 })
+  const isRead = Promise.withResolvers<void>()
+  mayClaim = isRead.promise
+  const read = await at.accept()
   const stop = at.desk.watchText(read.id, () => texts.push(at.desk.textOf(read.id)?.text ?? ''))
+  isRead.resolve()
   await at.until(read.id, isFinished)
   stop()
   expect(texts).toContain('one two three')

@@ -19,12 +19,15 @@ describe(`what clients of a server on SQLite are told (AI_TICKET_SEED=${seed})`,
   }, 300_000)
 
   it('would be found out if the 202 came before the commit', async () => {
-    const history = await runHistory({
-      ...{ store: onSqlite(), servers: 1, troubles: 3, seed },
-      mistake: 'commit_behind_202',
-    })
-    expect(judgeHistory(history).join('\n')).toMatch(/was promised and (is lost|not found)/)
-  }, 120_000)
+    const lost = /was promised and (is lost|not found)/
+    // Where a kill falls depends on the machine, too: one that met nothing says nothing.
+    let found = ''
+    for (let tries = 0; tries < 5 && !lost.test(found); tries++) {
+      const run = { store: onSqlite(), servers: 1, troubles: 3, seed: seed + tries } as const
+      found = judgeHistory(await runHistory({ ...run, mistake: 'commit_behind_202' })).join('\n')
+    }
+    expect(found).toMatch(lost)
+  }, 300_000)
 })
 
 const connectionString = POSTGRES_URL

@@ -52,18 +52,15 @@ async function send(url: string, id: string, book: LedgerBook): Promise<boolean>
   }
 }
 
-/** Resolves when all tickets have ended, or when some are held and nobody has worked for a while. */
-export async function untilDone(url: string): Promise<void> {
+/** Resolves when all tickets have ended, or when some are held and nobody has worked for so long. */
+export async function untilDone(url: string, idleMs: number): Promise<void> {
   let idleSince: number | undefined
   for (;;) {
     const stats = (await (await fetch(`${url}/tickets/stats`)).json()) as Record<string, number>
     const { queued = 0, in_progress = 0, running_here = 0 } = stats
     if (queued + in_progress === 0) return
     idleSince = queued + running_here === 0 ? (idleSince ?? performance.now()) : undefined
-    if (idleSince !== undefined && performance.now() - idleSince > STUCK_MS) return
+    if (idleSince !== undefined && performance.now() - idleSince > idleMs) return
     await pause(20)
   }
 }
-
-/** Longer than a desk takes between finding what a dead process held and giving it back. */
-const STUCK_MS = 2_000

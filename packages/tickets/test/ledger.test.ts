@@ -31,7 +31,7 @@ function describeLedger(name: string, open: () => LedgerStore): void {
       const report = await runLedger({ store: open(), crashPoints: CRASH_POINTS, seed })
       expect(report.violations).toEqual([])
       expect(report.crashes).toBeGreaterThan(0)
-    }, 120_000)
+    }, 300_000)
 
     // The ledger itself is at stake: it must find what somebody may build in some day.
     it.each(Object.keys(MISTAKES))(
@@ -45,7 +45,7 @@ function describeLedger(name: string, open: () => LedgerStore): void {
         }
         expect(violations.join('\n')).toMatch(MISTAKES[mistake] ?? '')
       },
-      120_000,
+      300_000,
     )
   })
 }

@@ -28,7 +28,9 @@ export interface LedgerReport extends Audit {
 }
 
 const CLIENTS = 2
-const CALLBACKS_MS = 10_000
+/** Longer than a desk takes between finding what a dead process held and giving it back, however busy the machine is. */
+const IDLE_MS = 20_000
+const CALLBACKS_MS = 60_000
 
 /** Kills a server under load again and again, and then holds what clients were told against what is on disk. */
 export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
@@ -64,8 +66,8 @@ export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
   for (const crashPoint of crashPoints) await dieAt(await servers.next(crashPoint), { book, crashPoint })
   isFinishing = true
   // One with a mistake has violations enough without waiting for callbacks of lost tickets.
-  const waitMs = mistake === undefined ? CALLBACKS_MS : 0
-  await finish(await servers.next(), { book, receiver, waitMs })
+  const [waitMs, idleMs] = mistake === undefined ? [CALLBACKS_MS, IDLE_MS] : [0, IDLE_MS / 10]
+  await finish(await servers.next(), { book, receiver, waitMs, idleMs })
   await using opened = await openLedgerStore(store)
   return {
     acknowledged: book.told.size,
@@ -105,7 +107,7 @@ async function dieAt(
 ): Promise<void> {
   const stop = new AbortController()
   const clients = clientsOf(server, book, stop.signal)
-  const reached = await Promise.race([server.child.ended, pause(20_000, 'no')])
+  const reached = await Promise.race([server.child.ended, pause(60_000, 'no')])
   await server.child.kill('SIGKILL')
   stop.abort()
   await clients
@@ -121,11 +123,16 @@ async function clientsOf(server: Server, book: LedgerBook, signal: AbortSignal):
 
 async function finish(
   server: Server,
-  { book, receiver, waitMs }: { book: LedgerBook; receiver: Receiver; waitMs: number },
+  {
+    book,
+    receiver,
+    waitMs,
+    idleMs,
+  }: { book: LedgerBook; receiver: Receiver; waitMs: number; idleMs: number },
 ): Promise<void> {
   const url = await urlOf(server)
   await sendUnanswered(url, book)
-  await untilDone(url)
+  await untilDone(url, idleMs)
   // What a dead server was sending is sent again when its lease is over.
   await Promise.race([receiver.waitFor(() => toldOf(receiver).size >= book.told.size), pause(waitMs)])
   await server.child.kill('SIGKILL')

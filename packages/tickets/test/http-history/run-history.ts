@@ -22,7 +22,7 @@ type Road = Awaited<ReturnType<typeof openRoad>>
 
 const TROUBLES = ['kill', 'cut', 'at_commit', 'at_commit', 'hole', 'slow'] as const
 const CLIENTS = 3
-const CALLBACKS_MS = 20_000
+const CALLBACKS_MS = 60_000
 /** Longer than a claim lasts that nobody has heard of. */
 const END_MS = 120_000
 
