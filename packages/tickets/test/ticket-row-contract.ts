@@ -54,6 +54,7 @@ export function describeTicketRows(
           caller: 'ci',
           priority: 3,
           createdAt: START,
+          seq: expect.any(Number),
           replayOf: 'tkt_0',
           runs: 0,
           summary: { prompt: 'x'.repeat(159), answer: null, attempts: 0, usage: null, wastedMs: 0 },
@@ -90,6 +91,18 @@ export function describeTicketRows(
           },
         },
       ])
+    })
+
+    it('say in which order those of one millisecond come', async () => {
+      await using at = await openStore()
+      for (const eventId of ['evt_1', 'evt_2', 'evt_3']) await at.accept({ eventId })
+      const { rows } = await at.store.listRows({})
+      expect(rows.map(({ createdAt }) => createdAt)).toEqual([START, START, START])
+      expect(rows.map(({ eventId }) => eventId)).toEqual(['evt_3', 'evt_2', 'evt_1'])
+      expect(rows.map(({ seq }) => seq)).toEqual(
+        rows.map(({ seq }) => seq).toSorted((one, other) => other - one),
+      )
+      expect(new Set(rows.map(({ seq }) => seq)).size).toBe(3)
     })
 
     it('show the prompt of every form of content', async () => {

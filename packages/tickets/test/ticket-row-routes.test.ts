@@ -17,6 +17,7 @@ it('GET /tickets?view=row lists without events and outcomes', async () => {
         kind: 'ticket',
         status: 'completed',
         created_at: taken.created_at,
+        seq: expect.any(Number),
         started_at: expect.any(String),
         finished_at: expect.any(String),
         priority: 4,

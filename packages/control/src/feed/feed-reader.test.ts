@@ -11,6 +11,7 @@ const rowOf = (id: string): TicketRow => ({
   caller: '',
   priority: 0,
   createdAt: 0,
+  seq: 1,
   runs: 0,
   summary: { prompt: 'Why?', answer: null, attempts: 0, usage: null, wastedMs: 0 },
 })

@@ -138,6 +138,8 @@ export interface TicketRowBody {
   status: TicketStatus
   /** When it was accepted. */
   created_at: string
+  /** Of two with the same `created_at`, the greater one is first in a list. */
+  seq: number
   /** Start of the first run. Null: it has not run yet. */
   started_at: string | null
   /** Null: it has not ended. */
@@ -190,6 +192,7 @@ export function ticketRowBody(row: TicketRow): TicketRowBody {
     kind: row.kind,
     status: row.status,
     created_at: iso(row.createdAt),
+    seq: row.seq,
     started_at: startedAt === undefined ? null : iso(startedAt),
     finished_at: finishedAt === undefined ? null : iso(finishedAt),
     priority: row.priority,

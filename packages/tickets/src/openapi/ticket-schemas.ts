@@ -116,6 +116,11 @@ export const TicketRowSchema = v.object({
   kind: v.picklist(['ticket', 'event']),
   status: TicketStatusSchema,
   created_at: timestamp,
+  seq: v.pipe(
+    v.number(),
+    v.integer(),
+    v.description('Of two with the same `created_at`, the greater one is first in a list.'),
+  ),
   started_at: v.nullable(timestamp),
   finished_at: v.nullable(timestamp),
   priority: v.pipe(v.number(), v.integer()),

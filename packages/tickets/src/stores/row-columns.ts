@@ -55,6 +55,7 @@ export function rowOf(row: Row, summary: TicketSummary, { read }: TextColumns): 
     caller: read(row.caller),
     priority: Number(row.priority),
     createdAt: readTime(row.created_at) ?? 0,
+    seq: Number(row.seq),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(replayOf === undefined ? {} : { replayOf }),

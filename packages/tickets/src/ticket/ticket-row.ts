@@ -18,6 +18,8 @@ export interface TicketRow {
   readonly priority: number
   /** When it was accepted. */
   readonly createdAt: number
+  /** Of two that were accepted in the same millisecond, the greater one is first in a list. */
+  readonly seq: number
   /** Start of the first run. Absent: it has not run yet. */
   readonly startedAt?: number
   /** Absent: it has not ended. */

@@ -7,6 +7,7 @@ const row = (second: number, status = 'queued') =>
     id: `tkt_${second}`,
     status,
     created_at: `2026-03-01T14:00:${String(second).padStart(2, '0')}.000Z`,
+    seq: second,
   }) as TicketRow
 
 const page = { rows: [row(30), row(20)], cursor: 'next' }
@@ -44,6 +45,15 @@ test('what belongs to a page that was not loaded is left to it', () => {
   expect(ids(withHeard(page, heard))).toEqual(['tkt_30', 'tkt_20'])
   expect(ids(withHeard({ rows: page.rows }, heard))).toEqual(['tkt_30', 'tkt_20', 'tkt_10'])
   expect(ids(withHeard({ rows: [] }, heard))).toEqual(['tkt_10'])
+})
+
+test('of one millisecond, the order is that of the server, and what comes behind the last row is left to its page', () => {
+  const [first, second, third] = [7, 8, 9].map((seq) => ({ ...row(30), id: `tkt_${30 - seq}`, seq }))
+  if (first === undefined || second === undefined || third === undefined) throw new Error('There are three.')
+  const before = { rows: [second], cursor: 'next' }
+  const heard = [first, third].reduce((all, one) => hearRow(all, one, false), NOTHING_HEARD)
+  expect(withHeard(before, heard).rows.map(({ seq }) => seq)).toEqual([9, 8])
+  expect(withHeard({ rows: [second] }, heard).rows.map(({ seq }) => seq)).toEqual([9, 8, 7])
 })
 
 test('it holds 500 rows and counts the rest', () => {

@@ -40,7 +40,7 @@ export function withHeard(
   const last = page.rows.at(-1)
   // What is older than the last row belongs to a page that was not loaded yet.
   const isInReach = (row: TicketRow) =>
-    page.cursor === undefined || last === undefined || row.created_at > last.created_at
+    page.cursor === undefined || last === undefined || newestFirst(row, last) < 0
   const fresh = [...heard.values()].filter((row) => !there.has(row.id) && isInReach(row))
   const shown = fresh.filter(({ id }) => !held.has(id))
   const rows = page.rows.map((row) => heard.get(row.id) ?? row)
@@ -53,5 +53,5 @@ export function withHeard(
 /** As the server orders them. */
 function newestFirst(one: TicketRow, other: TicketRow): number {
   if (one.created_at !== other.created_at) return one.created_at < other.created_at ? 1 : -1
-  return one.id < other.id ? 1 : -1
+  return other.seq - one.seq
 }
