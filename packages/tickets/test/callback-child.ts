@@ -1,4 +1,5 @@
 // A process that ends a ticket and sends its callback: argument of the test that kills it.
+import { flushCompileCache } from 'node:module'
 import type { FailureOutcome } from '@ai-ticket/core'
 import {
   createCallbackPolicy,
@@ -20,6 +21,7 @@ function onStep(step: string): void {
   if (DIE_AT === `${step}:${number}`) process.kill(process.pid, 'SIGKILL')
 }
 
+flushCompileCache()
 const store = createSqliteStore({ directory: DIRECTORY, onStep })
 const sender = createCallbackSender({
   store,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createSqliteStore } from '../src/index.ts'
 import { startCallbackReceiver } from './callback-receiver.ts'
-import { runChild } from './run-child.ts'
+import { COMPILE_CACHE, runChild } from './run-child.ts'
 
 const CHILD = new URL('./callback-child.ts', import.meta.url)
 
@@ -26,7 +26,8 @@ it.concurrent.each(POINTS.filter(([, , needsLong]) => isLong || !needsLong))(
   async (dieAt, times) => {
     await using receiver = await startCallbackReceiver(200)
     const directory = join(mkdtempSync(join(tmpdir(), 'callbacks-')), 'data')
-    const start = (more = {}) => runChild(CHILD, { DIRECTORY: directory, RECEIVER: receiver.url, ...more })
+    const start = (more = {}) =>
+      runChild(CHILD, { ...COMPILE_CACHE, DIRECTORY: directory, RECEIVER: receiver.url, ...more })
     await expect(start({ DIE_AT: dieAt }).line('never')).rejects.toThrow('ended')
     const second = start()
     // Recorded before the death: nothing is left to do.

@@ -1,6 +1,7 @@
 // A whole server with tickets, as a process of its own: the ledger kills it. It loads, says so, and begins when it is told
 // `go`, with the crash point at which it is to die, if any.
 import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { createDispatcher, createKoboldBackend } from '@ai-ticket/core'
@@ -23,6 +24,7 @@ const input = createInterface(process.stdin)
 // Whoever started it is gone: nobody would end it.
 input.on('close', () => process.exit())
 process.stdout.write(`loaded ${Math.round((user + system) / 1_000)}\n`)
+flushCompileCache()
 const [line = ''] = (await once(input, 'line')) as [string?]
 const [, crashPoint] = line.split(' ')
 

@@ -1,6 +1,4 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Child, runChild } from './run-child.ts'
+import { type Child, COMPILE_CACHE, runChild } from './run-child.ts'
 
 export interface Server {
   readonly child: Child
@@ -13,7 +11,7 @@ export function prepareServers(environment: Readonly<Record<string, string>>) {
   const load = () =>
     runChild(new URL('./ledger-server.ts', import.meta.url), {
       ...environment,
-      NODE_COMPILE_CACHE: join(tmpdir(), 'ledger-compile-cache'),
+      ...COMPILE_CACHE,
     })
   let spare = load()
   return {
