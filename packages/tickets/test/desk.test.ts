@@ -1,3 +1,4 @@
+import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
 import {
   createSqliteStore,
@@ -8,6 +9,7 @@ import {
 } from '../src/index.ts'
 import { isFinished } from '../src/ticket/ticket.ts'
 import { openTicketDesk, untilText } from './open-ticket-desk.ts'
+import { ANSWER } from './ticket-store-contract.ts'
 
 const LONG = { answer: () => 'one two three four five '.repeat(200), tokensPerSecond: 50 }
 const FAST = { tokensPerSecond: 100_000 }
@@ -247,3 +249,21 @@ async function openNextDesk(
   await desk.start()
   return desk
 }
+
+it('does not look for tickets because an event was recorded', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  let claims = 0
+  const claim: TicketStore['claim'] = (request) => {
+    claims += 1
+    return store.claim(request)
+  }
+  // Nothing happens by the clock.
+  const clock = createVirtualClock()
+  await using at = await openTicketDesk({ store: { ...store, claim }, desk: { clock } })
+  const before = claims
+  const entry = { event: { content: 'Hi' }, eventId: 'evt_1', caller: '', createdAt: 1, finishedAt: 2 }
+  await at.store.record([{ ...entry, outcome: ANSWER }])
+  expect(claims).toBe(before)
+  await at.accept()
+  expect(claims).toBeGreaterThan(before)
+})

@@ -1,6 +1,7 @@
 import { sleep, type Timer } from '@ai-ticket/core'
 import { ClaimLoop } from '../ticket/claim-loop.ts'
 import type { StoreUnavailable } from '../ticket/store-unavailable.ts'
+import type { Ticket } from '../ticket/ticket.ts'
 import { createHub, type TicketStore } from '../ticket/ticket-store.ts'
 import { type ClaimRoom, claimRoom, TicketChooser } from './choose-tickets.ts'
 import {
@@ -113,7 +114,7 @@ class LocalTicketDesk implements TicketDesk {
       failed: (error) => options.logger.error('The ticket store failed; tickets wait.', { error }),
       retryMs: IDLE_POLL_MS,
     })
-    this.#unsubscribe = options.store.subscribe((id) => this.#changed(id))
+    this.#unsubscribe = options.store.subscribe((id, kind) => this.#changed(id, kind))
   }
 
   async start(): Promise<void> {
@@ -280,8 +281,10 @@ class LocalTicketDesk implements TicketDesk {
     this.#adoptFrom = this.#options.clock.now() + this.#options.leaseMs
   }
 
-  #changed(id: string): void {
-    this.#changes.tell([id])
+  #changed(id: string, kind: Ticket['kind']): void {
+    this.#changes.tell([id], kind)
+    // There is nothing to run, and a claim waits for the disk: a busy server records a hundred events at a time.
+    if (kind === 'event') return
     const run = this.#runs.get(id)
     if (run) void this.#lookForCancel(run)
     else void this.#loop.ask()

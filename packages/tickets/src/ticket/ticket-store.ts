@@ -73,8 +73,11 @@ export interface TicketStore extends AsyncDisposable {
    * tried, so that the answer is true also when nobody else writes.
    */
   problem(): Promise<StoreUnavailable | undefined>
-  /** Calls back with the id of every ticket that changed, also one changed by another process where the store can tell. */
-  subscribe(listener: (id: string) => unknown): () => void
+  /**
+   * Calls back with the id of every ticket that changed, also one changed by another process where the store can tell.
+   * `kind`: an `event` was only recorded, and there is nothing to run.
+   */
+  subscribe(listener: (id: string, kind: Ticket['kind']) => unknown): () => void
   /** Closes files and connections. May be called twice. What was accepted stays. */
   close(): Promise<void>
 }
@@ -267,20 +270,21 @@ export const rankOf = (dueAt: number, priority: number): number => dueAt - prior
 
 /** Tells listeners which tickets have changed. */
 export interface Hub {
-  tell(ids: readonly string[]): void
+  /** `kind`: of all of them; default `ticket`. */
+  tell(ids: readonly string[], kind?: Ticket['kind']): void
   /** Gives back what ends it. */
-  subscribe(listener: (id: string) => unknown): () => void
+  subscribe(listener: (id: string, kind: Ticket['kind']) => unknown): () => void
 }
 
 export function createHub(): Hub {
-  const listeners = new Set<(id: string) => void>()
+  const listeners = new Set<(id: string, kind: Ticket['kind']) => void>()
   return {
-    tell(ids) {
-      for (const id of ids) for (const listener of listeners) listener(id)
+    tell(ids, kind = 'ticket') {
+      for (const id of ids) for (const listener of listeners) listener(id, kind)
     },
     subscribe(listener) {
       // A listener of its own for each subscription: the same function may come twice.
-      const own = (id: string) => void listener(id)
+      const own = (id: string, kind: Ticket['kind']) => void listener(id, kind)
       listeners.add(own)
       return () => void listeners.delete(own)
     },

@@ -211,7 +211,10 @@ function arrivals(context: StoreContext): Pick<TicketStore, 'accept' | 'record'>
         }))
         await insertTickets(database, rows)
         // For readers of this process only: the others would pay for each event.
-        writes.hub.tell(rows.map(({ ticket }) => ticket.id))
+        writes.hub.tell(
+          rows.map(({ ticket }) => ticket.id),
+          'event',
+        )
       }),
   }
 }

@@ -40,7 +40,10 @@ export function arrivals(parts: TicketWriteParts): Pick<TicketStore, 'accept' | 
       await commits.writeLazily(() => {
         for (const ticket of tickets) table.insert(ticket)
       })
-      writes.hub.tell(tickets.map(({ id }) => id))
+      writes.hub.tell(
+        tickets.map(({ id }) => id),
+        'event',
+      )
     },
   }
 }
