@@ -61,6 +61,24 @@ test('says hello, shows desk and line, and tells of each ticket as it changes', 
   await reader.leave()
 })
 
+test('tells how many callbacks were given up, and counts nothing while nobody watches the desk', async () => {
+  await using desk = await openControl({ simulated: QUICK })
+  const count = vi.spyOn(desk.store.callbacks, 'dead')
+  const other = await read(desk, '?only=ticket')
+  const { id } = await desk.accept({}, { callbackUrl: 'https://hooks.example.com/done' })
+  await expect.poll(() => other.of('ticket').at(-1)).toMatchObject({ id, status: 'completed' })
+  const [claimed] = await desk.store.callbacks.claim({ limit: 1, leaseMs: 1_000 })
+  if (claimed === undefined) throw new Error('There is no callback.')
+  const { ticketId, token } = claimed.delivery
+  const attempt = { at: 1, durationMs: 1, status: 500, error: 'refused' } as const
+  await desk.store.callbacks.record({ ticketId, token }, attempt, { status: 'dead' })
+  expect(count).not.toHaveBeenCalled()
+  const reader = await read(desk, '?only=desk')
+  await expect.poll(() => reader.of('desk').at(-1)).toMatchObject({ callbacks: { pending: 0, dead: 1 } })
+  await reader.leave()
+  await other.leave()
+})
+
 test('shows only what is asked for, and tickets only if they pass', async () => {
   await using desk = await openControl({ simulated: QUICK })
   const reader = await read(desk, '?only=ticket&metadata.team=sales&status=completed')

@@ -229,6 +229,21 @@ export function describeCallbackStore(
       expect(heard).toHaveLength(2)
     })
 
+    it('counts those that were given up, as far as is asked', async () => {
+      await using at = await openStore()
+      const { callbacks } = at.store
+      const ids: string[] = []
+      for (let number = 0; number < 3; number++) {
+        ids.push((await at.end()).id)
+        await callbacks.record(await at.claimOne(), REFUSED, { status: 'dead' })
+      }
+      await at.end()
+      expect(await Promise.all([2, 3, 200].map((limit) => callbacks.dead(limit)))).toEqual([2, 3, 3])
+      await callbacks.resend(ids[0] ?? '')
+      expect(await callbacks.dead(200)).toBe(2)
+      expect(await callbacks.pending()).toBe(2)
+    })
+
     it('removes deliveries with their tickets', async () => {
       await using at = await openStore()
       const { id } = await at.end()

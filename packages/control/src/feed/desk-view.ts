@@ -24,17 +24,17 @@ export function createDeskView({
 async function storeView(store: TicketStore | undefined): Promise<Omit<DeskBody, 'backends' | 'line'>> {
   if (store === undefined) return { store: { status: 'none' } }
   try {
-    const [{ byStatus }, dueInMs = 0, pending, { rows }] = await Promise.all([
+    const [{ byStatus }, dueInMs = 0, pending, dead] = await Promise.all([
       store.stats(),
       store.nextDueInMs(),
       store.callbacks.pending(),
-      store.listRows({ callback: 'dead', limit: MOST_DEAD }),
+      store.callbacks.dead(MOST_DEAD),
     ])
     return {
       store: { status: 'available' },
       tickets: { ...byStatus },
       tickets_overdue_ms: Math.floor(Math.max(0, -dueInMs) / MINUTE_MS) * MINUTE_MS,
-      callbacks: { pending, dead: rows.length },
+      callbacks: { pending, dead },
     }
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error

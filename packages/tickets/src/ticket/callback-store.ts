@@ -18,6 +18,8 @@ export interface CallbackStore {
   nextDueInMs(): Promise<number | undefined>
   /** How many are to be sent yet. */
   pending(): Promise<number>
+  /** How many were given up. It counts no further than `limit`. */
+  dead(limit: number): Promise<number>
   /** Calls back with the ticket of every delivery that has become due by a change that was made here. */
   subscribe(listener: (ticketId: string) => unknown): () => void
 }

@@ -126,6 +126,9 @@ function modelCallbacks(writer: ModelWriter, statements: ModelStatements): Ticke
     find: (ids) => read(() => statements.findDeliveries(ids)),
     nextDueInMs: () => read(statements.nextDeliveryInMs),
     pending: () => read(statements.pendingDeliveries),
+    async dead() {
+      throw new Error('Nobody counts given-up callbacks in a model.')
+    },
     subscribe: due.subscribe,
   }
 }

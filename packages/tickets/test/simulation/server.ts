@@ -132,6 +132,7 @@ function watched(store: TicketStore, process: SimulatedProcess, story: Story): T
       resend: (id) => call(() => store.callbacks.resend(id)),
       nextDueInMs: () => call(() => store.callbacks.nextDueInMs()),
       pending: () => call(() => store.callbacks.pending()),
+      dead: (limit) => call(() => store.callbacks.dead(limit)),
     },
   }
 }

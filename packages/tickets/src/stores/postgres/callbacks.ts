@@ -80,6 +80,14 @@ async function countPending(at: Queryable): Promise<number> {
   return Number(row?.number)
 }
 
+/** Where there is an index of them. */
+async function countDead(at: Queryable, limit: number): Promise<number> {
+  const sql =
+    "SELECT count(*) AS number FROM (SELECT FROM ticket_rows WHERE callback = 'dead' LIMIT $1) AS dead"
+  const [row] = await at.query(sql, [limit])
+  return Number(row?.number)
+}
+
 const readRow = (row: Row): Delivery => deliveryOf(row, restoredText(String(row.url)))
 
 export interface PostgresCallbackParts {
@@ -128,6 +136,7 @@ export function createPostgresCallbacks(parts: PostgresCallbackParts): CallbackS
       }),
     nextDueInMs: () => call(() => readNextDueInMs(database, now())),
     pending: () => call(() => countPending(database)),
+    dead: (limit) => call(() => countDead(database, limit)),
     subscribe: due.subscribe,
   }
 }

@@ -66,8 +66,13 @@ export function createCallbackTable(database: DatabaseSync) {
     },
     pending: (): number =>
       Number(statement("SELECT count(*) AS number FROM callbacks WHERE status = 'pending'").get()?.number),
+    dead: (limit: number): number => Number(statement(COUNT_DEAD).get(limit)?.number),
   }
 }
+
+/** Where there is an index of them. */
+const COUNT_DEAD =
+  "SELECT count(*) AS number FROM (SELECT 1 FROM ticket_rows WHERE callback = 'dead' LIMIT ?)"
 
 const columnsOf = ({ ticketId, status, dueAt, pausedAt, token, tries, attempts }: Delivery) => ({
   ticket_id: ticketId,
@@ -119,6 +124,7 @@ export function createSqliteCallbacks(parts: SqliteCallbackParts): CallbackStore
       read(() => new Map(callbacks.find(ticketIds).map((delivery) => [delivery.ticketId, delivery]))),
     nextDueInMs: () => read(() => callbacks.nextDueInMs(now())),
     pending: () => read(() => callbacks.pending()),
+    dead: (limit) => read(() => callbacks.dead(limit)),
     subscribe: due.subscribe,
   }
 }
