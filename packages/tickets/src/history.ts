@@ -75,12 +75,18 @@ export function createHistory(options: HistoryOptions): History {
   return new StoreHistory(options)
 }
 
+/** An entry that waits to be written. */
+interface Held {
+  readonly entry: HistoryEntry
+  readonly length: number
+}
+
 class StoreHistory implements History {
   readonly #store: TicketStore
   #settings: ReturnType<typeof resolved>
   readonly #logger: Logger
   readonly #clock: Clock
-  #buffer: HistoryEntry[] = []
+  #buffer: Held[] = []
   /** Characters of the buffer and of what is being written. */
   #length = 0
   #dropped = 0
@@ -125,7 +131,7 @@ class StoreHistory implements History {
       this.#dropped += 1
       return
     }
-    this.#buffer.push(entry)
+    this.#buffer.push({ entry, length })
     this.#length += length
     if (length >= LENGTH_AT_ONCE || this.#buffer.length === ROWS_AT_ONCE) this.#writeAfter(0)
     else if (this.#buffer.length === 1) this.#writeAfter(WRITE_INTERVAL_MS)
@@ -153,22 +159,22 @@ class StoreHistory implements History {
 
   async #write(): Promise<void> {
     this.#timer = undefined
-    const entries = this.#buffer
+    const held = this.#buffer
     this.#buffer = []
     if (this.#dropped > 0)
       this.#logger.warn('events not recorded: too many at once', { count: this.#dropped })
     this.#dropped = 0
     try {
-      for (let start = 0; start < entries.length; start += ROWS_AT_ONCE) {
-        await this.#store.record(entries.slice(start, start + ROWS_AT_ONCE))
+      for (let start = 0; start < held.length; start += ROWS_AT_ONCE) {
+        await this.#store.record(held.slice(start, start + ROWS_AT_ONCE).map(({ entry }) => entry))
       }
     } catch (error) {
       this.#logger.error('Events were not recorded: the ticket store failed.', {
-        count: entries.length,
+        count: held.length,
         error,
       })
     } finally {
-      for (const entry of entries) this.#length -= lengthOf(entry)
+      for (const { length } of held) this.#length -= length
     }
   }
 

@@ -217,6 +217,7 @@ const BYTES_PER_TOOL_TOKEN = 3
 
 /** The most tokens of what a prompt holds beside its texts: definitions of tools, and calls of them. */
 export function mostToolTokens(tools: readonly unknown[] | undefined, turns: readonly Turn[]): number {
+  if (tools === undefined && !turns.some(({ tool_calls }) => tool_calls)) return 0
   const held = turns.flatMap(({ tool_calls = [] }) => tool_calls)
   const all = tools === undefined ? held : [...tools, ...held]
   return all.length === 0 ? 0 : Math.ceil(bytesOf(all) / BYTES_PER_TOOL_TOKEN)

@@ -16,7 +16,7 @@ import { MAX_TIMEOUT_MS } from '../contract/options.ts'
 import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { extractPrompt } from './extract-prompt.ts'
-import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
+import { ParametersSchema, readParameters } from './parameters.ts'
 
 /** An event, checked. Unset fields are absent. */
 export interface TicketEvent {
@@ -60,6 +60,9 @@ export const EventFieldsSchema = v.object({
   metadata: v.nullish(plainObject),
   context_policy: v.nullish(v.picklist(CONTEXT_POLICIES)),
 })
+
+/** The same where the parameters are read one by one. */
+const FieldsSchema = v.object({ ...EventFieldsSchema.entries, parameters: v.nullish(plainObject) })
 
 /** Names that an event may have at its top. */
 export const EVENT_FIELDS: ReadonlySet<string> = new Set([
@@ -117,12 +120,11 @@ export function parseEvent(value: unknown): Result<TicketEvent> {
     )
   }
   if (!isWithinDepth(value, MAX_DEPTH)) return invalid(`The event is nested deeper than ${MAX_DEPTH} levels.`)
-  const parsed = v.safeParse(EventFieldsSchema, withRoundFields(value), {
-    abortEarly: true,
-    abortPipeEarly: true,
-  })
+  const parsed = v.safeParse(FieldsSchema, roundFields(value), { abortEarly: true, abortPipeEarly: true })
   if (!parsed.success) return invalid(describeIssue(parsed.issues[0]))
-  return success(toEvent(content, parsed.output))
+  const { parameters: given, ...fields } = parsed.output
+  const parameters = given ? readParameters(given, 'parameters') : success({})
+  return parameters.ok ? success(toEvent({ content, parameters: parameters.value }, fields)) : parameters
 }
 
 /** Of an object, so many names that nobody reads are looked at, and none that is longer: it is nobody's misspelling. */
@@ -159,24 +161,17 @@ function isSchemaOfLibrary(schema: unknown): boolean {
   return !isJson
 }
 
-/** Numbers of our own are numbers of JavaScript; those in content, schema and metadata keep their digits. */
-function withRoundFields(event: Record<string, unknown>): Record<string, unknown> {
-  const { parameters, ...fields } = roundFields(event)
-  return isPlainObject(parameters)
-    ? { ...fields, parameters: roundParameters(parameters) }
-    : roundFields(event)
-}
-
 /** The caller's id of a value that may be no event at all, so that a refusal can echo it. */
 export function readEventId(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || !('id' in value)) return undefined
   return v.is(name, value.id) ? value.id : undefined
 }
 
-function toEvent(content: string | object, fields: v.InferOutput<typeof EventFieldsSchema>): TicketEvent {
-  const { parameters, ...rest } = fields
-  const event: TicketEvent = { content, parameters: parameters ? toParameters(parameters) : {} }
-  for (const [key, value] of Object.entries(rest)) {
+function toEvent(
+  event: TicketEvent,
+  fields: Omit<v.InferOutput<typeof FieldsSchema>, 'parameters'>,
+): TicketEvent {
+  for (const [key, value] of Object.entries(fields)) {
     if (value != null) Object.assign(event, { [key]: value })
   }
   return event

@@ -1,7 +1,5 @@
-import * as v from 'valibot'
 import { failure, type Result, success } from '../contract/failure.ts'
 import {
-  describeIssue,
   isWithinDepth,
   jsonExcess,
   kindOf,
@@ -11,7 +9,7 @@ import {
 } from '../contract/json-value.ts'
 import type { Parameters, Prompt, Turn } from '../contract/prompt.ts'
 import { turnText } from '../contract/prompt.ts'
-import { ParametersSchema, roundParameters, toParameters } from './parameters.ts'
+import { readParameters } from './parameters.ts'
 import { readContentParts, readTurn } from './read-turn.ts'
 
 /**
@@ -153,12 +151,8 @@ function readParts(list: unknown[], path: string): Result<Content> {
 
 function withParameters(content: Result<Content>, value: object): Result<Content> {
   if (!content.ok) return content
-  const parsed = v.safeParse(ParametersSchema, roundParameters(value), {
-    abortEarly: true,
-    abortPipeEarly: true,
-  })
-  if (!parsed.success) return invalid(describeIssue(parsed.issues[0], 'content'))
-  return success({ turns: content.value.turns, parameters: toParameters(parsed.output) })
+  const parameters = readParameters(value, 'content')
+  return parameters.ok ? success({ ...content.value, parameters: parameters.value }) : parameters
 }
 
 const isUserText = (turn: Turn): boolean => turn.role === 'user' && turnText(turn).trim() !== ''

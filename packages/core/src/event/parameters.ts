@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
+import { failure, type Result, success } from '../contract/failure.ts'
+import { describeIssue, isPlainObject, plainObject, roundFields } from '../contract/json-value.ts'
 import { OTHER_NAMES, type Parameters, SAMPLERS } from '../contract/prompt.ts'
 
 const number = (minimum: number, maximum: number) =>
@@ -66,7 +67,7 @@ const samplerEntries = {
  * Ranges: OpenAI's where it has the option, else what KoboldCPP takes. Temperature goes to 5, for local models are
  * run hotter than OpenAI's limit of 2.
  */
-const ParametersSchema = v.pipe(
+export const ParametersSchema = v.pipe(
   plainObject,
   v.object({
     max_tokens: v.nullish(whole(1, 10_000_000)),
@@ -91,22 +92,40 @@ const ParametersSchema = v.pipe(
 )
 
 /** The same with numbers of JavaScript where an option is a number; tools and formats keep their digits. */
-export function roundParameters(given: object): object {
+function roundParameters(given: object): object {
   const rounded = roundFields(given)
   if (!('logit_bias' in rounded) || !isPlainObject(rounded.logit_bias)) return rounded
   return { ...rounded, logit_bias: roundFields(rounded.logit_bias) }
 }
 
-export type CheckedParameters = v.InferOutput<typeof ParametersSchema>
+type CheckedParameters = v.InferOutput<typeof ParametersSchema>
 
-/** Checks sampling options; unknown names are ignored, as in the rest of an event. */
-export { ParametersSchema }
+const OPTIONS: Readonly<Record<string, v.GenericSchema>> = ParametersSchema.pipe[1].entries
+
+/**
+ * Checks sampling options; unknown names are ignored, as in the rest of an event. `path`: where they stand. Looks at what
+ * is given, one by one: an event has two or three options of sixty.
+ */
+export function readParameters(given: object, path: string): Result<Parameters> {
+  const checked: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(roundParameters(given))) {
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
+    if (option === undefined) continue
+    const parsed = v.safeParse(option, value, { abortEarly: true, abortPipeEarly: true })
+    if (!parsed.success) {
+      const details = describeIssue(parsed.issues[0], `${path}.${name}`)
+      return failure({ code: 'invalid_input_format', details })
+    }
+    checked[name] = parsed.output
+  }
+  return success(toParameters(checked))
+}
 
 /**
  * Null and undefined mean unset, and so does what is empty: some servers refuse an empty list. `max_completion_tokens` is
  * OpenAI's newer name of `max_tokens`.
  */
-export function toParameters(input: CheckedParameters): Parameters {
+function toParameters(input: CheckedParameters): Parameters {
   const { max_completion_tokens, max_tokens, stop, dry_sequence_breakers: breakers, ...rest } = input
   const parameters: Record<string, unknown> = {}
   const maxTokens = max_tokens ?? max_completion_tokens

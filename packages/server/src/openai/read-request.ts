@@ -35,6 +35,8 @@ export const PARAMETERS = [
   ...Object.keys(OTHER_NAMES),
 ]
 
+const PARAMETER_NAMES: ReadonlySet<string> = new Set(PARAMETERS)
+
 interface Option {
   /** Whether this value may be ignored: it asks for nothing that the answer would lack. */
   readonly isHarmless: (value: unknown) => boolean
@@ -112,9 +114,9 @@ function readCompletion(body: unknown, readContent: (body: Body) => ReadContent)
 
 /** What is wrong with the first option that the desk cannot honour; names it. Null means unset. */
 export function findUnsupported(body: Body): string | undefined {
-  for (const [name, { isHarmless, instead }] of Object.entries(OPTIONS)) {
-    const value = Object.hasOwn(body, name) ? body[name] : undefined
-    if (value != null && !isHarmless(value)) return `\`${name}\` ${instead}`
+  for (const [name, value] of Object.entries(body)) {
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
+    if (option && value != null && !option.isHarmless(value)) return `\`${name}\` ${option.instead}`
   }
   return undefined
 }
@@ -122,15 +124,16 @@ export function findUnsupported(body: Body): string | undefined {
 /** For `EventOptions.madeOf`: the names in a request, which knows these. Undefined: it has no other. */
 export function namesIn(body: Body, known: ReadonlySet<string>): NamesOfObject | undefined {
   const names = Object.keys(body).filter((name) => body[name] != null)
+  // Most requests: they pay for one look.
+  if (names.every((name) => known.has(name))) return undefined
   const unknown = names.filter((name) => !known.has(name)).slice(0, MOST_UNKNOWN)
-  if (unknown.length === 0) return undefined
   return { given: [...names.filter((name) => known.has(name)), ...unknown], known }
 }
 
 function parametersOf(body: Body): Body {
   const parameters: Record<string, unknown> = {}
-  for (const name of PARAMETERS) {
-    if (body[name] != null) parameters[name] = body[name]
+  for (const [name, value] of Object.entries(body)) {
+    if (value != null && PARAMETER_NAMES.has(name)) parameters[name] = value
   }
   // The newer name wins, as at OpenAI.
   if (parameters.max_completion_tokens !== undefined) delete parameters.max_tokens
