@@ -1,5 +1,6 @@
+import { silentLogger } from '@ai-ticket/core'
 import { expect, it } from 'vitest'
-import { createCallbackPolicy } from '../src/index.ts'
+import { createCallbackPolicy, createSqliteStore } from '../src/index.ts'
 import { openTicketServer } from './open-ticket-server.ts'
 import { REFUSAL } from './ticket-store-contract.ts'
 
@@ -70,6 +71,30 @@ it('cancels what can be cancelled, and names the rest with its reason', async ()
     ]),
   )
   expect(await server.store.get(waiting.id)).toMatchObject({ state: { status: 'cancelled' } })
+})
+
+it('a ticket that fails with a bug keeps no other from its turn', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  const cancel = (id: string) => (id === broken ? Promise.reject(new Error('a bug')) : store.cancel(id))
+  const logged: unknown[] = []
+  const logger = {
+    ...silentLogger,
+    error: (message: string, fields?: object) => void logged.push({ message, ...fields }),
+  }
+  await using server = await openTicketServer({
+    simulated: QUICK,
+    store: { ...store, cancel },
+    routes: { logger },
+  })
+  const ids: string[] = []
+  for (let number = 0; number < 20; number++) ids.push((await server.accept({}, LATER)).id)
+  const [broken = ''] = ids
+  const { status, body } = await server.post('/tickets/bulk', { action: 'cancel', ids })
+  expect([status, body]).toMatchObject([
+    200,
+    { matched: 20, done: 19, refused: [{ id: broken, error: 'internal_error' }] },
+  ])
+  expect(logged).toMatchObject([{ ticket_id: broken, error: new Error('a bug') }])
 })
 
 it('resends callbacks, as far as they are allowed', async () => {

@@ -288,6 +288,24 @@ it('hands the whole batch to the store at once', async () => {
   expect(body.data.map(({ id }: { id: string }) => id)).toEqual(batch.map(({ id }) => id))
 })
 
+it('an event of a batch that fails with a bug takes no other with it', async () => {
+  const store = createSqliteStore({ directory: ':memory:' })
+  const accept: TicketStore['accept'] = (ticket) =>
+    ticket.eventId === 'ce-2' ? Promise.reject(new Error('a bug')) : store.accept(ticket)
+  await using server = await openTicketServer({ simulated: FAST, store: { ...store, accept } })
+  const { status, body } = await send(server, '/event', BATCHED, [
+    ASKED,
+    { ...ASKED, id: 'ce-2' },
+    { ...ASKED, id: 'ce-3' },
+  ])
+  expect(status).toBe(202)
+  expect(body.data).toMatchObject([
+    { id: 'ce-1', status: 202 },
+    { id: 'ce-2', status: 500, error: 'internal_error' },
+    { id: 'ce-3', status: 202 },
+  ])
+})
+
 it('a batch is limited, empty it is fine, and it has no key of its own', async () => {
   await using server = await openTicketServer()
   const many = Array.from({ length: 101 }, (_, index) => ({ ...ASKED, id: `ce-${index}` }))

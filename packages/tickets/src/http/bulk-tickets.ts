@@ -1,10 +1,9 @@
-import { RequestProblem } from '@ai-ticket/http-server'
 import type { FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptEvent, checkCallback } from './accept-event.ts'
 import { readEvent } from './read-event.ts'
 import { readQuery } from './read-query.ts'
-import { explainStore, problem, type TicketContext, unknownTicket } from './ticket-context.ts'
+import { failureOfOne, problem, type TicketContext, unknownTicket } from './ticket-context.ts'
 
 const BULK_ACTIONS = ['replay', 'cancel', 'resend'] as const
 type BulkAction = (typeof BULK_ACTIONS)[number]
@@ -118,9 +117,7 @@ async function tryOne(
     await ACTIONS[one.action](context, request, { ticket, priority: one.priority })
     return undefined
   } catch (error) {
-    const explained = explainStore(error)
-    if (!(explained instanceof RequestProblem)) throw error
-    return explained.failure.code
+    return failureOfOne(context, error, { request_id: request.id, ticket_id: one.id }).code
   }
 }
 

@@ -6,7 +6,7 @@ import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptEvent, type EventOrigin, hasCallback, markReplayed, replyAccepted } from './accept-event.ts'
 import { originOf, type ReadEvent, readEvent, readOrigin } from './read-event.ts'
 import { addressOf, type TicketBody, ticketBody } from './ticket-body.ts'
-import { problem, type TicketContext, waitSignal } from './ticket-context.ts'
+import { failureOfOne, problem, type TicketContext, waitSignal } from './ticket-context.ts'
 import { streamTicket, waitForEnd, wantsStream } from './watch-ticket.ts'
 
 /** How long a `POST /event` with a key and no `timeout_ms` may take. */
@@ -173,8 +173,7 @@ async function acceptEntry(
     const { ticket } = await acceptEvent(context, request, { ...readOrigin(entry), door }, entry)
     return { body: { source, id, status: 202, ticket: ticketBody(ticket, context) } }
   } catch (error) {
-    if (!(error instanceof RequestProblem)) throw error
-    return refused(error.failure, { id, source })
+    return refused(failureOfOne(context, error, { request_id: request.id }), { id, source })
   }
 }
 

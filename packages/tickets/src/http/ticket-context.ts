@@ -1,4 +1,4 @@
-import type { Clock, Failure, FailureCode, Logger } from '@ai-ticket/core'
+import type { Clock, Failure, FailureCode, LogFields, Logger } from '@ai-ticket/core'
 import { RequestProblem, type Scope } from '@ai-ticket/http-server'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CallbackPolicy } from '../callbacks/callback-policy.ts'
@@ -159,6 +159,21 @@ export function explainStore(error: unknown): unknown {
     'store_unavailable',
     'The ticket store is away. Accepted tickets are there when it is back; try again.',
   )
+}
+
+/**
+ * What is told of one of many that fails: the others have their turn, whatever it is. What the server should not have come
+ * to is logged with these fields.
+ */
+export function failureOfOne(
+  { logger }: Pick<TicketContext, 'logger'>,
+  error: unknown,
+  fields: LogFields,
+): Failure {
+  const explained = explainStore(error)
+  if (explained instanceof RequestProblem) return explained.failure
+  logger.error('one of many failed', { ...fields, error })
+  return { code: 'internal_error', details: 'The server failed; this is a bug. Its log says more.' }
 }
 
 /** The description of a route is loaded when it is asked for. */
