@@ -182,7 +182,8 @@ function conclude(
   const level = levelOf(outcome)
   if (writes(logger, level)) logger[level](endOf(outcome), { ...logFields, ...describe(outcome) })
   trace?.end(outcome, waitedMs)
-  const from = options.door && { door: options.door }
+  const { door, takesAnyTurn, maxTokensIsCeiling } = options
+  const from = door && { door }
   observer?.eventEnded(outcome, { waitedMs, overtakenMs, ...from })
   try {
     options.record?.(outcome)
@@ -194,6 +195,8 @@ function conclude(
       event: value,
       caller,
       ...from,
+      ...(takesAnyTurn && { takesAnyTurn }),
+      ...(maxTokensIsCeiling && { maxTokensIsCeiling }),
       waitedMs,
       isRecorded: options.record !== undefined,
     })

@@ -99,7 +99,12 @@ it('counts the slots that an event would get at once', async () => {
 it('inspects an event without running it', () => {
   expect(inspectEvent({ content: 'Hi', id: 'e', backend: 'b1', priority: 3 })).toEqual({
     ok: true,
-    value: { id: 'e', backend: 'b1', priority: 3 },
+    value: { id: 'e', backend: 'b1', priority: 3, turns: [{ role: 'user', content: 'Hi' }] },
+  })
+  const lone = { content: { messages: [{ role: 'system', content: 'Greet.' }] } }
+  expect(inspectEvent(lone)).toMatchObject({ failure: { code: 'prompt_extraction_failed' } })
+  expect(inspectEvent(lone, { takesAnyTurn: true })).toMatchObject({
+    value: { turns: [{ role: 'system', content: 'Greet.' }] },
   })
   expect(inspectEvent({ content: '  ' })).toMatchObject({
     ok: false,

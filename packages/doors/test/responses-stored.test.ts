@@ -74,3 +74,68 @@ test('an item of a response that is not stored cannot be referred to, as its res
   await expect.poll(async () => (await at.store.list({ eventId, limit: 1 })).tickets.length).toBe(1)
   expect(await at.post('/v1/responses', { input })).toMatchObject({ status: 404 })
 })
+
+test.each([false, true])(
+  'a lone system turn, and a limit beyond the context, are taken with background: %s',
+  async (background) => {
+    await using at = await openResponsesServer({ simulated: { ...AT_ONCE, contextLength: 2_048 } })
+    const { body } = await at.post('/v1/responses', {
+      background,
+      input: [{ role: 'system', content: 'Greet the user.' }],
+      max_output_tokens: 32_000,
+    })
+    const { id } = body as { readonly id: string }
+    const ended = () => at.client().responses.retrieve(id)
+    await expect.poll(ended).toMatchObject({ status: 'completed', background, max_output_tokens: 32_000 })
+  },
+)
+
+test.each([
+  ['a bare prompt', 'Why?', ['Why?']],
+  ['a prompt', { prompt: 'Why?', temperature: 0.1 }, ['Why?']],
+  ['texts', ['Why?', 'And how?'], ['Why?', 'And how?']],
+  ['messages in a text', '{"messages":[{"role":"user","content":"Why?"}]}', ['Why?']],
+  ['an object of its own', { order: 7 }, ['{"order":7}']],
+])('a response goes on with a ticket of POST /event that holds %s', async (_what, content, said) => {
+  await using at = await openResponsesServer({ simulated: AT_ONCE })
+  const reply = await fetch(`${at.origin}/event`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'respond-async, wait=10' },
+    body: JSON.stringify({ content }),
+  })
+  const ticketId = reply.headers.get('location')?.split('/').at(-1) ?? ''
+  const { completion } = (await reply.json()) as { readonly completion: string }
+  const previous_response_id = ticketId.replace('tkt_', 'resp_')
+  expect(await at.post('/v1/responses', { input: 'Go on.', previous_response_id })).toMatchObject({
+    status: 200,
+  })
+  const messages = [
+    ...said.map((words) => ({ role: 'user', content: words })),
+    { role: 'assistant', content: completion },
+    { role: 'user', content: 'Go on.' },
+  ]
+  expect(at.simulator.calls.at(-1)).toMatchObject({ body: { messages } })
+})
+
+test('the responses of items that are referred to are looked up at the same time, each once', async () => {
+  await using at = await openResponsesServer({ simulated: AT_ONCE })
+  const answers = await Promise.all(Array.from({ length: 6 }, () => at.client().responses.create(ASKED)))
+  const eventIds = answers.map(({ id }) => id.replace('resp_', 'evt_'))
+  await expect.poll(async () => (await at.store.list({ limit: 10 })).tickets.length).toBe(6)
+  const { find } = at.server.tickets
+  const asked: string[] = []
+  const all = Promise.withResolvers<void>()
+  vi.spyOn(at.server.tickets, 'find').mockImplementation(async (request, by) => {
+    if ('eventId' in by) {
+      if (asked.push(by.eventId) === answers.length) all.resolve()
+      await all.promise
+    }
+    return find(request, by)
+  })
+  const items = answers.flatMap(({ output }) => {
+    const item = { type: 'item_reference', id: output[0]?.id }
+    return [item, { role: 'user', content: 'Go on.' }, item, { role: 'user', content: 'Again.' }]
+  })
+  expect(await at.post('/v1/responses', { input: items })).toMatchObject({ status: 200 })
+  expect(asked).toEqual(eventIds)
+})

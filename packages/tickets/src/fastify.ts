@@ -16,6 +16,7 @@ import {
 } from './http/ticket-context.ts'
 import { addTicketRoutes, CANCEL_WAIT_MS } from './http/ticket-routes.ts'
 import { followTicket, type TicketNews, waitForEnd } from './http/watch-ticket.ts'
+import type { NewTicket } from './ticket/new-ticket.ts'
 import type { Ticket } from './ticket/ticket.ts'
 import type { TicketStore } from './ticket/ticket-store.ts'
 
@@ -45,7 +46,7 @@ export interface TicketDoor {
   accept(
     request: FastifyRequest,
     event: unknown,
-    options: { readonly wantsStream: boolean; readonly door?: string },
+    options: Pick<NewTicket, 'wantsStream' | 'isChat' | 'door'>,
   ): Promise<{ readonly ticket: Ticket; readonly isKnown: boolean }>
   /** By its id, or by the id of its event: the newest one that bears it. */
   find(request: FastifyRequest, by: { readonly id: string } | { readonly eventId: string }): Promise<Ticket>
@@ -164,7 +165,7 @@ function createDoor(context: TicketContext): TicketDoor {
       })
   return {
     accept: explained(async (request, event, options) =>
-      acceptEvent(context, request, { ...readEvent(event), ...options, asked: event }),
+      acceptEvent(context, request, { ...readEvent(event, options.isChat), ...options, asked: event }),
     ),
     find: explained(async (request, by) => {
       const ticket =

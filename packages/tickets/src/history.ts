@@ -2,6 +2,7 @@ import {
   type Clock,
   type Logger,
   type Outcome,
+  type OutcomeContext,
   type OutcomeListener,
   silentLogger,
   systemClock,
@@ -119,12 +120,12 @@ class StoreHistory implements History {
   }
 
   /** A function of its own: it is handed to the dispatcher. */
-  readonly onOutcome: OutcomeListener = (outcome, { event, caller, door, isRecorded }) => {
+  readonly onOutcome: OutcomeListener = (outcome, context) => {
     // A ticket keeps its outcome itself.
     const { mode } = this.#settings
-    if (mode === 'off' || this.#isClosed || isRecorded) return
+    if (mode === 'off' || this.#isClosed || context.isRecorded) return
     const finishedAt = Math.trunc(this.#clock.wallTime())
-    const entry = entryOf(outcome, { event, caller, door, finishedAt, isFull: mode === 'full' })
+    const entry = entryOf(outcome, context, { finishedAt, isFull: mode === 'full' })
     const length = lengthOf(entry)
     const isTooLong = this.#length > 0 && this.#length + length > BUFFERED_LENGTH
     if (this.#buffer.length >= BUFFERED || isTooLong) {
@@ -239,21 +240,16 @@ const resolved = ({ mode = 'full', keepMs, keepFailedMs, keep }: HistorySettings
 
 function entryOf(
   outcome: Outcome,
-  given: {
-    event: unknown
-    caller: string
-    door: string | undefined
-    finishedAt: number
-    isFull: boolean
-  },
+  { event, caller, door, takesAnyTurn, maxTokensIsCeiling }: OutcomeContext,
+  { finishedAt, isFull }: { readonly finishedAt: number; readonly isFull: boolean },
 ): HistoryEntry {
-  const { event, caller, door, finishedAt, isFull } = given
   return {
     // A value that is no event is recorded by its failure alone.
     event: isFull && isObject(event) ? event : null,
     eventId: outcome.id,
     caller,
     ...(door === undefined ? {} : { door }),
+    ...(takesAnyTurn && maxTokensIsCeiling ? { isChat: true } : {}),
     createdAt: finishedAt - outcome.duration_ms,
     finishedAt,
     outcome: isFull ? outcome : withoutText(outcome),

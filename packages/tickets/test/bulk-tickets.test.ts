@@ -97,6 +97,22 @@ it('a ticket that fails with a bug keeps no other from its turn', async () => {
   expect(logged).toMatchObject([{ ticket_id: broken, error: new Error('a bug') }])
 })
 
+it('replays a ticket of a chat API as it was read: by any turn, with a ceiling', async () => {
+  await using server = await openTicketServer({ simulated: { ...QUICK, contextLength: 2_048 } })
+  const event = {
+    content: { messages: [{ role: 'system', content: 'Greet the user.' }] },
+    parameters: { max_tokens: 32_000 },
+  }
+  const { id } = await server.accept(event, { isChat: true })
+  await server.until(id, ({ state }) => state.status === 'completed')
+  const one = await server.post(`/tickets/${id}/replay`)
+  expect(one.status).toBe(202)
+  await server.until(one.body.id, ({ state }) => state.status === 'completed')
+  const { body } = await server.post('/tickets/bulk', { action: 'replay', ids: [id, one.body.id] })
+  expect(body).toMatchObject({ done: 2, refused: [] })
+  await expect.poll(async () => (await server.store.stats()).byStatus).toMatchObject({ completed: 4 })
+})
+
 it('resends callbacks, as far as they are allowed', async () => {
   const callbacks = createCallbackPolicy({ allow: ['https://hooks.example.com/*'] })
   await using server = await openTicketServer({ simulated: QUICK, routes: { callbacks } })

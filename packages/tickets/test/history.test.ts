@@ -323,3 +323,16 @@ it('obeys another mode and another retention from the next event on', async () =
 })
 
 const FAILED: Outcome = { error: 'api_timeout', details: '', id: 'evt_1', duration_ms: 1, attempts: [] }
+
+it('a chat that was answered at once is replayed as it was read: by any turn, with a ceiling', async () => {
+  await using at = await open()
+  const event = {
+    content: { messages: [{ role: 'system' as const, content: 'Greet the user.' }] },
+    parameters: { max_tokens: 32_000 },
+  }
+  await at.dispatcher.onEvent(event, { takesAnyTurn: true, maxTokensIsCeiling: true })
+  await at.dispatcher.onEvent({ content: 'Hi' })
+  await at.history.close()
+  const { tickets } = await at.store.list({})
+  expect(tickets.map(({ isChat }) => isChat)).toEqual([undefined, true])
+})

@@ -42,7 +42,7 @@ async function expectAllThere(store: TicketStore): Promise<void> {
   await store.cancel('tkt_old')
   expect((await store.listRows({})).rows).toMatchObject([{ ...why, status: 'cancelled' }])
   // By which API it came in and when it ran, nobody wrote down.
-  for (const name of ['door', 'runLog']) expect(await store.get('tkt_old')).not.toHaveProperty(name)
+  for (const name of ['door', 'runLog', 'isChat']) expect(await store.get('tkt_old')).not.toHaveProperty(name)
   expect((await store.listRows({ door: 'event' })).rows).toEqual([])
 }
 

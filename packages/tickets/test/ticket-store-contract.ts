@@ -66,7 +66,7 @@ export function describeTicketStore(
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
         tracestate: 'a=1',
       }
-      const ticket = await at.accept({ priority: 3, caller: 'ci', trace, wantsStream: true })
+      const ticket = await at.accept({ priority: 3, caller: 'ci', trace, wantsStream: true, isChat: true })
       expect(ticket.id).toMatch(/^tkt_[0-9a-f-]{36}$/)
       expect(await at.store.get(ticket.id)).toEqual(ticket)
       expect(ticket).toMatchObject({
@@ -76,6 +76,7 @@ export function describeTicketStore(
         caller: 'ci',
         trace,
         wantsStream: true,
+        isChat: true,
         priority: 3,
         createdAt: START,
         runs: 0,

@@ -36,6 +36,9 @@ export interface OutcomeContext {
   readonly caller: string
   /** `EventOptions.door`. */
   readonly door?: string
+  /** The two of `EventOptions` by which it is read again as it was. */
+  readonly takesAnyTurn?: boolean
+  readonly maxTokensIsCeiling?: boolean
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
   /** Its caller keeps the outcome: `EventOptions.record`. */

@@ -13,7 +13,13 @@ import {
   roundFields,
 } from '../contract/json-value.ts'
 import { MAX_TIMEOUT_MS } from '../contract/options.ts'
-import { CONTEXT_POLICIES, type ContextPolicy, type Parameters, type Prompt } from '../contract/prompt.ts'
+import {
+  CONTEXT_POLICIES,
+  type ContextPolicy,
+  type Parameters,
+  type Prompt,
+  type Turn,
+} from '../contract/prompt.ts'
 import type { JsonSchema } from '../contract/standard-schema.ts'
 import { extractPrompt } from './extract-prompt.ts'
 import { ParametersSchema, readParameters } from './parameters.ts'
@@ -212,18 +218,24 @@ export async function openAnswerSchema(asked: Asked, { schema }: EventOptions): 
 /** What can be known of an event before it runs. */
 export type EventInspection = Readonly<Pick<TicketEvent, 'id' | 'model' | 'backend' | 'metadata'>> & {
   readonly priority: number
+  /** The conversation that a backend is sent, whatever form the content has. */
+  readonly turns: readonly Turn[]
 }
 
 /**
- * Reads an event as `onEvent` would, without running it: for programs that accept events now and run them later.
- * Failures: `invalid_input_format`, `missing_content_field`, `prompt_extraction_failed`.
+ * Reads an event as `onEvent` with the same options would, without running it: for programs that accept events now and
+ * run them later. Failures: `invalid_input_format`, `missing_content_field`, `prompt_extraction_failed`.
  */
-export function inspectEvent(value: unknown): Result<EventInspection> {
-  const asked = readAsked(value)
+export function inspectEvent(
+  value: unknown,
+  options: Pick<EventOptions, 'takesAnyTurn'> = {},
+): Result<EventInspection> {
+  const asked = readAsked(value, options)
   if (!asked.ok) return asked
   const { id, model, backend, metadata, priority = 0 } = asked.value.event
   return success({
     priority,
+    turns: asked.value.prompt.turns,
     ...(id === undefined ? {} : { id }),
     ...(model === undefined ? {} : { model }),
     ...(backend === undefined ? {} : { backend }),

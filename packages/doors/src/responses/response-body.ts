@@ -1,4 +1,11 @@
-import type { FailureCode, Outcome, SuccessOutcome, ToolCall, Usage } from '@ai-ticket/core'
+import {
+  type FailureCode,
+  inspectEvent,
+  type Outcome,
+  type SuccessOutcome,
+  type ToolCall,
+  type Usage,
+} from '@ai-ticket/core'
 import type { Turn } from './read-input.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -160,9 +167,9 @@ function usageOf(usage: Usage | null | undefined): Body | null {
 
 function instructionsOf(event: Body | null) {
   const mark = markOf(event)
-  const [first] = conversationOf(event)
+  const [first] = mark.instructions ? conversationOf(event) : []
   return {
-    instructions: mark.instructions && typeof first?.content === 'string' ? first.content : null,
+    instructions: typeof first?.content === 'string' ? first.content : null,
     previous: mark.previous ?? null,
   }
 }
@@ -177,12 +184,14 @@ export const markOf = (event: Body | null): ResponseMark => {
   }
 }
 
-/** All turns that a backend was sent. */
+/** All turns that a backend was sent. Another door's event may have any form that there is. */
 export function conversationOf(event: Body | null): readonly Turn[] {
-  const content = event?.content
-  if (typeof content === 'string') return [{ role: 'user', content }]
-  const messages = Array.isArray(content) ? content : recordAt(event, 'content')?.messages
-  return Array.isArray(messages) ? messages : []
+  const messages = recordAt(event, 'content')?.messages
+  if (Array.isArray(messages)) return messages
+  const inspected = inspectEvent(event, { takesAnyTurn: true })
+  const turns: unknown = inspected.ok ? inspected.value.turns : []
+  // The desk has them in the words of chat completions, too.
+  return turns as readonly Turn[]
 }
 
 /** What the request said of how it is to be answered, in this dialect's words. */

@@ -121,6 +121,7 @@ async function answerLater(
   }
   const { ticket, isKnown } = await instance.tickets.accept(request, event, {
     wantsStream: stream,
+    isChat: true,
     door: 'responses',
   })
   if (isKnown) reply.header('idempotency-replayed', 'true')

@@ -91,27 +91,57 @@ export async function resolveItems(
   request: FastifyRequest,
   { before, items }: Conversation,
 ): Promise<readonly Turn[]> {
-  const turns = [...before]
-  for (const item of items) {
-    if (item.type === 'turn') turns.push(item.turn)
-    else turns.push(...(await referredTurns(instance, request, item.id)))
+  const tails = new Set(
+    items.flatMap((item) => (item.type === 'reference' ? (readItemId(item.id)?.tail ?? []) : [])),
+  )
+  const tickets = await findByTails(instance, request, [...tails])
+  const turns = items.flatMap((item) => (item.type === 'turn' ? item.turn : referredTurns(item.id, tickets)))
+  return joinCalls([...before, ...turns])
+}
+
+/** Responses that are looked up at a time. */
+const AT_A_TIME = 8
+
+/** Each once, however many items of it are referred to. The first one that is not there is the last that is looked for. */
+async function findByTails(
+  instance: FastifyInstance,
+  request: FastifyRequest,
+  tails: readonly string[],
+): Promise<ReadonlyMap<string, Ticket>> {
+  const found = new Map<string, Ticket>()
+  const left = [...tails]
+  const work = async () => {
+    for (let tail = left.shift(); tail !== undefined; tail = left.shift()) {
+      const ticket = await findByTail(instance, request, tail)
+      if (ticket === undefined) left.length = 0
+      else found.set(tail, ticket)
+    }
   }
-  return joinCalls(turns)
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, tails.length) }, work))
+  return found
+}
+
+interface ItemId {
+  readonly kind: string
+  /** Of its response. */
+  readonly tail: string
+  readonly number: number
+}
+
+function readItemId(id: string): ItemId | undefined {
+  const [, kind, tail, number] = /^(msg|rs|fc)_([\w-]{1,64}?)(?:_(\d{1,4}))?$/.exec(id) ?? []
+  return kind === undefined || tail === undefined ? undefined : { kind, tail, number: Number(number) }
 }
 
 /** Thoughts are dropped, as they are where they come whole. */
-async function referredTurns(
-  instance: FastifyInstance,
-  request: FastifyRequest,
-  id: string,
-): Promise<readonly Turn[]> {
-  const [, kind, tail, number] = /^(msg|rs|fc)_([\w-]{1,64}?)(?:_(\d{1,4}))?$/.exec(id) ?? []
-  const ticket = tail === undefined ? undefined : await findByTail(instance, request, tail)
+function referredTurns(id: string, tickets: ReadonlyMap<string, Ticket>): readonly Turn[] {
+  const item = readItemId(id)
+  const ticket = item && tickets.get(item.tail)
   const [answer] = turnsOf(ticket && 'outcome' in ticket.state ? ticket.state.outcome : undefined) ?? []
-  if (answer === undefined) throw notFound('item', id)
-  if (kind === 'rs') return []
-  if (kind === 'msg') return [{ role: 'assistant', content: answer.content ?? '' }]
-  const call = answer.tool_calls?.[Number(number)]
+  if (item === undefined || answer === undefined) throw notFound('item', id)
+  if (item.kind === 'rs') return []
+  if (item.kind === 'msg') return [{ role: 'assistant', content: answer.content ?? '' }]
+  const call = answer.tool_calls?.[item.number]
   if (call === undefined) throw notFound('item', id)
   return [{ role: 'assistant', content: null, tool_calls: [call] }]
 }

@@ -118,6 +118,7 @@ async function answer(run: ActiveRun, options: ResolvedDeskOptions, events: RunE
     reference: ticket.id,
     logFields: { ticket_id: ticket.id },
     door: ticket.door ?? 'tickets',
+    ...(ticket.isChat && { takesAnyTurn: true, maxTokensIsCeiling: true }),
     // Data are not shown before the end of the ticket.
     partials: false,
     trace: { attributes: { 'ai_ticket.ticket.id': ticket.id } },

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
-import { acceptEvent, checkCallback } from './accept-event.ts'
+import { type ArrivingEvent, acceptEvent, checkCallback } from './accept-event.ts'
 import { readEvent } from './read-event.ts'
 import { readQuery } from './read-query.ts'
 import { failureOfOne, problem, type TicketContext, unknownTicket } from './ticket-context.ts'
@@ -69,8 +69,22 @@ export async function actOnMany(context: TicketContext, request: FastifyRequest)
   }
 }
 
-/** The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own. */
-export function replayedEvent({ event, callbackUrl }: Ticket, body: unknown): unknown {
+/**
+ * The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own, and
+ * read in the format of the first. Throws a `RequestProblem`.
+ */
+export function readReplay(ticket: Ticket, body: unknown): ArrivingEvent {
+  const { id, trace, isChat } = ticket
+  return {
+    ...readEvent(replayedEvent(ticket, body), isChat),
+    door: 'tickets',
+    replayOf: id,
+    ...(isChat && { isChat }),
+    ...(trace && { follows: trace }),
+  }
+}
+
+function replayedEvent({ event, callbackUrl }: Ticket, body: unknown): unknown {
   if (event === null) {
     throw problem(
       'gone',
@@ -129,13 +143,7 @@ type Act = (
 
 const ACTIONS: Readonly<Record<BulkAction, Act>> = {
   async replay(context, request, { ticket, priority }) {
-    const event = readEvent(replayedEvent(ticket, { priority }))
-    await acceptEvent(context, request, {
-      ...event,
-      door: 'tickets',
-      replayOf: ticket.id,
-      ...(ticket.trace && { follows: ticket.trace }),
-    })
+    await acceptEvent(context, request, readReplay(ticket, { priority }))
   },
   async cancel({ store }, _request, { ticket }) {
     if (isFinished(ticket)) throw problem('conflict', 'There is nothing left to cancel.')

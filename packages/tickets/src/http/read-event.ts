@@ -12,10 +12,10 @@ export type ReadEvent = Pick<
   'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt' | 'callbackUrl'
 >
 
-/** Throws a `RequestProblem` with the code that `POST /event` would answer. */
-export function readEvent(body: unknown): ReadEvent {
+/** Throws a `RequestProblem` with the code that `POST /event` would answer. `isChat`: as chat APIs take it, see `NewTicket`. */
+export function readEvent(body: unknown, isChat = false): ReadEvent {
   if (body === undefined) throw problem('invalid_request', 'The body is empty. Send an event as JSON.')
-  const inspected = inspectEvent(body)
+  const inspected = inspectEvent(body, { takesAnyTurn: isChat })
   if (!inspected.ok) throw problem(inspected.failure.code, inspected.failure.details)
   const { not_before, expires_at, callback_url, ...event } = body as Record<string, unknown>
   // Whether it is allowed is seen when the event is accepted.

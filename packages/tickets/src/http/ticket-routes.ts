@@ -2,7 +2,7 @@ import { acceptEvents } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isFinished, type Ticket } from '../ticket/ticket.ts'
 import { acceptEvent, checkCallback, replyAccepted } from './accept-event.ts'
-import { actOnMany, replayedEvent } from './bulk-tickets.ts'
+import { actOnMany, readReplay } from './bulk-tickets.ts'
 import { acceptBatch } from './divert-event.ts'
 import { originOf, readEvent, readOrigin } from './read-event.ts'
 import { readCallbackQuery, readPrune, readView, readWait } from './read-query.ts'
@@ -86,12 +86,7 @@ function addReplayRoute(
     { bodyLimit, config: { ...describedAs('postReplay', OPERATE), door: 'tickets' } },
     async (request, reply) => {
       const origin = await find(request)
-      const accepted = await acceptEvent(context, request, {
-        ...readEvent(replayedEvent(origin, request.body)),
-        door: 'tickets',
-        replayOf: origin.id,
-        ...(origin.trace && { follows: origin.trace }),
-      })
+      const accepted = await acceptEvent(context, request, readReplay(origin, request.body))
       return replyAccepted(reply, accepted, context)
     },
   )

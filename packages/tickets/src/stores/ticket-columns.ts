@@ -98,6 +98,7 @@ const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
   callback_url: textOrNull(ticket.callbackUrl, texts),
   wanted_backend: wantedBackend(ticket.event, texts),
   wants_stream: ticket.wantsStream ? 1 : 0,
+  is_chat: ticket.isChat ? 1 : 0,
   prefix: (ticket.kind === 'ticket' ? prefixOf(ticket.event) : undefined) ?? null,
 })
 
@@ -194,6 +195,7 @@ function ticketOf(row: Row, own: OwnColumns, texts: TextColumns): Ticket {
     ...(row.replay_of === null ? {} : { replayOf: read(row.replay_of) }),
     ...(row.callback_url === null ? {} : { callbackUrl: read(row.callback_url) }),
     ...(Number(row.wants_stream) === 1 ? { wantsStream: true } : {}),
+    ...(Number(row.is_chat) === 1 ? { isChat: true } : {}),
     token: Number(row.token),
     runs: Number(row.runs),
     ...(row.run_log == null ? {} : { runLog: readObjects(row.run_log).flatMap(runOf) }),

@@ -29,6 +29,8 @@ export interface NewTicket {
   readonly callbackUrl?: string
   /** Its caller reads the text as it comes, from the start: its runs are streamed. Default false. */
   readonly wantsStream?: boolean
+  /** It came in the format of a chat API: a turn of any role will do, and `max_tokens` is a ceiling. Default false. */
+  readonly isChat?: boolean
   /** Default: each request is a new ticket. */
   readonly idempotency?: Idempotency
 }
@@ -55,6 +57,8 @@ export interface HistoryEntry {
   readonly caller: string
   /** The API by which it came in. Default: not said. */
   readonly door?: string
+  /** As `NewTicket.isChat`. */
+  readonly isChat?: boolean
   /** When it was accepted, in milliseconds since 1970. */
   readonly createdAt: number
   /** In milliseconds since 1970. */
@@ -102,12 +106,13 @@ function blankTicket(
     eventId,
     caller,
     door,
-  }: Pick<NewTicket, 'eventId' | 'caller' | 'door'> & Pick<HistoryEntry, 'event'>,
+    isChat,
+  }: Pick<NewTicket, 'eventId' | 'caller' | 'door' | 'isChat'> & Pick<HistoryEntry, 'event'>,
   id: string,
   createdAt: number,
 ) {
   const counts = { token: 0, runs: 0, retries: 0, crashes: 0 }
-  const from = door === undefined ? {} : { door }
+  const from = { ...(door === undefined ? {} : { door }), ...(isChat ? { isChat: true as const } : {}) }
   return { id, eventId, event, caller, ...from, priority: 0, createdAt, ...counts, attempts: [] }
 }
 

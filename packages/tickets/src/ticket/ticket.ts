@@ -101,6 +101,8 @@ export interface Ticket {
   readonly callbackUrl?: string
   /** Its caller reads the text as it comes, from the start: its runs are streamed. Absent: false. */
   readonly wantsStream?: true
+  /** It came in the format of a chat API: a turn of any role will do, and `max_tokens` is a ceiling. Absent: false. */
+  readonly isChat?: true
   /** Grows with every change of owner; a worker with an older one has lost the ticket. */
   readonly token: number
   /** How often it was given to a worker. */

@@ -298,6 +298,7 @@ const MIGRATIONS: readonly (string | readonly string[])[] = [
   ALTER TABLE tickets ADD COLUMN run_log text;
   CREATE INDEX tickets_by_door ON tickets (door, created_at, seq) WHERE door IS NOT NULL;
   `,
+  'ALTER TABLE tickets ADD COLUMN is_chat integer NOT NULL DEFAULT 0',
 ]
 
 /**

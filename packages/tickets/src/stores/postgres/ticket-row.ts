@@ -30,6 +30,7 @@ export const COLUMN_TYPES: Readonly<Record<string, 'text' | 'integer' | 'bigint'
   metadata: 'jsonb',
   idempotency_until: 'bigint',
   wants_stream: 'integer',
+  is_chat: 'integer',
   outcome_crc: 'bigint',
   wasted_ms: 'bigint',
   held: 'boolean',

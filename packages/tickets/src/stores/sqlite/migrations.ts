@@ -228,6 +228,7 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE tickets ADD COLUMN run_log TEXT;
   CREATE INDEX tickets_by_door ON tickets (door, created_at) WHERE door IS NOT NULL;
   `,
+  'ALTER TABLE tickets ADD COLUMN is_chat INTEGER NOT NULL DEFAULT 0;',
 ]
 
 /** Brings the file to the newest version, whole or not at all. Refuses a file of a later release. */

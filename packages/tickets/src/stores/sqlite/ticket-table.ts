@@ -59,6 +59,7 @@ const NEW_COLUMNS = [
   'backend',
   'model',
   'door',
+  'is_chat',
 ] as const
 const WAITING_COLUMNS = [
   ...NEW_COLUMNS,
