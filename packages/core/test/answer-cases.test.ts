@@ -49,6 +49,11 @@ describe.each(BACKENDS)('%s', (kind) => {
     'incomplete',
     'server_stopped',
     'insufficient_system_resource',
+    'userStopped',
+    'stopped_by_user',
+    'halted',
+    'pause_turn',
+    'rate_limit',
   ])('the finish reason %s is a failure with what had come', async (reason) => {
     const expected = {
       error: 'api_stream_interrupted',
@@ -79,12 +84,15 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect((await streamOf(...events)).outcome).toMatchObject({ completion: 'Two hours.' })
   })
 
-  test.each(['error', 'network_error', 'failed'])('the finish reason %s is a failure', async (reason) => {
-    const expected = { error: 'api_response_structure_error', partial: 'Half an' }
-    expect((await streamOf(part({ content: 'Half an' }), part({}, reason), END)).outcome).toMatchObject(
-      expected,
-    )
-  })
+  test.each(['error', 'network_error', 'failed', 'MALFORMED_FUNCTION_CALL'])(
+    'the finish reason %s is a failure',
+    async (reason) => {
+      const expected = { error: 'api_response_structure_error', partial: 'Half an' }
+      expect((await streamOf(part({ content: 'Half an' }), part({}, reason), END)).outcome).toMatchObject(
+        expected,
+      )
+    },
+  )
 
   test.each([
     ['content_filter', 'content_filter'],
@@ -129,6 +137,11 @@ describe('the finish reason length', () => {
     ['length', undefined],
     ['MAX_TOKENS', undefined],
     ['model_length', undefined],
+    ['max_completion_tokens', undefined],
+    ['maxPredictedTokensReached', undefined],
+    ['limit_reached', undefined],
+    ['too_long', undefined],
+    ['repetition', undefined],
     ['model_context_window_exceeded', { prompt_tokens: 9, completion_tokens: 5 }],
   ])('of an openai backend is believed (%s, %o)', async (raw, usage) => {
     expect(await lengthOf('openai', usage, raw)).toBe('length')
@@ -141,6 +154,20 @@ describe('the finish reason length', () => {
     ['there is no count', undefined, 'stop'],
   ])('of a kobold backend counts where %s', async (_, usage, expected) => {
     expect(await lengthOf('kobold', usage)).toBe(expected)
+  })
+
+  test.each([
+    ['length', 'stop', 'length'],
+    ['content_filter', 'stop', 'content_filter'],
+    ['stop', 'length', 'length'],
+    ['content_filter', 'length', 'length'],
+  ])('of the reasons %s and then %s without more text, %s counts', async (first, later, expected) => {
+    const { streamOf } = asking('openai')
+    const { outcome } = await streamOf(part({ content: 'Half' }), part({}, first), part({}, later), END)
+    expect(outcome).toMatchObject({ completion: 'Half', finish_reason: expected })
+    const more = [part({ content: ' an' }), part({}, later)]
+    const whole = await streamOf(part({ content: 'Half' }), part({}, first), ...more, END)
+    expect(whole.outcome).toMatchObject({ completion: 'Half an', finish_reason: later })
   })
 
   test('beside a call of a tool whose arguments were cut off is length', async () => {

@@ -59,22 +59,25 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(text).toBe('Hello world.')
   })
 
-  test('another answer of the same stream neither mixes with ours nor ends it', async () => {
-    const other = (delta: object, finish_reason: string | null = null) =>
-      sse({ choices: [{ index: 1, delta, finish_reason }] })
-    const reply = paced(
-      part({ content: 'Hello ' }),
-      other({ content: 'Good day.' }),
-      other({}, 'stop'),
-      1300,
-      part({ content: 'world.' }),
-      part({}, 'stop'),
-      END,
-    )
-    const { outcome, text } = await timedStreamOf(reply)
-    expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
-    expect(text).toBe('Hello world.')
-  })
+  test.each([1, '1'])(
+    'another answer of the same stream (%o) neither mixes with ours nor ends it',
+    async (index) => {
+      const other = (delta: object, finish_reason: string | null = null) =>
+        sse({ choices: [{ index, delta, finish_reason }] })
+      const reply = paced(
+        part({ content: 'Hello ' }),
+        other({ content: 'Good day.' }),
+        other({}, 'stop'),
+        1300,
+        part({ content: 'world.' }),
+        part({}, 'stop'),
+        END,
+      )
+      const { outcome, text } = await timedStreamOf(reply)
+      expect(outcome).toMatchObject({ completion: 'Hello world.', finish_reason: 'stop' })
+      expect(text).toBe('Hello world.')
+    },
+  )
 
   test.each(['', 'none', 'NULL', 'undefined', 'in_progress', 'IN-PROGRESS', 'not_finished', 'continue'])(
     'a stream that says "%s" in place of a finish reason and just ends is interrupted',

@@ -1,6 +1,6 @@
 import { parseJson } from '@ai-ticket/core'
 import { describe, expect, test } from 'vitest'
-import { asking, BACKENDS, END, part } from './raw-desk.ts'
+import { asking, BACKENDS, END, part, sse } from './raw-desk.ts'
 
 // How servers write the calls of tools, over sockets: the outcome is that of a caller.
 
@@ -58,6 +58,31 @@ describe.each(BACKENDS)('%s', (kind) => {
       ],
     ],
     [
+      'with a place written as text',
+      [
+        { ...look, index: '0' },
+        { index: '0', function: { arguments: '{"city":' } },
+        { index: '0', function: { arguments: '"Bern"}' } },
+      ],
+    ],
+    [
+      'with its name in pieces',
+      [
+        { index: 0, id: 'a', function: { name: 'lo', arguments: '' } },
+        { index: 0, function: { name: 'ok', arguments: '' } },
+        { index: 0, function: { arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'beside calls that say nothing',
+      [
+        { ...look, index: 0 },
+        { index: 0, id: null, function: { name: null, arguments: '{"city":"Bern"}' } },
+        { index: 0, id: null, function: { name: null, arguments: null } },
+        { index: 1, id: '', function: { name: '', arguments: '' } },
+      ],
+    ],
+    [
       'with the function later',
       [{ id: 'a', function: null }, ...pieces({ name: 'look', arguments: '{"city":"Bern"}' })],
     ],
@@ -87,6 +112,19 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['without ids', [call('a', '{}'), call('b', '{"n":1}')]],
     ['without ids, the first without arguments', [call('a', ''), call('b', '{"n":1}')]],
     ['all with the index 0', [call('a', '{}', { index: 0 }), call('b', '{"n":1}', { index: 0 })]],
+    [
+      'all with the index 0, the first without arguments',
+      [call('a', '', { index: 0 }), call('b', '{"n":1}', { index: 0 })],
+    ],
+    [
+      'with places written as text, in turn',
+      [
+        call('a', '{', { index: '0' }),
+        call('b', '{"n":', { index: '1' }),
+        { index: '0', function: { arguments: '}' } },
+        { index: '1', function: { arguments: '1}' } },
+      ],
+    ],
     [
       'with one id for all',
       [call('a', '{}', { index: 0, id: 'x' }), call('b', '{"n":1}', { index: 1, id: 'x' })],
@@ -132,6 +170,54 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(await askFor({ content: null, tool_calls }, 'length')).toMatchObject({ finish_reason: 'length' })
     const { outcome } = await streamOf(part({ tool_calls }), part({}, 'length'), END)
     expect(outcome).toMatchObject({ finish_reason: 'length' })
+  })
+
+  test.each([
+    ['an empty text', ''],
+    ['false', false],
+    ['an object without fields', {}],
+    ['a list of such objects', [{}, { id: null, type: null, function: { name: null, arguments: null } }]],
+  ])('%s in place of calls is none', async (_, tool_calls) => {
+    const expected = { completion: 'Hello', finish_reason: 'stop' }
+    expect(await askFor({ content: 'Hello', tool_calls })).toMatchObject(expected)
+    const { outcome } = await streamOf(
+      part({ content: 'Hello', tool_calls }),
+      part({ tool_calls }, 'stop'),
+      END,
+    )
+    expect(outcome).toMatchObject(expected)
+    expect(outcome).not.toHaveProperty('tool_calls')
+  })
+
+  test.each([{}, { name: null, arguments: null }, { name: '', arguments: '' }])(
+    'a function call of before that says nothing is none: %o',
+    async (function_call) => {
+      const { outcome } = await streamOf(
+        part({ role: 'assistant', content: '', function_call }),
+        part({ content: 'Hello', function_call }),
+        part({ function_call }, 'stop'),
+        END,
+      )
+      expect(outcome).toMatchObject({ completion: 'Hello', finish_reason: 'stop' })
+    },
+  )
+
+  test.each(['parameters', 'input'])('arguments may be called %s', async (name) => {
+    const tool_calls = [{ id: 'a', function: { name: 'look', [name]: { city: 'Bern' } } }]
+    const expected = { tool_calls: [{ function: { name: 'look', arguments: '{"city":"Bern"}' } }] }
+    expect(await askFor({ content: null, tool_calls }, 'tool_calls')).toMatchObject(expected)
+  })
+
+  test('a call whose arguments break off in a stream without a finish reason is no answer', async () => {
+    const tool_calls = [{ index: 0, id: 'a', function: { name: 'look', arguments: '{"city":"Be' } }]
+    const expected = { error: 'api_stream_interrupted', details: expect.stringContaining('arguments') }
+    expect((await streamOf(part({ tool_calls }), END)).outcome).toMatchObject(expected)
+    // The limit says why.
+    const usage = sse({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 512 } })
+    expect((await streamOf(part({ tool_calls }), usage, END)).outcome).toMatchObject({
+      finish_reason: 'length',
+      tool_calls: [{ function: { arguments: '{"city":"Be' } }],
+    })
   })
 
   test('arguments that are a list stay one', async () => {

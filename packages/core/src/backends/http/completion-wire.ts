@@ -8,6 +8,8 @@ import { at, type ErrorPlace } from './errors.ts'
 
 export const optionalText = v.fallback(v.nullish(v.string()), undefined)
 export const optionalNumber = v.fallback(v.nullish(v.number()), undefined)
+/** The place of a choice or of a call among several; some servers write it as a text. */
+const optionalIndex = v.optional(v.pipe(v.unknown(), v.transform(toIndex)))
 /**
  * An empty reason is none: Ollama, SGLang and gateways write it into all events but the last. The string "null" is what
  * KoboldCPP 1.76 writes into its streams, and others write that they are not done.
@@ -45,7 +47,7 @@ const timings = v.fallback(
   undefined,
 )
 const toolCall = v.object({
-  index: optionalNumber,
+  index: optionalIndex,
   id: optionalText,
   function: v.nullish(
     v.object({
@@ -54,8 +56,13 @@ const toolCall = v.object({
     }),
   ),
 })
-/** One call alone, calls that are null, and name and arguments without `function` around them are read, too. */
-const toolCalls = v.nullish(v.pipe(v.custom<object>(isObject), v.transform(listOfCalls), v.array(toolCall)))
+/**
+ * One call alone, and name and arguments without `function` around them are read, too. Some servers write calls that say
+ * nothing, or an empty text for none, into every event.
+ */
+const toolCalls = v.nullish(
+  v.pipe(v.custom<object | '' | false>(isListOrNothing), v.transform(listOfCalls), v.array(toolCall)),
+)
 const common = { id: optionalText, model: optionalText, usage, timings }
 /** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
 const content = v.nullish(v.custom<string | object>(isContent))
@@ -70,7 +77,7 @@ const message = v.object({
 })
 
 const choice = v.object({
-  index: optionalNumber,
+  index: optionalIndex,
   delta: v.nullish(message),
   /** What some adapters call the delta, where their backend does not stream or only completes texts. */
   message: v.nullish(message),
@@ -85,13 +92,13 @@ export const chatChunk = v.object({ ...common, choices: v.nullish(v.array(choice
 
 export const textReply = v.object({
   ...common,
-  choices: v.array(v.object({ index: optionalNumber, text: v.string(), finish_reason: finishReason })),
+  choices: v.array(v.object({ index: optionalIndex, text: v.string(), finish_reason: finishReason })),
 })
 
 export const textChunk = v.object({
   ...common,
   choices: v.nullish(
-    v.array(v.object({ index: optionalNumber, text: v.nullish(v.string()), finish_reason: finishReason })),
+    v.array(v.object({ index: optionalIndex, text: v.nullish(v.string()), finish_reason: finishReason })),
   ),
 })
 
@@ -117,12 +124,22 @@ type Fields = Readonly<Record<string, unknown>>
 
 const fieldsOf = (value: unknown): Fields => (isObject(value) ? (value as Fields) : {})
 
-function listOfCalls(given: object): unknown[] {
+function toIndex(value: unknown): number | undefined {
+  if (typeof value === 'string' && /^\d{1,4}$/.test(value)) return Number(value)
+  return typeof value === 'number' ? value : undefined
+}
+
+function isListOrNothing(value: unknown): boolean {
+  return isObject(value) || value === '' || value === false
+}
+
+function listOfCalls(given: object | '' | false): unknown[] {
   return [given].flat().flatMap((call) => {
-    const { function: called, name, arguments: text } = fieldsOf(call)
-    if (!isObject(call)) return []
-    const isFlat = called === undefined && (name !== undefined || text !== undefined)
-    return isFlat ? { ...call, function: { name, arguments: text } } : call
+    const fields = fieldsOf(call)
+    const called = fieldsOf(fields.function ?? fields)
+    const { name, arguments: text = called.parameters ?? called.input } = called
+    if (!fields.id && !name && !text) return []
+    return { ...fields, function: fields.function === null ? null : { name, arguments: text } }
   })
 }
 
@@ -165,8 +182,8 @@ export function thoughtsElsewhere(data: unknown): string | undefined {
 /** The only call of a tool, as OpenAI wrote it before there were several. */
 export function callElsewhere(data: unknown): WireToolCall[] | undefined {
   const called = rawChoice(data).message.function_call
-  const { success, output } = v.safeParse(toolCall, { function: called })
-  return success && output.function ? [output] : undefined
+  const { success, output } = v.safeParse(toolCalls, called && [{ function: called }])
+  return success && output?.length ? output : undefined
 }
 
 export function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
@@ -192,9 +209,15 @@ export function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
   if (part.id && part.id === call.id && more === call.function?.arguments && !isOpen(call)) return
   call.id ||= part.id
   call.function = {
-    name: call.function?.name || name,
+    name: joinNames(call.function, name),
     arguments: joinArguments(call.function?.arguments, more),
   }
+}
+
+/** A name may come in pieces, before the arguments; most servers that write one again write the whole of it. */
+function joinNames(before: WireToolCall['function'], more: string | null | undefined) {
+  const { name, arguments: given } = before ?? {}
+  return name && more && name !== more && !given ? name + more : name || more
 }
 
 /**
@@ -211,13 +234,23 @@ function callOf(calls: readonly WireToolCall[], part: WireToolCall): WireToolCal
   if (here) {
     if (id && here.id && id !== here.id) return !name && isOpen(here) ? here : undefined
     if (id && id === here.id && part.function?.arguments === here.function?.arguments) return here
-    const isAnother = name && here.function?.name && part.function?.arguments && !isOpen(here)
-    return isAnother ? undefined : here
+    return beginsAnother(here, part) ? undefined : here
   }
   const same = id ? calls.findLast((call) => call.id === id) : undefined
   if (same) return !name || (typeof index !== 'number' && isOpen(same)) ? same : undefined
   if (id || typeof index === 'number') return !name && isOpen(last) ? last : undefined
   return !name || !last.function?.name || (name === last.function.name && isOpen(last)) ? last : undefined
+}
+
+/** Whether a piece with the place of a call is another call all the same, of a server that gives all the same place. */
+function beginsAnother(
+  { function: before, ...call }: WireToolCall,
+  { function: called }: WireToolCall,
+): boolean {
+  if (!before?.name || !called?.name || !called.arguments) return false
+  if (!isOpen({ ...call, function: before })) return true
+  // The first may have no arguments.
+  return !before.arguments && before.name !== called.name && !isOpen({ function: called })
 }
 
 /** Its arguments are not complete yet. */
@@ -264,12 +297,13 @@ const WORDS: Readonly<Record<string, Ending>> = {
   error: 'failed',
 }
 
-/** Somebody ended it before it was whole: vLLM's `abort`, DeepSeek's `insufficient_system_resource`, and their kind. */
+/** Somebody ended it before it was whole: vLLM's `abort`, LM Studio's `userStopped`, and their kind. */
 const STOPPED =
-  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_limit|insufficient|incomplete|unfinished|(?:server|client)_?stop/i
-const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash/i
-/** A limit of tokens: of the request (`max_tokens` of some gateways) or of the context. */
-const LENGTH = /length|max_?(?:output_?|new_?)?tokens|token_limit|context|truncat|^limit$/i
+  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_?limit|insufficient|incomplete|unfinished|(?:server|client|user|forced?|manual)(?:ly)?_?stop|stop(?:ped)?_?by_?(?:user|client|server)|halt|paus|rate_?limit|quota/i
+const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash|malformed|unexpected/i
+/** A limit: of the request (`max_tokens` of some gateways), of the context, or vLLM's on how often a text repeats itself. */
+const LENGTH =
+  /length|max\w{0,16}tok|max_?output|context|truncat|limit|budget|exceed|too_?long|cut_?off|repetition/i
 const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation/i
 
 /** An unknown word is a `stop`, as is none where the stream ended in good order. */
@@ -287,11 +321,16 @@ function readFinishReason(raw: string | null): Ending {
 export const isNoAnswer = (raw: string | null): boolean =>
   raw !== null && ['stopped', 'failed'].includes(readFinishReason(raw))
 
+/** Whether a finish reason says that an answer is whole only as far as it goes. */
+export const isCut = (raw: string | null): boolean =>
+  raw !== null && ['length', 'content_filter'].includes(readFinishReason(raw))
+
 /**
  * Throws where an answer says itself that it is none: the generation failed, somebody stopped it, or it calls a tool
- * that it does not name.
+ * that it does not name, or not to its end. `limit`: how many tokens were asked for.
  */
-export function refuseUnfinished({ rawFinishReason, text, toolCalls }: Ended, place: ErrorPlace): void {
+export function refuseUnfinished(answer: Ended, place: ErrorPlace, limit?: number): void {
+  const { rawFinishReason, text, toolCalls } = answer
   const ending = readFinishReason(rawFinishReason)
   const partial = text === '' ? {} : { partial: text }
   if (ending === 'tool_calls' && !toolCalls?.length && text.trim() === '') {
@@ -299,6 +338,9 @@ export function refuseUnfinished({ rawFinishReason, text, toolCalls }: Ended, pl
   }
   if (toolCalls?.some((call) => !call.function?.name)) {
     throw new BackendError('wrong_shape', `${at(place)} calls a tool without its name.`, partial)
+  }
+  if (rawFinishReason === null && isCutOff(toolCalls) && !isFull(answer, limit)) {
+    throw new BackendError('interrupted', `${at(place)} ended within the arguments of a tool call.`, partial)
   }
   if (ending === 'stopped') {
     const message = `${at(place)} reports that the generation was stopped before it was whole (${named(rawFinishReason)}).`
@@ -309,6 +351,10 @@ export function refuseUnfinished({ rawFinishReason, text, toolCalls }: Ended, pl
   }
 }
 
+/** Without a word for its end: whether it has as many tokens as were asked for. */
+const isFull = ({ rawFinishReason, usage }: Ended, limit = Number.POSITIVE_INFINITY): boolean =>
+  rawFinishReason === null && (usage?.completion_tokens ?? 0) >= limit
+
 /** A reason is a word of the server; what is longer may be anything. */
 const named = (reason: string | null): string =>
   reason !== null && /^[\w -]{1,40}$/.test(reason) ? `finish reason ${reason}` : 'by its finish reason'
@@ -317,10 +363,11 @@ const named = (reason: string | null): string =>
  * The finish reason in the contract's words, as the server gave it. Calls of tools are their own reason, unless they
  * were cut off or withheld. Without a word the count of tokens tells: `limit` is how many were asked for.
  */
-export function endOf({ rawFinishReason, toolCalls, usage }: Ended, limit?: number): FinishReason {
+export function endOf(answer: Ended, limit?: number): FinishReason {
+  const { rawFinishReason, toolCalls } = answer
   const ending = readFinishReason(rawFinishReason)
   if (ending === 'content_filter') return ending
-  if (toolCalls?.length) return ending === 'length' && isCutOff(toolCalls) ? 'length' : 'tool_calls'
-  const isFull = rawFinishReason === null && limit !== undefined && (usage?.completion_tokens ?? 0) >= limit
-  return ending === 'length' || isFull ? 'length' : 'stop'
+  const isLimited = ending === 'length' || isFull(answer, limit)
+  if (toolCalls?.length) return isLimited && isCutOff(toolCalls) ? 'length' : 'tool_calls'
+  return isLimited ? 'length' : 'stop'
 }

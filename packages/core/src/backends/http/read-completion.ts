@@ -7,6 +7,7 @@ import {
   chatChunk,
   chatReply,
   firstChoice,
+  isCut,
   isNoAnswer,
   reasonElsewhere,
   textChunk,
@@ -218,6 +219,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   let reasoning = ''
   let last: Chunk = { text: '', rawFinishReason: null }
   let cameInDeltas = false
+  let isTakenBack = false
   const toolCalls: WireToolCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
   const keep = (piece: Piece): Piece => {
@@ -232,16 +234,16 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       const chunk = isAgain ? { ...given, text: restOf(given.text, text), reasoning: undefined } : given
       cameInDeltas ||= !given.isMessage && given.text !== ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
+      isTakenBack ||= chunk.text !== '' || Boolean(chunk.toolCalls?.length)
       last = {
         ...chunk,
-        rawFinishReason: isNoAnswer(last.rawFinishReason)
-          ? last.rawFinishReason
-          : (chunk.rawFinishReason ?? last.rawFinishReason),
+        rawFinishReason: laterReason(last.rawFinishReason, chunk.rawFinishReason, isTakenBack),
         usage: chunk.usage ?? last.usage,
         cachedTokens: chunk.cachedTokens ?? last.cachedTokens,
         times: chunk.times ?? last.times,
         model: chunk.model ?? last.model,
       }
+      if (chunk.rawFinishReason !== null) isTakenBack = false
       if (!thoughts || thoughts.isText() || chunk.text === '') return keep(chunk)
       const piece = thoughts.push(chunk.text)
       const both = (chunk.reasoning ?? '') + (piece.reasoning ?? '')
@@ -260,6 +262,15 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       ...(toolCalls.length > 0 && { toolCalls }),
     }),
   }
+}
+
+/**
+ * What broke an answer off is not undone by a later word, and what cut it not by a bare `stop`, unless `isTakenBack`: more
+ * has come since.
+ */
+function laterReason(before: string | null, later: string | null, isTakenBack: boolean): string | null {
+  if (later === null || isNoAnswer(before)) return before
+  return later === 'stop' && !isTakenBack && isCut(before) ? before : later
 }
 
 const restOf = (whole: string, before: string): string =>

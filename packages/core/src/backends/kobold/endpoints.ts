@@ -199,13 +199,13 @@ async function lookAtEnd(
 const LAST_END_TIMEOUT_MS = 1000
 
 /** Without a model KoboldCPP answers 200, an empty text and, by version, "length" or "error". */
-function refuseEmpty(answer: RawAnswer, { place, mayHitStop }: AnswerContext): void {
+function refuseEmpty(answer: RawAnswer, { place, mayHitStop, request }: AnswerContext): void {
   const { text, rawFinishReason, usage, toolCalls, reasoning, model } = answer
   if (model === 'inactive') throw new BackendError('no_model', `${at(place)} has no model loaded.`)
   if (rawFinishReason === 'error' && text === '') {
     throw new BackendError('no_model', `${at(place)} reports that the generation failed; is a model loaded?`)
   }
-  refuseUnfinished(answer, place)
+  refuseUnfinished(answer, place, request.parameters.max_tokens)
   if (text !== '' || toolCalls?.length || reasoning) return
   if (usage ? usage.completion_tokens === 0 : rawFinishReason === 'length' && !mayHitStop) {
     throw new BackendError('no_model', `${at(place)} answered without a token; is a model loaded?`)

@@ -79,12 +79,12 @@ interface AnswerContext {
 /** Turns what came into the end of a generation; throws where an answer of 200 is none. */
 function finishAnswer(answer: RawAnswer, { place, request }: AnswerContext): GenerationEnd {
   const { text, rawFinishReason, toolCalls, reasoning } = answer
-  refuseUnfinished(answer, place)
+  const limit = request.isOpenEnded ? undefined : request.parameters.max_tokens
+  refuseUnfinished(answer, place, limit)
   const empty = text === '' && !toolCalls?.length && !reasoning
   if (empty && (answer.usage?.completion_tokens === 0 || rawFinishReason === null)) {
     throw new BackendError('wrong_shape', `${at(place)} answered without a token; is a model loaded?`)
   }
-  const limit = request.isOpenEnded ? undefined : request.parameters.max_tokens
   return toEnd({ ...answer, usage: realUsage(answer) }, endOf(answer, limit))
 }
 
