@@ -76,3 +76,53 @@ test('a conversation with nothing to join is refused after one call', async () =
   expect(asked).toHaveLength(1)
   await dispatcher.close()
 })
+
+/** A server that refuses what holds a certain word, with the words of `refusal`. */
+async function openPickyDesk(refusal: (body: string) => string | undefined) {
+  const asked: Record<string, unknown>[] = []
+  const fetch = async (input: Request | URL | string, init?: RequestInit) => {
+    const request = new Request(input, init)
+    if (request.url.endsWith('/models')) return Response.json({ data: [{ id: 'm' }] })
+    if (!request.url.endsWith('/chat/completions')) return new Response('', { status: 404 })
+    const body = await request.text()
+    asked.push(JSON.parse(body))
+    const message = refusal(body)
+    if (message !== undefined) return Response.json({ error: { message } }, { status: 400 })
+    return Response.json({ choices: [{ message: { content: 'Fine.' }, finish_reason: 'stop' }] })
+  }
+  return {
+    asked,
+    dispatcher: createDispatcher({ backends: [createOpenAIBackend({ url: 'http://127.0.0.1:9', fetch })] }),
+  }
+}
+
+test('a refusal that only repeats what its caller wrote teaches nothing', async () => {
+  const { asked, dispatcher } = await openPickyDesk((body) =>
+    body.includes('include_usage is') ? `Cannot read this: ${body}` : undefined,
+  )
+  const words = 'stream_options, include_usage is refused; use max_completion_tokens; roles must alternate'
+  const ask = async (first: string) => {
+    for await (const event of dispatcher.streamEvent({ content: [first, 'Two.'] })) {
+      if (event.type === 'done' || event.type === 'error') return event.outcome
+    }
+    return undefined
+  }
+  expect(await ask(words)).toMatchObject({ error: 'api_client_error' })
+  expect(await ask('One.')).toMatchObject({ completion: 'Fine.' })
+  expect(asked.at(-1)).toMatchObject({
+    messages: [{ content: 'One.' }, { content: 'Two.' }],
+    stream_options: { include_usage: true },
+    max_tokens: expect.any(Number),
+  })
+  await dispatcher.close()
+})
+
+test('a server that wants now one word for an option and now the other is not asked for ever', async () => {
+  const { asked, dispatcher } = await openPickyDesk((body) =>
+    body.includes('"top_k":-1') ? 'top_k must be non-negative' : 'top_k must be -1 (disable), or at least 1',
+  )
+  const event = { content: 'One.', parameters: { top_k: 0 } }
+  expect(await dispatcher.onEvent(event)).toMatchObject({ error: 'api_client_error' })
+  expect(asked.length).toBeLessThan(4)
+  await dispatcher.close()
+})

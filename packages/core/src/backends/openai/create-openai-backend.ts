@@ -14,7 +14,14 @@ import { readWhole } from '../http/read-reply.ts'
 import { checkBodySize, checkRequest, writeBody } from '../http/request-body.ts'
 import { countTokens } from './count-tokens.ts'
 import { type OpenAIEndpoint, openAIEndpoints } from './endpoints.ts'
-import { createModelNames, type OpenAIContext, type Run, turnsFor, waitFor } from './openai-call.ts'
+import {
+  createModelNames,
+  type Learned,
+  type OpenAIContext,
+  type Run,
+  turnsFor,
+  waitFor,
+} from './openai-call.ts'
 import { type OpenAIBackendOptions, resolveOpenAIOptions } from './openai-options.ts'
 import { lookForModels, probe } from './probe.ts'
 import { fullDialect, joinTurns, learnDialect } from './request-body.ts'
@@ -27,7 +34,7 @@ import { streamAnswer, wholeAnswer } from './stream-answer.ts'
  * Whole answers use plain calls, streaming callers streams. A call that is aborted or left early is closed, which
  * stops these servers by themselves; nothing asks them whether they did. What a server refuses of the dialect
  * (`stream_options`, `max_tokens`) is left out or renamed from then on, and a chat template that refuses the roles of a
- * conversation gets its turns joined; the refused call is sent once more.
+ * conversation gets its turns joined; the refused call is sent once more, and what made the server take it is kept.
  *
  * llama.cpp and vLLM are asked to count the tokens of long prompts; other servers cannot.
  *
@@ -86,14 +93,18 @@ async function* generate(
   const place = { backend: context.name, endpoint: endpoint.name }
   checkRequest(context.name, endpoint, request)
   if (context.models.needsLook(request.model)) await lookForModels(context, options.signal)
+  let learned: Learned = {}
   for (;;) {
     if (options.signal.aborted) throw aborted(place, 'not_sent')
-    const run = openRun(context, endpoint, request, options)
+    const run = openRun(context, endpoint, request, { ...options, learned })
     try {
       const response = await waitFor(run, run.call.response)
-      if (!response.ok) await refused(run, response)
-      else if (options.stream) return yield* streamAnswer(run, response)
-      else return yield await wholeAnswer(run, response)
+      if (response.ok) {
+        keepLearned(run)
+        if (options.stream) return yield* streamAnswer(run, response)
+        return yield await wholeAnswer(run, response)
+      }
+      learned = await refused(run, response)
     } finally {
       run.guard.release()
       run.call.hangUp()
@@ -105,40 +116,43 @@ function openRun(
   context: OpenAIContext,
   endpoint: OpenAIEndpoint,
   request: GenerationRequest,
-  { signal, stream }: GenerationOptions,
+  { signal, stream, learned }: GenerationOptions & { readonly learned: Learned },
 ): Run {
-  const { clock, client, dialect, root, template, tokenTimeoutMs } = context
+  const { clock, client, root, template, tokenTimeoutMs } = context
+  const dialect = { ...context.dialect, ...learned.dialect }
   const place = { backend: context.name, endpoint: endpoint.name }
   const model = context.models.toSend(request.model)
-  const turns = turnsFor(context, request)
+  const turns = learned.isStrict ? joinTurns(request.turns) : turnsFor(context, request)
   const body = writeBody(place, endpoint.body({ ...request, turns }, { dialect, stream, template, model }))
   checkBodySize(place, body)
   const path = root.api + endpoint.path
   const call = openCall(client, { path, body, ...(request.headers && { headers: request.headers }) })
   const guard = guardCall({ clock, signal, tokenTimeoutMs })
-  return { context, place, endpoint, request, call, guard, dialect, isJoined: turns !== request.turns }
+  const isJoined = turns !== request.turns
+  return { context, place, endpoint, request, call, guard, dialect, learned, isJoined }
 }
 
-/** Returns where the same request in another dialect may be taken; else throws. */
-async function refused(run: Run, response: Response): Promise<void> {
-  const { context, place } = run
+/** Returns how the same request may be taken; else throws. */
+async function refused(run: Run, response: Response): Promise<Learned> {
+  const { context, place, learned } = run
   const { text } = await waitFor(run, readWhole(response))
   const { status, headers } = response
-  const learned = learnDialect(run.dialect, status, text)
-  if (learned) {
-    context.dialect = { ...context.dialect, ...learned }
-    return
+  const change = learnDialect(run.dialect, status, text)
+  // A server that wants now one word and now the other is not asked for ever.
+  if (change && !Object.keys(change).some((name) => name in (learned.dialect ?? {}))) {
+    return { ...learned, dialect: { ...learned.dialect, ...change } }
   }
   const error = statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
-  if (error.reason !== 'template' || !learnStrictModel(run)) throw error
+  if (error.reason !== 'template' || !canJoin(run)) throw error
+  return { ...learned, isStrict: true }
 }
 
-/**
- * The template refused the roles. False: there is nothing to join, or they were joined in this call. Another one may
- * have taught it meanwhile.
- */
-function learnStrictModel({ context, endpoint, request, isJoined }: Run): boolean {
-  if (!endpoint.turns || isJoined || joinTurns(request.turns) === request.turns) return false
-  context.strictModels.add(context.models.toSend(request.model) ?? '')
-  return true
+/** Whether there are turns to join, and they were not joined in this call. */
+const canJoin = ({ endpoint, request, isJoined }: Run): boolean =>
+  endpoint.turns && !isJoined && joinTurns(request.turns) !== request.turns
+
+/** What made a server take a request that it had refused: a refusal alone may only repeat what its caller wrote. */
+function keepLearned({ context, request, learned: { dialect, isStrict } }: Run): void {
+  if (dialect) context.dialect = { ...context.dialect, ...dialect }
+  if (isStrict) context.strictModels.add(context.models.toSend(request.model) ?? '')
 }

@@ -28,6 +28,13 @@ export interface OpenAIContext {
   tokenizer: 'unknown' | 'messages' | 'content'
 }
 
+/** What refusals of one request say of how it may be taken. */
+export interface Learned {
+  readonly dialect?: Partial<Dialect>
+  /** The chat template wants joined turns. */
+  readonly isStrict?: true
+}
+
 /** One generation on its way: its call is open. */
 export interface Run {
   readonly context: OpenAIContext
@@ -37,6 +44,7 @@ export interface Run {
   readonly call: OpenCall
   /** In which its request was written. */
   readonly dialect: Dialect
+  readonly learned: Learned
   /** Its turns were joined, for a template that refuses them as they are. */
   readonly isJoined: boolean
   readonly guard: CallGuard
