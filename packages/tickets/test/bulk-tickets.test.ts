@@ -55,6 +55,26 @@ it('acts on 500 a call, and goes on with the cursor', async () => {
   expect(second.body).toEqual({ object: 'bulk', matched: 120, done: 0, refused: [] })
 })
 
+it.each(['__proto__', 'constructor', 'toString'])('a filter by metadata named %s is one', async (name) => {
+  await using server = await openTicketServer({ simulated: QUICK })
+  await fail(server, 2)
+  const filter = { [`metadata.${name}`]: 'x' }
+  const { body } = await server.post('/tickets/bulk', { action: 'replay', filter, dry_run: true })
+  expect(body).toMatchObject({ matched: 0 })
+  const { body: list } = await server.get(`/tickets?metadata.${name}=x`)
+  expect(list).toMatchObject({ data: [] })
+})
+
+it('looks for at most 20 metadata at a time', async () => {
+  await using server = await openTicketServer({ simulated: QUICK })
+  const filterOf = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`metadata.k${index}`, 'x']))
+  const bulk = { action: 'cancel', dry_run: true }
+  expect((await server.post('/tickets/bulk', { ...bulk, filter: filterOf(20) })).status).toBe(200)
+  const { status, body } = await server.post('/tickets/bulk', { ...bulk, filter: filterOf(21) })
+  expect([status, body.error]).toEqual([400, 'invalid_input_format'])
+})
+
 it('cancels what can be cancelled, and names the rest with its reason', async () => {
   await using server = await openTicketServer({ simulated: QUICK })
   const waiting = await server.accept({}, LATER)

@@ -21,23 +21,29 @@ const TEXTS = {
 /** A search takes as long as the pattern is, for each character that it looks at. */
 const LONGEST_TEXT = 256
 
+/** Each is a search of its own. */
+const MOST_METADATA = 20
+
 const METADATA = /^metadata\.(.+)$/
 
 /** The query of `GET /tickets`. Throws a `RequestProblem` that names what it does not know. */
 export function readQuery(given: Readonly<Record<string, unknown>>): TicketQuery {
   const query: Record<string, unknown> = {}
-  const metadata: Record<string, string> = {}
+  const metadata: [name: string, value: string][] = []
   for (const [name, value] of Object.entries(given)) {
     if (typeof value !== 'string')
       throw problem('invalid_input_format', `\`${name}\` is given more than once.`)
     const key = METADATA.exec(name)?.[1]
-    if (key !== undefined) metadata[key] = value
+    if (key !== undefined) metadata.push([key, value])
     else if (name === 'text' && value.length > LONGEST_TEXT)
       throw problem('invalid_input_format', `\`text\` must have at most ${LONGEST_TEXT} characters.`)
     else if (Object.hasOwn(TEXTS, name)) query[TEXTS[name as keyof typeof TEXTS]] = value
     else Object.assign(query, readField(name, value))
   }
-  return { ...query, ...(Object.keys(metadata).length > 0 ? { metadata } : {}) }
+  if (metadata.length > MOST_METADATA)
+    throw problem('invalid_input_format', `There are more than ${MOST_METADATA} filters \`metadata.<name>\`.`)
+  // Unlike an assignment, this makes `__proto__` a name like any other: a filter that is lost would let everything pass.
+  return { ...query, ...(metadata.length > 0 ? { metadata: Object.fromEntries(metadata) } : {}) }
 }
 
 function readField(name: string, value: string): TicketQuery {
