@@ -128,6 +128,17 @@ export function describeTicketRows(
       expect(rows.toReversed().map(({ summary }) => summary.prompt)).toEqual(forms.map(([, shown]) => shown))
     })
 
+    it('hold no name that is too long to be one, of an event that was refused for it', async () => {
+      await using at = await openStore()
+      const event = { content: 'Why?', model: 'm'.repeat(257), backend: 'b'.repeat(1_000_000) }
+      await at.store.record([
+        { event, eventId: 'evt_1', caller: '', outcome: REFUSAL, createdAt: START, finishedAt: START },
+      ])
+      const [row] = (await at.store.listRows({})).rows
+      expect(row).not.toHaveProperty('model')
+      expect(JSON.stringify(row).length).toBeLessThan(1_000)
+    })
+
     it('keep no content where the history keeps none', async () => {
       await using at = await openStore()
       const times = { createdAt: START - 9, finishedAt: START }

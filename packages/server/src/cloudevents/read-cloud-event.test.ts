@@ -99,6 +99,14 @@ test.each([
   expect(details).toContain(`\`${name}\``)
 })
 
+test.each(['id', 'source', 'type', 'subject', 'dataschema', 'anextension'])(
+  'refuses a %s of millions of characters',
+  (name) => {
+    const long = { ...EVENT, [name]: `a:${'b/'.repeat(4_000_000)}` }
+    expect(problemOf(long).details).toBe(`\`${name}\` is longer than 65536 characters.`)
+  },
+)
+
 test.each([
   ['urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66'],
   ['mailto:cncf-wg-serverless@lists.cncf.io'],

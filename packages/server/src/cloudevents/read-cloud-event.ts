@@ -93,6 +93,8 @@ const missing = (name: string) =>
   invalidEvent(`The CloudEvent has no \`${name}\`. It needs ${REQUIRED.join(', ')}.`)
 
 const NAME = /^[a-z0-9]+$/
+/** A CloudEvent may be refused from 64 KiB on, and its attributes are the small part of it. */
+const LONGEST_ATTRIBUTE = 65_536
 const SHOWN_NAME_LENGTH = 40
 
 function readOne(name: string, value: unknown): string {
@@ -104,6 +106,8 @@ function readOne(name: string, value: unknown): string {
   const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined
   const text = rule === undefined ? extensionText(name, value) : value
   if (typeof text !== 'string') throw invalidEvent(`\`${name}\` must be a string.`)
+  if (text.length > LONGEST_ATTRIBUTE)
+    throw invalidEvent(`\`${name}\` is longer than ${LONGEST_ATTRIBUTE} characters.`)
   if (!isPlain(text)) throw invalidEvent(`\`${name}\` has control characters or is not valid Unicode.`)
   if (rule !== undefined && !rule.holds(text)) throw invalidEvent(`\`${name}\` must be ${rule.says}.`)
   return text

@@ -103,7 +103,7 @@ const lastingColumns = (ticket: Ticket, texts: TextColumns) => ({
 })
 
 const wantedBackend = (event: Ticket['event'], texts: TextColumns) =>
-  textOrNull(textField(event, 'backend'), texts)
+  textOrNull(nameField(event, 'backend'), texts)
 
 /** A retry stands behind those who became due before it; an interrupted ticket keeps its place. */
 function waitingColumns({ state, createdAt, priority }: Ticket) {
@@ -141,8 +141,8 @@ function endColumns({ state, event }: Ticket, texts: TextColumns) {
   return {
     finished_at: 'finishedAt' in state ? storableTime(state.finishedAt) : null,
     error: outcome?.error ?? null,
-    backend: textOrNull(answered?.backend ?? lastBackend ?? textField(event, 'backend'), texts),
-    model: textOrNull(answered?.model ?? textField(event, 'model'), texts),
+    backend: textOrNull(answered?.backend ?? lastBackend ?? nameField(event, 'backend'), texts),
+    model: textOrNull(answered?.model ?? nameField(event, 'model'), texts),
   }
 }
 
@@ -323,9 +323,12 @@ function readTrace(row: Row, event: Ticket['event']): Pick<Ticket, 'event' | 'tr
   return { event: rest, trace: { traceparent, ...(typeof tracestate === 'string' && { tracestate }) } }
 }
 
-function textField(event: Ticket['event'], key: string): string | undefined {
+/** An event with a longer one has been refused: to lists its name is of no use, and they would hold all of it. */
+const LONGEST_NAME = 256
+
+function nameField(event: Ticket['event'], key: string): string | undefined {
   const value = event?.[key]
-  return typeof value === 'string' ? value : undefined
+  return typeof value === 'string' && value.length <= LONGEST_NAME ? value : undefined
 }
 
 /** The ticket of an idempotency key. */
