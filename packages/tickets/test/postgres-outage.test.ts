@@ -1,3 +1,5 @@
+import { type AddressInfo, createServer } from 'node:net'
+import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TicketStore } from '../src/index.ts'
 import { createPostgresStore } from '../src/postgres.ts'
@@ -15,6 +17,20 @@ it('says that PostgreSQL cannot be reached, and keeps the password to itself', a
   expect(String(refused)).not.toContain('secret')
 })
 
+it('says what keeps it from connecting, in whatever words that comes', async () => {
+  // PostgreSQL's answer to a client that asks for TLS, and gets none.
+  const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write('N')))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const connectionString = `postgres://someone:secret@127.0.0.1:${port}/a?sslmode=verify-full`
+  const refused = await createPostgresStore({ connectionString }).catch((error: unknown) => error)
+  server.close()
+  expect(refused).toMatchObject({
+    problem: 'unreachable',
+    message: expect.stringContaining('The server does not support SSL connections.'),
+  })
+})
+
 it('refuses a schema whose name would need quotes', async () => {
   await expect(createPostgresStore({ connectionString: '', schema: 'a"b' })).rejects.toThrow(/schema: "a"b"/)
 })
@@ -27,6 +43,26 @@ if (connectionString === undefined) {
 } else {
   afterAll(dropSchemas)
   describe('a PostgreSQL', () => {
+    it('whose encoding cannot hold every text is refused at the start, not at the first such text', async () => {
+      const database = newSchema()
+      const admin = new pg.Client({ connectionString })
+      await admin.connect()
+      await admin.query(
+        `CREATE DATABASE ${database} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
+      )
+      const url = new URL(connectionString)
+      url.pathname = `/${database}`
+      const refused = await createPostgresStore({ connectionString: String(url) }).catch(
+        (error: unknown) => error,
+      )
+      await admin.query(`DROP DATABASE ${database}`)
+      await admin.end()
+      expect(refused).toMatchObject({
+        problem: 'broken',
+        message: expect.stringContaining('encoding LATIN1'),
+      })
+    })
+
     it('that goes away and comes back loses nothing, and nobody restarts', async () => {
       await using road = await openRoad(connectionString)
       await using store = await createPostgresStore({ connectionString: road.url, schema: newSchema() })

@@ -1,4 +1,5 @@
 import { type Clock, type Logger, silentLogger } from '@ai-ticket/core'
+import { StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import type { TicketStore } from '../../ticket/ticket-store.ts'
 import { mendCallbacks, mendTickets, warnOfMended } from '../mend-statement.ts'
 import type { Database } from './database.ts'
@@ -65,6 +66,7 @@ export async function createStoreOn(
   const { logger = silentLogger, nameWaitMs = 30_000 } = options
   const time = clock ? timeOf(clock) : createDatabaseTime()
   try {
+    await checkEncoding(database)
     await migrate(database, schema)
     await time.adjust(database)
     await mend(database, time.now(), logger)
@@ -83,6 +85,16 @@ export async function createStoreOn(
     await database.close()
     throw postgresProblem(error)
   }
+}
+
+/** Another one refuses the first text that it cannot hold, long after the start. */
+async function checkEncoding(database: Database): Promise<void> {
+  const [row] = await database.query('SHOW server_encoding')
+  if (row?.server_encoding === 'UTF8') return
+  throw new StoreUnavailable(
+    'broken',
+    `The database of AI_TICKET_DATABASE_URL has the encoding ${row?.server_encoding}, which cannot hold every text. Name one with the encoding UTF8.`,
+  )
 }
 
 async function mend(database: Database, now: number, logger: Logger): Promise<void> {

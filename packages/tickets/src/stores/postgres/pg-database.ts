@@ -8,6 +8,7 @@ import {
   type Queryable,
   type Row,
 } from './database.ts'
+import { connectionProblem } from './postgres-problem.ts'
 
 export interface PgDatabaseOptions {
   readonly connectionString: string
@@ -127,7 +128,7 @@ async function connectPatiently(pool: pg.Pool): Promise<pg.PoolClient> {
       return await pool.connect()
     } catch (error) {
       const isFull = error instanceof Error && 'code' in error && error.code === NO_ROOM
-      if (!isFull || clock.now() >= until) throw error
+      if (!isFull || clock.now() >= until) throw connectionProblem(error)
     }
     await sleep(clock, ROOM_POLL_MS)
   }

@@ -15,12 +15,24 @@ const BY_CODE: readonly [prefix: string, problem: StoreProblem, advice: string][
   ['42P01', 'broken', 'A table is gone. Restore it, or start again to have an empty one.'],
   ['3D000', 'unreachable', 'The database does not exist. Create it, or correct AI_TICKET_DATABASE_URL.'],
   ['28', 'unreachable', 'PostgreSQL refused the login. Correct AI_TICKET_DATABASE_URL.'],
+  [
+    '08P01',
+    'unreachable',
+    'PostgreSQL, or a pooler in front of it, does not take the connection. Connect to PostgreSQL itself: poolers such as PgBouncer do not pass on all that is needed.',
+  ],
   ['08', 'unreachable', 'The connection to PostgreSQL broke. It is retried automatically.'],
   [
     '53',
     'unreachable',
     'PostgreSQL has no room for more connections or memory. It is retried automatically.',
   ],
+  [
+    '25P03',
+    'unreachable',
+    'PostgreSQL gave up a transaction that said nothing for too long. It is retried automatically.',
+  ],
+  ['58', 'unreachable', 'PostgreSQL has trouble with its files. Look into its log and at its disk.'],
+  ['XX', 'unreachable', 'PostgreSQL reports an internal error. Look into its log.'],
   ['57P', 'unreachable', 'PostgreSQL is stopping or starting. It is retried automatically.'],
   ['57014', 'unreachable', 'PostgreSQL took too long. It is retried automatically.'],
   ['55P03', 'unreachable', 'PostgreSQL waited too long for a lock. It is retried automatically.'],
@@ -51,7 +63,19 @@ export function postgresProblem(error: unknown): unknown {
   if (!(code && NETWORK.has(code)) && !BROKEN_CONNECTION.test(error.message)) return error
   return new StoreUnavailable(
     'unreachable',
-    'PostgreSQL cannot be reached. Check that it runs and that AI_TICKET_DATABASE_URL is right; it is retried automatically.',
+    `PostgreSQL cannot be reached${code === undefined ? '' : ` (${code})`}. Check that it runs and that AI_TICKET_DATABASE_URL is right; it is retried automatically.`,
+    error,
+  )
+}
+
+/** What keeps one from connecting is never a bug of ours, in whatever words it comes: those of TLS have no code. */
+export function connectionProblem(error: unknown): unknown {
+  const known = postgresProblem(error)
+  if (known instanceof StoreUnavailable || !(error instanceof Error)) return known
+  const words = error.message.replace(/[.\s]+$/, '')
+  return new StoreUnavailable(
+    'unreachable',
+    `PostgreSQL cannot be reached: ${words}. Correct AI_TICKET_DATABASE_URL, or the settings of PostgreSQL.`,
     error,
   )
 }
