@@ -45,6 +45,15 @@ it.runIf(process.platform === 'linux')('says that a folder cannot be made where 
   expect(refusal('/proc/x/y')).toMatchObject({ message: expect.stringContaining('/proc/x') })
 })
 
+it.each(['tickets.db', 'tickets.lock'])('says that %s is a folder', (name) => {
+  const directory = newDirectory()
+  mkdirSync(join(directory, name), { recursive: true })
+  expect(refusal(directory)).toMatchObject({
+    problem: 'unreachable',
+    message: expect.stringContaining(join(directory, name)),
+  })
+})
+
 it('finds its tickets again', async () => {
   const directory = newDirectory()
   const first = createSqliteStore({ directory })

@@ -13,11 +13,14 @@ const CANNOT_OPEN = new Set([14, 10])
 const UNREACHABLE: ReadonlySet<unknown> = new Set([
   'ENOTDIR',
   'EEXIST',
+  'EISDIR',
   'EIO',
   'ENOENT',
   'ELOOP',
   'ENAMETOOLONG',
 ])
+
+const ELSEWHERE = 'or name another folder (AI_TICKET_DATA_DIR)'
 
 /** Tells what the disk did from a bug of ours: the first is `StoreUnavailable`, the second is given back as it is. */
 export function sqliteProblem(error: unknown, file: string): unknown {
@@ -26,7 +29,10 @@ export function sqliteProblem(error: unknown, file: string): unknown {
   if (code === undefined) return error
   if (code === FULL) return problem('full', 'The disk is full. Free some space; nothing has to be restarted.')
   if (READ_ONLY.has(code)) {
-    return problem('read_only', `${file} may not be written. Check the rights of the folder and its disk.`)
+    return problem(
+      'read_only',
+      `${file} may not be written. Check the rights of the folder and its disk, ${ELSEWHERE}.`,
+    )
   }
   if (BROKEN.has(code) || (code === 1 && OTHER_TABLES.test(error.message))) {
     return problem(
@@ -36,7 +42,10 @@ export function sqliteProblem(error: unknown, file: string): unknown {
   }
   if (LOCKED.has(code)) return problem('locked', `${file} is locked by another program. End its transaction.`)
   if (CANNOT_OPEN.has(code)) {
-    return problem('unreachable', `${file} cannot be opened, read or written. Check the folder and its disk.`)
+    return problem(
+      'unreachable',
+      `${file} cannot be opened, read or written. Check the folder and its disk, ${ELSEWHERE}.`,
+    )
   }
   return error
 
