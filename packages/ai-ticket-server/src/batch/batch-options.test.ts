@@ -19,6 +19,9 @@ test('stdin is read where no file is named, unless it is a terminal', () => {
 test.each([
   [{ output: undefined }, '-o needs a file'],
   [{ output: '-' }, '-o needs a file'],
+  [{ output: '' }, '-o needs a file'],
+  [{ errors: '' }, '--errors needs a file'],
+  [{ errors: '-' }, '--errors needs a file'],
   [{ output: './in.jsonl' }, 'must be three files'],
   [{ errors: 'out.jsonl' }, 'must be three files'],
 ])('%j is a wrong command line', (wrong, said) => {

@@ -43,9 +43,11 @@ export function readBatchFlags(
   const [input = '-'] = words
   if (input === '-' && stdinIsTerminal) throw new UsageError(`Name a file of lines: ${USE}`)
   const { output } = flags
-  if (output === undefined || output === '-')
+  if (output === undefined || output === '' || output === '-')
     throw new UsageError(`-o needs a file, so that a second run sees what is done: ${USE}`)
   const errors = flags.errors ?? errorsPathOf(output)
+  if (errors === '' || errors === '-')
+    throw new UsageError('--errors needs a file, like --errors failed.jsonl')
   const paths = [input, output, errors].map((path) => resolve(path))
   if (new Set(paths).size < paths.length)
     throw new UsageError('Input, output and errors must be three files.')

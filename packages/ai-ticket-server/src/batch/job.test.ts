@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, link, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ async function folder() {
   const path = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
   const output = join(path, 'out.jsonl')
   const errors = join(path, 'out.errors.jsonl')
-  return { output, errors, overwrite: false, retryFailed: false }
+  return { input: join(path, 'in.jsonl'), output, errors, overwrite: false, retryFailed: false }
 }
 
 const plain = (line: number, rest: object) =>
@@ -59,6 +59,21 @@ test.each(['precious', '{"id": "somebody else"}\n', `${ANSWER}\n{"my":"own"}\n`]
     expect(await readFile(options.output, 'utf8')).toBe('')
   },
 )
+
+test.each([
+  ['symlink', 'output'],
+  ['link', 'output'],
+  ['symlink', 'errors'],
+] as const)('an input that is the other end of a %s, the %s, is left alone', async (kind, name) => {
+  const options = await folder()
+  await writeFile(options.input, 'precious')
+  await (kind === 'link' ? link : symlink)(options.input, options[name])
+  await expect(openJob({ ...options, overwrite: true })).rejects.toMatchObject({
+    exitCode: 2,
+    message: expect.stringContaining('must be three files'),
+  })
+  expect(await readFile(options.input, 'utf8')).toBe('precious')
+})
 
 test('failed lines are open again where that is wanted, under new keys; the rest keeps its own', async () => {
   const options = await folder()

@@ -8,6 +8,8 @@ import { FinishedLines } from './finished-lines.ts'
 import { openResultFile, type ResultFile, readResults } from './results.ts'
 
 interface JobOptions {
+  /** `-`: stdin. */
+  readonly input: string
   readonly output: string
   readonly errors: string
   /** Deletes earlier results. */
@@ -25,7 +27,7 @@ export interface Job extends AsyncDisposable {
 }
 
 /** Opens what an earlier run has left, whole or torn. Throws a `BatchProblem` that says what to do. */
-export async function openJob({ output, errors, overwrite, retryFailed }: JobOptions): Promise<Job> {
+export async function openJob({ input, output, errors, overwrite, retryFailed }: JobOptions): Promise<Job> {
   await Promise.all([checkRegular(output), checkRegular(errors)])
   const lock = lockOutput(output)
   const files: ResultFile[] = []
@@ -38,6 +40,7 @@ export async function openJob({ output, errors, overwrite, retryFailed }: JobOpt
     files.push(answerFile)
     const errorFile = await openResultFile(errors)
     files.push(errorFile)
+    await checkDistinct([input, output, errors])
     const finished = new FinishedLines()
     if (overwrite) {
       lock.renewAll()
@@ -70,6 +73,17 @@ async function checkRegular(path: string): Promise<void> {
   )
 }
 
+/** Two names can lead to one file, and to clear the output would then clear the input. */
+async function checkDistinct(paths: readonly string[]): Promise<void> {
+  const found = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)))
+  const files = found.flatMap((stats) => (stats?.isFile() ? `${stats.dev}:${stats.ino}` : []))
+  if (new Set(files).size === files.length) return
+  throw new BatchProblem(
+    'Input, output and errors must be three files, and two of these names lead to the same one. Name another output.',
+    EXIT.usage,
+  )
+}
+
 interface OutputLock extends Disposable {
   /** Of this output and line, the same in every run: an Idempotency-Key, without the line's own hash. */
   keyOf(line: number): string
@@ -92,7 +106,12 @@ export interface CallNotes {
   readonly left: readonly AnnouncedCall[]
 }
 
+// Codes of SQLite.
 const BUSY = 5
+const FULL = 13
+
+const sqliteCode = (error: unknown): number | undefined =>
+  error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined
 
 /** Later writes wait for the disk. */
 const ON_DISK = 'PRAGMA synchronous = FULL'
@@ -119,12 +138,12 @@ function lockOutput(output: string): OutputLock {
     return keysIn(database)
   } catch (error) {
     database?.close()
-    if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === BUSY) {
+    if (sqliteCode(error) === BUSY) {
       const message = `Another run is writing to ${output}. Wait for it, or name another output.`
       throw new BatchProblem(message, EXIT.temporary, error)
     }
     throw new BatchProblem(
-      `${file} cannot be written (${reasonOf(error)}). Correct the path of the output, or its permissions.`,
+      `${file} cannot be written (${reasonOf(error)}). ${sqliteCode(error) === FULL ? 'Make room.' : 'Correct the path of the output, or its permissions.'}`,
       EXIT.cannotStore,
       error,
     )

@@ -6,6 +6,7 @@ import {
   addExamples,
   type CommandModule,
   type Run,
+  readConcurrency,
   readCount,
   readDuration,
   runs,
@@ -30,7 +31,7 @@ export const command: CommandModule = {
       )
       .option('-o, --output <file>', 'File for the answers, written as they come')
       .option('--errors <file>', 'File for the failures; default: out.errors.jsonl')
-      .option('--concurrency <number>', 'Lines to ask at once; default: all slots', readCount)
+      .option('--concurrency <number>', 'Lines to ask at once; default: all slots', readConcurrency)
       .option('--retry-failed', 'Ask lines that failed in an earlier run again')
       .option('--max-failures <number>', 'Stop after this many failed lines', readCount)
       .option('--patience <time>', 'How long to wait for a backend that is away; default 1h', readDuration)

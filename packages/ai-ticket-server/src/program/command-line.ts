@@ -141,6 +141,15 @@ export function readCount(text: string): number {
   throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
 
+/** As many connections as the server takes. */
+const MOST_AT_ONCE = 10_000
+
+/** The same for how much is done at once. */
+export function readConcurrency(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MOST_AT_ONCE) return Number(text)
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST_AT_ONCE}.`)
+}
+
 /** The same for a time, in milliseconds. */
 export function readDuration(text: string): number {
   const milliseconds = parseDurationMs(text)
