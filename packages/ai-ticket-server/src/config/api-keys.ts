@@ -74,7 +74,8 @@ export const PrioritiesSchema = closedObject(
 export const readPriorities = (text: string): unknown =>
   Object.fromEntries(
     asList(text).map((entry) => {
-      const [door = '', given = ''] = entry.split('=', 2).map((part) => part.trim())
+      const [door = '', ...rest] = entry.split('=').map((part) => part.trim())
+      const given = rest.join('=')
       return [door, /^[+-]?\d{1,3}$/.test(given) ? Number(given) : given]
     }),
   )

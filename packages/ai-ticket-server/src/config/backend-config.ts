@@ -95,23 +95,27 @@ function fromNames(
     const alike = named.filter((other) => other.kind === one.kind)
     const index = alike.indexOf(one)
     const name = alike.length === 1 ? one.kind : `${one.kind}-${index + 1}`
-    if (one.kind === 'openai') {
-      const [url = '', model] = one.url.split('#')
-      return { name, type: 'openai', url, ...(model && { model }) }
-    }
+    const [url = '', model] = one.url.split('#')
+    const backend = { name, url, ...(model && { model }) }
+    if (one.kind === 'openai') return { ...backend, type: 'openai' }
     const apiKey = keys.length === 1 ? keys[0] : keys[index]
-    return { name, type: 'kobold', url: one.url, ...(apiKey !== undefined && { api_key: apiKey }) }
+    return { ...backend, type: 'kobold', ...(apiKey !== undefined && { api_key: apiKey }) }
   })
   const keyOrigin: Origin = { kind: 'environment', name: keyLabel }
   const keyOrigins = Object.fromEntries(backends.map(({ name }) => [name, keyOrigin]))
   return { backends, origin, keyOrigins, problems, warnings: [] }
 }
 
+const SCHEMA_OF_KIND: ReadonlyMap<string, v.GenericSchema> = new Map<string, v.GenericSchema>([
+  ['kobold', BackendUrlSchema],
+  ['openai', OpenAIUrlSchema],
+])
+
 function checkNamed(
   { kind, url, place }: Named,
   origin: Origin & { readonly name: string },
 ): ConfigProblem[] {
-  const schema = { kobold: BackendUrlSchema, openai: OpenAIUrlSchema }[kind]
+  const schema = SCHEMA_OF_KIND.get(kind)
   if (schema === undefined) {
     const message = `${place} is of the kind "${kind}", but must be kobold=http://… or openai=http://… (Ollama, llama.cpp, vLLM and LM Studio are openai). Correct it.`
     return [{ key: place, message }]

@@ -157,7 +157,7 @@ test('an address may come without its scheme', () => {
 
 test('servers of any kind are named without a file, each with a name by its kind', () => {
   const named = '--backend'
-  const text = 'openai=http://localhost:11434#qwen3:8b,http://a:5001,kobold=b:5001,openai=gpu:8080/v1'
+  const text = 'openai=http://localhost:11434#qwen3:8b,http://a:5001,kobold=b:5001#tiny,openai=gpu:8080/v1'
   const { config, origins } = accepted({
     flags: { [named]: text },
     environment: { KOBOLDCPP_API_KEY: 'one,two', KOBOLDCPP_API_URL: 'http://not-asked:1' },
@@ -165,7 +165,7 @@ test('servers of any kind are named without a file, each with a name by its kind
   expect(config.backends).toEqual([
     { name: 'openai-1', type: 'openai', url: 'http://localhost:11434', model: 'qwen3:8b' },
     { name: 'kobold-1', type: 'kobold', url: 'http://a:5001', api_key: 'one' },
-    { name: 'kobold-2', type: 'kobold', url: 'b:5001', api_key: 'two' },
+    { name: 'kobold-2', type: 'kobold', url: 'b:5001', model: 'tiny', api_key: 'two' },
     { name: 'openai-2', type: 'openai', url: 'gpu:8080/v1' },
   ])
   expect(origins.backends).toEqual({ kind: 'flag', name: named })
@@ -183,6 +183,10 @@ test.each([
     'ollama=http://localhost:11434',
     '--backend[0] is of the kind "ollama", but must be kobold=http://… or openai=',
   ],
+  ...['constructor', 'toString', '__proto__'].map((kind): [string, string] => [
+    `${kind}=http://localhost:11434`,
+    '--backend[0] is ',
+  ]),
   ['a:1,openai=http://b?x', '--backend[1] is a text, but must be an address without a query'],
   ['openai=', '--backend[0] is an empty text, but must be an http or https address'],
   [
@@ -549,6 +553,28 @@ test.each(['0.0.0.0', '::', '192.168.1.5', 'desk.lan', 'x86_64-conda-linux-gnu']
     expect(exposed({ HOST })).toEqual([`HOST ${OPEN} If you did not set HOST yourself, unset it.`])
     expect(exposed({ HOST, AI_TICKET_API_KEYS: 'a,b' })).toEqual([])
     expect(exposed({ HOST, AI_TICKET_ALLOW_ANONYMOUS: 'true' })).toEqual([])
+  },
+)
+
+test.each([
+  ...['[::1]', 'http://127.0.0.1', '127.0.0.1:5000', 'desk.lan:5000', '::g', '*', 'a b'].map((HOST) => ({
+    HOST,
+  })),
+  ...['http://desk.lan', '*', 'a.lan,*.lan', 'a b'].map((names) => ({ AI_TICKET_ALLOWED_HOSTS: names })),
+  { AI_TICKET_PRIORITIES: 'kobold=1=2' },
+  ...['#', '/', '?'].map((mark) => ({ AI_TICKET_DATABASE_URL: `postgres://me:SECRET${mark}x@db:5432/a` })),
+  { AI_TICKET_DATABASE_URL: 'postgres://me:12#x@db:5432/a' },
+  { AI_TICKET_DATABASE_URL: 'postgres://me@db:99999/a' },
+])('%j is refused at the start', (environment) => {
+  const problems = refused({ environment: { AI_TICKET_ALLOW_ANONYMOUS: 'true', ...environment } })
+  expect(problems).toEqual([expect.stringMatching(/ must be .* Correct it, or unset it for the default\.$/)])
+  expect(problems.join()).not.toContain('SECRET')
+})
+
+test.each(['::', '::1', 'fe80::1%eth0', 'x86_64-conda-linux-gnu', 'desk.lan'])(
+  'the host %s is taken',
+  (host) => {
+    expect(accepted({ environment: { HOST: host } }).config.host).toBe(host)
   },
 )
 

@@ -255,7 +255,7 @@ export function exposureProblems({ config, origins }: ResolvedConfig): ConfigPro
 }
 
 const isLoopback = (host: string): boolean =>
-  host.toLowerCase() === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+  host.toLowerCase() === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
 function callbackProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {

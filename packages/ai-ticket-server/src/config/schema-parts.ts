@@ -25,8 +25,6 @@ export const numberBetween = (minimum: number, maximum: number) => {
 export const milliseconds = (minimum = 0, maximum = 86_400_000) =>
   wholeNumber(minimum, maximum, ' (milliseconds)')
 
-export const texts = (expected: string) => v.array(text(expected), expected)
-
 /** An object whose unknown and missing keys are named, with the known ones. */
 export function closedObject<const Entries extends v.ObjectEntries>(entries: Entries, expected: string) {
   return v.strictObject(entries, (issue) => {

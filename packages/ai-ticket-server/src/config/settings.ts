@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import * as v from 'valibot'
 import {
   ApiKeysSchema,
@@ -9,7 +10,7 @@ import {
   readPriorities,
 } from './api-keys.ts'
 import { CallbackAllowSchema, CallbackPrivateSchema, CallbackSecretSchema } from './callback-schema.ts'
-import { asList, milliseconds, oneOf, text, texts, trueOrFalse, wholeNumber } from './schema-parts.ts'
+import { asList, milliseconds, oneOf, text, trueOrFalse, wholeNumber } from './schema-parts.ts'
 
 /** Where a value may come from, in words and by name. */
 export interface Source {
@@ -91,8 +92,26 @@ function readJson(text: string): unknown {
   }
 }
 
+const HOST_EXPECTED = 'a host name, or an address like 127.0.0.1 or ::1, without scheme, brackets and port'
+const HostSchema = v.pipe(
+  text('a host name or address'),
+  v.check((host) => (host.includes(':') ? isIP(host) === 6 : /^[^\s/[\]*]+$/.test(host)), HOST_EXPECTED),
+)
+
+const NAMES_EXPECTED = 'a list of host names like desk.lan, without scheme and *'
+const HostNamesSchema = v.array(
+  v.pipe(v.string(NAMES_EXPECTED), v.regex(/^[^\s/*]+$/, NAMES_EXPECTED)),
+  NAMES_EXPECTED,
+)
+
 const DATABASE_EXPECTED = 'an address like postgres://user:password@host:5432/database'
-const DatabaseSchema = v.pipe(v.string(), v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED))
+const ENCODED_EXPECTED =
+  'an address whose password has its special characters percent-encoded, like %23 for # and %2F for /'
+const DatabaseSchema = v.pipe(
+  v.string(),
+  v.regex(/^postgres(ql)?:\/\/\S+$/, DATABASE_EXPECTED),
+  v.check((url) => URL.canParse(url) && !url.includes('#'), ENCODED_EXPECTED),
+)
 
 const define = <
   const Key extends string,
@@ -124,7 +143,7 @@ export const SETTINGS = {
   host: define({
     key: 'host',
     words: 'Address to listen on',
-    schema: text('a host name or address'),
+    schema: HostSchema,
     flag: '--host',
     flagValue: 'address',
     environment: 'HOST',
@@ -291,7 +310,7 @@ export const SETTINGS = {
   allowedHosts: define({
     key: 'allowed_hosts',
     words: 'Names besides the loopback ones that the Host header may have on an anonymous listener',
-    schema: texts('a list of host names'),
+    schema: HostNamesSchema,
     environment: 'AI_TICKET_ALLOWED_HOSTS',
     fallback: [],
   }),

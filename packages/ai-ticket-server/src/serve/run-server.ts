@@ -175,7 +175,8 @@ async function addConsole(
     return true
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    if (!isNotInstalled(error)) logger.error(`There is no console: ${reason}`)
+    const advice = 'Correct AI_TICKET_CONSOLE_THEME or AI_TICKET_CONSOLE_TOKENS.'
+    if (!isNotInstalled(error)) logger.error(`There is no console: ${reason.replace(/\.$/, '')}. ${advice}`)
     return false
   }
 }
