@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -246,6 +246,67 @@ test('the folder of the call has settings in ai-ticket.jsonc and .env, and the e
   )
 })
 
+/** An empty folder with a file .env. */
+async function folderWith(dotEnv: string | Uint8Array): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await writeFile(join(folder, '.env'), dotEnv)
+  return folder
+}
+
+test.each([
+  ['a byte order mark', '\uFEFFPORT=82\nHOST=::1\n'],
+  ['line ends of Windows', 'PORT=82\r\nHOST=::1\r\n'],
+])('a file .env with %s is read whole', async (_what, text) => {
+  const { stdout } = await runProgram(CLI, ['config', 'show'], { folder: await folderWith(text) })
+  expect(stdout).toContain('host = "::1"\nport = 82\n')
+})
+
+test('a file .env that cannot be read stops every command, for it may hold the keys', async () => {
+  const utf16 = await runProgram(CLI, ['config', 'show'], {
+    folder: await folderWith(Buffer.from('\uFEFFPORT=82\n', 'utf16le')),
+  })
+  const message = 'The file .env in this folder is not valid UTF-8. Save it as UTF-8.\n'
+  expect(utf16).toEqual({ code: 78, stdout: '', stderr: message })
+  const folder = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
+  await symlink('.env', join(folder, '.env'))
+  expect(await runProgram(SERVER, ['--port', '0'], { folder })).toEqual({
+    code: 78,
+    stdout: '',
+    stderr:
+      'The file .env in this folder cannot be read (ELOOP). Correct its rights, or call the program in another folder.\n',
+  })
+})
+
+test
+  .runIf(process.platform === 'linux')
+  .each([[['config', 'show']], [['--help']], [['ask', 'Hi']], [['ask', '--json', 'Hi']]])(
+  '%j into a file on a full disk ends with 73 and says so',
+  async (args) => {
+    await using simulator = await simulate('An answer.')
+    await using full = await open('/dev/full', 'w')
+    const child = spawn(process.execPath, [CLI, ...args], {
+      env: cleanEnvironment({ KOBOLDCPP_API_URL: simulator.url }),
+      stdio: ['ignore', full.fd, 'pipe'],
+    })
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+    expect({ code, stderr }).toEqual({
+      code: 73,
+      stderr: 'stdout cannot be written (ENOSPC). Make room, or send it to another place.\n',
+    })
+  },
+)
+
+test('a user without a home, as in a container, has no configuration there', async () => {
+  const homeless =
+    "import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'; os.homedir = () => { throw new Error('uv_os_homedir returned ENOENT') }; syncBuiltinESMExports()"
+  const environment = {
+    XDG_CONFIG_HOME: '',
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(homeless)}`,
+  }
+  const { code, stderr } = await runProgram(CLI, ['config', 'show'], { environment })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+})
+
 test('the folder of the user has a configuration for every other folder', async () => {
   const home = await mkdtemp(join(tmpdir(), 'ai-ticket-'))
   await mkdir(join(home, 'ai-ticket'))
@@ -269,6 +330,10 @@ test.each([
   [
     ['ask', 'x', '--max-tokens', 'many'],
     "error: option '--max-tokens <number>' argument 'many' is invalid. It must be a whole number of at least 1.\n",
+  ],
+  [
+    ['batch', 'in.jsonl', '-o', 'out.jsonl', '--concurrency', '10001'],
+    "error: option '--concurrency <number>' argument '10001' is invalid. It must be a whole number from 1 to 10000.\n",
   ],
   [
     ['ask', 'x', '--timeout', 'soon'],

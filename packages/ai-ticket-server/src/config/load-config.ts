@@ -75,10 +75,15 @@ export function loadConsoleFile(
   }
 }
 
-/** Where a configuration file is looked for, unless one is named: the working folder, then the user's own. */
-export const placesFor = (configHome: string): readonly string[] => [
+/**
+ * Where a configuration file is looked for, unless one is named: the working folder, then the user's own, where the user
+ * has one.
+ */
+export const placesFor = (configHome: string | undefined): readonly string[] => [
   ...['ai-ticket.json', 'ai-ticket.jsonc'],
-  ...['config.json', 'config.jsonc'].map((name) => join(configHome, 'ai-ticket', name)),
+  ...(configHome === undefined
+    ? []
+    : ['config.json', 'config.jsonc'].map((name) => join(configHome, 'ai-ticket', name))),
 ]
 
 /** The text of a file or a pipe, without a byte order mark. Undefined: the bytes are not valid UTF-8. */

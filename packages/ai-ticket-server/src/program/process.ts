@@ -10,8 +10,7 @@ import { EXIT } from './exit-codes.ts'
  * exits by itself.
  */
 export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefined>): void {
-  // `… | head` closes the pipe; without a listener Node would end the program with a stack trace.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  const isLost = watchOutput()
   const problem = nodeProblem()
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`)
@@ -22,7 +21,7 @@ export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefine
   // goes without where it cannot write there; NODE_DISABLE_COMPILE_CACHE=1 switches it off.
   module.enableCompileCache()
   main(process.argv.slice(2)).then(
-    (code) => code !== undefined && exitWhenWritten(code),
+    (code) => code !== undefined && exitWhenWritten(code, () => (isLost() ? EXIT.cannotStore : code)),
     (error: unknown) => {
       const expected = error instanceof UsageError
       process.stderr.write(`${expected ? error.message : describe(error)}\n`)
@@ -31,17 +30,37 @@ export function runAsMain(main: (rawArgs: string[]) => Promise<number | undefine
   )
 }
 
+/**
+ * Says once that stdout cannot be written; a server goes on without its log. Not where `… | head` has closed the pipe:
+ * nobody misses anything there. Without a listener Node would end the program with a stack trace. Returns whether output
+ * was lost.
+ */
+function watchOutput(): () => boolean {
+  let isLost = false
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (isLost || code === 'EPIPE') return
+    isLost = true
+    process.stderr.write(`stdout cannot be written (${code}). Make room, or send it to another place.\n`)
+  })
+  return () => isLost
+}
+
 const describe = (error: unknown): string => String(error instanceof Error ? error.stack : error)
 
 /** So long, in milliseconds, the end of the process waits for somebody to read what it wrote. */
 const LAST_LINES_MS = 1000
 
-/** Ends the process once what was written is out: writes to pipes are asynchronous, and `process.exit` drops them. */
-export function exitWhenWritten(code: number): void {
+/**
+ * Ends the process once what was written is out: writes to pipes are asynchronous, and `process.exit` drops them.
+ * `lastCode`: asked then for the exit code, because the last write may have failed.
+ */
+export function exitWhenWritten(code: number, lastCode: () => number = () => code): void {
   process.exitCode = code
+  const exit = () => process.exit(lastCode())
   // A pipe that nobody reads would hold it forever.
-  setTimeout(() => process.exit(code), LAST_LINES_MS)
-  void Promise.all([process.stdout, process.stderr].map(isWritten)).then(() => process.exit(code))
+  setTimeout(exit, LAST_LINES_MS)
+  void Promise.all([process.stdout, process.stderr].map(isWritten)).then(exit)
 }
 
 /** Lines that waited for the stream are written when it is empty, so once more may be needed. */
