@@ -3,10 +3,18 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { axeViolations } from '../test/axe.ts'
-import { chromiumPath, needsChromium, openBrowser, startWorld, watchedPage } from '../test/console-world.ts'
+import {
+  chromiumPath,
+  needsChromium,
+  ONE,
+  openBrowser,
+  rows,
+  startWorld,
+  watchedPage,
+} from '../test/console-world.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
 /** The other two have the same places; contrast.test.ts computes their colours. */
@@ -536,58 +544,6 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
-  test.each(isLong ? [true, false] : [true])(
-    'no payload becomes more than text, policy off: %s',
-    async (bypassCSP) => {
-      await using world = await startWorld({ answer: ({ text }) => text })
-      const ids: string[] = []
-      for (let from = 0; from < PAYLOADS.length; from += 50) {
-        const text = PAYLOADS.slice(from, from + 50).join('\n')
-        const turns = [
-          { role: 'system', content: text },
-          { role: 'user', content: text },
-        ]
-        const { id } = await world.post('/tickets', {
-          id: text.slice(0, 200),
-          content: { messages: turns },
-          metadata: { [text]: text },
-          schema: { type: 'string', description: text, enum: [text] },
-        })
-        ids.push(String(id))
-        await world.post('/event', { content: text, backend: text.slice(0, 100), model: text.slice(0, 100) })
-      }
-      expect(PAYLOADS.length).toBeGreaterThanOrEqual(200)
-      const context = await browser.newContext({ bypassCSP })
-      context.setDefaultTimeout(15_000)
-      const { page, complaints } = await watchedPage(context, world.url)
-      await page.goto(`${world.console}tickets?text=${encodeURIComponent(PAYLOADS[0] ?? '')}`)
-      await page.locator('tbody tr[data-id]').first().waitFor()
-      await page.goto(`${world.console}tickets`)
-      await rows(page, ids.length * 2)
-      const path = `${world.console}tickets?metadata.x=${encodeURIComponent(PAYLOADS[3] ?? '')}`
-      await page.goto(path)
-      await page.getByText('No ticket fits').waitFor()
-      for (const id of ids) {
-        await page.goto(`${world.console}tickets/${id}`)
-        await page.getByRole('tabpanel').waitFor()
-        for (const key of ['1', '2', '3', '4', '5', '6']) {
-          await page.keyboard.press(key)
-          await page.getByRole('tab', { selected: true }).waitFor()
-        }
-      }
-      await page.goto(`${world.console}${encodeURIComponent(PAYLOADS[1] ?? '')}`)
-      expect(await page.evaluate(() => 'pwned' in window)).toBe(false)
-      expect(
-        await page.evaluate(
-          () =>
-            document.querySelectorAll('#app :is(script, iframe, object, embed, img, base, svg, form[action])')
-              .length,
-        ),
-      ).toBe(0)
-      expect(complaints.filter((one) => !/status of 40[04]/.test(one))).toEqual([])
-    },
-  )
-
   test('axe finds nothing on any screen, in any theme, wide and narrow', async () => {
     await using world = await startWorld()
     await world.post('/event', { content: 'One', model: 'none such' })
@@ -645,9 +601,6 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
   })
 })
 
-/** Nothing that the model says fits it. */
-const ONE = { type: 'object', required: ['n'], properties: { n: { const: 1 } } }
-
 const SHORT = { content: 'Short', metadata: { list: 'a' } }
 
 const PROMPTS = [
@@ -657,45 +610,3 @@ const PROMPTS = [
   'Which of these two answers is more polite?',
   'Write a title for the report of the week.',
 ]
-
-/** What runs, where it may end up, and how it may be dressed. */
-const VECTORS = [
-  '<script>pwned=1</script>',
-  '<img src=x onerror=pwned=1>',
-  '<svg onload=pwned=1>',
-  '<iframe srcdoc="<script>parent.pwned=1</script>"></iframe>',
-  '<iframe src="javascript:parent.pwned=1"></iframe>',
-  '<body onload=pwned=1>',
-  '<details open ontoggle=pwned=1>',
-  '<input autofocus onfocus=pwned=1>',
-  '<a href="javascript:pwned=1">x</a>',
-  '<math><mtext><style><img src onerror=pwned=1></style></mtext></math>',
-  '<base href="https://evil.example/">',
-  '<meta http-equiv=refresh content="0;url=https://evil.example/">',
-  '<link rel=stylesheet href=https://evil.example/x.css>',
-  '<object data="https://evil.example/"></object>',
-  '<form action=https://evil.example/><button autofocus>x</button></form>',
-  '<style>@import url(https://evil.example/x.css)</style>',
-  '{{constructor.constructor("pwned=1")()}}',
-  '$'.concat('{pwned=1}'),
-  'javascript:pwned=1//',
-  'data:text/html,<script>pwned=1</script>',
-]
-const BREAKS = [
-  '',
-  '">',
-  "'>",
-  '</script>',
-  '</textarea>',
-  '</title></style>',
-  '-->',
-  ']]>',
-  '\\u003c',
-  '\u202e',
-  '\u0000',
-]
-const PAYLOADS = VECTORS.flatMap((vector) => BREAKS.map((prefix) => `${prefix}${vector}`))
-
-const rows = async (page: Page, count: number): Promise<void> => {
-  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
-}

@@ -4,8 +4,11 @@ import { type Described, describedApi } from '../../server/test/described-api.ts
 import {
   chromiumPath,
   needsChromium,
+  ONE,
   openBrowser,
+  screensOf,
   startWorld,
+  statusOf,
   type World,
   watchedPage,
 } from '../test/console-world.ts'
@@ -116,9 +119,6 @@ describe.skipIf(chromiumPath === undefined)(`what the console asks${needsChromiu
     await waits
   })
 })
-
-/** Nothing that the model says fits it. */
-const ONE = { type: 'object', required: ['n'] }
 
 /** So that it does not end while somebody looks. */
 const LONG = () => 'word '.repeat(4_000)
@@ -236,14 +236,4 @@ async function pressAll(page: Page, url: string): Promise<void> {
   }
 }
 
-const screensOf = (page: Page): Promise<readonly string[]> =>
-  page
-    .getByRole('navigation', { name: 'Screens' })
-    .getByRole('link')
-    .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''))
-
 const metrics = async ({ url }: World): Promise<string> => (await fetch(`${url}/metrics`)).text()
-
-async function statusOf({ url }: World, id: unknown): Promise<unknown> {
-  return ((await (await fetch(`${url}/tickets/${id}`)).json()) as { status: unknown }).status
-}

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { request as ask, createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +12,7 @@ import type { FastifyPluginCallback } from 'fastify'
 import type { Browser, Request } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumPath, needsChromium, openBrowser, watchedPage } from '../test/console-world.ts'
+import { startProxy } from '../test/proxy.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const BELOW = '/a/b'
@@ -37,7 +36,7 @@ describe.skipIf(chromiumPath === undefined)(`the packed console${needsChromium}`
     await cp(join(folder, 'package'), old, { recursive: true })
     await rename(join(old, 'dist/app'))
     const first = await open(old)
-    await using proxy = await startProxy(first.port)
+    await using proxy = await startProxy({ port: first.port, below: BELOW })
     const context = await browser.newContext()
     context.setDefaultTimeout(30_000)
     const origin = `http://127.0.0.1:${proxy.port}`
@@ -112,34 +111,6 @@ async function open(folder: string) {
     await simulator.close()
   }
   return { port: (server.server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close }
-}
-
-/** As a proxy has it: the path in front is its own, and the server behind never sees it. */
-async function startProxy(port: number) {
-  let behind = port
-  const server: Server = createServer((incoming, outgoing) => {
-    const path = incoming.url ?? ''
-    if (!path.startsWith(`${BELOW}/`)) return outgoing.writeHead(404).end()
-    const headers = { ...incoming.headers, host: `127.0.0.1:${behind}` }
-    const options = { port: behind, path: path.slice(BELOW.length), method: incoming.method, headers }
-    const forwarded = ask(options, (reply) => {
-      outgoing.writeHead(reply.statusCode ?? 502, reply.headers)
-      reply.pipe(outgoing)
-    })
-    forwarded.on('error', () => outgoing.destroy())
-    return incoming.pipe(forwarded)
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    leadTo: (to: number) => {
-      behind = to
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
 }
 
 /** Another version: the same files by other names. */

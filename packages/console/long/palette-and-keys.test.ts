@@ -3,9 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { axeViolations } from '../test/axe.ts'
 import {
   chromiumPath,
+  focusIsOn,
   needsChromium,
   openBrowser,
+  rows,
   startWorld,
+  tabTo,
   watchedPage,
   watchFocus,
 } from '../test/console-world.ts'
@@ -314,25 +317,4 @@ async function ended(url: string, id: unknown): Promise<void> {
   await expect
     .poll(async () => ((await (await fetch(`${url}/tickets/${id}`)).json()) as { status: string }).status)
     .toBe('completed')
-}
-
-const rows = async (page: Page, count: number): Promise<void> => {
-  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
-}
-
-const focusIsOn = async (page: Page, text: string): Promise<void> => {
-  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent ?? '')).toContain(text)
-}
-
-/** Presses Tab until a button of this name has the focus. */
-async function tabTo(page: Page, name: string): Promise<void> {
-  await page.getByRole('button', { name }).waitFor()
-  for (let press = 0; press < 100; press += 1) {
-    const at = await page.evaluate(
-      () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
-    )
-    if (at.startsWith(name)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`Tab does not come to ${name}.`)
 }

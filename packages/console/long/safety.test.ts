@@ -5,9 +5,11 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describedApi } from '../../server/test/described-api.ts'
 import {
+  busiestTaskMs,
   chromiumPath,
   needsChromium,
   openBrowser,
+  screensOf,
   startWorld,
   type World,
   watchedPage,
@@ -178,12 +180,6 @@ async function openPage(html: string): Promise<{ readonly port: number } & Async
   }
 }
 
-const screensOf = (page: Page): Promise<readonly string[]> =>
-  page
-    .getByRole('navigation', { name: 'Screens' })
-    .getByRole('link')
-    .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''))
-
 /** Every place of a page that keeps something, but the storage of the tab. */
 const tracesIn = (page: Page): Promise<readonly string[]> =>
   page.evaluate(async () => [
@@ -202,25 +198,3 @@ const tracesIn = (page: Page): Promise<readonly string[]> =>
       .map((field) => (field as HTMLInputElement).value)
       .join(),
   ])
-
-/** The longest task of a page's main thread by its processor time: what else the machine does is not in it. */
-function busiestTaskMs(trace: Buffer): number {
-  const { traceEvents } = JSON.parse(trace.toString('utf8')) as { traceEvents: readonly TraceEvent[] }
-  const main = new Set(
-    traceEvents
-      .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
-      .map(({ pid, tid }) => `${pid} ${tid}`),
-  )
-  const tasks = traceEvents.filter(
-    ({ name, pid, tid }) => name.endsWith('RunTask') && main.has(`${pid} ${tid}`),
-  )
-  return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur / 1_000))
-}
-
-interface TraceEvent {
-  readonly name: string
-  readonly pid: number
-  readonly tid: number
-  readonly tdur?: number
-  readonly args?: { readonly name?: string }
-}

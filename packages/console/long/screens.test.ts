@@ -1,7 +1,14 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { axeViolations } from '../test/axe.ts'
-import { chromiumPath, needsChromium, openBrowser, startWorld, type World } from '../test/console-world.ts'
+import {
+  chromiumPath,
+  needsChromium,
+  openBrowser,
+  startWorld,
+  statusOf,
+  type World,
+} from '../test/console-world.ts'
 
 const isLong = process.env.AI_TICKET_LONG === '1'
 const THEMES = ['light', 'dark', 'contrast-light', 'contrast-dark']
@@ -97,10 +104,6 @@ async function fill(world: World): Promise<readonly string[]> {
   const cancelled = await send({ content: 'Is cancelled' })
   await fetch(`${world.url}/tickets/${cancelled}`, { method: 'DELETE' })
   return [failed, running, waiting, cancelled]
-}
-
-async function statusOf({ url }: World, id: string): Promise<unknown> {
-  return ((await (await fetch(`${url}/tickets/${id}`)).json()) as { status: unknown }).status
 }
 
 async function contextOf(

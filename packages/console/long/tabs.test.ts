@@ -4,6 +4,7 @@ import {
   chromiumPath,
   needsChromium,
   openBrowser,
+  shownIds,
   startWorld,
   type World,
   watchedPage,
@@ -11,12 +12,13 @@ import {
 
 /** A name in the network, without a certificate: the browser gives its pages no locks. */
 const LAN_NAME = 'desk.lan'
-const EVENTS = 600
+const EVENTS = 10_000
 const TABS = 8
 const FILTER = '?metadata.list=a'
 
-interface Row {
-  readonly id: string
+interface List {
+  readonly data: readonly { readonly id: string }[]
+  readonly next_cursor?: string
 }
 
 describe.skipIf(chromiumPath === undefined)(`tabs of one browser${needsChromium}`, () => {
@@ -28,7 +30,7 @@ describe.skipIf(chromiumPath === undefined)(`tabs of one browser${needsChromium}
 
   test.each(['127.0.0.1', LAN_NAME])(
     'eight tabs at %s are live with two connections, recover alone, and miss nothing',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (host) => {
       await using world = await startWorld({ environment: { AI_TICKET_ALLOWED_HOSTS: LAN_NAME } })
       const base = world.console.replace('127.0.0.1', host)
@@ -62,6 +64,7 @@ describe.skipIf(chromiumPath === undefined)(`tabs of one browser${needsChromium}
       expect(Math.max(...perSecond)).toBeLessThanOrEqual(2)
       await send(world, EVENTS / 2)
       await allShow(pages, world)
+      for (const page of pages.slice(0, 2)) expect(await loadAll(page)).toEqual(await allIds(page, world))
 
       // The one that reads for all goes.
       await pages[0]?.close()
@@ -149,20 +152,40 @@ async function allShow(pages: readonly Page[], world: World): Promise<void> {
   }
 }
 
-/** Tickets that the server lists and the page does not. Of one millisecond, either may come first. */
-async function differences(page: Page, { url }: World): Promise<readonly string[]> {
-  const asked = `${url}/tickets?view=row&limit=50${new URL(page.url()).search.replace('?', '&')}`
-  const { data } = (await (await fetch(asked)).json()) as { data: readonly Row[] }
-  const rows = new Set(await shown(page))
-  return data.flatMap(({ id }) => (rows.has(id) ? [] : [id]))
+/** All that the list has, page after page. */
+async function loadAll(page: Page): Promise<readonly string[]> {
+  const loaded = page.getByText(/^\d+ tickets, looked through to the end/)
+  for (let press = 0; press < EVENTS / 50; press += 1) await page.keyboard.press('m')
+  await loaded.waitFor({ timeout: 120_000 })
+  return shownIds(page)
 }
 
-const shown = (page: Page): Promise<readonly string[]> =>
-  page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>('tbody tr[data-id]')].map(({ dataset }) => dataset.id ?? ''),
-  )
+/** All that the server has of a page's list, in its order. */
+async function allIds(page: Page, world: World): Promise<readonly string[]> {
+  const ids: string[] = []
+  let cursor: string | undefined
+  do {
+    const read = await listed(page, world, cursor)
+    ids.push(...read.data.map(({ id }) => id))
+    cursor = read.next_cursor
+  } while (cursor !== undefined)
+  return ids
+}
+
+async function listed(page: Page, { url }: World, cursor?: string): Promise<List> {
+  const query = new URLSearchParams(new URL(page.url()).search)
+  const more = { view: 'row', limit: cursor === undefined ? '50' : '200', ...(cursor && { cursor }) }
+  for (const [name, value] of Object.entries(more)) query.set(name, value)
+  return (await (await fetch(`${url}/tickets?${query}`)).json()) as List
+}
+
+/** Tickets that the server lists and the page does not. */
+async function differences(page: Page, world: World): Promise<readonly string[]> {
+  const rows = new Set(await shownIds(page))
+  return (await listed(page, world)).data.flatMap(({ id }) => (rows.has(id) ? [] : [id]))
+}
 
 const twice = async (page: Page): Promise<readonly string[]> => {
-  const ids = await shown(page)
+  const ids = await shownIds(page)
   return ids.filter((id, index) => ids.indexOf(id) !== index)
 }

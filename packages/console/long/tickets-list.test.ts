@@ -1,9 +1,14 @@
+import { createSqliteStore } from '@ai-ticket/tickets'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   chromiumPath,
+  failedEntry,
+  focusIsOn,
   needsChromium,
   openBrowser,
+  rows,
+  shownIds,
   startWorld,
   watchedPage,
   watchFocus,
@@ -98,6 +103,49 @@ describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}
     expect(complaints).toEqual([])
   })
 
+  test('rows that were asked for stay, whenever that was: before the feed says its first word, or while the list is read again', async () => {
+    await using world = await startWorld()
+    for (let index = 0; index < 210; index += 1) await world.post('/event', { content: `Number ${index}` })
+    const { page, complaints } = await open(`${world.console}config`)
+    await page.getByRole('heading', { name: 'Config', level: 1 }).waitFor()
+    const feed = await holdNext(page, /\/feed/)
+    await page.goto(`${world.console}tickets`)
+    await rows(page, 50)
+    await page.keyboard.press('m')
+    await rows(page, 100)
+    const again = await holdNext(page, /\/tickets\?/)
+    feed.release()
+    await again.asked
+    await page.keyboard.press('m')
+    again.release()
+    await page.getByText('● live').waitFor()
+    await rows(page, 150)
+    expect(new Set(await shownIds(page)).size).toBe(150)
+    await page.keyboard.press('u')
+    await page.keyboard.press('m')
+    await rows(page, 200)
+    expect(complaints).toEqual([])
+  })
+
+  test('a search goes on through all tickets, says how far it is, and only then that none fits', async () => {
+    await using world = await startWorld({ fill: fillWithHay })
+    const { page, complaints } = await open(`${world.console}tickets`)
+    await rows(page, 50)
+    const second = await holdNext(page, /cursor=/)
+    await page.keyboard.press('/')
+    await page.keyboard.type('needle')
+    await page.keyboard.press('Enter')
+    await second.asked
+    await page.getByText(/^0 tickets, looked through to .*, going on$/).waitFor()
+    expect(await page.getByText('No ticket fits').count()).toBe(0)
+    second.release()
+    await rows(page, 1)
+    await page.getByText('1 ticket, looked through to the end').waitFor()
+    await page.goto(`${world.console}tickets?text=nothing-like-it`)
+    await page.getByText('No ticket fits').waitFor()
+    expect(complaints).toEqual([])
+  })
+
   test('Back gives back the list, its place and its row, and new tickets wait', async () => {
     await using world = await startWorld()
     for (let index = 0; index < 130; index += 1)
@@ -157,10 +205,29 @@ describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}
   })
 })
 
-const rows = async (page: Page, count: number): Promise<void> => {
-  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
+/** Lets the next request for such an address wait. */
+async function holdNext(page: Page, address: RegExp) {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>()
+  await page.route(
+    address,
+    async (route) => {
+      isAsked()
+      await released
+      await route.continue()
+    },
+    { times: 1 },
+  )
+  return { asked, release }
 }
 
-const focusIsOn = async (page: Page, text: string): Promise<void> => {
-  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent ?? '')).toContain(text)
+/** More than the server looks through for a page, and the needle at the bottom. */
+async function fillWithHay(folder: string): Promise<void> {
+  await using store = createSqliteStore({ directory: folder })
+  const start = Date.now() - 60_000
+  await store.record(
+    Array.from({ length: 4_000 }, (_, number) =>
+      failedEntry(`evt_${number}`, number === 0 ? 'The needle' : 'Hay', start + number),
+    ),
+  )
 }

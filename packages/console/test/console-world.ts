@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type KoboldSimulator, startKoboldSimulator } from '@ai-ticket/testkit'
+import type { HistoryEntry } from '@ai-ticket/tickets'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 const SERVE = fileURLToPath(new URL('../../ai-ticket-server/dist/serve.js', import.meta.url))
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -31,9 +33,14 @@ export interface World extends AsyncDisposable {
   readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>
 }
 
+type Environment = Readonly<Record<string, string>>
+
 export interface WorldOptions {
-  readonly environment?: Readonly<Record<string, string>>
+  /** Beside what every server of these tests has; may depend on the server's folder. */
+  readonly environment?: Environment | ((folder: string) => Environment)
   readonly tokensPerSecond?: number
+  /** The name of the model that the backend has. */
+  readonly model?: string
   readonly key?: string
   /** Answers without regard to the schema. Default false. */
   readonly ignoreSchema?: boolean
@@ -50,8 +57,14 @@ export async function startWorld({
   answer,
   ignoreSchema = false,
   fill,
+  model,
 }: WorldOptions = {}): Promise<World> {
-  const simulator = await startKoboldSimulator({ tokensPerSecond, ignoreSchema, ...(answer && { answer }) })
+  const simulator = await startKoboldSimulator({
+    tokensPerSecond,
+    ignoreSchema,
+    ...(answer && { answer }),
+    ...(model !== undefined && { model }),
+  })
   const folder = await mkdtemp(join(tmpdir(), 'console-'))
   await fill?.(folder)
   let log = ''
@@ -62,7 +75,7 @@ export async function startWorld({
         KOBOLDCPP_API_URL: simulator.url,
         AI_TICKET_DATA_DIR: folder,
         PORT: port,
-        ...environment,
+        ...(typeof environment === 'function' ? environment(folder) : environment),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -168,4 +181,99 @@ export async function watchFocus(page: Page): Promise<() => Promise<readonly str
     requestAnimationFrame(look)
   })
   return () => page.evaluate(() => ('lostFocus' in window ? (window.lostFocus as string[]) : ['not watched']))
+}
+
+/** Waits until the list has so many rows. */
+export const rows = async (page: Page, count: number): Promise<void> => {
+  await expect.poll(() => page.locator('tbody tr[data-id]').count()).toBe(count)
+}
+
+/** The ids of the tickets in the list, from its top. */
+export const shownIds = (page: Page): Promise<readonly string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('tbody tr[data-id]')].map(({ dataset }) => dataset.id ?? ''),
+  )
+
+export const focusIsOn = async (page: Page, text: string): Promise<void> => {
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent ?? '')).toContain(text)
+}
+
+/** Presses Tab until a button of this name has the focus. */
+export async function tabTo(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name }).first().waitFor()
+  for (let press = 0; press < 100; press += 1) {
+    const at = await page.evaluate(
+      () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
+    )
+    if (at.startsWith(name)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab does not come to ${name}.`)
+}
+
+/** The addresses of the bar's screens. */
+export const screensOf = (page: Page): Promise<readonly string[]> =>
+  page
+    .getByRole('navigation', { name: 'Screens' })
+    .getByRole('link')
+    .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''))
+
+export async function statusOf({ url }: World, id: unknown): Promise<unknown> {
+  return ((await (await fetch(`${url}/tickets/${id}`)).json()) as { status: unknown }).status
+}
+
+/** Nothing that the model of a test says fits it. */
+export const ONE = { type: 'object', required: ['n'], properties: { n: { const: 1 } } }
+
+/** As the store keeps an event that was answered at once, and failed. */
+export function failedEntry(eventId: string, content: string, createdAt: number): HistoryEntry {
+  const attempt = {
+    backend: 'kobold',
+    endpoint: 'chat',
+    number: 1,
+    started_at: new Date(createdAt).toISOString(),
+    duration_ms: 9,
+    waited_ms: 0,
+    result: 'output_schema_mismatch' as const,
+  }
+  return {
+    event: { id: eventId, content, schema: ONE },
+    eventId,
+    caller: '',
+    createdAt,
+    finishedAt: createdAt + 9,
+    outcome: {
+      id: eventId,
+      error: 'output_schema_mismatch',
+      details: 'The answer does not fit the schema.',
+      duration_ms: 9,
+      attempts: [attempt],
+    },
+  }
+}
+
+/** The value below which 95 % of them lie. */
+export const p95 = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.ceil(values.length * 0.95) - 1] ?? Number.NaN
+
+/** The longest task of a page's main thread by its processor time: what else the machine does is not in it. */
+export function busiestTaskMs(trace: Buffer): number {
+  const { traceEvents } = JSON.parse(trace.toString('utf8')) as { traceEvents: readonly TraceEvent[] }
+  const main = new Set(
+    traceEvents
+      .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
+      .map(({ pid, tid }) => `${pid} ${tid}`),
+  )
+  const tasks = traceEvents.filter(
+    ({ name, pid, tid }) => name.endsWith('RunTask') && main.has(`${pid} ${tid}`),
+  )
+  return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur / 1_000))
+}
+
+interface TraceEvent {
+  readonly name: string
+  readonly pid: number
+  readonly tid: number
+  readonly tdur?: number
+  readonly args?: { readonly name?: string }
 }

@@ -25,6 +25,8 @@ export const liveLine = signal<LineBody | undefined>(undefined)
 /** Without locks: for so long a tab that nobody looks at stays live. */
 const HIDDEN_MS = 30_000
 
+const FRAME_MS = 16
+
 const listeners = new Set<(news: FeedNews) => void>()
 let query = ''
 let room: Room | undefined
@@ -35,6 +37,27 @@ let heardAt = new Date()
 export function hearFeed(listener: (news: FeedNews) => void): () => void {
   listeners.add(listener)
   return () => void listeners.delete(listener)
+}
+
+/** As `hearFeed`, all of a frame at once: a page cannot draw each of hundreds of changes. */
+export function hearFeedByFrame(listener: (news: readonly FeedNews[]) => void): () => void {
+  let heard: FeedNews[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const tell = () => {
+    const news = heard
+    heard = []
+    timer = undefined
+    listener(news)
+  }
+  const stop = hearFeed((news) => {
+    heard.push(news)
+    // Not `requestAnimationFrame`, which a tab that nobody looks at does not get.
+    timer ??= setTimeout(tell, FRAME_MS)
+  })
+  return () => {
+    stop()
+    clearTimeout(timer)
+  }
 }
 
 /** Which tickets are told: filters of `GET /tickets`, as `?a=b`. What changed meanwhile is told by the new ones. */

@@ -1,3 +1,4 @@
+import { Component } from 'preact'
 import { ticketPath } from '../../api/addresses.ts'
 import type { TicketRow } from '../../api/tickets.ts'
 import { CallerText } from '../../parts/caller-text.tsx'
@@ -45,7 +46,7 @@ export function TicketTable({ rows, table, isWhole, open }: TableProps) {
             row={row}
             index={index}
             isCurrent={index === table.index}
-            isSelected={table.selected.includes(row)}
+            isSelected={table.selectedIds.has(row.id)}
             focused={() => table.setCurrentId(row.id)}
             open={() => open(row)}
           />
@@ -64,47 +65,60 @@ interface RowProps {
   readonly open: () => void
 }
 
-function Row({ row, index, isCurrent, isSelected, focused, open }: RowProps) {
-  return (
-    <tr
-      class={styles.row}
-      data-id={row.id}
-      aria-rowindex={index + 2}
-      aria-selected={isSelected}
-      tabIndex={isCurrent ? 0 : -1}
-      onFocus={focused}
-      onClick={(event) => {
-        // A click on the link itself is the router's, and a modified one the browser's.
-        if (!(event.target instanceof Element) || event.target.closest('a') === null) open()
-      }}
-    >
-      <td>
-        <a href={ticketPath(row.id)} tabIndex={-1}>
-          <When at={row.created_at} />
-        </a>
-      </td>
-      <td>
-        <Status of={row.status} />
-      </td>
-      <td>{row.prompt === null ? <i>not kept</i> : <CallerText text={oneLine(row.prompt)} />}</td>
-      <td class={styles.spare}>
-        {row.error !== undefined && <span class={styles.error}>{row.error} </span>}
-        <CallerText text={oneLine(row.answer ?? '')} />
-      </td>
-      <td class={styles.minor}>
-        <CallerText text={row.backend ?? ''} />
-      </td>
-      <td class={styles.spare}>
-        <CallerText text={row.caller ?? ''} />
-      </td>
-      <td class={styles.spare}>
-        <CallerText text={row.door ?? ''} />
-      </td>
-      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waited_ms)}</td>
-      <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.duration_ms)}</td>
-      <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.wasted_ms || undefined)}</td>
-    </tr>
-  )
+/** Drawn again only when something of it has changed: a list may have thousands, and changes 20 times a second. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate({ row, index, isCurrent, isSelected }: RowProps): boolean {
+    const { props } = this
+    return (
+      row !== props.row ||
+      index !== props.index ||
+      isCurrent !== props.isCurrent ||
+      isSelected !== props.isSelected
+    )
+  }
+
+  override render({ row, index, isCurrent, isSelected, focused, open }: RowProps) {
+    return (
+      <tr
+        class={styles.row}
+        data-id={row.id}
+        aria-rowindex={index + 2}
+        aria-selected={isSelected}
+        tabIndex={isCurrent ? 0 : -1}
+        onFocus={focused}
+        onClick={(event) => {
+          // A click on the link itself is the router's, and a modified one the browser's.
+          if (!(event.target instanceof Element) || event.target.closest('a') === null) open()
+        }}
+      >
+        <td>
+          <a href={ticketPath(row.id)} tabIndex={-1}>
+            <When at={row.created_at} />
+          </a>
+        </td>
+        <td>
+          <Status of={row.status} />
+        </td>
+        <td>{row.prompt === null ? <i>not kept</i> : <CallerText text={oneLine(row.prompt)} />}</td>
+        <td class={styles.spare}>
+          {row.error !== undefined && <span class={styles.error}>{row.error} </span>}
+          <CallerText text={oneLine(row.answer ?? '')} />
+        </td>
+        <td class={styles.minor}>
+          <CallerText text={row.backend ?? ''} />
+        </td>
+        <td class={styles.spare}>
+          <CallerText text={row.caller ?? ''} />
+        </td>
+        <td class={styles.spare}>
+          <CallerText text={row.door ?? ''} />
+        </td>
+        <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waited_ms)}</td>
+        <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.duration_ms)}</td>
+        <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.wasted_ms || undefined)}</td>
+      </tr>
+    )
+  }
 }
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ')

@@ -68,11 +68,13 @@ export function TicketsScreen() {
       <News live={live} show={showNew} />
       <Panel resource={list} rows={12} isAged={'problem' in feedState.value}>
         {(page) =>
-          rows.length === 0 ? (
+          rows.length === 0 && page.cursor === undefined ? (
             <Nothing filters={filters} show={show} />
           ) : (
             <div class={isPeeking ? styles.peeking : undefined}>
-              <TicketTable rows={rows} table={table} isWhole={page.cursor === undefined} open={open} />
+              {rows.length > 0 && (
+                <TicketTable rows={rows} table={table} isWhole={page.cursor === undefined} open={open} />
+              )}
               <Foot page={page} count={rows.length} isLoadingMore={isLoadingMore} loadMore={loadMore} />
               {moreProblem && <ProblemNote problem={moreProblem} retry={loadMore} />}
               {isPeeking && table.current && <Peek row={table.current} close={() => peek(false)} />}
@@ -208,6 +210,7 @@ function Foot({ page, count, isLoadingMore, loadMore }: FootProps) {
     <p class={styles.foot}>
       <span>
         {plural(count, 'ticket')}, looked through <LookedThrough page={page} />
+        {isLoadingMore && ', going on'}
       </span>
       {page.cursor !== undefined && (
         <Action does={loadMore} keys="list.more" unable={isLoadingMore ? 'It is loading' : undefined}>

@@ -1,7 +1,7 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { keyChanges } from '../../api/key.ts'
 import type { TicketPage, TicketRow } from '../../api/tickets.ts'
-import { filterFeed, hearFeed } from '../../live/live.ts'
+import { filterFeed, hearFeedByFrame } from '../../live/live.ts'
 import type { Resource } from '../../parts/use-resource.ts'
 import { type Filters, queryOf } from './filters.ts'
 import { type HeardRows, hearMore, hearRow, NOTHING_HEARD, showHeld, withHeard } from './live-rows.ts'
@@ -34,28 +34,34 @@ export function useLiveRows({ filters, list, isAtTop, catchUp }: Options) {
   }, [catchUp === undefined, name])
   const changes = keyChanges.value
   useEffect(() => setHeard(NOTHING_HEARD), [name, changes])
+  // Of other filters nothing is heard any more, not even what waits for its frame.
+  useEffect(
+    () =>
+      hearFeedByFrame((all) => {
+        const isTop = latest.current.isAtTop()
+        for (const news of all) {
+          if (news.kind === 'ticket') hear([news.data], isTop)
+          else if (news.kind === 'more') setHeard((before) => hearMore(before, news.data.count))
+          // The list may be older than the first word of the feed.
+          else if (news.kind === 'hello' && first.current !== undefined) {
+            if (!news.data.resumed) first.current()
+            first.current = undefined
+          } else if (news.kind === 'gap' || (news.kind === 'hello' && !news.data.resumed)) {
+            if (isTop) latest.current.reload()
+            else setHeard((before) => hearMore(before, 1))
+          }
+        }
+      }),
+    [name],
+  )
   useEffect(() => {
     filterFeed(name)
     return () => filterFeed('')
   }, [name])
-  useEffect(
-    () =>
-      hearFeed((news) => {
-        const isTop = latest.current.isAtTop()
-        if (news.kind === 'ticket') hear([news.data], isTop)
-        else if (news.kind === 'more') setHeard((before) => hearMore(before, news.data.count))
-        // The list may be older than the first word of the feed.
-        else if (news.kind === 'hello' && first.current !== undefined) {
-          if (!news.data.resumed) first.current()
-          first.current = undefined
-        } else if (news.kind === 'gap' || (news.kind === 'hello' && !news.data.resumed)) {
-          if (isTop) latest.current.reload()
-          else setHeard((before) => hearMore(before, 1))
-        }
-      }),
-    [],
+  const { rows, waiting } = useMemo(
+    () => (list.value === undefined ? NO_LIST : withHeard(list.value, heard)),
+    [list.value, heard],
   )
-  const { rows, waiting } = list.value === undefined ? NO_LIST : withHeard(list.value, heard)
   return { rows, waiting, untold: heard.untold, show: () => setHeard(showHeld), reload, hear }
 }
 

@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answer, Problem } from '../../api/client.ts'
 import { listTickets, type TicketPage, type TicketRow } from '../../api/tickets.ts'
 import type { LeftList } from '../../parts/ticket-views.ts'
@@ -20,75 +20,87 @@ interface ListOptions {
   readonly hearSince: (rows: readonly TicketRow[]) => void
 }
 
-/** The list for some filters, page after page. */
+/** The list for some filters, page after page. It has no fewer rows when it is read again. */
 export function useTicketList({ filters, entry, left, hearSince }: ListOptions) {
   const name = `${entry} ${queryOf(filters)}`
   const caughtUp = useRef('')
+  const shown = useRef(0)
   const list = useResource(
     name,
     async (signal) => {
-      if (left === undefined || caughtUp.current === name)
-        return listTickets(filters, { limit: PAGE, signal })
-      const answer = await readAgain(filters, left.page, signal)
+      if (left === undefined || caughtUp.current === name) return readRows(filters, shown.current, signal)
+      const answer = await readRows(filters, left.page.rows.length, signal)
       if (!answer.ok) return answer
       caughtUp.current = name
-      hearSince(answer.value)
+      hearSince(changedSince(left.page, answer.value))
       return { ...answer, value: left.page }
     },
     left?.page,
   )
-  const [more, setMore] = useState<{
-    readonly name: string
-    readonly problem?: Problem
-    readonly isLoading: boolean
-  }>()
-  const asked = useRef<AbortController>(undefined)
-  const cursor = list.value?.cursor
-  const isMoreOfThis = more?.name === name
-  const loadMore = useCallback(async () => {
-    if (cursor === undefined || list.value === undefined) return
-    asked.current?.abort()
-    const leaving = new AbortController()
-    asked.current = leaving
-    setMore({ name, isLoading: true })
-    const answer = await listTickets(filters, { limit: PAGE, cursor, signal: leaving.signal }).catch(
-      () => undefined,
-    )
-    if (answer === undefined || leaving.signal.aborted) return
-    if (!answer.ok) return setMore({ name, problem: answer.problem, isLoading: false })
-    setMore({ name, isLoading: false })
-    list.replace(joined(list.value, answer.value))
-  }, [name, cursor, list.value])
+  shown.current = list.value?.rows.length ?? 0
   const catchUp = () => {
     caughtUp.current = ''
     list.reload()
   }
+  return { list, catchUp: left && catchUp, ...useMore(name, filters, list) }
+}
+
+/**
+ * Goes on reading until there are as many rows as are wanted. The server looks through a limited number of tickets for a
+ * page, so that a rare one may need many. What is asked for while the list is read for the first time, or again, is read
+ * after it.
+ */
+function useMore(name: string, filters: Filters, list: ReturnType<typeof useResource<TicketPage>>) {
+  const [asked, ask] = useState<{
+    readonly name: string
+    readonly rows: number
+    readonly problem?: Problem
+  }>()
+  const { rows: wanted, problem } = asked?.name === name ? asked : { rows: PAGE }
+  const { value, isLoading, replace } = list
+  const count = value?.rows.length ?? 0
+  const isShort = value?.cursor !== undefined && count < wanted && problem === undefined
+  const goesOn = isShort && !isLoading
+  useEffect(() => {
+    if (!goesOn || value?.cursor === undefined) return
+    const leaving = new AbortController()
+    const { signal } = leaving
+    listTickets(filters, { limit: Math.min(PAGE, wanted - count), cursor: value.cursor, signal }).then(
+      (answer) => {
+        if (signal.aborted) return
+        if (answer.ok) replace(joined(value, answer.value))
+        else ask({ name, rows: count, problem: answer.problem })
+      },
+      (error: unknown) => {
+        if (!signal.aborted) throw error
+      },
+    )
+    return () => leaving.abort()
+  }, [name, value, goesOn])
   return {
-    list,
-    catchUp: left && catchUp,
-    loadMore,
-    isLoadingMore: isMoreOfThis && more.isLoading,
-    moreProblem: isMoreOfThis ? more.problem : undefined,
+    loadMore: () => ask({ name, rows: Math.max(wanted, count) + PAGE }),
+    isLoadingMore: isShort,
+    moreProblem: problem,
   }
 }
 
-/** The rows down to the last one of a page that are not as they are in it, or not in it. */
-async function readAgain(
-  filters: Filters,
-  { rows: before }: TicketPage,
-  signal: AbortSignal,
-): Promise<Answer<readonly TicketRow[]>> {
-  const known = new Map(before.map((row) => [row.id, JSON.stringify(row)]))
-  const read: TicketRow[] = []
-  let cursor: string | undefined
+/** The newest rows, at least so many if there are; of a search, what the first page of it has. */
+async function readRows(filters: Filters, atLeast: number, signal: AbortSignal): Promise<Answer<TicketPage>> {
+  let page: TicketPage = { rows: [] }
   do {
-    const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, before.length - read.length))
+    const limit = Math.min(LARGEST_PAGE, Math.max(PAGE, atLeast - page.rows.length))
+    const { cursor } = page
     const answer = await listTickets(filters, { limit, signal, ...(cursor !== undefined && { cursor }) })
     if (!answer.ok) return answer
-    read.push(...answer.value.rows)
-    cursor = answer.value.cursor
-  } while (cursor !== undefined && read.length < before.length)
-  return { ok: true, status: 200, value: read.filter((row) => known.get(row.id) !== JSON.stringify(row)) }
+    page = joined(page, answer.value)
+  } while (page.cursor !== undefined && page.rows.length < atLeast)
+  return { ok: true, status: 200, value: page }
+}
+
+/** The rows that are not in the first page as they are in the second. */
+function changedSince(before: TicketPage, now: TicketPage): readonly TicketRow[] {
+  const known = new Map(before.rows.map((row) => [row.id, JSON.stringify(row)]))
+  return now.rows.filter((row) => known.get(row.id) !== JSON.stringify(row))
 }
 
 /** A ticket that moved between two pages is there once. */
