@@ -288,7 +288,11 @@ test
       env: cleanEnvironment({ KOBOLDCPP_API_URL: simulator.url }),
       stdio: ['ignore', full.fd, 'pipe'],
     })
-    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
+      stderr += piece
+    })
+    const [code] = await once(child, 'close')
     expect({ code, stderr }).toEqual({
       code: 73,
       stderr: 'stdout cannot be written (ENOSPC). Make room, or send it to another place.\n',
