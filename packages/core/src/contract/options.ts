@@ -36,8 +36,9 @@ export interface OutcomeContext {
   readonly caller: string
   /** `EventOptions.door`. */
   readonly door?: string
-  /** The two of `EventOptions` by which it is read again as it was. */
+  /** `EventOptions.takesAnyTurn`: with it a recorded event is read again as it was. */
   readonly takesAnyTurn?: boolean
+  /** `EventOptions.maxTokensIsCeiling`, for the same reason. */
   readonly maxTokensIsCeiling?: boolean
   /** Milliseconds in the waiting line. */
   readonly waitedMs: number
