@@ -8,17 +8,22 @@ export const emptySchemas = {
   async take(run: (schema: string, sql: string) => Promise<unknown>, database: unknown): Promise<string> {
     const schema = left.get(database)?.pop()
     if (schema === undefined) return newSchema()
-    for (const table of ['tickets', 'ticket_metadata', 'counts', 'turns']) {
-      await run(schema, `DELETE FROM ${table}`)
-    }
+    const deletions = ['tickets', 'ticket_metadata', 'counts', 'turns'].map(
+      (table) => `DELETE FROM ${table};`,
+    )
+    await run(schema, `DO $$ BEGIN ${deletions.join(' ')} END $$`)
     return schema
+  },
+  /** No store is open on it any more. */
+  giveBack(schema: string, database: unknown): void {
+    left.set(database, [...(left.get(database) ?? []), schema])
   },
   /** The store; when it is closed, its schema is for the next one. */
   givenBack(store: TicketStore, schema: string, database: unknown): TicketStore {
     let isClosed = false
     const close = async () => {
       await store.close()
-      if (!isClosed) left.set(database, [...(left.get(database) ?? []), schema])
+      if (!isClosed) emptySchemas.giveBack(schema, database)
       isClosed = true
     }
     return { ...store, close, [Symbol.asyncDispose]: close }

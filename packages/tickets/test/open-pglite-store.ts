@@ -1,9 +1,9 @@
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { createSqliteStore, type SqliteStoreOptions, type TicketStore } from '../src/index.ts'
 import { createStoreOn } from '../src/stores/postgres/create-postgres-store.ts'
 import type { Database } from '../src/stores/postgres/database.ts'
 import { emptySchemas } from './empty-schemas.ts'
-import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
+import { createPglite, pgliteDatabase, sharedPglite } from './pglite-database.ts'
 
 export type PgliteStoreOptions = Omit<SqliteStoreOptions, 'directory'> & {
   readonly schema?: string
@@ -33,7 +33,7 @@ const openOn = (
 
 /** A store on a PGlite of its own, in a folder; it is closed with the store. */
 export async function openPgliteStore(directory: string, options: PgliteStoreOptions): Promise<TicketStore> {
-  const pglite = await PGlite.create(directory)
+  const pglite = await createPglite(directory)
   const store = await pgliteStore(pglite, { schema: 'ai_ticket', ...options })
   const close = async () => {
     await store.close()

@@ -1,12 +1,31 @@
+import { existsSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { Database, NameLock, Queryable, Row } from '../src/stores/postgres/database.ts'
 
 let shared: Promise<PGlite> | undefined
 
-/** One for all files of tests that share a worker, because it takes seconds to start. It ends with the worker. */
+/** One for all files of tests that share a worker. It ends with the worker. */
 export function sharedPglite(): Promise<PGlite> {
-  shared ??= PGlite.create()
+  shared ??= createPglite()
   return shared
+}
+
+/** The files of an empty one, which the first of a run leaves to the others: to make them takes seconds. */
+const EMPTY = join(tmpdir(), 'empty-pglite.tar')
+
+/** In memory, or in a folder, which may hold one already. */
+export async function createPglite(directory?: string): Promise<PGlite> {
+  const at = directory === undefined ? {} : { dataDir: directory }
+  if (directory !== undefined && existsSync(directory)) return await PGlite.create(at)
+  if (existsSync(EMPTY)) return await PGlite.create({ ...at, loadDataDir: new Blob([await readFile(EMPTY)]) })
+  const pglite = await PGlite.create(at)
+  const written = `${EMPTY}.${process.pid}`
+  await writeFile(written, (await pglite.dumpDataDir('none')).stream())
+  await rename(written, EMPTY)
+  return pglite
 }
 
 /** A PostgreSQL in the process behind the port of the real one. It has one connection, so the schema is set each time. */

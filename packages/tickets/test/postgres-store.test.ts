@@ -1,4 +1,4 @@
-import { afterAll, describe, it } from 'vitest'
+import { afterAll, describe, it, onTestFinished } from 'vitest'
 import { createPostgresStore } from '../src/postgres.ts'
 import { createPgDatabase } from '../src/stores/postgres/pg-database.ts'
 import { describeCallbackStore } from './callback-store-contract.ts'
@@ -6,7 +6,7 @@ import { describeDamagedRows } from './damaged-rows-contract.ts'
 import { emptySchemas } from './empty-schemas.ts'
 import { pgliteStore } from './open-pglite-store.ts'
 import { pgliteDatabase, sharedPglite } from './pglite-database.ts'
-import { dropSchemas, newSchema, POSTGRES_URL } from './real-postgres.ts'
+import { dropSchemas, POSTGRES_URL } from './real-postgres.ts'
 import { describeTicketRows } from './ticket-row-contract.ts'
 import { describeTicketStore, type OpenStoreOptions } from './ticket-store-contract.ts'
 
@@ -19,11 +19,13 @@ describeCallbackStore('PGlite', onPglite)
 describeTicketRows('PGlite', onPglite)
 describeDamagedRows('PGlite', async () => {
   const database = await sharedPglite()
-  const schema = newSchema()
+  const runIn = (name: string, sql: string) => pgliteDatabase(database, name).query(sql)
+  const schema = await emptySchemas.take(runIn, database)
+  onTestFinished(() => emptySchemas.giveBack(schema, database))
   return {
     answerColumn: 'answer',
     open: (options) => pgliteStore(database, { ...options, schema }),
-    run: async (sql) => void (await pgliteDatabase(database, schema).query(sql)),
+    run: async (sql) => void (await runIn(schema, sql)),
   }
 })
 
@@ -51,7 +53,8 @@ if (connectionString === undefined) {
   describeCallbackStore('a PostgreSQL', onPostgres)
   describeTicketRows('a PostgreSQL', onPostgres)
   describeDamagedRows('a PostgreSQL', async () => {
-    const schema = newSchema()
+    const schema = await emptySchemas.take(run, connectionString)
+    onTestFinished(() => emptySchemas.giveBack(schema, connectionString))
     return {
       answerColumn: 'answer',
       open: (options) => createPostgresStore({ ...options, connectionString, schema }),
