@@ -81,7 +81,7 @@ test('agrees with /metrics about every event and all that was wasted', async () 
     content: 'Three',
     schema: { type: 'object', properties: { n: { const: 1 } }, required: ['n'] },
   })
-  await post({ content: 'A long one', timeout_ms: 1_000, parameters: { max_tokens: 4_000 } })
+  await post({ content: 'A long one', timeout_ms: 2_000, parameters: { max_tokens: 4_000 } })
   const gone = desk.send('POST', '/event', {
     body: { id: 'evt_gone', content: 'A long one', parameters: { max_tokens: 4_000 } },
   })

@@ -135,10 +135,10 @@ test('a breaker opens by the new number of failures', async () => {
   await using dispatcher = open([box.backend], { attempts: 1, breakerFailures: 9, loadingGraceMs: 0 })
   await dispatcher.onEvent({ content: 'Why?' })
   await box.simulator.kill()
-  await dispatcher.onEvent({ content: 'Why?', timeout_ms: 2_000 })
+  await dispatcher.onEvent({ content: 'Why?', timeout_ms: 20_000 })
   expect(dispatcher.report().backends).toMatchObject([{ breaker: 'closed' }])
   dispatcher.reconfigure({ attempts: 1, breakerFailures: 2, loadingGraceMs: 0 })
-  await dispatcher.onEvent({ content: 'Why?', timeout_ms: 2_000 })
+  await dispatcher.onEvent({ content: 'Why?', timeout_ms: 20_000 })
   expect(dispatcher.report().backends).toMatchObject([{ breaker: 'open' }])
 })
 

@@ -164,7 +164,7 @@ test('an answer that calls a tool is not held against the schema', async () => {
 test('the deadline holds while an answer is repaired', async () => {
   const slow = { version: '1.76' as const, tokensPerSecond: 20, answer: inTurn('No idea at all.') }
   await using desk = await openDesk(slow, { repairs: 20 })
-  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told, timeout_ms: 900 })
+  const outcome = await desk.dispatcher.onEvent({ content: 'Triage this.', schema: told, timeout_ms: 3_000 })
   expect(outcome).toMatchObject({ error: 'deadline_exceeded' })
   expect(desk.simulator.calls.length).toBeGreaterThan(1)
 })

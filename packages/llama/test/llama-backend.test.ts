@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { BackendError, createDispatcher, type GenerationEnd, type GenerationRequest } from '@ai-ticket/core'
 import { createLlamaBackend, type LlamaBackendOptions } from '@ai-ticket/llama'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { modelPath, whyNot } from './model-path.ts'
 
 const there = existsSync(modelPath)
@@ -167,12 +167,7 @@ test.runIf(there)('one at a time: the others wait in order, and may leave', asyn
   const first = ask({ parameters: { max_tokens: 500 } })
   const leaver = fail({ signal: abort.signal })
   const last = ask()
-  await vi.waitFor(
-    async () => expect(await backend.probe(never)).toMatchObject({ idle: false, waiting: 2 }),
-    {
-      interval: 1,
-    },
-  )
+  await expect.poll(() => backend.probe(never), { interval: 1 }).toMatchObject({ idle: false, waiting: 2 })
   abort.abort()
   expect(await leaver).toMatchObject({ kind: 'aborted', stopped: 'not_sent' })
   expect((await first).text.slice(0, story.length)).toBe(story)
