@@ -137,11 +137,12 @@ async function pathsOf(page: Page, world: World, ids: readonly string[]): Promis
   const links = page.getByRole('navigation', { name: 'Screens' }).getByRole('link')
   await links.first().waitFor()
   const hrefs = await links.evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''))
-  const [failed = '', running = ''] = ids
+  const [failed = '', running = '', , cancelled = ''] = ids
   return [
     ...hrefs.map((href) => href.replace(/^\/console\//, '')),
     ...['prompt', 'answer', 'data', 'callbacks', 'event', 'raw'].map((tab) => `tickets/${failed}?tab=${tab}`),
     `tickets/${running}`,
+    `compare/${failed}/${cancelled}`,
     'tickets?status=cancelled&text=nobody',
     'nowhere',
   ]

@@ -154,7 +154,7 @@ async function allShow(pages: readonly Page[], world: World): Promise<void> {
 
 /** All that the list has, page after page. */
 async function loadAll(page: Page): Promise<readonly string[]> {
-  const loaded = page.getByText(/^\d+ tickets, looked through to the end/)
+  const loaded = page.getByText(/^[\d,]+ tickets, looked through to the end/)
   for (let press = 0; press < EVENTS / 50; press += 1) await page.keyboard.press('m')
   await loaded.waitFor({ timeout: 120_000 })
   return shownIds(page)

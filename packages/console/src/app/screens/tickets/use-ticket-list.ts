@@ -65,7 +65,11 @@ function useMore(name: string, filters: Filters, list: ReturnType<typeof useReso
     if (!goesOn || value?.cursor === undefined) return
     const leaving = new AbortController()
     const { signal } = leaving
-    listTickets(filters, { limit: Math.min(PAGE, wanted - count), cursor: value.cursor, signal }).then(
+    listTickets(filters, {
+      limit: Math.min(LARGEST_PAGE, wanted - count),
+      cursor: value.cursor,
+      signal,
+    }).then(
       (answer) => {
         if (signal.aborted) return
         if (answer.ok) replace(joined(value, answer.value))
