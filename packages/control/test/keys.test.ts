@@ -6,7 +6,7 @@ const HOUR = 3_600_000
 
 const apiKeys = [
   { key: 'secret-1', name: 'sender', scopes: ['events'], rateLimit: { requests: 5, windowMs: HOUR } },
-  { key: 'secret-2', name: 'boss', scopes: ['admin'], rateLimit: false },
+  { key: 'secret-2', name: 'boss', scopes: ['admin'], rateLimit: false, priority: 10, maxPriority: 20 },
   { key: `sha256:${hash('sha256', 'secret-3')}`, scopes: ['read'] },
 ] as const
 
@@ -30,7 +30,14 @@ test('shows admins who may ask, what is left to each and when it was seen, and n
         left: 3,
         last_seen_at: time,
       },
-      { name: 'boss', scopes: ['admin'], rate_limit: null, last_seen_at: time },
+      {
+        name: 'boss',
+        scopes: ['admin'],
+        rate_limit: null,
+        last_seen_at: time,
+        priority: 10,
+        max_priority: 20,
+      },
       {
         name: expect.stringMatching(/^key_[0-9a-f]{8}$/),
         scopes: ['read'],

@@ -20,4 +20,8 @@ export interface KeyBody {
   left?: number
   /** When this server last saw it. Absent: not since its start. */
   last_seen_at?: string
+  /** Of its events that name no priority. Absent: what `priorities` says of their API. */
+  priority?: number
+  /** The highest priority that its events get, whatever they ask for. Absent: 100. */
+  max_priority?: number
 }

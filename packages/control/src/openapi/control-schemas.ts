@@ -169,6 +169,8 @@ export const ChangedConfigSchema = v.object({
   ),
 })
 
+const priority = v.pipe(v.number(), v.integer(), v.minValue(-100), v.maxValue(100))
+
 const KeySchema = v.object({
   name: v.pipe(v.string(), v.description('Whose it is, in logs, in the line and on tickets.')),
   scopes: v.pipe(
@@ -184,6 +186,18 @@ const KeySchema = v.object({
   ),
   last_seen_at: v.exactOptional(
     v.pipe(timestamp, v.description('Absent: not since the start of this server.')),
+  ),
+  priority: v.exactOptional(
+    v.pipe(
+      priority,
+      v.description('Of its events that name no priority. Absent: what `priorities` says of their API.'),
+    ),
+  ),
+  max_priority: v.exactOptional(
+    v.pipe(
+      priority,
+      v.description('The highest priority that its events get, whatever they ask for. Absent: 100.'),
+    ),
   ),
 })
 

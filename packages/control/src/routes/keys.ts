@@ -13,13 +13,15 @@ export function addKeysRoute(instance: FastifyInstance): void {
   })
 }
 
-function keyBody({ name, scopes, rateLimit, left, lastSeenAt }: KeyReport): KeyBody {
+function keyBody({ name, scopes, rateLimit, left, lastSeenAt, priority, maxPriority }: KeyReport): KeyBody {
   return {
     name,
     scopes: [...scopes],
     rate_limit: rateLimit === false ? null : limitBody(rateLimit),
     ...(left === undefined ? {} : { left }),
     ...(lastSeenAt === undefined ? {} : { last_seen_at: new Date(lastSeenAt).toISOString() }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(maxPriority === undefined ? {} : { max_priority: maxPriority }),
   }
 }
 

@@ -54,6 +54,10 @@ export interface KeyReport {
   readonly left?: number
   /** When a request last showed it, in milliseconds since 1970. Absent: not since this server began. */
   readonly lastSeenAt?: number
+  /** Of its events that name no priority. Absent: what the door says. */
+  readonly priority?: number
+  /** The highest that its events get. Absent: as they ask. */
+  readonly maxPriority?: number
 }
 
 /** What is known of each key, in the order in which they were given. */
@@ -62,13 +66,16 @@ export function reportKeys(
   { limiter, rateLimit }: Pick<RateLimitOptions, 'limiter' | 'rateLimit'>,
 ): KeyReport[] {
   return (keyring?.seen() ?? []).map(({ holder, lastSeenAt }) => {
-    const limit = holder.rateLimit ?? rateLimit
+    const { name, rateLimit: own, priority, maxPriority } = holder
+    const limit = own ?? rateLimit
     return {
-      name: holder.name,
+      name,
       scopes: [...holder.scopes],
       rateLimit: limit,
       ...(limit === false ? {} : { left: limiter.left(nameInLimiter(holder), limit) }),
       ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+      ...(priority === undefined ? {} : { priority }),
+      ...(maxPriority === undefined ? {} : { maxPriority }),
     }
   })
 }

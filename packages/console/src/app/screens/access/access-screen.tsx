@@ -13,7 +13,7 @@ import { CallerText } from '../../parts/caller-text.tsx'
 import { duration, plural } from '../../parts/format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
-import { ScrollingTable } from '../../parts/scrolling-table.tsx'
+import { RowHints, rowOf, ScrollingTable, useRowKeys } from '../../parts/scrolling-table.tsx'
 import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import styles from './access.module.css'
@@ -32,6 +32,7 @@ export function AccessScreen() {
     dead.reload()
   }
   useShortcuts({ reload })
+  useRowKeys()
   useEffect(() => titlePage('Access'), [])
   return (
     <div class={styles.screen}>
@@ -46,6 +47,7 @@ export function AccessScreen() {
       )}
       <CallbackList callbacks={dead} status="dead" reload={reload} />
       <CallbackList callbacks={pending} status="pending" reload={reload} />
+      <RowHints />
     </div>
   )
 }
@@ -69,7 +71,7 @@ function Caller({ caller }: { readonly caller: CallerBody }) {
           'This server wants no API keys: whoever reaches it may do everything.'
         )}
       </p>
-      <ul>
+      <ul class={styles.scopes}>
         {SCOPES.map(([scope, words]) => (
           <li key={scope}>
             {scopes.includes(scope) ? '✓ you may' : '✕ you may not'} {words} (<code>{scope}</code>)
@@ -121,20 +123,28 @@ function KeyList({ keys }: { readonly keys: readonly KeyBody[] }) {
             <th>scopes</th>
             <th>limit</th>
             <th class={parts.numeric}>left</th>
+            <th>priority</th>
             <th>last seen</th>
           </tr>
         </thead>
         <tbody>
-          {keys.map(({ name, scopes, rate_limit: limit, left, last_seen_at: seen }, index) => (
+          {keys.map((key, index) => (
             // Several keys may have one name.
-            <tr key={index}>
+            <tr key={index} {...rowOf({ name: key.name })}>
               <td>
-                <CallerText text={name} />
+                <CallerText text={key.name} />
               </td>
-              <td>{scopes.join(', ')}</td>
-              <td>{limit === null ? 'none' : limitWords(limit)}</td>
-              <td class={parts.numeric}>{left}</td>
-              <td>{seen === undefined ? 'not since its start' : <When at={seen} />}</td>
+              <td>{key.scopes.join(', ')}</td>
+              <td>{key.rate_limit === null ? 'none' : limitWords(key.rate_limit)}</td>
+              <td class={parts.numeric}>{key.left}</td>
+              <td>{priorityWords(key)}</td>
+              <td>
+                {key.last_seen_at === undefined ? (
+                  'not since the server started'
+                ) : (
+                  <When at={key.last_seen_at} />
+                )}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -146,6 +156,12 @@ function KeyList({ keys }: { readonly keys: readonly KeyBody[] }) {
 function limitWords({ requests, window_ms: windowMs, burst }: NonNullable<KeyBody['rate_limit']>): string {
   const words = `${plural(requests, 'request')} in ${duration(windowMs)}`
   return burst === requests ? words : `${words}, ${burst} at once`
+}
+
+/** What its events get that name none, and how high they may come. */
+function priorityWords({ priority, max_priority: most }: KeyBody): string {
+  const own = priority === undefined ? 'of its API' : String(priority)
+  return most === undefined ? own : `${own}, at most ${most}`
 }
 
 const RECEIVERS = [

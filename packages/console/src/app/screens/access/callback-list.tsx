@@ -6,7 +6,7 @@ import { CallerText } from '../../parts/caller-text.tsx'
 import { say } from '../../parts/notice.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
-import { ScrollingTable } from '../../parts/scrolling-table.tsx'
+import { rowOf, ScrollingTable } from '../../parts/scrolling-table.tsx'
 import { type Resource, useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 
@@ -57,7 +57,7 @@ export function CallbackList({ callbacks, status, reload }: ListProps) {
                       <th class={parts.numeric}>attempts</th>
                       <th>last</th>
                       <th>what went wrong</th>
-                      <th>again</th>
+                      <th class={parts.act}>again</th>
                     </tr>
                   </thead>
                   <tbody>
@@ -85,7 +85,7 @@ interface RowProps {
 function Row({ callback: { ticket_id: id, url, attempts }, action, send }: RowProps) {
   const last = attempts.at(-1)
   return (
-    <tr>
+    <tr {...rowOf({ ticket: id, value: url })}>
       <td>
         <a href={`${ticketPath(id)}?tab=callbacks`}>{id}</a>
       </td>
@@ -95,9 +95,11 @@ function Row({ callback: { ticket_id: id, url, attempts }, action, send }: RowPr
       <td class={parts.numeric}>{attempts.length}</td>
       <td>{last && <When at={last.at} />}</td>
       <td>
-        {last?.error} <CallerText text={last?.details ?? ''} />
+        {last?.error}
+        {last?.error && last.details && ': '}
+        <CallerText text={last?.details ?? ''} />
       </td>
-      <td>
+      <td class={parts.act}>
         <button type="button" aria-label={`${action}: ${id}`} onClick={() => send(id)}>
           {action}
         </button>
