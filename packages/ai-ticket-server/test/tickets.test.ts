@@ -89,6 +89,8 @@ test('the command lists, shows, cancels and replays tickets of a running server'
   expect(JSON.parse((await ask('replay', id)).stdout)).toMatchObject({ replay_of: id })
   const listed = await ask('list', '--status', 'cancelled')
   expect(listed.stdout).toMatch(new RegExp(`^${id}  cancelled .* evt_mine  cancelled\\n$`))
+  expect((await ask('list', '--door', 'tickets', '--status', 'cancelled')).stdout).toBe(listed.stdout)
+  expect((await ask('list', '--door', 'anthropic')).stdout).toBe('')
   expect(await ask('prune', '--older-than', '0s', '--dry-run')).toMatchObject({
     stdout: '1 would be removed\n',
   })

@@ -63,6 +63,10 @@ export const command: CommandModule = {
       .description('List tickets, the newest first')
       .option('--status <names>', 'Only these, comma separated')
       .option('--text <text>', 'With this in the prompt or the answer')
+      .option(
+        '--door <name>',
+        'That came in by this API: event, tickets, openai, responses, anthropic, kobold',
+      )
       .option('--limit <number>', 'At most this many; 200 at most', readCount)
     answers(list, (options: ListOptions) => ({
       request: listRequest(options),
@@ -245,12 +249,13 @@ const scopeOf = ({ method }: ServerRequest): Scope => (method === 'GET' ? 'read'
 interface ListOptions {
   readonly status?: string
   readonly text?: string
+  readonly door?: string
   readonly limit?: number
 }
 
-function listRequest({ status, text, limit }: ListOptions): ServerRequest {
+function listRequest({ status, text, door, limit }: ListOptions): ServerRequest {
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries({ status, text, limit })) {
+  for (const [name, value] of Object.entries({ status, text, door, limit })) {
     if (value !== undefined) query.set(name, String(value))
   }
   return { method: 'GET', path: `/tickets?${query}` }
