@@ -1,19 +1,19 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ticketPath } from '../../api/addresses.ts'
 import { type DeskReport, getDesk } from '../../api/desk.ts'
+import { curlOf } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
-import { batchLineOf, codeOf, copyText, curlOf } from '../../parts/copies.ts'
-import { duration } from '../../parts/format.ts'
-import { say } from '../../parts/notice.tsx'
+import { batchLineOf, codeOf, copyAs } from '../../parts/copies.ts'
+import { duration, stopWords } from '../../parts/format.ts'
 import { ProblemNote } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
 import { Status } from '../../parts/status.tsx'
 import { useResource } from '../../parts/use-resource.ts'
 import styles from './compose.module.css'
-import { type Draft, EMPTY, eventOf, keepDraft, readDraft } from './draft.ts'
+import { type Draft, type DraftTurn, EMPTY, eventOf, keepDraft, readDraft } from './draft.ts'
 import { type Sending, useSending } from './use-sending.ts'
 
 /** Writes an event, sends it as a ticket, and shows its answer as it comes. */
@@ -76,10 +76,10 @@ function Fields({ draft, change, desk }: FieldsProps) {
   return (
     <>
       <fieldset aria-label="Form of the event">
-        {(['text', 'json'] as const).map((form) => (
+        {FORMS.map(([form, words]) => (
           <label key={form}>
             <input type="radio" name="form" checked={draft.form === form} onChange={() => change({ form })} />
-            {form === 'text' ? 'Prompt' : 'Event as JSON'}
+            {words}
           </label>
         ))}
       </fieldset>
@@ -96,17 +96,71 @@ function Fields({ draft, change, desk }: FieldsProps) {
         </label>
       ) : (
         <>
-          <label>
-            Prompt
-            <textarea
-              rows={8}
-              value={draft.prompt}
-              onInput={(event) => change({ prompt: event.currentTarget.value })}
-            />
-          </label>
+          {draft.form === 'messages' ? (
+            <Turns turns={draft.turns} change={change} />
+          ) : (
+            <label>
+              Prompt
+              <textarea
+                rows={8}
+                value={draft.prompt}
+                onInput={(event) => change({ prompt: event.currentTarget.value })}
+              />
+            </label>
+          )}
           <Options draft={draft} change={change} desk={desk} />
         </>
       )}
+    </>
+  )
+}
+
+const FORMS = [
+  ['text', 'Prompt'],
+  ['messages', 'Messages'],
+  ['json', 'Event as JSON'],
+] as const
+
+const ROLES = ['system', 'user', 'assistant'] as const
+
+/** A conversation, turn by turn; turns without words are not sent. */
+function Turns({ turns, change }: Pick<Draft, 'turns'> & Pick<FieldsProps, 'change'>) {
+  const put = (at: number, part: Partial<DraftTurn>) =>
+    change({ turns: turns.map((turn, index) => (index === at ? { ...turn, ...part } : turn)) })
+  const next = turns.at(-1)?.role === 'user' ? 'assistant' : 'user'
+  return (
+    <>
+      {turns.map(({ role, content }, index) => (
+        <div key={index} class={styles.turn}>
+          <select
+            aria-label={`Role of message ${index + 1}`}
+            value={role}
+            onChange={(event) => put(index, { role: event.currentTarget.value as DraftTurn['role'] })}
+          >
+            {ROLES.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+          <button
+            type="button"
+            aria-label={`Remove message ${index + 1}`}
+            onClick={() => change({ turns: turns.filter((_, at) => at !== index) })}
+          >
+            ✕
+          </button>
+          <textarea
+            aria-label={`Message ${index + 1}`}
+            rows={3}
+            value={content}
+            onInput={(event) => put(index, { content: event.currentTarget.value })}
+          />
+        </div>
+      ))}
+      <div>
+        <button type="button" onClick={() => change({ turns: [...turns, { role: next, content: '' }] })}>
+          Add a message
+        </button>
+      </div>
     </>
   )
 }
@@ -115,6 +169,12 @@ const SMALL = [
   ['maxTokens', 'Longest answer, tokens'],
   ['temperature', 'Temperature'],
   ['priority', 'Priority, -100 to 100'],
+  ['timeout', 'Give up after, seconds'],
+] as const
+
+const TIMES = [
+  ['notBefore', 'Not before'],
+  ['expires', 'Expires'],
 ] as const
 
 const LARGE = [
@@ -163,6 +223,7 @@ function Options({ draft, change, desk }: FieldsProps) {
           </label>
         ))}
       </div>
+      <Later draft={draft} change={change} />
       <details class={styles.more} open={draft.schema !== '' || draft.metadata !== ''}>
         <summary>Schema and metadata</summary>
         {LARGE.map(([name, words]) => (
@@ -182,19 +243,47 @@ function Options({ draft, change, desk }: FieldsProps) {
   )
 }
 
+/** When it may run, and who is told. */
+function Later({ draft, change }: Pick<FieldsProps, 'draft' | 'change'>) {
+  const isUsed = draft.callback !== '' || TIMES.some(([name]) => draft[name] !== '')
+  return (
+    <details class={styles.more} open={isUsed}>
+      <summary>Times and callback</summary>
+      <div class={styles.grid}>
+        {TIMES.map(([name, words]) => (
+          <label key={name}>
+            {words}
+            <input
+              type="datetime-local"
+              value={draft[name]}
+              onInput={(event) => change({ [name]: event.currentTarget.value })}
+            />
+          </label>
+        ))}
+      </div>
+      <label>
+        Address to call when it has ended
+        <input
+          inputMode="url"
+          spellcheck={false}
+          placeholder="https://hooks.example.com/done"
+          value={draft.callback}
+          onInput={(event) => change({ callback: event.currentTarget.value })}
+        />
+      </label>
+    </details>
+  )
+}
+
 function Copies({ event }: { readonly event: object | undefined }) {
-  const copy = async (text: string) => {
-    if (await copyText(text)) say('Copied.')
-    else say('This browser does not let the page copy.', true)
-  }
-  const ways = { curl: curlOf, TypeScript: codeOf, 'line of a batch': batchLineOf }
+  const ways = { curl: curlOf, TypeScript: codeOf, 'batch line': batchLineOf }
   return (
     <>
       <span>Copy as</span>
       {Object.entries(ways).map(([name, write]) => (
         <Action
           key={name}
-          does={() => event && copy(write(event))}
+          does={() => copyAs(`it as ${name}`, event && write(event))}
           unable={event === undefined ? 'There is no event yet' : undefined}
         >
           {name}
@@ -227,6 +316,7 @@ function Answer({ sending, stop }: { readonly sending: Sending | undefined; read
         {outcome !== undefined && <span>{duration(outcome.duration_ms)}</span>}
       </div>
       {problem && <ProblemNote problem={problem} />}
+      {outcome?.error === 'cancelled' && <p>{stopWords(outcome.attempts)}</p>}
       {outcome?.error !== undefined && (
         <p class={styles.bad}>
           {outcome.error}: <CallerText text={outcome.details} />

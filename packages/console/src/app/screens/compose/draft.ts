@@ -1,7 +1,15 @@
+/** A message of a conversation. */
+export interface DraftTurn {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
 /** What the form holds, as it was typed. */
 export interface Draft {
-  readonly form: 'text' | 'json'
+  readonly form: 'text' | 'messages' | 'json'
   readonly prompt: string
+  /** Of the form `messages`. */
+  readonly turns: readonly DraftTurn[]
   readonly model: string
   readonly backend: string
   readonly maxTokens: string
@@ -9,6 +17,12 @@ export interface Draft {
   readonly priority: string
   readonly schema: string
   readonly metadata: string
+  /** Seconds that the event may take. */
+  readonly timeout: string
+  /** As the browser's field gives it, in the reader's zone. */
+  readonly notBefore: string
+  readonly expires: string
+  readonly callback: string
   /** The whole event, in the form `json`. */
   readonly event: string
 }
@@ -16,6 +30,10 @@ export interface Draft {
 export const EMPTY: Draft = {
   form: 'text',
   prompt: '',
+  turns: [
+    { role: 'system', content: '' },
+    { role: 'user', content: '' },
+  ],
   model: '',
   backend: '',
   maxTokens: '',
@@ -23,6 +41,10 @@ export const EMPTY: Draft = {
   priority: '',
   schema: '',
   metadata: '',
+  timeout: '',
+  notBefore: '',
+  expires: '',
+  callback: '',
   event: '{\n  "content": "Why is the sky blue?"\n}',
 }
 
@@ -46,7 +68,8 @@ export type EventRead =
 /** The event that a draft stands for. What the server checks is left to the server; only what is no JSON fails here. */
 export function eventOf(draft: Draft): EventRead {
   if (draft.form === 'json') return readObject('The event', draft.event)
-  if (draft.prompt.trim() === '') return { ok: false, problem: 'Write a prompt first.' }
+  const content = contentOf(draft)
+  if (content === undefined) return { ok: false, problem: 'Write a prompt first.' }
   const parameters = {
     ...numbered('max_tokens', draft.maxTokens),
     ...numbered('temperature', draft.temperature),
@@ -57,14 +80,33 @@ export function eventOf(draft: Draft): EventRead {
   return {
     ok: true,
     event: {
-      content: draft.prompt,
+      content,
       ...(draft.model.trim() && { model: draft.model.trim() }),
       ...(draft.backend && { backend: draft.backend }),
       ...(Object.keys(parameters).length > 0 && { parameters }),
       ...numbered('priority', draft.priority),
       ...(schema?.ok && { schema: schema.event }),
       ...(metadata?.ok && { metadata: metadata.event }),
+      ...timed(draft),
+      ...(draft.callback.trim() && { callback_url: draft.callback.trim() }),
     },
+  }
+}
+
+/** Turns without words are left out, as a system prompt that nobody wrote. Undefined: nothing was written. */
+function contentOf({ form, prompt, turns }: Draft): unknown {
+  if (form === 'text') return prompt.trim() === '' ? undefined : prompt
+  const messages = turns.filter(({ content }) => content.trim() !== '')
+  return messages.length === 0 ? undefined : { messages }
+}
+
+/** How long it may take, and between which times. */
+function timed({ timeout, notBefore, expires }: Draft): Record<string, unknown> {
+  const { seconds } = numbered('seconds', timeout)
+  return {
+    ...(seconds !== undefined && { timeout_ms: typeof seconds === 'number' ? seconds * 1_000 : seconds }),
+    ...(notBefore && { not_before: new Date(notBefore).toISOString() }),
+    ...(expires && { expires_at: new Date(expires).toISOString() }),
   }
 }
 
