@@ -63,7 +63,13 @@ export default defineConfig({
         // Some packages have dots in the names of their files.
         chunkFileNames: ({ name }) => `assets/${name.replace(/\W+/g, '-')}-[hash].js`,
         // What the first screen needs is one file, and not one for each set of screens that share something.
-        codeSplitting: { groups: [{ name: 'first', tags: ['$initial'] }] },
+        codeSplitting: {
+          groups: [
+            { name: 'first', tags: ['$initial'] },
+            // Nearly every screen shows these: one file of them is smaller than one for each set of screens.
+            { name: 'first', test: /src\/app\/(api\/|parts\/(action|caller|format|hidden|panel|parts|scrolling|status|ticket-views|when|use-))/ },
+          ],
+        },
       },
     },
   },

@@ -94,7 +94,11 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await world.simulator.waitForCall(1)
     await page.getByText('1 kobold/chat').first().waitFor()
     await page.keyboard.press('Shift+X')
-    await page.getByText(/Cancelled while kobold worked on it|kobold has stopped: (ended|idle)/).waitFor()
+    await page
+      .getByText(
+        /Cancelled while kobold worked on it|kobold has stopped: it(s call has ended| says that it is idle)/,
+      )
+      .waitFor()
     await page.getByRole('heading', { level: 1 }).locator('..').getByText('cancelled').waitFor()
     await expect.poll(() => world.simulator.generating).toBe(false)
     expect(world.simulator.wastedTokens).toBeLessThan(10)
@@ -179,7 +183,7 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await page.keyboard.press('?')
     const help = page.getByRole('dialog', { name: 'Keys' })
     await help.getByText('Copy as curl').waitFor()
-    await help.getByRole('checkbox').uncheck()
+    await help.getByRole('checkbox', { name: /without a modifier/ }).uncheck()
     await page.keyboard.press('Escape')
     await help.waitFor({ state: 'detached' })
     await page.keyboard.press('t')
@@ -212,6 +216,39 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(complaints).toEqual([])
   })
 
+  test('Compose sends a conversation, with its times', async () => {
+    await using world = await startWorld()
+    const { page, complaints } = await open(`${world.console}compose`)
+    await page.getByLabel('Messages').check()
+    await page.getByLabel('Message 1', { exact: true }).fill('Be kind.')
+    await page.getByLabel('Message 2', { exact: true }).fill('Hello')
+    await page.getByRole('button', { name: 'Add a message' }).click()
+    expect(await page.getByLabel('Role of message 3').inputValue()).toBe('assistant')
+    await page.getByLabel('Message 3', { exact: true }).fill('Hi!')
+    await page.getByRole('button', { name: 'Remove message 3' }).click()
+    await page.getByLabel('Give up after, seconds').fill('90')
+    await page.getByText('Times and callback').click()
+    await page.getByLabel('Expires').fill('2099-01-02T03:04')
+    expect(await axeViolations(page)).toEqual([])
+    await page.keyboard.press('Control+Enter')
+    const answer = page.getByRole('region', { name: 'Answer' })
+    await answer.getByText('completed').waitFor()
+    const id = await answer.getByRole('link', { name: /^tkt_/ }).textContent()
+    expect(await (await fetch(`${world.url}/tickets/${id}`)).json()).toMatchObject({
+      expires_at: new Date('2099-01-02T03:04').toISOString(),
+      event: {
+        timeout_ms: 90_000,
+        content: {
+          messages: [
+            { role: 'system', content: 'Be kind.' },
+            { role: 'user', content: 'Hello' },
+          ],
+        },
+      },
+    })
+    expect(complaints).toEqual([])
+  })
+
   test('Compose stops what it has sent, and says what the server refused', async () => {
     await using world = await startWorld({ tokensPerSecond: 2 })
     const { page } = await open(`${world.console}compose`)
@@ -220,6 +257,11 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await world.simulator.waitForCall(1)
     await page.getByRole('button', { name: 'Stop' }).click()
     await page.getByRole('region', { name: 'Answer' }).getByText('cancelled').first().waitFor()
+    // With the proof, where there is one by then.
+    await page
+      .getByRole('region', { name: 'Answer' })
+      .getByText(/^Cancelled( while kobold worked on it|\. kobold has stopped: )/)
+      .waitFor()
     await expect.poll(() => world.simulator.generating).toBe(false)
     await page.getByLabel('Priority, -100 to 100').fill('urgent')
     await page.keyboard.press('Control+Enter')
@@ -247,6 +289,160 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     expect(await first).toMatchObject({ error: 'cancelled' })
     await expect.poll(() => world.simulator.generating).toBe(false)
     await page.getByRole('heading', { name: 'Running, 0' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('Line pauses, resumes and probes a backend by its buttons, and says how far who runs is', async () => {
+    await using world = await startWorld({ tokensPerSecond: 100, answer: () => 'word '.repeat(9_000) })
+    // Its speed has to be learned, for a forecast.
+    for (let call = 0; call < 5; call += 1)
+      await world.post('/event', { content: 'Warm up', parameters: { max_tokens: 40 } })
+    const running = world.post('/event', {
+      id: 'evt_long',
+      content: 'Go on',
+      parameters: { max_tokens: 6_000 },
+    })
+    const { page, complaints } = await open(`${world.console}line`)
+    await page.getByRole('progressbar', { name: 'How far evt_long is' }).waitFor()
+    const row = page.getByRole('row').filter({ hasText: 'koboldcpp' })
+    await row.getByRole('button', { name: 'Pause kobold' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByText('kobold is paused. What runs there goes on to its end.').waitFor()
+    await row.getByText(', paused').waitFor()
+    // The same place undoes it.
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+    await expect.poll(focused).toBe('Resume kobold')
+    expect(await axeViolations(page)).toEqual([])
+    await page.keyboard.press('Enter')
+    await page.getByText('kobold is back.').waitFor()
+    await row.getByRole('button', { name: 'Probe kobold' }).click()
+    await page.getByText(/^kobold was asked: it is (busy|ready)\.$/).waitFor()
+    await page.getByRole('button', { name: 'Cancel evt_long' }).click()
+    expect(await running).toMatchObject({ error: 'cancelled' })
+    await page.getByText('Nothing runs and nothing waits.').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('keys go through the rows of any screen, open them and copy of them', async () => {
+    await using world = await startWorld({ answer: () => 'Blue' })
+    const { page, complaints, context } = await open(`${world.console}tickets`)
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: world.url })
+    const ids: string[] = []
+    for (const content of ['One', 'Two']) ids.unshift(String((await world.post('/tickets', { content })).id))
+    const copied = async (keys: string, said: string) => {
+      for (const key of keys.split(' ')) await page.keyboard.press(key)
+      await page.getByText(said, { exact: true }).waitFor()
+      return page.evaluate(() => navigator.clipboard.readText())
+    }
+    await rows(page, 2)
+    await page.keyboard.press('j')
+    expect(await copied('y i', 'Copied the id.')).toBe(ids[0])
+    expect(await copied('y l', 'Copied the link.')).toBe(`${world.console}tickets/${ids[0]}`)
+    expect(await copied('y p', 'Copied the prompt.')).toBe('Two')
+    await page.keyboard.press('x')
+    await page.keyboard.press('j')
+    await page.keyboard.press('x')
+    await page.getByText('2 selected').waitFor()
+    expect(await copied('y i', 'Copied the id of 2 tickets.')).toBe(ids.join('\n'))
+    const lines = await copied('y b', 'Copied it as a batch line of 2 tickets.')
+    expect(
+      lines
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).content),
+    ).toEqual(['Two', 'One'])
+
+    await page.goto(`${world.console}config?q=retries.attempts`)
+    await page.getByRole('button', { name: 'Edit retries.attempts' }).waitFor()
+    await page.keyboard.press('j')
+    expect(await copied('y i', 'Copied the name.')).toBe('retries.attempts')
+    expect(await copied('y v', 'Copied the value.')).toBe('3')
+    await page.keyboard.press('Enter')
+    await expect.poll(() => page.getByLabel('retries.attempts', { exact: true }).count()).toBe(1)
+    await page.keyboard.press('Escape')
+    await page.goto(`${world.console}config`)
+    await page.getByText(/^\d+ settings$/).waitFor()
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await page.keyboard.press('k')
+    const place = () => page.evaluate(() => document.activeElement?.querySelector('code')?.textContent)
+    const first = await page.locator('#main tr[data-row] code').first().textContent()
+    expect(await place()).toBe(first)
+
+    await page.goto(`${world.console}line`)
+    await page.getByRole('button', { name: 'Pause kobold' }).waitFor()
+    await page.keyboard.press('j')
+    expect(await copied('y i', 'Copied the name.')).toBe('kobold')
+    // Enter opens, and never steers.
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Pause kobold' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('title, icon and bar say how many have failed, times are in UTC if one likes, an update says reload', async () => {
+    await using world = await startWorld({ answer: () => 'no number', ignoreSchema: true })
+    await world.post('/tickets', { content: 'One', schema: ONE })
+    const { page, complaints } = await open(`${world.console}line`)
+    await expect.poll(() => page.title()).toBe('(1) Line · AI Ticket')
+    const icon = () => page.locator('link[rel=icon]').evaluate((link) => (link as HTMLLinkElement).href)
+    await expect.poll(icon).toContain('icon-alert')
+    await page.getByRole('link', { name: 'Dead letters 1 new' }).click()
+    await expect.poll(() => page.title()).toBe('Dead letters · AI Ticket')
+    await expect.poll(icon).not.toContain('icon-alert')
+
+    const time = page.locator('time').first()
+    expect(await time.textContent()).toMatch(/^\d\d:\d\d:\d\d$/)
+    await page.keyboard.press('Shift+T')
+    await expect.poll(() => time.textContent()).toMatch(/^\d\d:\d\d:\d\d UTC$/)
+    const at = new Date((await time.getAttribute('datetime')) ?? '')
+    expect(await time.textContent()).toBe(`${at.toISOString().slice(11, 19)} UTC`)
+
+    let told = 0
+    await page.route('**/feed*', (route) => {
+      told += 1
+      const hello = { now: at.toISOString(), worker: 'w', version: `0.0.${told}`, resumed: true }
+      const body = `id: ${told}\nevent: hello\ndata: ${JSON.stringify(hello)}\n\n`
+      return route.fulfill({ contentType: 'text/event-stream', body })
+    })
+    await page.reload()
+    await page.getByText(/^The server is now version 0\.0\.\d/).waitFor()
+    await page.unroute('**/feed*')
+    await page.getByRole('button', { name: 'Reload the page' }).click()
+    await page.getByText('● live').waitFor()
+    expect(await page.getByText(/^The server is now version/).count()).toBe(0)
+    expect(complaints).toEqual([])
+  })
+
+  test('on a phone nothing is cut, and what can be done is in reach', async () => {
+    const environment = {
+      AI_TICKET_CALLBACK_ALLOW: 'http://localhost:9/*',
+      AI_TICKET_CALLBACK_PRIVATE: '127.0.0.1,::1',
+      AI_TICKET_CALLBACK_SECRET: `whsec_${Buffer.alloc(32, 'key').toString('base64')}`,
+    }
+    await using world = await startWorld({ environment, answer: () => 'no number', ignoreSchema: true })
+    const callback_url = `http://localhost:9/${'a-long-path/'.repeat(8)}`
+    const { id } = await world.post('/tickets', { content: 'One', callback_url })
+    await world.post('/event', { content: 'Two', schema: ONE })
+    const { page, complaints } = await open(`${world.console}tickets`, { width: 390 })
+    await rows(page, 2)
+    await page.getByRole('gridcell', { name: 'completed' }).waitFor()
+    const cut = await page
+      .locator('tbody td:nth-child(-n+2)')
+      .evaluateAll((cells) =>
+        cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent),
+      )
+    expect(cut).toEqual([])
+    for (const [path, button] of [
+      ['dead', /^Replay all 1/],
+      [`tickets/${id}?tab=callbacks`, /^Send again/],
+      ['line', /^Pause kobold/],
+    ] as const) {
+      await page.goto(`${world.console}${path}`)
+      const box = await page.getByRole('button', { name: button }).boundingBox()
+      expect([path, box !== null && box.x >= 0 && box.x + box.width <= 390]).toEqual([path, true])
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+      expect([path, overflow <= 0]).toEqual([path, true])
+    }
     expect(complaints).toEqual([])
   })
 
@@ -592,11 +788,22 @@ describe.skipIf(chromiumPath === undefined)(`the console in a browser${needsChro
     await page.goto(`${world.console}tickets/${id}`)
     await page.getByRole('heading', { level: 1 }).locator('..').getByText('completed').waitFor()
     shots.push(await page.screenshot())
+    await world.post('/event', { content: 'Which of these?', timeout_ms: 1 })
+    await page.goto(world.console)
+    await page.getByRole('img', { name: /^Events a minute: completed: from [\d.]+ to [1-9]/ }).waitFor()
+    await page.getByRole('region', { name: 'Needs you' }).getByRole('listitem').first().waitFor()
+    shots.push(await page.screenshot())
+    await page.goto(`${world.console}config?q=retries`)
+    await page.getByRole('button', { name: 'Edit retries.attempts' }).click()
+    await page.getByLabel('retries.attempts', { exact: true }).fill('5')
+    await page.keyboard.press('Enter')
+    await page.getByRole('region', { name: 'Will change' }).getByText('retries.attempts: 3 → 5').waitFor()
+    shots.push(await page.screenshot())
     expect(complaints).toEqual([])
     // Rewritten only when asked to: each run has other times in them.
     if (process.env.CONSOLE_PICTURES !== '1') return
     await mkdir(IMAGES, { recursive: true })
-    const names = ['console-tickets.png', 'console-ticket.png']
+    const names = ['console-tickets.png', 'console-ticket.png', 'console-overview.png', 'console-config.png']
     await Promise.all(shots.map((shot, index) => writeFile(`${IMAGES}${names[index]}`, shot)))
   })
 })

@@ -4,9 +4,11 @@ import { base } from './api/addresses.ts'
 import { Frame } from './frame/frame.tsx'
 import { NotFoundScreen, NotLoadedScreen } from './frame/not-found.tsx'
 import { screenPath } from './navigation.ts'
-import { OverviewScreen } from './screens/overview/overview-screen.tsx'
 
-// Not needed to see whether anything is wrong: loaded when somebody goes there.
+// Each is loaded when somebody goes there: a link to one ticket brings no charts and no settings.
+const OverviewScreen = lazy(() =>
+  import('./screens/overview/overview-screen.tsx').then((screen) => screen.OverviewScreen, notLoaded),
+)
 const LineScreen = lazy(() =>
   import('./screens/line/line-screen.tsx').then((screen) => screen.LineScreen, notLoaded),
 )

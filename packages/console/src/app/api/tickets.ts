@@ -1,5 +1,7 @@
 import type { CallbackBody, TicketBody, TicketRowBody } from '@ai-ticket/tickets/fastify'
+import { apiRoot } from './addresses.ts'
 import { type Answer, ask } from './client.ts'
+import { hasKey } from './key.ts'
 
 export type { CallbackBody, TicketBody } from '@ai-ticket/tickets/fastify'
 
@@ -52,3 +54,16 @@ export const listCallbacks = (
   status: 'pending' | 'delivered' | 'dead',
   signal: AbortSignal,
 ): Promise<Answer<CallbackPage>> => ask(`callbacks?status=${status}&limit=100`, { signal })
+
+/** Sends the same event as a ticket, from a terminal. The key is never in it: a variable stands for it. */
+export function curlOf(event: object): string {
+  const key = hasKey() ? ` -H "Authorization: Bearer $AI_TICKET_KEY"` : ''
+  const body = JSON.stringify(withoutId(event)).replaceAll("'", "'\\''")
+  return `curl ${location.origin}${apiRoot}tickets${key} -H 'content-type: application/json' -d '${body}'`
+}
+
+/** A second ticket of the same id would be refused. */
+export function withoutId(event: object): object {
+  const { id: _own, ...rest } = event as { readonly id?: unknown }
+  return rest
+}

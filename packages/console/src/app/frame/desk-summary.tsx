@@ -1,6 +1,7 @@
-import { feedState, liveDesk, togglePause } from '../live/live.ts'
+import { feedState, liveDesk, newVersion, togglePause } from '../live/live.ts'
 import { Action } from '../parts/action.tsx'
-import { clockTime, duration, plural } from '../parts/format.ts'
+import { duration, plural } from '../parts/format.ts'
+import { clockTime } from '../parts/when.tsx'
 import styles from './frame.module.css'
 
 /** How the desk is, in one line, and whether that is live. */
@@ -28,6 +29,29 @@ function DeskWords() {
       {up} of {plural(desk.backends.length, 'backend')} · {running} run · {waiting} wait
       {waiting > 0 && next !== undefined && `, next ~${duration(next * 1_000)}`}
     </span>
+  )
+}
+
+/** What concerns every screen. The rest of the page goes on. */
+export function Banners() {
+  const version = newVersion.value
+  return (
+    <div role="status">
+      {liveDesk.value?.store.status === 'unavailable' && (
+        <p class={styles.banner}>
+          The ticket store does not answer: tickets can be neither read nor accepted until it is back. Events
+          are answered as before.
+        </p>
+      )}
+      {version !== undefined && (
+        <p class={styles.banner}>
+          The server is now version {version}; this page is of the one before.
+          <button type="button" onClick={() => location.reload()}>
+            Reload the page
+          </button>
+        </p>
+      )}
+    </div>
   )
 }
 

@@ -2,20 +2,24 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { base } from '../api/addresses.ts'
+import { keyWanted } from '../api/key.ts'
 import { useShortcuts } from '../keyboard/use-shortcuts.ts'
 import { togglePause } from '../live/live.ts'
 import { NAVIGATION, screenPath } from '../navigation.ts'
 import { Action, Keys } from '../parts/action.tsx'
 import { lateDialog } from '../parts/dialog.tsx'
 import { Notices, say } from '../parts/notice.tsx'
+import parts from '../parts/parts.module.css'
+import { chooseUtc, isUtc } from '../parts/when.tsx'
 import { chooseTheme, nextTheme, THEMES, type ThemeChoice, themeChoice } from '../theme/theme.ts'
 import { about } from './about.ts'
-import { DeskSummary } from './desk-summary.tsx'
+import { Banners, DeskSummary } from './desk-summary.tsx'
 import styles from './frame.module.css'
-import { KeyDialog } from './key-dialog.tsx'
+import { failedSince, useFailed } from './use-failed.ts'
 
 // Opened now and then, and not before the first screen is there.
 const Palette = lateDialog(() => import('../palette/palette.tsx').then((late) => late.Palette))
+const KeyDialog = lateDialog(() => import('./key-dialog.tsx').then((late) => late.KeyDialog))
 const HelpDialog = lateDialog(() => import('./help-dialog.tsx').then((late) => late.HelpDialog))
 
 /** What is around every screen: who this is, how the desk is, where else to go. */
@@ -24,6 +28,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
   const close = () => setOpen(undefined)
   const { route } = useLocation()
   const main = useKeptFocus()
+  useFailed()
   useShortcuts({
     ...Object.fromEntries(NAVIGATION.map(({ keys, path }) => [keys, () => route(screenPath(path))])),
     help: () => setOpen('help'),
@@ -32,6 +37,10 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
     theme: () => {
       chooseTheme(nextTheme())
       say(`Theme: ${themeWords(themeChoice.value)}`)
+    },
+    zone: () => {
+      chooseUtc(!isUtc.value)
+      say(isUtc.value ? 'Times are in UTC.' : 'Times are in your zone.')
     },
   })
   return (
@@ -50,12 +59,13 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
           <Tools open={setOpen} />
         </div>
         <Navigation />
+        <Banners />
       </header>
       <main class={styles.main} id="main" tabIndex={-1} ref={main}>
         {children}
       </main>
       <Notices />
-      <KeyDialog />
+      {keyWanted.value && <KeyDialog close={() => (keyWanted.value = false)} />}
       {open === 'help' && <HelpDialog close={close} />}
       {open === 'palette' && <Palette close={close} />}
     </>
@@ -113,13 +123,26 @@ function Navigation() {
           return (
             <li key={own}>
               <a href={address} aria-current={isHere ? 'page' : undefined}>
-                {title} <Keys of={keys} />
+                {title}
+                {own === 'dead' && <NewFailures />}
+                <Keys of={keys} />
               </a>
             </li>
           )
         })}
       </ul>
     </nav>
+  )
+}
+
+/** How many have failed since somebody last looked there. */
+function NewFailures() {
+  const count = failedSince.value ?? 0
+  if (count === 0) return null
+  return (
+    <span class={styles.count}>
+      {count} <span class={parts.hidden}>new</span>
+    </span>
   )
 }
 

@@ -4,21 +4,20 @@ import {
   chooseKeys,
   clashOf,
   hasChoices,
-  isChosen,
-  keysOf,
+  KEY_WORDS,
   pressOf,
   resetKeys,
-  shown,
-  singleKeys,
-  switchSingleKeys,
-} from '../keyboard/key-choices.ts'
-import { SHORTCUTS } from '../keyboard/shortcuts.ts'
+  wordsOf,
+} from '../keyboard/change-keys.ts'
+import { isChosen, keysOf, shown, singleKeys, switchSingleKeys } from '../keyboard/key-choices.ts'
+import { SHORTCUTS, type ShortcutId } from '../keyboard/shortcuts.ts'
 import { Dialog } from '../parts/dialog.tsx'
+import { chooseUtc, isUtc } from '../parts/when.tsx'
 import styles from './frame.module.css'
 
 type Entry = (typeof SHORTCUTS)[number]
 
-const groups = [...new Set(SHORTCUTS.map(({ group }) => group))]
+const groups = Object.entries(KEY_WORDS)
 
 /** Every key, from the table that makes them work, and a way to change each. */
 export function HelpDialog({ close }: { readonly close: () => void }) {
@@ -26,11 +25,11 @@ export function HelpDialog({ close }: { readonly close: () => void }) {
   return (
     <Dialog title="Keys" close={close}>
       <div class={styles.help}>
-        {groups.map((group) => (
+        {groups.map(([group, words]) => (
           <section key={group}>
             <h3>{group}</h3>
             <dl>
-              {SHORTCUTS.filter((one) => one.group === group).map((one) => (
+              {SHORTCUTS.filter(({ id }) => words[id] !== undefined).map((one) => (
                 <Fragment key={one.id}>
                   <dt>
                     <KeysOf entry={one} />
@@ -57,6 +56,14 @@ export function HelpDialog({ close }: { readonly close: () => void }) {
           />
           Use keys without a modifier. Switch them off if you dictate.
         </label>
+        <label class={styles.row}>
+          <input
+            type="checkbox"
+            checked={isUtc.value}
+            onChange={(event) => chooseUtc(event.currentTarget.checked)}
+          />
+          Show times in UTC.
+        </label>
         <div class={styles.row}>
           <button type="button" onClick={close}>
             Close
@@ -77,7 +84,8 @@ function KeysOf({ entry }: { readonly entry: Entry }) {
 }
 
 function Words({ entry, change }: { readonly entry: Entry; readonly change: () => void }) {
-  const { id, words } = entry
+  const { id } = entry
+  const words = wordsOf(id)
   return (
     <>
       {words}
@@ -97,7 +105,8 @@ function Words({ entry, change }: { readonly entry: Entry; readonly change: () =
 const MOST_PRESSES = 3
 
 /** Takes whatever is pressed in it. Enter, Esc, Tab and Backspace steer it and cannot be chosen. */
-function NewKeys({ entry: { id, words }, done }: { readonly entry: Entry; readonly done: () => void }) {
+function NewKeys({ entry: { id }, done }: { readonly entry: Entry; readonly done: () => void }) {
+  const words = wordsOf(id)
   const [presses, setPresses] = useState<readonly string[]>([])
   const keys = presses.join(' ')
   const clash = keys === '' ? undefined : clashOf(id, keys)
@@ -136,7 +145,7 @@ function NewKeys({ entry: { id, words }, done }: { readonly entry: Entry; readon
       <span id="new-keys">
         Press the keys, then Enter. Backspace takes one back, Esc leaves it as it was.
       </span>
-      {clash && <strong role="alert">These are the keys of: {clash.words}</strong>}
+      {clash && <strong role="alert">These are the keys of: {wordsOf(clash.id as ShortcutId)}</strong>}
     </>
   )
 }

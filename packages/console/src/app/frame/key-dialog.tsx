@@ -1,18 +1,13 @@
 import { useState } from 'preact/hooks'
-import { isKeyRefused, keyWanted, useKey } from '../api/key.ts'
+import { isKeyRefused, useKey } from '../api/key.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import styles from './frame.module.css'
 
 /** Asks for the key over the page, which stays as it is. The field is emptied before the key is used: it is in no page. */
-export function KeyDialog() {
-  if (!keyWanted.value) return null
-  return <KeyForm />
-}
-
-function KeyForm() {
+export function KeyDialog({ close }: { readonly close: () => void }) {
   const [problem, setProblem] = useState(isKeyRefused.value ? 'The server does not know this key.' : '')
   return (
-    <Dialog title="This server wants an API key" close={() => (keyWanted.value = false)}>
+    <Dialog title="This server wants an API key" close={close}>
       <form
         class={styles.form}
         onSubmit={(event) => {
@@ -32,7 +27,7 @@ function KeyForm() {
         {problem !== '' && <p role="alert">{problem}</p>}
         <div class={styles.row}>
           <button type="submit">Use this key</button>
-          <button type="button" onClick={() => (keyWanted.value = false)}>
+          <button type="button" onClick={close}>
             Not now
           </button>
         </div>

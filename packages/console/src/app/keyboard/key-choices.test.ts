@@ -11,7 +11,7 @@ vi.stubGlobal('navigator', { platform: 'Linux x86_64' })
 /** As after a reload. */
 const reloaded = async () => {
   vi.resetModules()
-  return import('./key-choices.ts')
+  return { ...(await import('./key-choices.ts')), ...(await import('./change-keys.ts')) }
 }
 
 beforeEach(() => stored.clear())
@@ -20,6 +20,12 @@ const NOTHING_HELD = { ctrlKey: false, metaKey: false, altKey: false, shiftKey: 
 
 const press = (key: string, held: Partial<KeyboardEvent> = {}, isAltGraph = false) =>
   ({ ...NOTHING_HELD, ...held, key, getModifierState: () => isAltGraph }) as KeyboardEvent
+
+test('every key has words, in one group of the help', async () => {
+  const { KEY_WORDS } = await reloaded()
+  const said = Object.values(KEY_WORDS).flatMap((group) => Object.keys(group))
+  expect(said.toSorted()).toEqual(SHORTCUTS.map(({ id }) => id).toSorted())
+})
 
 test('no key of the table is the key of another, or its beginning', async () => {
   const { clashOf, keysOf } = await reloaded()

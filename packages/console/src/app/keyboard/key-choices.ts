@@ -1,13 +1,13 @@
 import { signal } from '@preact/signals'
 import { SHORTCUTS, type Shortcut, type ShortcutId } from './shortcuts.ts'
 
-const STORED = 'ai-ticket-console-keys'
+export const STORED = 'ai-ticket-console-keys'
 const STORED_SINGLE = 'ai-ticket-console-single-keys'
 
-type Choices = Readonly<Record<string, string>>
+export type Choices = Readonly<Record<string, string>>
 
 /** Keys that the reader chose in place of the first of a shortcut, by its id. Kept in this browser. */
-const choices = signal<Choices>(readChoices(localStorage.getItem(STORED)))
+export const choices = signal<Choices>(readChoices(localStorage.getItem(STORED)))
 
 /** Whether keys without a modifier work (WCAG 2.2, 2.1.4). */
 export const singleKeys = signal(localStorage.getItem(STORED_SINGLE) !== 'off')
@@ -17,35 +17,7 @@ export function switchSingleKeys(on: boolean): void {
   localStorage.setItem(STORED_SINGLE, on ? 'on' : 'off')
 }
 
-/** Whether any shortcut has other keys than it came with. */
-export const hasChoices = (): boolean => Object.keys(choices.value).length > 0
-
 export const isChosen = (id: ShortcutId): boolean => choices.value[id] !== undefined
-
-/** The shortcut that already has these keys, or that begins with them or they with it; undefined: they are free. */
-export function clashOf(id: ShortcutId, keys: string): Shortcut | undefined {
-  const wanted = compared(keys)
-  return (SHORTCUTS as readonly Shortcut[]).find(
-    (other) =>
-      other.id !== id &&
-      keysOf(other)
-        .map(compared)
-        .some((taken) => wanted.startsWith(taken) || taken.startsWith(wanted)),
-  )
-}
-
-/** `g` begins `g h`, and not `gh`. */
-const compared = (keys: string): string => `${plain(keys).toLowerCase()} `
-
-/** To be asked of `clashOf` first. */
-export const chooseKeys = (id: ShortcutId, keys: string): void => keep({ ...choices.value, [id]: keys })
-
-/** Gives a shortcut the keys back that it came with; without an id, all of them. */
-export function resetKeys(id?: ShortcutId): void {
-  keep(
-    id === undefined ? {} : Object.fromEntries(Object.entries(choices.value).filter(([one]) => one !== id)),
-  )
-}
 
 /** The keys of a shortcut: a choice replaces the first, and others, like arrows, stay. */
 export function keysOf({ id, keys }: Pick<Shortcut, 'id' | 'keys'>): readonly string[] {
@@ -65,7 +37,7 @@ export const chosenFirst = (): readonly Shortcut[] =>
 
 const byId = new Map<string, Shortcut>(SHORTCUTS.map((one) => [one.id, one]))
 
-const keysOfId = (id: ShortcutId): readonly string[] => workingKeysOf(byId.get(id) ?? { id, keys: [] })
+export const keysOfId = (id: ShortcutId): readonly string[] => workingKeysOf(byId.get(id) ?? { id, keys: [] })
 
 /** The keys as people read them: `g h`, `Shift X`, `?`. Empty: none works. */
 export const shownKeys = (id: ShortcutId): string => shown(keysOfId(id)[0] ?? '')
@@ -78,7 +50,7 @@ export function ariaKeys(id: ShortcutId): string | undefined {
     : single.map((keys) => plain(keys).replace('$mod', MODIFIER)).join(' ')
 }
 
-const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
+export const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
 const MODIFIER = isMac ? 'Meta' : 'Control'
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -103,7 +75,7 @@ export const shown = (keys: string): string =>
 /** Modifiers and key of a press, without those modifiers that do not matter. The key may be `+`. */
 const partsOf = (press: string): readonly string[] => press.replaceAll(/\[\w+\]\+/g, '').split(/(?<=\w)\+/)
 
-const plain = (keys: string): string =>
+export const plain = (keys: string): string =>
   keys
     .split(' ')
     .map((press) => partsOf(press).join('+'))
@@ -115,37 +87,6 @@ function isSingle(keys: string): boolean {
     const [key = '', ...modifiers] = partsOf(press).toReversed()
     return (key.length === 1 || key === 'Space') && modifiers.every((modifier) => modifier === 'Shift')
   })
-}
-
-/** Keys that only change others, or that stand for a character that is not finished. */
-const HALF = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'Dead', 'Process', 'Unidentified']
-
-/** A press as tinykeys reads it; undefined: it is not one yet. */
-export function pressOf(event: KeyboardEvent): string | undefined {
-  const { key, ctrlKey, metaKey, altKey, shiftKey } = event
-  if (HALF.includes(key)) return undefined
-  const isSign = key.length === 1 && key.toLowerCase() === key.toUpperCase()
-  const name = key === ' ' ? 'Space' : key
-  // Where a sign is differs between keyboards; with it, so do Shift and AltGr.
-  const freely = event.getModifierState('AltGraph') ? ['[Alt]', '[Control]'] : []
-  const held = [
-    ctrlKey && (isMac ? 'Control' : '$mod'),
-    metaKey && (isMac ? '$mod' : 'Meta'),
-    altKey && 'Alt',
-  ].filter((modifier) => modifier !== false)
-  const shift = shiftKey ? [isSign && key !== ' ' ? '[Shift]' : 'Shift'] : []
-  return [...(freely.length > 0 ? freely : held), ...shift, name].join('+')
-}
-
-/** Whether a press is the key of a shortcut, for a dialog, which has the keys to itself. */
-export function isPressOf(event: KeyboardEvent, id: ShortcutId): boolean {
-  const pressed = event.isComposing ? undefined : pressOf(event)
-  return pressed !== undefined && keysOfId(id).some((keys) => compared(keys) === compared(pressed))
-}
-
-function keep(next: Choices): void {
-  choices.value = next
-  localStorage.setItem(STORED, JSON.stringify(next))
 }
 
 /** What another version stored may be anything. */

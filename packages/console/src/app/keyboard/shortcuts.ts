@@ -1,77 +1,74 @@
-/** Where a shortcut works, as the help groups it. */
-export type ShortcutGroup = 'Go to' | 'Anywhere' | 'List' | 'Ticket' | 'Compose'
-
 export interface Shortcut {
   readonly id: string
-  readonly group: ShortcutGroup
   /**
    * As tinykeys reads it: presses of a sequence apart by a space, `[Shift]` with or without, for keyboards differ in where
    * a sign is. Several: any of them.
    */
   readonly keys: readonly string[]
-  readonly words: string
   /** Holding the key does it again and again. */
   readonly repeats?: true
 }
 
-const shortcut = (group: ShortcutGroup, id: string, keys: string | readonly string[], words: string) =>
-  ({ id, group, keys: [keys].flat(), words }) as const satisfies Shortcut
+const shortcut = <Id extends string>(id: Id, ...keys: readonly string[]) => ({ id, keys }) satisfies Shortcut
 
-const moving = (id: string, keys: string | readonly string[], words: string) =>
-  ({ ...shortcut('List', id, keys, words), repeats: true }) as const satisfies Shortcut
+const moving = <Id extends string>(id: Id, ...keys: readonly string[]) =>
+  ({ id, keys, repeats: true }) as const satisfies Shortcut
 
 /**
- * Every key of the console, as it is unless the reader chose another. The help, the hints beside buttons,
- * `aria-keyshortcuts` and the palette all come from here, so none of them can promise another key than the one that works.
+ * Every key of the console, as it is unless the reader chose another; `change-keys.ts` has the words for each. The help, the
+ * hints beside buttons, `aria-keyshortcuts` and the palette all come from here, so none of them can promise another key than
+ * the one that works.
  */
 export const SHORTCUTS = [
-  shortcut('Go to', 'go.overview', 'g h', 'Overview'),
-  shortcut('Go to', 'go.line', 'g l', 'Line'),
-  shortcut('Go to', 'go.tickets', 'g p', 'Tickets'),
-  shortcut('Go to', 'go.dead', 'g d', 'Dead letters'),
-  shortcut('Go to', 'go.compose', 'g n', 'Compose'),
-  shortcut('Go to', 'go.config', 'g c', 'Config'),
-  shortcut('Go to', 'go.access', 'g k', 'Access'),
-  shortcut('Anywhere', 'palette', '$mod+k', 'Find a screen, an action or a ticket'),
-  shortcut('Anywhere', 'search', '[Shift]+/', 'Search'),
-  shortcut('Anywhere', 'help', '[Shift]+?', 'All keys, and how to change them'),
-  shortcut('Anywhere', 'theme', 't', 'Next theme'),
-  shortcut('Anywhere', 'pause', '.', 'Pause what is live, or go on'),
-  shortcut('Anywhere', 'reload', 'u', 'Reload'),
-  moving('list.down', ['j', 'ArrowDown'], 'Down'),
-  moving('list.up', ['k', 'ArrowUp'], 'Up'),
-  shortcut('List', 'list.top', 'g g', 'First'),
-  shortcut('List', 'list.bottom', 'Shift+G', 'Last'),
-  shortcut('List', 'list.open', 'Enter', 'Open'),
-  shortcut('List', 'list.peek', 'Space', 'Peek'),
-  shortcut('List', 'list.select', 'x', 'Select'),
-  moving('list.extendDown', 'Shift+J', 'Select downwards'),
-  moving('list.extendUp', 'Shift+K', 'Select upwards'),
-  shortcut('List', 'list.more', 'm', 'Load more'),
-  shortcut('List', 'list.new', 'n', 'Show what is new'),
-  shortcut('List', 'list.pin', 'p', 'Pin this view, or unpin it'),
+  shortcut('go.overview', 'g h'),
+  shortcut('go.line', 'g l'),
+  shortcut('go.tickets', 'g p'),
+  shortcut('go.dead', 'g d'),
+  shortcut('go.compose', 'g n'),
+  shortcut('go.config', 'g c'),
+  shortcut('go.access', 'g k'),
+  shortcut('palette', '$mod+k'),
+  shortcut('search', '[Shift]+/'),
+  shortcut('help', '[Shift]+?'),
+  shortcut('theme', 't'),
+  shortcut('zone', 'Shift+T'),
+  shortcut('pause', '.'),
+  shortcut('reload', 'u'),
+  moving('list.down', 'j', 'ArrowDown'),
+  moving('list.up', 'k', 'ArrowUp'),
+  shortcut('list.top', 'g g'),
+  shortcut('list.bottom', 'Shift+G'),
+  shortcut('list.open', 'Enter'),
+  shortcut('list.peek', 'Space'),
+  shortcut('list.select', 'x'),
+  moving('list.extendDown', 'Shift+J'),
+  moving('list.extendUp', 'Shift+K'),
+  shortcut('list.more', 'm'),
+  shortcut('list.new', 'n'),
+  shortcut('list.pin', 'p'),
   // Some keyboards have these signs with AltGr only, which is Ctrl and Alt to a browser.
-  shortcut('Ticket', 'ticket.previous', '[Alt]+[Control]+[', 'Previous ticket of the list'),
-  shortcut('Ticket', 'ticket.next', '[Alt]+[Control]+]', 'Next ticket of the list'),
-  shortcut('Ticket', 'replay', 'r', 'Replay'),
-  shortcut('Ticket', 'edit', 'e', 'Edit and replay'),
-  shortcut('Ticket', 'compare', 'd', 'Compare'),
-  shortcut('Ticket', 'cancel', 'Shift+X', 'Cancel'),
-  shortcut('Ticket', 'copy.link', 'y l', 'Copy the link'),
-  shortcut('Ticket', 'copy.id', 'y i', 'Copy the id'),
-  shortcut('Ticket', 'copy.prompt', 'y p', 'Copy the prompt'),
-  shortcut('Ticket', 'copy.answer', 'y a', 'Copy the answer'),
-  shortcut('Ticket', 'copy.curl', 'y c', 'Copy as curl'),
-  shortcut('Ticket', 'copy.code', 'y t', 'Copy as TypeScript'),
-  shortcut('Ticket', 'copy.batch', 'y b', 'Copy as a line of a batch'),
-  shortcut('Ticket', 'tab.1', '1', 'First tab'),
-  shortcut('Ticket', 'tab.2', '2', 'Second tab'),
-  shortcut('Ticket', 'tab.3', '3', 'Third tab'),
-  shortcut('Ticket', 'tab.4', '4', 'Fourth tab'),
-  shortcut('Ticket', 'tab.5', '5', 'Fifth tab'),
-  shortcut('Ticket', 'tab.6', '6', 'Sixth tab'),
-  shortcut('Compose', 'send', '$mod+Enter', 'Send'),
-  shortcut('Ticket', 'back', 'Escape', 'Back'),
+  shortcut('ticket.previous', '[Alt]+[Control]+['),
+  shortcut('ticket.next', '[Alt]+[Control]+]'),
+  shortcut('replay', 'r'),
+  shortcut('edit', 'e'),
+  shortcut('compare', 'd'),
+  shortcut('cancel', 'Shift+X'),
+  shortcut('copy.link', 'y l'),
+  shortcut('copy.id', 'y i'),
+  shortcut('copy.prompt', 'y p'),
+  shortcut('copy.answer', 'y a'),
+  shortcut('copy.curl', 'y c'),
+  shortcut('copy.code', 'y t'),
+  shortcut('copy.batch', 'y b'),
+  shortcut('copy.value', 'y v'),
+  shortcut('tab.1', '1'),
+  shortcut('tab.2', '2'),
+  shortcut('tab.3', '3'),
+  shortcut('tab.4', '4'),
+  shortcut('tab.5', '5'),
+  shortcut('tab.6', '6'),
+  shortcut('send', '$mod+Enter'),
+  shortcut('back', 'Escape'),
 ] as const satisfies readonly Shortcut[]
 
 export type ShortcutId = (typeof SHORTCUTS)[number]['id']

@@ -22,13 +22,10 @@ export function useShortcuts(handlers: Handlers): void {
 }
 
 /** What can be done on the page now, in the order of the table. */
-export function actionsHere(): readonly (Pick<Shortcut, 'words'> & {
-  readonly id: ShortcutId
-  readonly run: Handler
-})[] {
-  return SHORTCUTS.flatMap(({ id, words }) => {
+export function actionsHere(): readonly { readonly id: ShortcutId; readonly run: Handler }[] {
+  return SHORTCUTS.flatMap(({ id }) => {
     const run = handlerOf(id)
-    return run === undefined ? [] : [{ id, words, run }]
+    return run === undefined ? [] : [{ id, run }]
   })
 }
 

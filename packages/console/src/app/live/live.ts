@@ -22,6 +22,10 @@ export const feedState = signal<FeedState>({ kind: 'opening' })
 export const liveDesk = signal<DeskBody | undefined>(undefined)
 export const liveLine = signal<LineBody | undefined>(undefined)
 
+/** Of the server, where it is another one than when this page was loaded. */
+export const newVersion = signal<string | undefined>(undefined)
+let firstVersion: string | undefined
+
 /** Without locks: for so long a tab that nobody looks at stays live. */
 const HIDDEN_MS = 30_000
 
@@ -150,6 +154,10 @@ function hear(news: FeedNews): void {
     // Desk and line may come from the feed of other filters.
     const isOfOthers = news.kind === 'desk' || news.kind === 'line'
     if (!isOfOthers && feedState.value.kind !== 'live') feedState.value = { kind: 'live' }
+  }
+  if (news.kind === 'hello') {
+    firstVersion ??= news.data.version
+    newVersion.value = news.data.version === firstVersion ? undefined : news.data.version
   }
   if (news.kind === 'desk') liveDesk.value = news.data
   if (news.kind === 'line') liveLine.value = news.data

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { getTicket, type TicketBody } from '../api/tickets.ts'
 import { useResource } from '../parts/use-resource.ts'
-import { followTicket } from './follow-ticket.ts'
+import type { TicketNews } from './follow-ticket.ts'
 
 /** A ticket, and what is heard of it while it runs. */
 export function useLiveTicket(id: string) {
@@ -15,16 +15,19 @@ export function useLiveTicket(id: string) {
     setLost(undefined)
     if (!runs) return
     const leaving = new AbortController()
-    void followTicket(id, {
-      signal: leaving.signal,
-      hear(news) {
-        setLost(news.kind === 'lost' ? news.problem.details : undefined)
-        if (news.kind === 'delta') setText((before) => before + news.text)
-        // A new run writes from its start, and has calls that this page does not know.
-        if (news.kind === 'status') setText('')
-        if (news.kind === 'status' || news.kind === 'end') reload()
-      },
-    })
+    const hear = (news: TicketNews) => {
+      setLost(news.kind === 'lost' ? news.problem.details : undefined)
+      if (news.kind === 'delta') setText((before) => before + news.text)
+      // A new run writes from its start, and has calls that this page does not know.
+      if (news.kind === 'status') setText('')
+      if (news.kind === 'status' || news.kind === 'end') reload()
+    }
+    const { signal } = leaving
+    // Most tickets that somebody looks at have ended.
+    import('./follow-ticket.ts').then(
+      ({ followTicket }) => signal.aborted || followTicket(id, { signal, hear }),
+      () => setLost('what follows it could not be loaded; reload the page.'),
+    )
     return () => leaving.abort()
   }, [id, runs, reload])
   return { ticket, text, lost }

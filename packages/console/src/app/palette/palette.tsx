@@ -2,12 +2,13 @@ import { matchSorter } from 'match-sorter'
 import { useMemo, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { ticketPath } from '../api/addresses.ts'
-import { steerBackend } from '../api/desk.ts'
-import { isPressOf, shownKeys } from '../keyboard/key-choices.ts'
+import { isPressOf, wordsOf } from '../keyboard/change-keys.ts'
+import { shownKeys } from '../keyboard/key-choices.ts'
 import type { ShortcutId } from '../keyboard/shortcuts.ts'
 import { actionsHere } from '../keyboard/use-shortcuts.ts'
 import { liveDesk } from '../live/live.ts'
 import { NAVIGATION, screenPath } from '../navigation.ts'
+import { STEER_WORDS, steer } from '../parts/backend-table.tsx'
 import { CallerText } from '../parts/caller-text.tsx'
 import { afterDialog, Dialog } from '../parts/dialog.tsx'
 import { say } from '../parts/notice.tsx'
@@ -77,10 +78,10 @@ function actions(): readonly Item[] {
   const above = new Set<string>(['palette', ...NAVIGATION.map(({ keys }) => keys)])
   return actionsHere()
     .filter(({ id }) => !above.has(id))
-    .map(({ id, words, run }) => ({
+    .map(({ id, run }) => ({
       id,
       group: 'Action',
-      words,
+      words: wordsOf(id),
       keys: id,
       run: () => {
         if (run() === false) say('There is nothing to do that with: go to a row first.', true)
@@ -88,19 +89,13 @@ function actions(): readonly Item[] {
     }))
 }
 
-const DONE = { pause: 'is paused', resume: 'is back', probe: 'was asked: it is' } as const
-
 const backends = (): readonly Item[] =>
   (liveDesk.value?.backends ?? []).flatMap(({ name, paused }) =>
     ([paused ? 'resume' : 'pause', 'probe'] as const).map((action) => ({
       id: `${action} ${name}`,
       group: 'Backend',
-      words: `${{ pause: 'Pause', resume: 'Resume', probe: 'Probe' }[action]} ${name}`,
-      run: async () => {
-        const answer = await steerBackend(name, action)
-        if (!answer.ok) say(answer.problem.details, true)
-        else say(`${name} ${DONE[action]}${action === 'probe' ? ` ${answer.value.state}` : ''}.`)
-      },
+      words: `${STEER_WORDS[action]} ${name}`,
+      run: () => steer(name, action),
     })),
   )
 

@@ -24,16 +24,29 @@ export function bytes(size: number): string {
   return size < 1_024 ** 2 ? `${Math.round(size / 1_024)} KB` : `${(size / 1_024 ** 2).toFixed(1)} MB`
 }
 
-/** `14:03:11` of today, `1 Mar 14:03` of another day, in the reader's zone. */
-export function clockTime(time: Date, now: Date): string {
-  if (time.toDateString() === now.toDateString()) return TIME.format(time)
-  return `${DAY.format(time)} ${MINUTE.format(time)}`
-}
-
-const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-const MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
-
 /** A share from 0 to 1: `6 %`, below ten `0.4 %`. */
 export const percent = (share: number): string =>
   `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`
+
+/** A call that was stopped, as an outcome tells of it. */
+interface Stopped {
+  readonly backend: string
+  readonly stopped?: 'not_sent' | 'ended' | 'idle' | 'dead'
+  readonly stopped_after_ms?: number
+}
+
+const PROOFS: Readonly<Record<NonNullable<Stopped['stopped']>, string>> = {
+  not_sent: 'was never asked',
+  ended: 'has stopped: its call has ended',
+  idle: 'has stopped: it says that it is idle',
+  dead: 'is down',
+}
+
+/** How the backend of a cancelled event is known to have stopped, where the server knows it already. */
+export function stopWords(attempts: readonly Stopped[]): string {
+  const last = attempts.at(-1)
+  if (last === undefined) return 'Cancelled before a backend worked on it.'
+  const { backend, stopped, stopped_after_ms: afterMs } = last
+  if (stopped === undefined) return `Cancelled while ${backend} worked on it.`
+  return `Cancelled. ${backend} ${PROOFS[stopped]}${afterMs === undefined ? '' : `, after ${duration(afterMs)}`}.`
+}

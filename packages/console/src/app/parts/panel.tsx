@@ -3,9 +3,10 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Problem } from '../api/client.ts'
 import { keyWanted } from '../api/key.ts'
 import { CallerText } from './caller-text.tsx'
-import { clockTime, duration } from './format.ts'
+import { duration } from './format.ts'
 import styles from './parts.module.css'
 import type { Resource } from './use-resource.ts'
+import { clockTime } from './when.tsx'
 
 /** A quick answer shows no sign of loading at all. */
 const PATIENCE_MS = 120

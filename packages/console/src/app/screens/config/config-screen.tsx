@@ -19,7 +19,7 @@ import { plural } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import { Panel, ProblemNote } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
-import { ScrollingTable } from '../../parts/scrolling-table.tsx'
+import { RowHints, rowOf, ScrollingTable, useRowKeys } from '../../parts/scrolling-table.tsx'
 import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import styles from './config.module.css'
@@ -57,6 +57,7 @@ export function ConfigScreen() {
     reload()
   }
   useShortcuts({ reload, send: apply })
+  useRowKeys()
   return (
     <div class={styles.screen}>
       <h1>Config</h1>
@@ -82,6 +83,7 @@ export function ConfigScreen() {
           {({ data }) => (data.length === 0 ? <p>Nothing was.</p> : <History data={data} />)}
         </Panel>
       </section>
+      <RowHints />
     </div>
   )
 }
@@ -275,7 +277,7 @@ function Row({ setting, draft, edit }: RowProps) {
   const { key, value, origin, summary, live, locked, secret } = setting
   const source = 'name' in origin ? origin.name : origin.kind
   return (
-    <tr>
+    <tr {...rowOf({ name: key, value: textOf(value) })}>
       <td>
         <code>{key}</code>
         <div class={styles.words}>
@@ -283,19 +285,19 @@ function Row({ setting, draft, edit }: RowProps) {
         </div>
       </td>
       <td class={styles.value}>
-        <CallerText text={textOf(value)} />
+        {isSet(value) ? <CallerText text={textOf(value)} /> : <i class={styles.words}>not set</i>}
         {'running' in setting && <div class={styles.words}>runs with {textOf(setting.running)}</div>}
       </td>
       <td>
         <CallerText text={source} />
       </td>
-      <td>{live ? 'at once' : 'after a restart'}</td>
+      <td class={styles.effect}>{live ? 'at once' : 'after a restart'}</td>
       <td>
         <div class={styles.buttons}>
           {locked || secret ? (
             <span>{secret ? 'a secret' : `by ${source} alone`}</span>
           ) : (
-            <button type="button" id={`edit ${key}`} aria-label={`Edit ${key}`} onClick={edit}>
+            <button type="button" id={`edit ${key}`} data-opens aria-label={`Edit ${key}`} onClick={edit}>
               Edit
             </button>
           )}
@@ -313,6 +315,9 @@ function Row({ setting, draft, edit }: RowProps) {
     </tr>
   )
 }
+
+/** There are settings without a default, like a name that nobody gave. */
+const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
 
 function Backends({
   settings,
@@ -357,7 +362,10 @@ function History({ data }: { readonly data: readonly ConfigChangeBody[] }) {
         </thead>
         <tbody>
           {data.map(({ at, by, key, before, after }, index) => (
-            <tr key={`${at} ${index}`}>
+            <tr
+              key={`${at} ${index}`}
+              {...rowOf({ name: key, value: after === null ? undefined : textOf(after) })}
+            >
               <td>
                 <When at={at} />
               </td>

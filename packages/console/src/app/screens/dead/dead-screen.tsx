@@ -1,16 +1,16 @@
 import { useEffect, useState } from 'preact/hooks'
 import { listTickets } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
+import { rememberLook } from '../../frame/use-failed.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { screenPath } from '../../navigation.ts'
 import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { plural } from '../../parts/format.ts'
-import { rememberLook } from '../../parts/last-look.ts'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
-import { ScrollingTable } from '../../parts/scrolling-table.tsx'
+import { RowHints, rowOf, ScrollingTable, useRowKeys } from '../../parts/scrolling-table.tsx'
 import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import styles from './dead.module.css'
@@ -26,6 +26,7 @@ export function DeadScreen() {
   const [asked, setAsked] = useState<FailureGroup>()
   const { progress, start, stop } = useReplays(failed.reload)
   useShortcuts({ reload: failed.reload })
+  useRowKeys()
   useEffect(() => titlePage('Dead letters'), [])
   useEffect(() => {
     for (const { finished_at: at } of failed.value?.rows ?? []) if (at !== null) rememberLook(at)
@@ -54,6 +55,7 @@ export function DeadScreen() {
               {cursor !== undefined && ', the newest; there are more'}
             </p>
             <Groups groups={groupFailures(rows)} ask={setAsked} isBusy={progress !== undefined} />
+            {rows.length > 0 && <RowHints />}
           </>
         )}
       </Panel>
@@ -91,12 +93,15 @@ function Groups({ groups, ask, isBusy }: GroupsProps) {
             <th>backend</th>
             <th class={parts.numeric}>tickets</th>
             <th>last</th>
-            <th>again</th>
+            <th class={parts.act}>again</th>
           </tr>
         </thead>
         <tbody>
           {groups.map((group) => (
-            <tr key={nameOfGroup(group)}>
+            <tr
+              key={nameOfGroup(group)}
+              {...rowOf({ name: nameOfGroup(group), link: `${location.origin}${listOf(group)}` })}
+            >
               <td class={styles.error}>
                 <a href={listOf(group)}>{group.error}</a>
               </td>
@@ -107,7 +112,7 @@ function Groups({ groups, ask, isBusy }: GroupsProps) {
               <td>
                 <When at={group.newest} />
               </td>
-              <td>
+              <td class={parts.act}>
                 <Action does={() => ask(group)} unable={unableOf(group, isBusy)}>
                   Replay all {group.replayable.length}
                 </Action>

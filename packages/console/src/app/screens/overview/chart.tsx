@@ -5,7 +5,7 @@ import { screenPath } from '../../navigation.ts'
 import { CallerText } from '../../parts/caller-text.tsx'
 import parts from '../../parts/parts.module.css'
 import { ScrollingTable } from '../../parts/scrolling-table.tsx'
-import { When } from '../../parts/when.tsx'
+import { formats, When } from '../../parts/when.tsx'
 import styles from './chart.module.css'
 import type { ChartFigures, ChartLine } from './figures.ts'
 
@@ -264,7 +264,4 @@ const colour = (token: string): string =>
 const DAY_S = 86_400
 
 const timeWords = (seconds: number, stepS: number): string =>
-  (stepS >= DAY_S ? DAY : MINUTE).format(new Date(1_000 * seconds))
-
-const MINUTE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+  (stepS >= DAY_S ? formats().day : formats().minute).format(new Date(1_000 * seconds))

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks'
 import type { DeskBody } from '../../api/desk.ts'
 import { titlePage } from '../../frame/about.ts'
+import { failedSince } from '../../frame/use-failed.ts'
 import { feedState, liveDesk, liveResource } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
 import { BackendTable } from '../../parts/backend-table.tsx'
@@ -8,20 +9,21 @@ import { CallerText } from '../../parts/caller-text.tsx'
 import { duration } from '../../parts/format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
+import { useRowKeys } from '../../parts/scrolling-table.tsx'
 import { Status } from '../../parts/status.tsx'
 import { type Need, needsOf } from './needs.ts'
 import styles from './overview.module.css'
 import { Trends } from './trends.tsx'
-import { useFailed } from './use-failed.ts'
 import { useSeries } from './use-series.ts'
 
 /** Whether all is well, and where to go when it is not. */
 export function OverviewScreen() {
   const desk = liveDesk.value
-  const failed = useFailed(desk)
+  const failed = failedSince.value
   const hour = useSeries(undefined)
   const isAway = feedState.value.kind === 'lost'
   const isKnown = failed !== undefined && (hour.value ?? hour.problem) !== undefined
+  useRowKeys()
   useEffect(() => titlePage('Overview'), [])
   return (
     <div class={styles.screen}>

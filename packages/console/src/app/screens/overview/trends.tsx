@@ -82,7 +82,7 @@ function Figures({
           <dl class={parts.facts}>
             {headlinesOf(counted).map(({ name, words }) => (
               <div key={name}>
-                <dt>{name}</dt>
+                <dt title={name.endsWith('p95') ? '95 of 100 took no longer' : undefined}>{name}</dt>
                 <dd>{words}</dd>
               </div>
             ))}

@@ -10,7 +10,7 @@ import { When } from '../../parts/when.tsx'
 import styles from './ticket.module.css'
 
 /** Which address was told that it had ended, and how each try went. */
-export function CallbacksTab({ ticket }: { readonly ticket: TicketBody }) {
+export function CallbacksTab({ ticket }: { readonly ticket: TicketBody; readonly close: () => void }) {
   const callbacks = useResource(`callbacks ${ticket.id}`, (signal) => getCallbacks(ticket.id, signal))
   const resend = async () => {
     const answer = await resendCallback(ticket.id)
@@ -59,7 +59,9 @@ function Callback({ callback, resend }: { readonly callback: CallbackBody; reado
                 <td class={tables.numeric}>{duration(duration_ms)}</td>
                 <td>{status ?? 'none'}</td>
                 <td>
-                  {error} <CallerText text={details ?? ''} />
+                  {error}
+                  {error && details && ': '}
+                  <CallerText text={details ?? ''} />
                 </td>
               </tr>
             ))}

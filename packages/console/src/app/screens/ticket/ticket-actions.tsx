@@ -3,12 +3,12 @@ import { useLocation } from 'preact-iso/router'
 import { comparePath, ticketPath } from '../../api/addresses.ts'
 import type { Answer } from '../../api/client.ts'
 import { cancelTicket, replayTicket, type TicketBody } from '../../api/tickets.ts'
-import type { ShortcutId } from '../../keyboard/shortcuts.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { isOver } from '../../live/use-live-ticket.ts'
 import { Action } from '../../parts/action.tsx'
-import { answerOf, batchLineOf, codeOf, copyText, curlOf, promptOf } from '../../parts/copies.ts'
+import { COPIES, copyAs, copyOf, NOTHING_TO_COPY } from '../../parts/copies.ts'
 import { lateDialog } from '../../parts/dialog.tsx'
+import { stopWords } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import styles from '../../parts/parts.module.css'
 
@@ -49,7 +49,11 @@ export function TicketActions({ ticket, reload }: ActionsProps) {
       'It is being stopped',
       () => cancelTicket(ticket.id),
       (ended, status) => {
-        say(status === 200 ? stopWords(ended) : 'It has not stopped yet. The server goes on stopping it.')
+        say(
+          status === 200
+            ? stopWords(ended.attempts)
+            : 'It has not stopped yet. The server goes on stopping it.',
+        )
         reload()
       },
     )
@@ -99,45 +103,18 @@ function Asked({ what, ticket, close }: AskedProps) {
   )
 }
 
-/** How the backend is known to have stopped, where the server knows it already. */
-function stopWords({ attempts }: TicketBody): string {
-  const last = attempts.at(-1)
-  if (last === undefined) return 'Cancelled before a backend worked on it.'
-  if (last.stopped === undefined) return `Cancelled while ${last.backend} worked on it.`
-  return `Cancelled. ${last.backend} has stopped: ${last.stopped}.`
-}
-
 function CopyActions({ ticket }: { readonly ticket: TicketBody }) {
-  const copy = async (what: string, text: string) => {
-    if (await copyText(text)) say(`Copied ${what}.`)
-    else say('This browser does not let the page copy.', true)
-  }
-  const ways: readonly (readonly [ShortcutId, string, string | undefined])[] = [
-    ['copy.link', 'the link', `${location.origin}${ticketPath(ticket.id)}`],
-    ['copy.id', 'the id', ticket.id],
-    ['copy.prompt', 'the prompt', promptOf(ticket) || undefined],
-    ['copy.answer', 'the answer', answerOf(ticket) || undefined],
-    ['copy.curl', 'it as curl', ticket.event ? curlOf(ticket.event) : undefined],
-    ['copy.code', 'it as TypeScript', ticket.event ? codeOf(ticket.event) : undefined],
-    ['copy.batch', 'it as a line of a batch', ticket.event ? batchLineOf(ticket.event) : undefined],
-  ]
-  useShortcuts(
-    Object.fromEntries(
-      ways.map(([id, what, text]) => [
-        id,
-        () => (text === undefined ? say('There is nothing to copy.', true) : copy(what, text)),
-      ]),
-    ),
-  )
+  const ways = COPIES.map((copy) => ({ ...copy, text: copyOf(copy, ticket) }))
+  useShortcuts(Object.fromEntries(ways.map(({ keys, what, text }) => [keys, () => copyAs(what, text)])))
   return (
     <>
       <span>Copy</span>
-      {ways.map(([id, what, text]) => (
+      {ways.map(({ keys, what, text }) => (
         <Action
-          key={id}
-          keys={id}
-          does={() => copy(what, text ?? '')}
-          unable={text === undefined ? 'There is nothing to copy' : undefined}
+          key={keys}
+          keys={keys}
+          does={() => copyAs(what, text)}
+          unable={text === undefined ? NOTHING_TO_COPY : undefined}
         >
           {what.replace(/^(the|it as) /, '')}
         </Action>

@@ -6,9 +6,12 @@ import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { Keys } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { answerOf } from '../../parts/copies.ts'
+import { lateDialog } from '../../parts/dialog.tsx'
 import { plural } from '../../parts/format.ts'
-import { CallbacksTab } from './callbacks-tab.tsx'
 import styles from './ticket.module.css'
+
+// Few tickets have any.
+const CallbacksTab = lateDialog(() => import('./callbacks-tab.tsx').then((late) => late.CallbacksTab))
 
 interface TabProps {
   readonly ticket: TicketBody
@@ -16,10 +19,15 @@ interface TabProps {
   readonly text: string
 }
 
+interface ContentProps extends TabProps {
+  /** Goes to another tab. */
+  readonly leave: () => void
+}
+
 interface Tab {
   readonly id: string
   readonly title: (ticket: TicketBody) => string
-  readonly content: (props: TabProps) => preact.ComponentChild
+  readonly content: (props: ContentProps) => preact.ComponentChild
 }
 
 const PROMPT: Tab = {
@@ -33,7 +41,7 @@ const TABS: readonly Tab[] = [
   PROMPT,
   ANSWER,
   { id: 'data', title: () => 'Data', content: ({ ticket }) => <Data ticket={ticket} /> },
-  { id: 'callbacks', title: () => 'Callbacks', content: ({ ticket }) => <CallbacksTab ticket={ticket} /> },
+  { id: 'callbacks', title: () => 'Callbacks', content: ({ ticket, leave }) => <CallbacksTab ticket={ticket} close={leave} /> },
   { id: 'event', title: () => 'Event', content: ({ ticket }) => <EventJson ticket={ticket} /> },
   { id: 'raw', title: () => 'Raw', content: ({ ticket }) => <Json value={ticket} /> },
 ]
@@ -78,7 +86,7 @@ export function TicketTabs({ ticket, text }: TabProps) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a panel without buttons is read with the arrow keys */}
       <div id="tab-panel" role="tabpanel" aria-labelledby={`tab-${current.id}`} tabIndex={0}>
-        {current.content({ ticket, text })}
+        {current.content({ ticket, text, leave: () => choose(PROMPT) })}
       </div>
     </section>
   )

@@ -1,5 +1,5 @@
+import { curlOf } from '../../api/tickets.ts'
 import { screenPath } from '../../navigation.ts'
-import { curlOf } from '../../parts/copies.ts'
 import type { Filters } from './filters.ts'
 import styles from './tickets.module.css'
 

@@ -1,17 +1,18 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
-import { getTicket, type TicketPage, type TicketRow } from '../../api/tickets.ts'
+import type { TicketPage, TicketRow } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { feedState } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
 import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
-import { answerOf, promptOf } from '../../parts/copies.ts'
+import { lateDialog } from '../../parts/dialog.tsx'
 import { plural } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import { Panel, ProblemNote } from '../../parts/panel.tsx'
+import { RowHints, ticketCopies } from '../../parts/scrolling-table.tsx'
 import {
   historyEntry,
   type LeftList,
@@ -20,17 +21,20 @@ import {
   pinnedViews,
   togglePin,
 } from '../../parts/ticket-views.ts'
-import { useResource } from '../../parts/use-resource.ts'
 import { When } from '../../parts/when.tsx'
 import { type Filters, filtersOf, queryOf, writeSearch } from './filters.ts'
 import { NeverUsed, NoResult } from './no-tickets.tsx'
 import { SearchField } from './search-field.tsx'
-import { SelectionBar } from './selection-bar.tsx'
 import { TicketTable } from './ticket-table.tsx'
 import styles from './tickets.module.css'
 import { useLiveRows } from './use-live-rows.ts'
 import { useRows } from './use-rows.ts'
 import { useTicketList } from './use-ticket-list.ts'
+
+// Not before somebody goes to a row.
+const chosenRows = () => import('./chosen-rows.tsx')
+const SelectionBar = lateDialog(() => chosenRows().then((late) => late.SelectionBar))
+const Peek = lateDialog(() => chosenRows().then((late) => late.Peek))
 
 /** All tickets and recorded events, newest first, by the filters in the address. */
 export function TicketsScreen() {
@@ -51,8 +55,14 @@ export function TicketsScreen() {
     live.show()
     head.current?.scrollIntoView()
   }
+  useShortcuts(ticketCopies(() => chosenIn(table, isPeeking)))
   useShortcuts({ reload, 'list.new': showNew, 'list.peek': () => table.isInside() && peek(!isPeeking) })
   useEffect(() => titlePage('Tickets'), [])
+  const isInRows = table.currentId !== undefined
+  useEffect(() => {
+    // So that the first `x` or Space has not to wait. Where it fails, that key says so.
+    if (isInRows) chosenRows().catch(() => {})
+  }, [isInRows])
   return (
     <>
       <div class={styles.head} ref={head}>
@@ -64,7 +74,9 @@ export function TicketsScreen() {
       </div>
       <FilterChips filters={filters} show={show} />
       <PinnedViews filters={filters} />
-      <SelectionBar rows={table.selected} clear={table.clear} reload={reload} />
+      {table.selected.length > 0 && (
+        <SelectionBar rows={table.selected} close={table.clear} reload={reload} />
+      )}
       <News live={live} show={showNew} />
       <Panel resource={list} rows={12} isAged={'problem' in feedState.value}>
         {(page) =>
@@ -76,6 +88,7 @@ export function TicketsScreen() {
                 <TicketTable rows={rows} table={table} isWhole={page.cursor === undefined} open={open} />
               )}
               <Foot page={page} count={rows.length} isLoadingMore={isLoadingMore} loadMore={loadMore} />
+              <RowHints />
               {moreProblem && <ProblemNote problem={moreProblem} retry={loadMore} />}
               {isPeeking && table.current && <Peek row={table.current} close={() => peek(false)} />}
             </div>
@@ -84,6 +97,12 @@ export function TicketsScreen() {
       </Panel>
     </>
   )
+}
+
+/** Those that are selected, or else the one that the focus is on. */
+function chosenIn({ selected, current, isInside }: ReturnType<typeof useRows>, isPeeking: boolean): string[] {
+  if (selected.length > 0) return selected.map(({ id }) => id)
+  return current !== undefined && (isPeeking || isInside()) ? [current.id] : []
 }
 
 const focusMain = (): void => document.getElementById('main')?.focus()
@@ -122,31 +141,6 @@ function useList(filters: Filters, address: object, isAtTop: () => boolean) {
 
 function Nothing({ filters, show }: FilterProps) {
   return Object.keys(filters).length === 0 ? <NeverUsed /> : <NoResult filters={filters} show={show} />
-}
-
-/** The whole of the current row's prompt and answer; it follows the row. */
-function Peek({ row, close }: { readonly row: TicketRow; readonly close: () => void }) {
-  const ticket = useResource(`peek ${row.id} ${row.status}`, (signal) => getTicket(row.id, signal))
-  useShortcuts({ back: close })
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <section class={styles.peek} aria-label="Peek" tabIndex={0}>
-      <Action does={close} keys="back">
-        Close
-      </Action>
-      <Panel resource={ticket}>
-        {(value) => (
-          <>
-            <h2>Prompt</h2>
-            {value.event ? <CallerText text={promptOf(value)} long /> : <p>It was not kept.</p>}
-            <h2>Answer</h2>
-            {value.outcome?.error !== undefined && <p class={styles.error}>{value.outcome.error}</p>}
-            {answerOf(value) === '' ? <p>There is no text.</p> : <CallerText text={answerOf(value)} long />}
-          </>
-        )}
-      </Panel>
-    </section>
-  )
 }
 
 /** Views to come back to, and a way to make this one of them. */

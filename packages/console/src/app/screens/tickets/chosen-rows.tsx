@@ -2,20 +2,25 @@ import { useState } from 'preact/hooks'
 import { cancelTicket, getTicket, replayTicket, type TicketRow } from '../../api/tickets.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { Action } from '../../parts/action.tsx'
+import { CallerText } from '../../parts/caller-text.tsx'
+import { answerOf, promptOf } from '../../parts/copies.ts'
 import { plural } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
+import { Panel } from '../../parts/panel.tsx'
+import { useResource } from '../../parts/use-resource.ts'
 import styles from './tickets.module.css'
 
 interface SelectionProps {
   readonly rows: readonly TicketRow[]
-  readonly clear: () => void
+  /** Nothing is selected any more. */
+  readonly close: () => void
   readonly reload: () => void
 }
 
 type Work = (row: TicketRow) => Promise<{ readonly ok: boolean }>
 
 /** What can be done with the selected rows, one after the other, and how many of them it did. */
-export function SelectionBar({ rows, clear, reload }: SelectionProps) {
+export function SelectionBar({ rows, close: clear, reload }: SelectionProps) {
   const [progress, setProgress] = useState('')
   const run = async (done: string, chosen: readonly TicketRow[], work: Work) => {
     let good = 0
@@ -33,16 +38,11 @@ export function SelectionBar({ rows, clear, reload }: SelectionProps) {
   const running = rows.filter(({ status }) => status === 'queued' || status === 'in_progress')
   const replay = () => run('replayed', replayable, ({ id }) => replayTicket(id))
   const cancel = () => run('cancelled', running, ({ id }) => cancelTicket(id))
-  useShortcuts(
-    rows.length === 0
-      ? {}
-      : {
-          replay: () => replayable.length > 0 && replay(),
-          cancel: () => running.length > 0 && cancel(),
-          back: clear,
-        },
-  )
-  if (rows.length === 0) return null
+  useShortcuts({
+    replay: () => replayable.length > 0 && replay(),
+    cancel: () => running.length > 0 && cancel(),
+    back: clear,
+  })
   return (
     <section class={styles.selection} aria-label="Selection">
       <strong>{rows.length} selected</strong>
@@ -66,6 +66,31 @@ export function SelectionBar({ rows, clear, reload }: SelectionProps) {
         Clear
       </Action>
       <span role="status">{progress}</span>
+    </section>
+  )
+}
+
+/** The whole of the current row's prompt and answer; it follows the row. */
+export function Peek({ row, close }: { readonly row: TicketRow; readonly close: () => void }) {
+  const ticket = useResource(`peek ${row.id} ${row.status}`, (signal) => getTicket(row.id, signal))
+  useShortcuts({ back: close })
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    <section class={styles.peek} aria-label="Peek" tabIndex={0}>
+      <Action does={close} keys="back">
+        Close
+      </Action>
+      <Panel resource={ticket}>
+        {(value) => (
+          <>
+            <h2>Prompt</h2>
+            {value.event ? <CallerText text={promptOf(value)} long /> : <p>It was not kept.</p>}
+            <h2>Answer</h2>
+            {value.outcome?.error !== undefined && <p class={styles.error}>{value.outcome.error}</p>}
+            {answerOf(value) === '' ? <p>There is no text.</p> : <CallerText text={answerOf(value)} long />}
+          </>
+        )}
+      </Panel>
     </section>
   )
 }
