@@ -15,18 +15,26 @@ const ABORTED = new RequestProblem({
 
 /** A generation under way, which its caller may look at and stop by its key. */
 export class Generation {
-  /** Aborts when the caller says so; the reason is a `RequestProblem` of the code `cancelled`. */
-  readonly signal: AbortSignal
   readonly genkey: string | undefined
-  readonly #control = new AbortController()
+  /** Made when somebody follows it: most chats cannot be stopped by a key. */
+  #made: AbortController | undefined
   readonly #onEnd: (text: string) => void
   #text = ''
   #hasEnded = false
 
   constructor(genkey: string | undefined, onEnd: (text: string) => void) {
-    this.signal = this.#control.signal
     this.genkey = genkey
     this.#onEnd = onEnd
+  }
+
+  /** Aborts when the caller says so; the reason is a `RequestProblem` of the code `cancelled`. */
+  get signal(): AbortSignal {
+    return this.#control.signal
+  }
+
+  get #control(): AbortController {
+    this.#made ??= new AbortController()
+    return this.#made
   }
 
   /** So far. */

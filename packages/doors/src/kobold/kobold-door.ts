@@ -45,8 +45,10 @@ function followCompletions(instance: FastifyInstance, genkeys: Genkeys): void {
   instance.addHook('preHandler', (request, reply, next) => {
     const how = COMPLETIONS.get(request.routeOptions.url ?? '')
     if (how === undefined) return next()
-    const generation = genkeys.begin(callerIn(request), { ...how, genkey: genkeyIn(request.body) })
-    request.cancelSignal = generation.signal
+    const genkey = genkeyIn(request.body)
+    const generation = genkeys.begin(callerIn(request), { ...how, genkey })
+    // Most chats have no key, so nothing here can stop them, and following a second signal is expensive.
+    if (genkey !== undefined || how.stopsWithoutKey) request.cancelSignal = generation.signal
     reply.raw.once('close', () => generation.end())
     next()
   })

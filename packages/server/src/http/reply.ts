@@ -68,11 +68,18 @@ export function sendReply(reply: FastifyReply, { status, headers, body }: HttpRe
   return reply.code(status).headers(headers).send(body)
 }
 
-const told = new WeakSet<ServerResponse>()
+const TOLD = Symbol('told')
+
+/** Marked on itself: a set of all responses would cost more, with each collection of garbage again. */
+interface MarkedResponse extends ServerResponse {
+  [TOLD]?: true
+}
 
 /** The event of this request has a line of its own in the log, which names the request. */
-export const markTold = (response: ServerResponse): void => void told.add(response)
-export const isTold = (response: ServerResponse): boolean => told.has(response)
+export function markTold(response: MarkedResponse): void {
+  response[TOLD] = true
+}
+export const isTold = (response: MarkedResponse): boolean => response[TOLD] === true
 
 const broken = new WeakSet<ServerResponse>()
 
