@@ -84,6 +84,7 @@ test.each([
     500,
     { error: { code: 500, message: 'Context size has been exceeded.', type: 'server_error' } },
   ],
+  ['a gateway', 503, { detail: 'Context size has been exceeded.' }],
   ['llama-cpp-python', 500, { error: { message: 'Requested tokens (5000) exceed context window of 4096' } }],
 ])('%s, %s: a prompt that does not fit is refused once, as what it is', async (_, status, body) => {
   await using server = await openServer(refusing(status, body))
@@ -93,6 +94,7 @@ test.each([
 
 test.each([
   'Chat completion 3f aborted. Maybe the model was unloaded? Please check the server console.',
+  'Text completion 3f aborted. Maybe the model was unloaded? Please try again.',
   'The worker of the model queue crashed.',
   'Model failed to load: CUDA out of memory',
 ])('a 503 that speaks of a failure is no busy server: it ends after its three calls (%s)', async (detail) => {

@@ -194,11 +194,13 @@ function readReason({ status, headers, text }: StatusReply): Reason | undefined 
   if (status === 403 && MODERATED.test(text.slice(0, MESSAGE_LENGTH))) return 'bad_input'
   if (status === 401 || status === 403) return 'authentication'
   if (status === 429 || status === OVERLOADED) return 'busy'
-  const reason = reasonOf(readDetail(text), status)
+  const detail = readDetail(text)
+  const reason = reasonOf(detail, status)
   // A 503 is a full server where it says so, tells when to come back, or says nothing at all. TabbyAPI answers 503 to
   // any generation that failed, which waiting does not mend.
   if (status === 503) {
-    const saysNothing = !/[a-z]{3}/i.test(text)
+    if (reason === 'context_length') return reason
+    const saysNothing = !/[a-z]{3}/i.test([detail.type, detail.code, detail.message].join(' '))
     return reason === 'busy' || headers.has('retry-after') || saysNothing ? 'busy' : undefined
   }
   return reason

@@ -14,6 +14,8 @@ export interface ServerWords {
 }
 
 const refusal = (status: number) => status !== 429 && status !== 503
+/** A 503 may say it, too: `busy` comes first. */
+const lasting = (status: number) => status !== 429
 const request = (status: number) => (status >= 400 && status < 500 && status !== 429) || status === 200
 
 /** What is too long … */
@@ -23,9 +25,9 @@ const SIZE =
 const OVER =
   /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must (?:be|have) (?:<=|at most|less than|fewer than|smaller)|above the (?:context|model|maximum|limit)|limit is \d|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d/i
 
-/** Neither the size of an image, nor how long an answer may be, nor a limit of time. */
+/** Neither the size of an image, nor how long an answer may be, nor a limit of time, memory, money or patience. */
 const NO_OTHER_LIMIT =
-  /^(?!.*(?:\bimages?\b.{0,20}\b(?:exceeds?|size|too large)\b|\d images\b|logit_bias|(?:maximum|most|max) (?:number of )?(?:\d+ )?(?:output|completion) tokens|\bdeadline\b|\btime(?:d )?-?out\b))/is
+  /^(?!.*(?:\bquota\b|\b(?:daily|monthly|hourly)\b|\b(?:credit|balance|retries|grammar|stop sequences?)\b|["'`]stop["'`]|\btime limit\b|\bmemory (?:limit|budget)\b|\bimages?\b.{0,20}\b(?:exceeds?|size|too large)\b|\d images\b|logit_bias|(?:maximum|most|max) (?:number of )?(?:\d+ )?(?:output|completion) tokens|\bdeadline\b|\btime(?:d )?-?out\b))(?!\W*max_\w*tokens(?!.*\b(?:context|prompt|inputs?|messages)\b))/is
 
 /**
  * The one table of what servers say. To add a server, add a row or an example: `server-words.test.ts` tries each example
@@ -36,12 +38,15 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'model_unknown',
     statuses: refusal,
     patterns: [
-      /model_not_found|\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist|not loaded|not available)|not a valid model|model is required/is,
+      /model_not_found|\bmodel\b.{0,200}(?:does not exist|doesn't exist|not found|not exist|not loaded|not available)|not a valid model|model is required|\b(?:unknown|no such|invalid) model(?: name)?\b(?! \w)/is,
     ],
     examples: [
       ['vLLM', 404, 'The model `x` does not exist.'],
       ['Ollama', 404, 'model "x" not found, try pulling it first'],
       ['OpenRouter', 400, 'x is not a valid model ID'],
+      ['Ollama', 400, 'invalid model name'],
+      ['a gateway', 404, 'No such model: x'],
+      ['a gateway', 400, 'Unknown model "x"'],
       ['a gateway', 404, 'Model x not loaded'],
       ['a gateway', 404, 'The requested model is not available'],
     ],
@@ -50,7 +55,7 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'template',
     statuses: refusal,
     patterns: [
-      /roles must alternate|system (?:role|messages?|prompts?) (?:is |are )?not (?:supported|allowed)|(?:does(?: not|n't)|cannot) (?:support|accept|take|have) (?:a |an |any )?system (?:role|messages?|prompts?)|unexpected role|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|first message must be .{0,20}\buser|consecutive (?:user|assistant)|after the optional system message/i,
+      /roles must alternate|system (?:role|messages?|prompts?) (?:is |are )?not (?:supported|allowed)|(?:does(?: not|n't)|cannot) (?:support|accept|take|have) (?:a |an |any )?system (?:role|messages?|prompts?)|unexpected role|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|first message must be .{0,20}\buser|consecutive (?:user|assistant)|after the optional system message|no user (?:query|message|turn) found|(?:invalid|unsupported|unknown) (?:message )?role\b|\brole\W{1,3}(?:is |are )?(?:unsupported|invalid)|\brole must be one of/i,
     ],
     examples: [
       ['vLLM', 400, 'Conversation roles must alternate user/assistant/user/assistant/...'],
@@ -69,12 +74,36 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['a gateway', 400, 'This model does not support system messages'],
       ['a gateway', 422, 'The first message must be from the user'],
       ['a gateway', 400, 'Unexpected role: system'],
+      ['a gateway', 400, 'invalid role: system'],
+      ['a gateway', 400, "'system' role is unsupported"],
+      ['a gateway', 422, 'role must be one of user, assistant'],
+      ['llama.cpp', 500, 'No user query found in messages.'],
       ['a gateway', 400, 'Multiple consecutive user messages are not supported'],
     ],
   },
   {
+    reason: 'busy',
+    statuses: (status) => status === 429 || status === 503,
+    patterns: [
+      // A part of it that has crashed will not be free again, and TabbyAPI says so of any generation that failed.
+      /^(?!.*(?:crash|panic|abort|unloaded|out of memory|\bfatal\b|\bdied\b|\bdead\b))/is,
+      /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable|start(?:ing|s) up|not (?:yet )?ready|warming up|initiali[sz]ing|\bno (?:\w+ )?(?:slots?|workers?|upstreams?|replicas?|instances?)\b/i,
+    ],
+    examples: [
+      ['KoboldCPP', 503, 'Server is busy; please try again later. service_unavailable'],
+      ['llama.cpp', 503, 'Loading model'],
+      ['Ollama', 503, 'server busy, please try again.  maximum pending requests exceeded'],
+      ['text-generation-inference', 429, 'Model is overloaded'],
+      ['a gateway', 503, 'Model is not ready yet'],
+      ['a gateway', 503, 'Server is starting up'],
+      ['a gateway', 503, 'no slot available'],
+      ['Envoy', 503, 'no healthy upstream'],
+      ['nginx', 503, '<h1>503 Service Temporarily Unavailable</h1>'],
+    ],
+  },
+  {
     reason: 'context_length',
-    statuses: refusal,
+    statuses: lasting,
     patterns: [
       /context_length_exceeded|exceed_context_size|max_tokens must be at least 1, got -\d|reduce the length of the (?:messages|prompt|input)|range of input length should be|(?:not enough|out of) context\b|\b(?:find|free) .{0,20}\b(?:kv|memory) (?:cache|slot)|\bkv cache is full/i,
     ],
@@ -91,7 +120,7 @@ export const SERVER_WORDS: readonly ServerWords[] = [
   },
   {
     reason: 'context_length',
-    statuses: refusal,
+    statuses: lasting,
     patterns: [SIZE, OVER, NO_OTHER_LIMIT],
     examples: [
       [
@@ -134,6 +163,8 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['a gateway', 400, 'n_prompt_tokens (5000) >= n_ctx (4096)'],
       ['a gateway', 400, 'Your prompt contains 9,001 tokens, which is more than the 8,192 allowed'],
       ['llama.cpp', 500, 'slot 0: context is full'],
+      ['a gateway', 503, 'Prompt is too long: 5000 tokens, and the model takes 4096'],
+      ['a gateway', 400, '`max_tokens` (5000) exceeds what the context (4096 tokens) leaves of the prompt'],
     ],
   },
   {
@@ -147,26 +178,6 @@ export const SERVER_WORDS: readonly ServerWords[] = [
         400,
         'The model has crashed without additional information. (Exit code: 18446744072635812000)',
       ],
-    ],
-  },
-  {
-    reason: 'busy',
-    statuses: (status) => status === 429 || status === 503,
-    patterns: [
-      // A part of it that has crashed will not be free again.
-      /^(?!.*(?:crash|panic|out of memory|\bfatal\b|\bdied\b|\bdead\b))/is,
-      /\bbusy\b|service_unavailable|overloaded|\bloading\b|\bqueued?\b|\bcapacity\b|try again|rate.?limit|\btoo many\b|temporarily|service unavailable|start(?:ing|s) up|not (?:yet )?ready|warming up|initiali[sz]ing|\bno (?:\w+ )?(?:slots?|workers?|upstreams?|replicas?|instances?)\b/i,
-    ],
-    examples: [
-      ['KoboldCPP', 503, 'Server is busy; please try again later. service_unavailable'],
-      ['llama.cpp', 503, 'Loading model'],
-      ['Ollama', 503, 'server busy, please try again.  maximum pending requests exceeded'],
-      ['text-generation-inference', 429, 'Model is overloaded'],
-      ['a gateway', 503, 'Model is not ready yet'],
-      ['a gateway', 503, 'Server is starting up'],
-      ['a gateway', 503, 'no slot available'],
-      ['Envoy', 503, 'no healthy upstream'],
-      ['nginx', 503, '<h1>503 Service Temporarily Unavailable</h1>'],
     ],
   },
 ]
