@@ -12,7 +12,7 @@ const RIGHT = { a: 1, b: 'x' }
 async function check(
   answer: string,
   schema: Record<string, unknown> = AB,
-  reason: 'stop' | 'length' = 'stop',
+  reason: 'stop' | 'length' | 'content_filter' = 'stop',
 ) {
   const opened = await openJsonSchema(schema)
   if (!opened.ok) throw new Error(opened.failure.details)
@@ -131,6 +131,17 @@ describe('what was cut off is not completed, whatever the finish reason', () => 
     expect(await check('12', { type: 'number' })).toBe(12)
   })
 
+  test.each(['length', 'content_filter'] as const)(
+    'a text without quotation marks, finish reason %s',
+    async (reason) => {
+      expect(await check('The quick brown', text, reason)).toBe('cut off: incomplete')
+      expect(await check('no', { enum: ['no', 'not sure'] }, reason)).toBe('cut off: incomplete')
+      expect(await check('12', { type: 'number' }, reason)).toBe('cut off: incomplete')
+      expect(await check('"The quick brown"', text, reason)).toBe('The quick brown')
+      expect(await check('The quick brown', text)).toBe('The quick brown')
+    },
+  )
+
   test.each([
     ['nothing but its bracket is missing', '{"a":1,"b":"x"'],
     ['its quotation marks may be miscounted', '{"a":1,"b":"5" tall"}'],
@@ -152,6 +163,19 @@ describe('what was cut off is not completed, whatever the finish reason', () => 
     ['all but the sign of a number', '{"b":"x","a":-}'],
   ])('nothing is made up for %s', async (_, answer) => {
     expect(await check(answer)).toBe('json')
+  })
+
+  test.each([
+    ['an apostrophe in single quotes', `{'a': 1, 'b': 'it's fine'}`],
+    ['one beside double quotes', `{"c":"that's", 'a': 1, 'b': 'it's fine'}`],
+  ])('%s does not become a quotation mark', async (_, answer) => {
+    expect(await check(answer)).toBe('json')
+  })
+
+  test('apostrophes in other quotes stay', async () => {
+    expect(await check(`{"a":1,"b":"it's",}`)).toEqual({ a: 1, b: "it's" })
+    expect(await check(String.raw`{'a':1,'b':'it\'s'}`)).toEqual({ a: 1, b: "it's" })
+    expect(await check(`{"a":1,"b":"he said "it's" to me"}`)).toEqual({ a: 1, b: `he said "it's" to me` })
   })
 
   test('null and None stay what they are', async () => {

@@ -38,15 +38,18 @@ export async function checkAnswer(end: GenerationEnd, given: AnswerRules): Promi
   // Thoughts took all there was: it never came to an answer.
   const isOnlyThoughts = text === '' && (end.ended_in_thoughts || (endedForLength && Boolean(reasoning)))
   if (isOnlyThoughts || found.isThoughts) return { ...cutOff(STILL_THINKING), isThinking: true }
+  const isCut = finish_reason === 'length' || finish_reason === 'content_filter'
   // Digits may have been to follow.
-  if (finish_reason === 'length' && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
+  if (isCut && isNumber(found.whole[0]?.value)) return cutOff(CUT_OFF)
   const checked = await checkFound(found, rules, endedForLength)
   if (checked.ok || checked.isCutOff || !rules.takesText) return checked
   const value = found.text.replace(/^(["'`])([\s\S]*)\1$/, '$2')
   if (value === '') return checked
   const asText = { value, text: JSON.stringify(value), isBare: false, isMended: true }
   const verdict = await judge(asText, rules)
-  return verdict.ok ? right(asText, verdict.data) : checked
+  if (!verdict.ok) return checked
+  // A text without quotation marks does not show its end.
+  return isCut ? cutOff(CUT_OFF) : right(asText, verdict.data)
 }
 
 async function checkFound(

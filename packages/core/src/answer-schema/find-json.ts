@@ -236,7 +236,7 @@ function mendJson(given: string): Mended | undefined {
   if (text === undefined || leavesOut(text)) return undefined
   try {
     const mended = jsonrepair(text)
-    if (countNulls(mended) > countNulls(text)) return undefined
+    if (countNulls(mended) > countNulls(text) || losesApostrophe(text, mended)) return undefined
     return { value: parseJson(mended), text: mended, isMended: true }
   } catch {
     return undefined
@@ -245,6 +245,14 @@ function mendJson(given: string): Mended | undefined {
 
 const TEXT = /"(?:[^"\\]+|\\[\s\S])*"|'(?:[^'\\\n]|\\.)*'/g
 const withoutTexts = (json: string) => json.replace(TEXT, '""')
+
+/** The mending of `'it's'` makes a quotation mark of the apostrophe. */
+function losesApostrophe(json: string, mended: string): boolean {
+  const quoted = json.match(TEXT)?.filter((text) => text.startsWith("'")).length ?? 0
+  return countApostrophes(json) - 2 * quoted > countApostrophes(mended)
+}
+
+const countApostrophes = (json: string): number => json.split("'").length - 1
 
 /** `[1, 2, ...]` stands for more than it says, and `2.` or `1e` for a number that nobody wrote to its end. */
 const leavesOut = (json: string): boolean =>

@@ -3,15 +3,15 @@ import type { HttpReply, StreamDialect } from '@ai-ticket/http-server'
 import { failureOfOutcome } from '../shared/failure-headers.ts'
 import { koboldDialect } from './kobold-dialect.ts'
 
-/** KoboldCPP says `stop` at the end of the text only: a stop string, the limit and an abort are all `length`. */
+/** KoboldCPP says `stop` at the end of the text only: a stop string, the limit, a filter and an abort are all `length`. */
 type KoboldFinish = 'stop' | 'length'
 
 export function finishOf({
   finish_reason,
   attempts,
 }: Pick<SuccessOutcome, 'finish_reason' | 'attempts'>): KoboldFinish {
-  const isLimited = finish_reason === 'length' || attempts.at(-1)?.raw_finish_reason === 'length'
-  return isLimited ? 'length' : 'stop'
+  const isCut = finish_reason === 'length' || finish_reason === 'content_filter'
+  return isCut || attempts.at(-1)?.raw_finish_reason === 'length' ? 'length' : 'stop'
 }
 
 /** A whole answer. */
