@@ -174,7 +174,7 @@ test('Ctrl-C ends ask with 130 and stops the backend', async () => {
 })
 
 test('a reader that leaves, as head does, stops the backend too', async () => {
-  await using simulator = await startKoboldSimulator({ tokensPerSecond: 5 })
+  await using simulator = await startKoboldSimulator({ tokensPerSecond: 20 })
   const child = spawn(process.execPath, [CLI, 'ask', 'Hello', '--kobold-url', simulator.url], {
     env: cleanEnvironment({}),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -288,11 +288,7 @@ test
       env: cleanEnvironment({ KOBOLDCPP_API_URL: simulator.url }),
       stdio: ['ignore', full.fd, 'pipe'],
     })
-    let stderr = ''
-    child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
-      stderr += piece
-    })
-    const [code] = await once(child, 'close')
+    const [stderr, [code]] = await Promise.all([child.stderr && text(child.stderr), once(child, 'close')])
     expect({ code, stderr }).toEqual({
       code: 73,
       stderr: 'stdout cannot be written (ENOSPC). Make room, or send it to another place.\n',
