@@ -21,7 +21,7 @@ import { createRateLimiter } from './gate/rate-limit.ts'
 import { installRateLimit, type KeyReport, reportKeys } from './gate/rate-limit-hook.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
-import { installSlowReaders } from './gate/slow-readers.ts'
+import { installSlowReaders, limitConnections } from './gate/slow-readers.ts'
 import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
@@ -53,8 +53,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const resolved = resolveServerOptions(options)
   const server: FastifyInstance = fastify(fastifyOptions(resolved))
   addRoutes(server, resolved, installPlugins(server, resolved))
+  limitConnections(server.server, resolved.maxConnections)
   // Node answers an `Expect` it does not know with an empty 417; RFC 9110 lets a server ignore it.
-  server.server.maxConnections = resolved.maxConnections
   server.server.on('checkExpectation', server.routing).on('connect', refuseTunnel)
   return server
 }

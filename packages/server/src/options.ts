@@ -58,7 +58,7 @@ export interface ServerOptions {
    * of them gives way. Default 64 MiB.
    */
   readonly unreadBytes?: number
-  /** Connections at a time; beyond it a new one is closed at once. Default 10,000. */
+  /** Connections at a time; beyond it one of the address that has the most is closed. Default 10,000. */
   readonly maxConnections?: number
   /** Shown by `GET /health`. Default: not shown. */
   readonly version?: string

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { fakeDispatcher, SUCCESS } from './fake-dispatcher.ts'
 import { openServer, openSocket, parseRaw, postEvent, readAll, readUntil, sendRaw } from './open-server.ts'
@@ -178,6 +180,37 @@ test('Expect: 100-continue is honoured', async () => {
   socket.write(body)
   expect(await answer).toContain('200 OK')
 })
+
+test.runIf(process.platform === 'linux')(
+  'an address with thousands of connections keeps no other one out, and its own answers go on',
+  async () => {
+    await using desk = await openServer({ dispatcher, maxConnections: 4 })
+    const from = async (localAddress: string) => {
+      const socket = connect({ port: desk.port, host: '127.0.0.1', localAddress })
+      await once(socket, 'connect')
+      return socket.on('error', () => {}).resume()
+    }
+    const busy = await from('127.0.0.2')
+    const idle = [await from('127.0.0.2'), await from('127.0.0.2'), await from('127.0.0.2')]
+    const [head = '', body = ''] = postEvent({ content: 'Hi' }, { expect: '100-continue' }).split('\r\n\r\n')
+    const begun = readUntil(busy, '100 Continue')
+    busy.write(`${head}\r\n\r\n`)
+    await begun
+    const others = [await from('127.0.0.3'), await from('127.0.0.4')]
+    for (const other of others) {
+      const answer = readUntil(other, '200 OK')
+      other.write(postEvent({ content: 'Hi' }))
+      await answer
+    }
+    const answer = readUntil(busy, '200 OK')
+    busy.write(body)
+    await answer
+    const [first, second, third] = idle
+    for (const socket of [first, second]) if (socket && !socket.closed) await once(socket, 'close')
+    expect(third?.destroyed).toBe(false)
+    for (const socket of [busy, ...idle, ...others]) socket.destroy()
+  },
+)
 
 test('more connections than wanted are closed, and those that are open go on', async () => {
   await using desk = await openServer({ dispatcher, maxConnections: 1 })

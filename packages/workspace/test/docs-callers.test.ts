@@ -34,6 +34,10 @@ const CALLERS: Readonly<Record<string, Held>> = {
     'server/test/slow-readers.test.ts',
     'answers that nobody reads have a budget: the oldest of the caller with the most gives way',
   ],
+  'thousands of connections': [
+    'server/test/edge-errors.test.ts',
+    'an address with thousands of connections keeps no other one out',
+  ],
   'a page of another site that changes something': ['server/test/cross-site.test.ts', 'a page of %s changes'],
   'two `Host` headers': ['server/test/edge-errors.test.ts', 'two Hosts, the first of them good'],
   'large fields that no event has': [

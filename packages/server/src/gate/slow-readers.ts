@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Logger } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RequestProblem } from '../http/request-problem.ts'
@@ -11,6 +11,43 @@ interface SlowReadersOptions {
   readonly unreadBytes: number
   readonly callerOf: (request: FastifyRequest) => string
   readonly logger: Logger
+}
+
+/**
+ * Beyond `most` connections, one of the address that has the most is closed: who opens thousands keeps nobody else out. Not
+ * `maxConnections` of Node, which closes the new one, whoever it is.
+ */
+export function limitConnections(server: Server, most: number): void {
+  const held = new Map<string, Set<Socket>>()
+  let count = 0
+  const release = (address: string, socket: Socket) => {
+    const own = held.get(address)
+    if (!own?.delete(socket)) return
+    count -= 1
+    if (own.size === 0) held.delete(address)
+  }
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? ''
+    const own = held.get(address) ?? new Set()
+    held.set(address, own.add(socket))
+    count += 1
+    socket.once('close', () => release(address, socket))
+    if (count <= most) return
+    const [greedy, theirs] = [...held].reduce(
+      (first, one) => (one[1].size > first[1].size ? one : first),
+      [address, own],
+    )
+    const victim = greedy === address ? socket : leastMissed(theirs)
+    // At once: its event comes later, and until then it would be chosen again.
+    release(greedy, victim ?? socket)
+    victim?.destroy()
+  })
+}
+
+/** One that waits for no answer, else the newest. */
+function leastMissed(sockets: ReadonlySet<Socket>): Socket | undefined {
+  const all = [...sockets]
+  return all.find((socket) => currentResponse(socket) === undefined) ?? all.at(-1)
 }
 
 /** Smaller answers fit into the buffers of the connection, or nearly so. */
