@@ -67,7 +67,10 @@ export default defineConfig({
           groups: [
             { name: 'first', tags: ['$initial'] },
             // Nearly every screen shows these: one file of them is smaller than one for each set of screens.
-            { name: 'first', test: /src\/app\/(api\/|parts\/(action|caller|format|hidden|panel|parts|scrolling|status|ticket-views|when|use-))/ },
+            {
+              name: 'first',
+              test: /src\/app\/(api\/|parts\/(action|caller|format|hidden|panel|parts|scrolling|status|ticket-views|when|use-))/,
+            },
           ],
         },
       },

@@ -25,7 +25,7 @@ export function useLiveTicket(id: string) {
     const { signal } = leaving
     // Most tickets that somebody looks at have ended.
     import('./follow-ticket.ts').then(
-      ({ followTicket }) => signal.aborted || followTicket(id, { signal, hear }),
+      ({ followTicket }) => followTicket(id, { signal, hear }),
       () => setLost('what follows it could not be loaded; reload the page.'),
     )
     return () => leaving.abort()

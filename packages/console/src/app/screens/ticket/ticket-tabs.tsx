@@ -41,7 +41,11 @@ const TABS: readonly Tab[] = [
   PROMPT,
   ANSWER,
   { id: 'data', title: () => 'Data', content: ({ ticket }) => <Data ticket={ticket} /> },
-  { id: 'callbacks', title: () => 'Callbacks', content: ({ ticket, leave }) => <CallbacksTab ticket={ticket} close={leave} /> },
+  {
+    id: 'callbacks',
+    title: () => 'Callbacks',
+    content: ({ ticket, leave }) => <CallbacksTab ticket={ticket} close={leave} />,
+  },
   { id: 'event', title: () => 'Event', content: ({ ticket }) => <EventJson ticket={ticket} /> },
   { id: 'raw', title: () => 'Raw', content: ({ ticket }) => <Json value={ticket} /> },
 ]
