@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Tests run against the sources of all packages (the `@ai-ticket/source` export condition);
 // tests that start programs use the build.
@@ -15,11 +16,32 @@ const ALONE = [
   'packages/tickets/test/ticket-simulation.test.ts',
 ]
 
+/** Those that take longest, before the others: one that comes last runs alone at the end. */
+const FIRST = [
+  'packages/tickets/test/ledger.test.ts',
+  'packages/tickets/test/postgres-store.test.ts',
+  'packages/tickets/test/broken-commit.test.ts',
+  'packages/tickets/test/http-history.test.ts',
+  'packages/ai-ticket-server/test/standstill.test.ts',
+  'packages/tickets/test/store-model.test.ts',
+  'packages/core/test/chaos.test.ts',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]) {
+    // A file with a worker of its own among the others would end a worker that these share.
+    const place = ({ moduleId, project }: TestSpecification) =>
+      project.config.isolate ? -1 : [...FIRST.map((path) => moduleId.endsWith(path)), true].indexOf(true)
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other))
+  }
+}
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     environment: 'node',
+    sequence: { sequencer: LongestFirst },
     // Tests wait more than they work: for sockets, programs and pauses.
     maxWorkers: 2 * availableParallelism(),
     // A real server does one thing at a time, and two files of tests ask it.
