@@ -59,7 +59,7 @@ test('output stands right after what makes it', () => {
 })
 
 test('every snippet compiles', () => {
-  const { stdout, status } = spawnSync('tsc', ['-p', FOLDER, '--pretty', 'false'], {
+  const { stdout, status } = spawnSync('tsc', ['-p', FOLDER, '--pretty', 'false', '--singleThreaded'], {
     encoding: 'utf8',
     env: { ...process.env, PATH: [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter) },
   })

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { ROOT } from './markdown.ts'
 
@@ -18,7 +20,13 @@ export async function runProgram(
 ): Promise<Finished> {
   const child = spawn(process.execPath, [...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, NO_COLOR: '1', AI_TICKET_DATA_DIR: ':memory:', ...environment },
+    env: {
+      PATH: process.env.PATH,
+      NO_COLOR: '1',
+      AI_TICKET_DATA_DIR: ':memory:',
+      NODE_COMPILE_CACHE: join(tmpdir(), 'compile-cache'),
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
