@@ -23,6 +23,8 @@ type Road = Awaited<ReturnType<typeof openRoad>>
 const TROUBLES = ['kill', 'cut', 'at_commit', 'at_commit', 'hole', 'slow'] as const
 const CLIENTS = 3
 const CALLBACKS_MS = 60_000
+/** Longer than a server is away after the worst of troubles. */
+const TOLD_MS = 30_000
 /** Longer than a claim lasts that nobody has heard of. */
 const END_MS = 120_000
 
@@ -58,9 +60,11 @@ export async function runHistory(options: HistoryRunOptions): Promise<HttpHistor
   )
   for (let trouble = 0; trouble < troubles; trouble++) {
     await pause(choice.between(50, 400))
+    await untilTold(history, trouble + 1)
     await makeTrouble(choice, choice.pick(slots))
   }
   await pause(200)
+  await untilTold(history, troubles + 1)
   stop.abort()
   await Promise.all(clients)
   for (const slot of slots) await slot.heal()
@@ -77,6 +81,13 @@ export async function runHistory(options: HistoryRunOptions): Promise<HttpHistor
   history.records.push(...(await readAll(opened)))
   noteCallbacks(history, receiver)
   return history
+}
+
+/** Resolves when clients were told of so many tickets, which a busy machine takes its time for, or when the time is up. */
+async function untilTold({ sent }: HttpHistory, tickets: number): Promise<void> {
+  const told = () => new Set(sent.flatMap(({ ticketId }) => ticketId ?? [])).size
+  for (const until = performance.now() + TOLD_MS; told() < tickets && performance.now() < until; )
+    await pause(20)
 }
 
 /** Resolves with the number of tickets when all have ended, on whatever server, or when the time is up. */
