@@ -1,9 +1,10 @@
-// `npm run bench -- [--quick] [--only line|parts|doors|warm] [--kobold url,url] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
+// `npm run bench -- [--quick] [--only line|parts|doors|console|warm] [--kobold url,url] [--earlier folder] [--json file]`: what AI Ticket costs, in one run beside the
 // backend alone, a bare proxy, another gateway and, where its folder is given, an earlier checkout of itself. Absolute numbers belong to the machine; the ratios are what counts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchConsole, consoleTable, isConsoleCheap } from './event/bench-console.ts'
 import { areDoorsFree, benchDoors, doorsTable } from './event/bench-doors.ts'
 import { benchParts, partsTable } from './event/bench-parts.ts'
 import { writeReport } from './event/report.ts'
@@ -50,8 +51,9 @@ const { values } = parseArgs({
     kobold: { type: 'string' },
   },
 })
-if (values.only !== undefined && !['line', 'parts', 'doors', 'warm'].includes(values.only)) {
-  throw new RangeError(`--only knows "line", "parts", "doors" and "warm", not "${values.only}".`)
+const ONLY = ['line', 'parts', 'doors', 'console', 'warm']
+if (values.only !== undefined && !ONLY.includes(values.only)) {
+  throw new RangeError(`--only knows ${ONLY.join(', ')}, not "${values.only}".`)
 }
 const say = (what: string) => process.stderr.write(`${what} …\n`)
 const folder = mkdtempSync(join(tmpdir(), 'ai-ticket-bench-'))
@@ -62,6 +64,7 @@ const save = (content: object) => {
 try {
   if (values.only === 'parts') await showParts()
   else if (values.only === 'doors') await showDoors()
+  else if (values.only === 'console') await showConsole()
   else if (values.only === 'warm') await showWarm()
   else await compareAll()
 } finally {
@@ -82,6 +85,14 @@ async function showDoors(): Promise<void> {
   process.stdout.write(`# AI Ticket bench\n\n${machine}.\n\n## Further doors\n\n${doorsTable(rounds)}\n`)
   if (!areDoorsFree(rounds)) process.exitCode = 1
   save({ machine, doors: rounds })
+}
+
+/** Whether the console costs those anything who do not look at it, and what a look costs. */
+async function showConsole(): Promise<void> {
+  const rounds = await benchConsole({ quick: values.quick ?? false, folder, say })
+  process.stdout.write(`# AI Ticket bench\n\n${machine}.\n\n## The console\n\n${consoleTable(rounds)}\n`)
+  if (!isConsoleCheap(rounds)) process.exitCode = 1
+  save({ machine, console: rounds })
 }
 
 /** On boxes that read as KoboldCPP does, or with `--kobold` on real ones. */
