@@ -16,44 +16,57 @@ interface TableProps {
   readonly open: (row: TicketRow) => void
 }
 
-export function TicketTable({ rows, table, isWhole, open }: TableProps) {
-  return (
-    <table
-      class={styles.table}
-      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: rows are selected and opened by keys
-      role="grid"
-      aria-rowcount={isWhole ? rows.length + 1 : -1}
-      aria-label="Tickets"
-    >
-      <thead>
-        <tr aria-rowindex={1}>
-          <th class={styles.time}>time</th>
-          <th class={styles.state}>status</th>
-          <th>prompt</th>
-          <th class={styles.spare}>answer or error</th>
-          <th class={`${styles.word} ${styles.minor}`}>backend</th>
-          <th class={`${styles.word} ${styles.spare}`}>who</th>
-          <th class={`${styles.word} ${styles.spare}`}>came by</th>
-          <th class={`${styles.amount} ${styles.spare}`}>wait</th>
-          <th class={`${styles.amount} ${styles.minor}`}>total</th>
-          <th class={`${styles.amount} ${styles.spare}`}>wasted</th>
-        </tr>
-      </thead>
-      <tbody ref={table.body}>
-        {rows.map((row, index) => (
-          <Row
-            key={row.id}
-            row={row}
-            index={index}
-            isCurrent={index === table.index}
-            isSelected={table.selectedIds.has(row.id)}
-            focused={() => table.setCurrentId(row.id)}
-            open={() => open(row)}
-          />
-        ))}
-      </tbody>
-    </table>
-  )
+/** Drawn again only when a row, or where one is, has changed. */
+export class TicketTable extends Component<TableProps> {
+  override shouldComponentUpdate({ rows, table, isWhole }: TableProps): boolean {
+    const { props } = this
+    return (
+      rows !== props.rows ||
+      isWhole !== props.isWhole ||
+      table.index !== props.table.index ||
+      table.selectedIds !== props.table.selectedIds
+    )
+  }
+
+  override render({ rows, table, isWhole, open }: TableProps) {
+    return (
+      <table
+        class={styles.table}
+        // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: rows are selected and opened by keys
+        role="grid"
+        aria-rowcount={isWhole ? rows.length + 1 : -1}
+        aria-label="Tickets"
+      >
+        <thead>
+          <tr aria-rowindex={1}>
+            <th class={styles.time}>time</th>
+            <th class={styles.state}>status</th>
+            <th>prompt</th>
+            <th class={styles.spare}>answer or error</th>
+            <th class={`${styles.word} ${styles.minor}`}>backend</th>
+            <th class={`${styles.word} ${styles.spare}`}>who</th>
+            <th class={`${styles.word} ${styles.spare}`}>came by</th>
+            <th class={`${styles.amount} ${styles.spare}`}>wait</th>
+            <th class={`${styles.amount} ${styles.minor}`}>total</th>
+            <th class={`${styles.amount} ${styles.spare}`}>wasted</th>
+          </tr>
+        </thead>
+        <tbody ref={table.body}>
+          {rows.map((row, index) => (
+            <Row
+              key={row.id}
+              row={row}
+              index={index}
+              isCurrent={index === table.index}
+              isSelected={table.selectedIds.has(row.id)}
+              focused={() => table.setCurrentId(row.id)}
+              open={() => open(row)}
+            />
+          ))}
+        </tbody>
+      </table>
+    )
+  }
 }
 
 interface RowProps {

@@ -82,7 +82,11 @@ function useMore(name: string, filters: Filters, list: ReturnType<typeof useReso
     return () => leaving.abort()
   }, [name, value, goesOn])
   return {
-    loadMore: () => ask({ name, rows: Math.max(wanted, count) + PAGE }),
+    loadMore: () =>
+      ask((before) => {
+        const known = before?.name === name ? before.rows : PAGE
+        return { name, rows: Math.max(known, count) + PAGE }
+      }),
     isLoadingMore: isShort,
     moreProblem: problem,
   }
