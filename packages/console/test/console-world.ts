@@ -228,7 +228,7 @@ export const ONE = { type: 'object', required: ['n'], properties: { n: { const: 
 /** As the store keeps an event that was answered at once, and failed. */
 export function failedEntry(eventId: string, content: string, createdAt: number): HistoryEntry {
   const attempt = {
-    backend: 'kobold',
+    backend: 'box',
     endpoint: 'chat',
     number: 1,
     started_at: new Date(createdAt).toISOString(),
