@@ -1,15 +1,8 @@
 import { Fragment } from 'preact'
 import { useState } from 'preact/hooks'
-import {
-  chooseKeys,
-  clashOf,
-  hasChoices,
-  KEY_WORDS,
-  pressOf,
-  resetKeys,
-  wordsOf,
-} from '../keyboard/change-keys.ts'
+import { chooseKeys, clashOf, hasChoices, KEY_WORDS, resetKeys, wordsOf } from '../keyboard/change-keys.ts'
 import { isChosen, keysOf, shown, singleKeys, switchSingleKeys } from '../keyboard/key-choices.ts'
+import { pressOf } from '../keyboard/presses.ts'
 import { SHORTCUTS, type ShortcutId } from '../keyboard/shortcuts.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { chooseUtc, isUtc } from '../parts/when.tsx'

@@ -7,7 +7,7 @@ import { useResource } from '../parts/use-resource.ts'
 const STORED = 'ai-ticket-console-looked'
 
 /** When Dead letters was last open in this browser, ISO 8601; empty: never. */
-export const lastLook = signal(localStorage.getItem(STORED) ?? '')
+const lastLook = signal(localStorage.getItem(STORED) ?? '')
 
 /** How many tickets have failed since; undefined: the answer has not come. */
 export const failedSince = signal<number | undefined>(undefined)

@@ -1,4 +1,5 @@
-import { type Choices, choices, isMac, keysOf, keysOfId, plain, STORED } from './key-choices.ts'
+import { type Choices, choices, keysOf, STORED } from './key-choices.ts'
+import { compared } from './presses.ts'
 import { SHORTCUTS, type Shortcut, type ShortcutId } from './shortcuts.ts'
 
 /** Where a shortcut works, as the help groups it. */
@@ -87,9 +88,6 @@ export function clashOf(id: ShortcutId, keys: string): Shortcut | undefined {
   )
 }
 
-/** `g` begins `g h`, and not `gh`. */
-const compared = (keys: string): string => `${plain(keys).toLowerCase()} `
-
 /** To be asked of `clashOf` first. */
 export const chooseKeys = (id: ShortcutId, keys: string): void => keep({ ...choices.value, [id]: keys })
 
@@ -98,32 +96,6 @@ export function resetKeys(id?: ShortcutId): void {
   keep(
     id === undefined ? {} : Object.fromEntries(Object.entries(choices.value).filter(([one]) => one !== id)),
   )
-}
-
-/** Keys that only change others, or that stand for a character that is not finished. */
-const HALF = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'Dead', 'Process', 'Unidentified']
-
-/** A press as tinykeys reads it; undefined: it is not one yet. */
-export function pressOf(event: KeyboardEvent): string | undefined {
-  const { key, ctrlKey, metaKey, altKey, shiftKey } = event
-  if (HALF.includes(key)) return undefined
-  const isSign = key.length === 1 && key.toLowerCase() === key.toUpperCase()
-  const name = key === ' ' ? 'Space' : key
-  // Where a sign is differs between keyboards; with it, so do Shift and AltGr.
-  const freely = event.getModifierState('AltGraph') ? ['[Alt]', '[Control]'] : []
-  const held = [
-    ctrlKey && (isMac ? 'Control' : '$mod'),
-    metaKey && (isMac ? '$mod' : 'Meta'),
-    altKey && 'Alt',
-  ].filter((modifier) => modifier !== false)
-  const shift = shiftKey ? [isSign && key !== ' ' ? '[Shift]' : 'Shift'] : []
-  return [...(freely.length > 0 ? freely : held), ...shift, name].join('+')
-}
-
-/** Whether a press is the key of a shortcut, for a dialog, which has the keys to itself. */
-export function isPressOf(event: KeyboardEvent, id: ShortcutId): boolean {
-  const pressed = event.isComposing ? undefined : pressOf(event)
-  return pressed !== undefined && keysOfId(id).some((keys) => compared(keys) === compared(pressed))
 }
 
 function keep(next: Choices): void {

@@ -11,7 +11,11 @@ vi.stubGlobal('navigator', { platform: 'Linux x86_64' })
 /** As after a reload. */
 const reloaded = async () => {
   vi.resetModules()
-  return { ...(await import('./key-choices.ts')), ...(await import('./change-keys.ts')) }
+  return {
+    ...(await import('./key-choices.ts')),
+    ...(await import('./change-keys.ts')),
+    ...(await import('./presses.ts')),
+  }
 }
 
 beforeEach(() => stored.clear())

@@ -25,7 +25,9 @@ export function useLiveTicket(id: string) {
     const { signal } = leaving
     // Most tickets that somebody looks at have ended.
     import('./follow-ticket.ts').then(
-      ({ followTicket }) => followTicket(id, { signal, hear }),
+      async ({ followTicket }) => {
+        if (!signal.aborted) await followTicket(id, { signal, hear })
+      },
       () => setLost('what follows it could not be loaded; reload the page.'),
     )
     return () => leaving.abort()

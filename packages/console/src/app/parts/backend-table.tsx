@@ -19,29 +19,7 @@ export function BackendTable({
   return (
     <ScrollingTable name="Backends">
       <table class={styles.table}>
-        <thead>
-          <tr>
-            <th>backend</th>
-            <th>state</th>
-            <th class={styles.numeric} title="taken / all">
-              slots
-            </th>
-            <th title="closed: it gets events. open: it failed too often and gets none for a while. half-open: one is tried.">
-              breaker
-            </th>
-            <th class={styles.numeric} title="tokens of prompts a second, learned">
-              reads
-            </th>
-            <th class={styles.numeric} title="tokens of answers a second, learned">
-              writes
-            </th>
-            <th class={styles.numeric} title="repeats after failures that it still gets">
-              repeats left
-            </th>
-            <th>details</th>
-            {steers && <th class={styles.act}>steer</th>}
-          </tr>
-        </thead>
+        <Head steers={steers} />
         <tbody>
           {backends.map((backend) => (
             <tr key={backend.name} {...rowOf({ name: backend.name })}>
@@ -68,6 +46,34 @@ export function BackendTable({
         </tbody>
       </table>
     </ScrollingTable>
+  )
+}
+
+function Head({ steers }: { readonly steers: boolean }) {
+  return (
+    <thead>
+      <tr>
+        <th>backend</th>
+        <th>state</th>
+        <th class={styles.numeric} title="taken / all">
+          slots
+        </th>
+        <th title="closed: it gets events. open: it failed too often and gets none for a while. half-open: one is tried.">
+          breaker
+        </th>
+        <th class={styles.numeric} title="tokens of prompts a second, learned">
+          reads
+        </th>
+        <th class={styles.numeric} title="tokens of answers a second, learned">
+          writes
+        </th>
+        <th class={styles.numeric} title="repeats after failures that it still gets">
+          repeats left
+        </th>
+        <th>details</th>
+        {steers && <th class={styles.act}>steer</th>}
+      </tr>
+    </thead>
   )
 }
 

@@ -47,9 +47,13 @@ export function Dialog({
   )
 }
 
-/** A dialog whose code is loaded when it is opened first. Until it is there, keys do nothing: they are meant for it. */
+/**
+ * A dialog whose code is loaded when it is opened first. Until it is there, keys do nothing: they are meant for it. A part of
+ * the page that has no keys to itself (`isModal` is false) leaves them alone.
+ */
 export function lateDialog<Props extends { readonly close: () => void }>(
   load: () => Promise<ComponentType<Props>>,
+  isModal = true,
 ): ComponentType<Props> {
   let Loaded: ComponentType<Props> | undefined
   return function LateDialog(props: Props) {
@@ -66,7 +70,7 @@ export function lateDialog<Props extends { readonly close: () => void }>(
           say('This could not be loaded. The server is away, or was updated: reload the page.', true)
         },
       )
-      holdKeys(loading)
+      if (isModal) holdKeys(loading)
     }, [])
     return Loaded === undefined ? null : <Loaded {...props} />
   }

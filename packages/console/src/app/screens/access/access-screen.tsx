@@ -139,11 +139,7 @@ function KeyList({ keys }: { readonly keys: readonly KeyBody[] }) {
               <td class={parts.numeric}>{key.left}</td>
               <td>{priorityWords(key)}</td>
               <td>
-                {key.last_seen_at === undefined ? (
-                  'not since the server started'
-                ) : (
-                  <When at={key.last_seen_at} />
-                )}
+                {key.last_seen_at === undefined ? 'not since its start' : <When at={key.last_seen_at} />}
               </td>
             </tr>
           ))}

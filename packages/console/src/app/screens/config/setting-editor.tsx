@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { SettingBody } from '../../api/config.ts'
 import { Action } from '../../parts/action.tsx'
 import styles from './config.module.css'
@@ -19,7 +19,8 @@ export function SettingEditor({ setting, from, keep, close }: EditorProps) {
   const [text, setText] = useState(() => textOf(from))
   const [isWrong, setWrong] = useState(false)
   const form = useRef<HTMLFormElement>(null)
-  useEffect(() => form.current?.querySelector<HTMLElement>('input, select, textarea')?.focus(), [])
+  // Whoever has opened it types at once.
+  useLayoutEffect(() => form.current?.querySelector<HTMLElement>('input, select, textarea')?.focus(), [])
   const submit = (event: Event) => {
     event.preventDefault()
     const read = readField(field, text)

@@ -4,8 +4,8 @@ import { titlePage } from '../../frame/about.ts'
 import { failedSince } from '../../frame/use-failed.ts'
 import { feedState, liveDesk, liveResource } from '../../live/live.ts'
 import { screenPath } from '../../navigation.ts'
-import { BackendTable } from '../../parts/backend-table.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
+import { lateDialog } from '../../parts/dialog.tsx'
 import { duration } from '../../parts/format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import parts from '../../parts/parts.module.css'
@@ -15,6 +15,13 @@ import { type Need, needsOf } from './needs.ts'
 import styles from './overview.module.css'
 import { Trends } from './trends.tsx'
 import { useSeries } from './use-series.ts'
+
+// Below the charts, and not before there are backends to show.
+const BackendTable = lateDialog<{
+  readonly backends: DeskBody['backends']
+  readonly close: () => void
+}>(() => import('../../parts/backend-table.tsx').then((late) => late.BackendTable), false)
+const nothing = () => {}
 
 /** Whether all is well, and where to go when it is not. */
 export function OverviewScreen() {
@@ -37,7 +44,7 @@ export function OverviewScreen() {
             />
             <Trends hour={hour} backends={value.backends} />
             <h2>Backends</h2>
-            <BackendTable backends={value.backends} />
+            <BackendTable backends={value.backends} close={nothing} />
             <Tickets desk={value} />
             <Line desk={value} />
           </>

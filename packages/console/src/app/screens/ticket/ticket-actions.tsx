@@ -44,19 +44,11 @@ export function TicketActions({ ticket, reload }: ActionsProps) {
     route(ticketPath(id))
   }
   const replay = () => work('It is being sent', () => replayTicket(ticket.id), replayed)
-  const cancel = () =>
-    work(
-      'It is being stopped',
-      () => cancelTicket(ticket.id),
-      (ended, status) => {
-        say(
-          status === 200
-            ? stopWords(ended.attempts)
-            : 'It has not stopped yet. The server goes on stopping it.',
-        )
-        reload()
-      },
-    )
+  const stopped = ({ attempts }: TicketBody, status: number) => {
+    say(status === 200 ? stopWords(attempts) : 'It has not stopped yet. The server goes on stopping it.')
+    reload()
+  }
+  const cancel = () => work('It is being stopped', () => cancelTicket(ticket.id), stopped)
   const cannotReplay = busy ?? (ticket.event === null ? 'Its content was not kept' : undefined)
   const cannotCancel = busy ?? (isOver(ticket) ? 'It has ended' : undefined)
   const edit = () => ask('edit')

@@ -11,7 +11,7 @@ import { plural } from '../../parts/format.ts'
 import styles from './ticket.module.css'
 
 // Few tickets have any.
-const CallbacksTab = lateDialog(() => import('./callbacks-tab.tsx').then((late) => late.CallbacksTab))
+const CallbacksTab = lateDialog(() => import('./callbacks-tab.tsx').then((late) => late.CallbacksTab), false)
 
 interface TabProps {
   readonly ticket: TicketBody

@@ -14,13 +14,15 @@ interface SelectionProps {
   readonly rows: readonly TicketRow[]
   /** Nothing is selected any more. */
   readonly close: () => void
+  /** Esc closes what is peeked at first. */
+  readonly isPeeking: boolean
   readonly reload: () => void
 }
 
 type Work = (row: TicketRow) => Promise<{ readonly ok: boolean }>
 
 /** What can be done with the selected rows, one after the other, and how many of them it did. */
-export function SelectionBar({ rows, close: clear, reload }: SelectionProps) {
+export function SelectionBar({ rows, close: clear, isPeeking, reload }: SelectionProps) {
   const [progress, setProgress] = useState('')
   const run = async (done: string, chosen: readonly TicketRow[], work: Work) => {
     let good = 0
@@ -41,7 +43,7 @@ export function SelectionBar({ rows, close: clear, reload }: SelectionProps) {
   useShortcuts({
     replay: () => replayable.length > 0 && replay(),
     cancel: () => running.length > 0 && cancel(),
-    back: clear,
+    back: isPeeking ? undefined : clear,
   })
   return (
     <section class={styles.selection} aria-label="Selection">

@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
-import type { TicketPage, TicketRow } from '../../api/tickets.ts'
+import { curlOf, type TicketPage, type TicketRow } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { feedState } from '../../live/live.ts'
@@ -23,7 +23,6 @@ import {
 } from '../../parts/ticket-views.ts'
 import { When } from '../../parts/when.tsx'
 import { type Filters, filtersOf, queryOf, writeSearch } from './filters.ts'
-import { NeverUsed, NoResult } from './no-tickets.tsx'
 import { SearchField } from './search-field.tsx'
 import { TicketTable } from './ticket-table.tsx'
 import styles from './tickets.module.css'
@@ -31,10 +30,10 @@ import { useLiveRows } from './use-live-rows.ts'
 import { useRows } from './use-rows.ts'
 import { useTicketList } from './use-ticket-list.ts'
 
-// Not before somebody goes to a row.
+// Not before somebody has chosen a row.
 const chosenRows = () => import('./chosen-rows.tsx')
-const SelectionBar = lateDialog(() => chosenRows().then((late) => late.SelectionBar))
-const Peek = lateDialog(() => chosenRows().then((late) => late.Peek))
+const SelectionBar = lateDialog(() => chosenRows().then((late) => late.SelectionBar), false)
+const Peek = lateDialog(() => chosenRows().then((late) => late.Peek), false)
 
 /** All tickets and recorded events, newest first, by the filters in the address. */
 export function TicketsScreen() {
@@ -58,11 +57,6 @@ export function TicketsScreen() {
   useShortcuts(ticketCopies(() => chosenIn(table, isPeeking)))
   useShortcuts({ reload, 'list.new': showNew, 'list.peek': () => table.isInside() && peek(!isPeeking) })
   useEffect(() => titlePage('Tickets'), [])
-  const isInRows = table.currentId !== undefined
-  useEffect(() => {
-    // So that the first `x` or Space has not to wait. Where it fails, that key says so.
-    if (isInRows) chosenRows().catch(() => {})
-  }, [isInRows])
   return (
     <>
       <div class={styles.head} ref={head}>
@@ -75,7 +69,7 @@ export function TicketsScreen() {
       <FilterChips filters={filters} show={show} />
       <PinnedViews filters={filters} />
       {table.selected.length > 0 && (
-        <SelectionBar rows={table.selected} close={table.clear} reload={reload} />
+        <SelectionBar rows={table.selected} close={table.clear} isPeeking={isPeeking} reload={reload} />
       )}
       <News live={live} show={showNew} />
       <Panel resource={list} rows={12} isAged={'problem' in feedState.value}>
@@ -261,6 +255,39 @@ function FilterChips({ filters, show }: FilterProps) {
             <span class={styles.hidden}>, remove this filter</span>
           </button>
         ))}
+    </div>
+  )
+}
+
+/** Nobody has sent anything yet: how to. */
+function NeverUsed() {
+  const line = curlOf({ content: 'Hello!' })
+  return (
+    <div class={styles.empty}>
+      <h2>No tickets yet</h2>
+      <p>
+        Write the first one in <a href={screenPath('compose')}>Compose</a>, or send it from a terminal:
+      </p>
+      <pre>{line}</pre>
+    </div>
+  )
+}
+
+/** There are tickets, but none like this: each filter can be taken away. */
+function NoResult({
+  filters,
+  show,
+}: {
+  readonly filters: Filters
+  readonly show: (filters: Filters) => void
+}) {
+  return (
+    <div class={styles.empty}>
+      <h2>No ticket fits</h2>
+      <p>The list was searched to its end. Take away a filter above, or all of them:</p>
+      <button type="button" onClick={() => show({})}>
+        Remove {Object.keys(filters).length === 1 ? 'the filter' : 'all filters'}
+      </button>
     </div>
   )
 }
