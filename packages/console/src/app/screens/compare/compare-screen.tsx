@@ -9,6 +9,7 @@ import { isOver, useLiveTicket } from '../../live/use-live-ticket.ts'
 import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { answerOf, promptOf } from '../../parts/copies.ts'
+import { lateDialog } from '../../parts/dialog.tsx'
 import { bytes, duration } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import { Panel } from '../../parts/panel.tsx'
@@ -20,7 +21,8 @@ import { buildStory } from '../../story/build-story.ts'
 import { Waterfall } from '../../story/waterfall.tsx'
 import styles from './compare.module.css'
 import { type FieldDifference, fieldDifferences, type Piece, textDifference } from './differences.ts'
-import { EditDialog } from './ticket-dialogs.tsx'
+
+const EditDialog = lateDialog(() => import('./ticket-dialogs.tsx').then((late) => late.EditDialog))
 
 interface PairProps {
   readonly one: TicketBody
