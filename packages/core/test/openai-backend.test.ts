@@ -473,6 +473,19 @@ test('a probe while llama.cpp loads says so, though it lists its model', async (
   expect(await probe()).toMatchObject({ idle: true })
 })
 
+test.each(['/health', '/props', '/api/ps', '/running', '/api/v0/models'])(
+  'a probe says what the list says where %s is accepted and never answered',
+  async (path) => {
+    const clock = createVirtualClock()
+    await using box = await open(fast, { clock })
+    box.simulator.script([{ ending: 'hang' }], path)
+    const probed = box.backend.probe(new AbortController().signal)
+    await box.simulator.waitFor(({ requests }) => requests.includes(`GET ${path}`))
+    await clock.advance(1000)
+    expect(await probed).toMatchObject({ models: [expect.any(String)] })
+  },
+)
+
 test('a probe does not wait for slots that do not answer', async () => {
   const clock = createVirtualClock()
   await using box = await open(fast, { clock })

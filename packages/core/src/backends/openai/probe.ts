@@ -112,6 +112,8 @@ interface SideView {
   readonly version?: string | undefined
 }
 
+/** Nobody waits longer for what a server tells beside its list of models. */
+const ASIDE_WAIT_MS = 1_000
 /** llama.cpp answers `/slots` between two batches, which may take long; then it is not worth waiting for. */
 const SLOTS_WAIT_MS = 500
 
@@ -176,7 +178,7 @@ const askSlots = (context: OpenAIContext, signal: AbortSignal) =>
 
 /** Undefined: it is not told, or not now. The list of models says whether the server answers. */
 async function ask<Schema extends AnySchema>(
-  { client, name, missing }: OpenAIContext,
+  { client, clock, name, missing }: OpenAIContext,
   path: string,
   schema: Schema,
   signal: AbortSignal,
@@ -184,7 +186,9 @@ async function ask<Schema extends AnySchema>(
   if (missing.has(path)) return undefined
   const place = { backend: name, endpoint: 'probe' }
   try {
-    const found = await askFor({ client, path, schema, place, signal })
+    const found = await withTimeout(clock, { timeoutMs: ASIDE_WAIT_MS, signal }, (limited) =>
+      askFor({ client, path, schema, place, signal: limited }),
+    )
     // LM Studio answers 200 to any path, and notes an error in its log each time.
     const { status } = found.response
     if (found.value === undefined && (status < 500 || status === 501)) missing.add(path)
