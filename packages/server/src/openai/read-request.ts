@@ -150,7 +150,11 @@ function readMessages({ messages }: Body): ReadContent {
   return { ok: true, content: { messages } }
 }
 
-function readPrompt({ prompt }: Body): ReadContent {
+/** The answer has no place for the call of a tool. */
+function readPrompt({ prompt, tools }: Body): ReadContent {
+  if (tools != null && !isEmpty(tools)) {
+    return refusal('`tools` is not supported by completions. Send a chat to /v1/chat/completions.')
+  }
   const text = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt
   return typeof text === 'string'
     ? { ok: true, content: { prompt: text } }

@@ -32,3 +32,13 @@ test.each([
   const read = readTextRequest({ prompt: 'Hi', [name]: value })
   expect(read).toMatchObject({ ok: false, failure: { details: expect.stringMatching(`^\`${name}\` `) } })
 })
+
+test('tools are refused, for a completion has no place for their calls', () => {
+  const tools = [{ type: 'function', function: { name: 'now' } }]
+  const expected = {
+    failure: { code: 'invalid_input_format', details: expect.stringMatching(/^`tools` .*chat/) },
+  }
+  expect(readTextRequest({ prompt: 'Hi', tools })).toMatchObject(expected)
+  expect(readTextRequest({ prompt: 'Hi', tools: [] })).toMatchObject({ ok: true })
+  expect(readTextRequest({ prompt: 'Hi', tools: null })).toMatchObject({ ok: true })
+})
