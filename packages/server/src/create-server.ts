@@ -21,7 +21,7 @@ import { createRateLimiter } from './gate/rate-limit.ts'
 import { installRateLimit, type KeyReport, reportKeys } from './gate/rate-limit-hook.ts'
 import { FastifyLogger, installRequestLog } from './gate/request-log.ts'
 import { installUrlLimit, toOriginForm } from './gate/request-url.ts'
-import { installSlowReaders, limitConnections } from './gate/slow-readers.ts'
+import { installSlowReaders, limitConnections, limitPipelines } from './gate/slow-readers.ts'
 import { acceptOnlyJson } from './http/json-body.ts'
 import { installOpenApi } from './openapi/registry.ts'
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.ts'
@@ -145,6 +145,7 @@ function installPlugins(server: FastifyInstance, options: ResolvedServerOptions)
   if (logger !== silentLogger) installRequestLog(server, logger)
   installRequestId(server)
   if (options.corsOrigins.length > 0) installCors(server, options.corsOrigins)
+  limitPipelines(server)
   installUrlLimit(server)
   const drain = installDrain(server, Math.min(options.requestTimeoutMs, 5_000))
   installCrossSiteCheck(server, options.corsOrigins)

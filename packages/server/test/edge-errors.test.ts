@@ -181,6 +181,35 @@ test('Expect: 100-continue is honoured', async () => {
   expect(await answer).toContain('200 OK')
 })
 
+test('of requests that come before their answers are read, a few are worked on at a time, and all are answered', async () => {
+  let running = 0
+  let most = 0
+  const slow = fakeDispatcher({
+    onEvent: async () => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setImmediate(resolve))
+      running -= 1
+      return SUCCESS
+    },
+  })
+  await using desk = await openServer({ dispatcher: slow })
+  const requests =
+    postEvent({ content: 'Hi' }).repeat(199) + postEvent({ content: 'Hi' }, { connection: 'close' })
+  const answers = await sendRaw(desk.port, requests)
+  expect(answers.match(/HTTP\/1.1 200 OK/g)).toHaveLength(200)
+  expect(most).toBeLessThanOrEqual(9)
+})
+
+test('a connection with thousands of requests before the first answer is read is closed', async () => {
+  const silent = fakeDispatcher({ onEvent: () => new Promise(() => {}) })
+  await using desk = await openServer({ dispatcher: silent })
+  const socket = await openSocket(desk.port)
+  const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve))
+  socket.resume().write(postEvent({ content: 'Hi' }).repeat(2_000))
+  await closed
+  expect((await fetch(`${desk.url}/livez`)).status).toBe(200)
+})
+
 test.runIf(process.platform === 'linux')(
   'an address with thousands of connections keeps no other one out, and its own answers go on',
   async () => {

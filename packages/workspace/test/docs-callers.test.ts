@@ -38,6 +38,10 @@ const CALLERS: Readonly<Record<string, Held>> = {
     'server/test/edge-errors.test.ts',
     'an address with thousands of connections keeps no other one out',
   ],
+  'thousands of requests before it reads': [
+    'server/test/edge-errors.test.ts',
+    'a connection with thousands of requests before the first answer is read is closed',
+  ],
   'a page of another site that changes something': ['server/test/cross-site.test.ts', 'a page of %s changes'],
   'two `Host` headers': ['server/test/edge-errors.test.ts', 'two Hosts, the first of them good'],
   'large fields that no event has': [

@@ -50,6 +50,41 @@ function leastMissed(sockets: ReadonlySet<Socket>): Socket | undefined {
   return all.find((socket) => currentResponse(socket) === undefined) ?? all.at(-1)
 }
 
+/** Requests of one connection that are worked on before the first of them is answered. */
+const PIPELINED = 8
+/** As many more may wait for that; a connection with more is closed. */
+const MOST_WAITING = 256
+
+/**
+ * A connection can bring a thousand requests before it reads an answer. Worked on at once, they would stop the server for
+ * seconds, and their answers fill its memory. So all but a few wait until earlier ones have been written.
+ */
+export function limitPipelines(server: FastifyInstance): void {
+  const lines = new WeakMap<Socket, { running: number; readonly waiting: (() => void)[] }>()
+  server.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw
+    const ahead = currentResponse(socket)
+    if (ahead === undefined || ahead === reply.raw) return done()
+    const line = lines.get(socket) ?? { running: 0, waiting: [] }
+    lines.set(socket, line)
+    const begin = () => {
+      reply.raw.once('close', () => {
+        const next = line.waiting.shift()
+        // Others come first: what such a line holds must not be worked on in one go.
+        if (next) setImmediate(next)
+        else line.running -= 1
+      })
+      // Nobody would hear the answer.
+      if (!socket.destroyed) done()
+    }
+    if (line.running < PIPELINED) {
+      line.running += 1
+      begin()
+    } else if (line.waiting.length < MOST_WAITING) line.waiting.push(begin)
+    else socket.destroy()
+  })
+}
+
 /** Smaller answers fit into the buffers of the connection, or nearly so. */
 const LARGE_BYTES = 64 * 1_024
 /** Milliseconds that every reader has, however many want room. */
