@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { giveBackMemory, giveBackMemoryAtRest } from './process.ts'
+import { giveBackMemory, giveBackMemoryAtRest, keepCodeWithoutWork } from './process.ts'
 
 afterEach(() => vi.useRealTimers())
 
@@ -51,4 +51,13 @@ test('what nothing holds any more is collected, and nobody else can ask for that
     expect(held.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(5)
     expect(globalThis).not.toHaveProperty('gc')
   })
+})
+
+test('V8 is told to keep code only where it cannot be collecting yet', () => {
+  // With the setting in the midst of such a collection, V8 ends the process.
+  const setFlag = vi.fn()
+  keepCodeWithoutWork(4, setFlag)
+  expect(setFlag).not.toHaveBeenCalled()
+  keepCodeWithoutWork(3.9, setFlag)
+  expect(setFlag).toHaveBeenCalledExactlyOnceWith('--memory-reducer-gc-count=0')
 })

@@ -136,14 +136,22 @@ export interface Use {
   readonly isBusy: boolean
 }
 
+/** V8 collects of itself no sooner than 8 s after a process began. In the midst of that, the setting would end the process. */
+const MAY_STILL_SET_SECONDS = 4
+
 /**
- * Gives back what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. It also throws
- * away the code that it has made faster, so a server that had more than a few events by then is left as it is until it
- * has been at rest for minutes. V8's own collection after a few seconds without work is switched off for the same
- * reason: the events after such a pause cost up to four times as much, for some seconds.
+ * Keeps V8 from its own collection after a few seconds without work, which throws away the code that it has made faster: the
+ * events after such a pause would cost up to four times as much, for some seconds. To be called at the start.
+ */
+export function keepCodeWithoutWork(processSeconds = process.uptime(), setFlag = setFlagsFromString): void {
+  if (processSeconds < MAY_STILL_SET_SECONDS) setFlag('--memory-reducer-gc-count=0')
+}
+
+/**
+ * Gives back what only the start has needed: V8 keeps room for garbage that will not come again, 18 MB of 111. This throws away
+ * the faster code, too, so a server that had more than a few events by then is left as it is until it is at rest.
  */
 export function giveBackMemoryAtRest(look: () => Use, giveBack: () => void = giveBackMemory): void {
-  setFlagsFromString('--memory-reducer-gc-count=0')
   const firstLooks = setInterval(() => {
     const { events, isBusy } = look()
     if (isBusy && events < FEW_EVENTS) return

@@ -15,7 +15,13 @@ import { startTracing } from '../compose/start-tracing.ts'
 import { parseRateLimit } from '../config/api-keys.ts'
 import type { Config, ResolvedConfig } from '../config/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { endOnSignals, exitWhenWritten, giveBackMemoryAtRest, keepDebuggerShut } from '../program/process.ts'
+import {
+  endOnSignals,
+  exitWhenWritten,
+  giveBackMemoryAtRest,
+  keepCodeWithoutWork,
+  keepDebuggerShut,
+} from '../program/process.ts'
 import { VERSION } from '../version.ts'
 import { announceBackends } from './announce-backends.ts'
 import { createConfigDesk } from './change-config.ts'
@@ -24,6 +30,7 @@ import { createConfigDesk } from './change-config.ts'
 export async function runServer(resolved: ResolvedConfig): Promise<void> {
   const { config, warnings, notes } = resolved
   keepDebuggerShut()
+  keepCodeWithoutWork()
   const logger = composeLogger(config, process.stdout)
   endOnBugs(logger)
   for (const warning of warnings) logger.warn(warning)
