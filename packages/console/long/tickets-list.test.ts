@@ -5,8 +5,10 @@ import {
   chromiumPath,
   failedEntry,
   focusIsOn,
+  frameTimesMs,
   needsChromium,
   openBrowser,
+  p95,
   rows,
   shownIds,
   startWorld,
@@ -34,6 +36,10 @@ const FILTERS: Readonly<Record<string, string>> = {
   'metadata.my "odd": name': ODD,
   text: ODD,
 }
+
+const MANY = 10_000
+const FRAMES = 240
+const FRAME_MS = 20
 
 describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}`, () => {
   let browser: Browser
@@ -72,6 +78,36 @@ describe.skipIf(chromiumPath === undefined)(`the list of tickets${needsChromium}
       await expect.poll(() => new URL(page.url()).search).toBe(search)
       await expect.poll(() => field.inputValue()).toBe(line)
     }
+    expect(complaints).toEqual([])
+  })
+
+  test('ten thousand rows scroll without a stop, and by keys, too', { timeout: 300_000 }, async () => {
+    await using world = await startWorld({ fill: (folder) => fillWith(folder, MANY) })
+    const { page, complaints, lostFocus } = await open(`${world.console}tickets`)
+    page.setDefaultTimeout(120_000)
+    await rows(page, 50)
+    for (let count = 50; count < MANY; count += 50) await page.keyboard.press('m')
+    await page.getByText(`${MANY.toLocaleString('en')} tickets, looked through to the end`).waitFor()
+    // The first and the last row, and a step from each, wherever the page is.
+    await page.keyboard.press('Shift+G')
+    await focusIsOn(page, 'The needle')
+    await page.keyboard.press('k')
+    await focusIsOn(page, 'Hay 1,')
+    expect(await page.evaluate(() => scrollY)).toBeGreaterThan(100_000)
+    await browser.startTracing(page, { categories: ['toplevel', 'devtools.timeline'] })
+    await scrollOn(page)
+    const frames = frameTimesMs(await browser.stopTracing())
+    process.stdout.write(`a frame of ${MANY} rows that scroll: p95 ${p95(frames).toFixed(1)} ms\n`)
+    expect(frames.length).toBeGreaterThan(FRAMES / 2)
+    expect(p95(frames)).toBeLessThanOrEqual(FRAME_MS)
+    // The row with the focus was out of sight for long.
+    await focusIsOn(page, 'Hay 1,')
+    await page.keyboard.press('g')
+    await page.keyboard.press('g')
+    await focusIsOn(page, `Hay ${MANY - 1},`)
+    await page.keyboard.press('Shift+G')
+    await focusIsOn(page, 'The needle')
+    expect(await lostFocus()).toEqual([])
     expect(complaints).toEqual([])
   })
 
@@ -237,3 +273,26 @@ async function fillWithHay(folder: string): Promise<void> {
     ),
   )
 }
+
+async function fillWith(folder: string, count: number): Promise<void> {
+  await using store = createSqliteStore({ directory: folder })
+  const start = Date.now() - 3_600_000
+  const entries = Array.from({ length: count }, (_, number) =>
+    failedEntry(
+      `evt_${number}`,
+      number === 0 ? 'The needle' : `Hay ${number}, and more of it`,
+      start + number,
+    ),
+  )
+  await store.record(entries)
+}
+
+/** As a wheel would, in the midst of the list. */
+const scrollOn = (page: Page): Promise<void> =>
+  page.evaluate(async (frames) => {
+    scrollTo(0, document.documentElement.scrollHeight / 2)
+    for (let frame = 0; frame < frames; frame += 1) {
+      scrollBy(0, 120)
+      await new Promise(requestAnimationFrame)
+    }
+  }, FRAMES)

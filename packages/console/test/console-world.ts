@@ -257,23 +257,42 @@ export const p95 = (values: readonly number[]): number =>
   values.toSorted((one, other) => one - other)[Math.ceil(values.length * 0.95) - 1] ?? Number.NaN
 
 /** The longest task of a page's main thread by its processor time: what else the machine does is not in it. */
-export function busiestTaskMs(trace: Buffer): number {
+export const busiestTaskMs = (trace: Buffer): number =>
+  Math.max(
+    0,
+    ...mainThreadOf(trace).map(({ name, tdur = 0 }) => (name.endsWith('RunTask') ? tdur / 1_000 : 0)),
+  )
+
+/** The processor time that a page's main thread takes from each animation frame to the next. */
+export function frameTimesMs(trace: Buffer): readonly number[] {
+  const frames: number[] = []
+  for (const { name, tdur = 0 } of mainThreadOf(trace)) {
+    if (name === 'FireAnimationFrame') frames.push(0)
+    // The task in which a frame fires began before it: it counts for the frame before, which is as long.
+    if (name.endsWith('RunTask') && frames.length > 0) frames.push((frames.pop() ?? 0) + tdur / 1_000)
+  }
+  return frames
+}
+
+/** What a page's main thread did, in its order. */
+function mainThreadOf(trace: Buffer): readonly TraceEvent[] {
   const { traceEvents } = JSON.parse(trace.toString('utf8')) as { traceEvents: readonly TraceEvent[] }
   const main = new Set(
     traceEvents
       .filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
       .map(({ pid, tid }) => `${pid} ${tid}`),
   )
-  const tasks = traceEvents.filter(
-    ({ name, pid, tid }) => name.endsWith('RunTask') && main.has(`${pid} ${tid}`),
-  )
-  return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur / 1_000))
+  return traceEvents
+    .filter(({ pid, tid }) => main.has(`${pid} ${tid}`))
+    .toSorted((one, other) => one.ts - other.ts)
 }
 
 interface TraceEvent {
   readonly name: string
   readonly pid: number
   readonly tid: number
+  /** When it began, in microseconds. */
+  readonly ts: number
   readonly tdur?: number
   readonly args?: { readonly name?: string }
 }

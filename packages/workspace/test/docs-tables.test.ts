@@ -271,6 +271,8 @@ test('the page on deployment has every limit as it is', () => {
     ['large answers that wait to be read', inMib(unreadBytes)],
     ['time in which a reader takes nothing', `${readerTimeoutMs / 1_000} s`],
     ['connections', counted(maxConnections)],
+    // edge-errors.test.ts
+    ['requests of one connection at a time', '9, and 256 that wait for them'],
   ])
   const codes = rows.flatMap((row) => [...(row['beyond it'] ?? '').matchAll(/(\d{3}) `(\w+)`/g)])
   expect(codes.length).toBeGreaterThan(10)

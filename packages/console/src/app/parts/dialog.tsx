@@ -51,7 +51,7 @@ export function Dialog({
  * A dialog whose code is loaded when it is opened first. Until it is there, keys do nothing: they are meant for it. A part of
  * the page that has no keys to itself (`isModal` is false) leaves them alone.
  */
-export function lateDialog<Props extends { readonly close: () => void }>(
+export function lateDialog<Props extends { readonly close?: () => void }>(
   load: () => Promise<ComponentType<Props>>,
   isModal = true,
 ): ComponentType<Props> {
@@ -66,7 +66,7 @@ export function lateDialog<Props extends { readonly close: () => void }>(
           showIt(true)
         },
         () => {
-          props.close()
+          props.close?.()
           say('This could not be loaded. The server is away, or was updated: reload the page.', true)
         },
       )

@@ -16,19 +16,75 @@ interface TableProps {
   readonly open: (row: TicketRow) => void
 }
 
-/** Drawn again only when a row, or where one is, has changed. */
-export class TicketTable extends Component<TableProps> {
-  override shouldComponentUpdate({ rows, table, isWhole }: TableProps): boolean {
+/** Of a longer list, only the rows in sight and around it are drawn: a browser needs seconds for ten thousand. */
+const MOST_WHOLE = 1_000
+
+/** Rows that come and go together. What is in sight begins in the second such block of four that are drawn. */
+const BLOCK = 100
+const DRAWN = 4 * BLOCK
+
+/** All rows of the list have this height, in pixels. 0: none has been seen yet. */
+let rowHeight = 0
+
+interface Drawn {
+  /** The first row of those that are drawn in a long list. */
+  readonly from: number
+}
+
+/** Drawn again only when a row, or where one is, has changed, or when others come into sight. */
+export class TicketTable extends Component<TableProps, Drawn> {
+  override state: Drawn = { from: 0 }
+
+  override componentDidMount(): void {
+    addEventListener('scroll', this.look, { passive: true })
+    this.look()
+  }
+
+  override componentDidUpdate(): void {
+    this.look()
+  }
+
+  override componentWillUnmount(): void {
+    removeEventListener('scroll', this.look)
+  }
+
+  override shouldComponentUpdate({ rows, table, isWhole }: TableProps, { from }: Drawn): boolean {
     const { props } = this
     return (
       rows !== props.rows ||
       isWhole !== props.isWhole ||
       table.index !== props.table.index ||
-      table.selectedIds !== props.table.selectedIds
+      table.selectedIds !== props.table.selectedIds ||
+      from !== this.state.from
     )
   }
 
-  override render({ rows, table, isWhole, open }: TableProps) {
+  private readonly look = (): void => {
+    const body = this.props.table.body.current
+    rowHeight ||= body?.querySelector('[data-id]')?.getBoundingClientRect().height ?? 0
+    if (body === null || rowHeight === 0 || this.props.rows.length <= MOST_WHOLE) return
+    const inSight = -body.getBoundingClientRect().top / rowHeight
+    const from = Math.max(0, Math.floor(inSight / BLOCK) - 1) * BLOCK
+    if (from !== this.state.from) this.setState({ from })
+  }
+
+  private drawRow(row: TicketRow, index: number) {
+    const { table, open } = this.props
+    return (
+      <Row
+        key={row.id}
+        row={row}
+        index={index}
+        isCurrent={index === table.index}
+        isSelected={table.selectedIds.has(row.id)}
+        focused={() => table.setCurrentId(row.id)}
+        open={() => open(row)}
+      />
+    )
+  }
+
+  override render({ rows, table, isWhole }: TableProps) {
+    const bounds = boundsOf(rows.length, table.index, this.state.from)
     return (
       <table
         class={styles.table}
@@ -52,21 +108,31 @@ export class TicketTable extends Component<TableProps> {
           </tr>
         </thead>
         <tbody ref={table.body}>
-          {rows.map((row, index) => (
-            <Row
-              key={row.id}
-              row={row}
-              index={index}
-              isCurrent={index === table.index}
-              isSelected={table.selectedIds.has(row.id)}
-              focused={() => table.setCurrentId(row.id)}
-              open={() => open(row)}
-            />
-          ))}
+          {bounds.slice(1).flatMap((to, nth) => {
+            const from = bounds[nth] ?? 0
+            return nth % 2 === 1
+              ? rows.slice(from, to).map((row, below) => this.drawRow(row, from + below))
+              : to > from && gap(nth, to - from)
+          })}
         </tbody>
       </table>
     )
   }
+}
+
+/** Room for rows that are not drawn. */
+const gap = (nth: number, rows: number) => (
+  <tr key={`gap ${nth}`}>
+    <td class={styles.gap} style={{ height: `${rows * rowHeight}px` }} />
+  </tr>
+)
+
+/** Where rows that are drawn begin, where they end, and so on. The current row is one of them wherever it is: it may have the focus. */
+function boundsOf(length: number, current: number, from: number): readonly number[] {
+  if (length <= MOST_WHOLE) return [0, 0, length]
+  const to = Math.min(length, from + DRAWN)
+  if (current < from) return [0, current, current + 1, from, to, length]
+  return current < to ? [0, from, to, length] : [0, from, to, current, current + 1, length]
 }
 
 interface RowProps {

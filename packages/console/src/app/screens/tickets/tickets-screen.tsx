@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
-import { curlOf, type TicketPage, type TicketRow } from '../../api/tickets.ts'
+import type { TicketPage, TicketRow } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
 import { feedState } from '../../live/live.ts'
@@ -30,10 +30,11 @@ import { useLiveRows } from './use-live-rows.ts'
 import { useRows } from './use-rows.ts'
 import { useTicketList } from './use-ticket-list.ts'
 
-// Not before somebody has chosen a row.
-const chosenRows = () => import('./chosen-rows.tsx')
-const SelectionBar = lateDialog(() => chosenRows().then((late) => late.SelectionBar), false)
-const Peek = lateDialog(() => chosenRows().then((late) => late.Peek), false)
+// Most lists are looked at without them.
+const lateParts = () => import('./late-parts.tsx')
+const SelectionBar = lateDialog(() => lateParts().then((late) => late.SelectionBar), false)
+const Peek = lateDialog(() => lateParts().then((late) => late.Peek), false)
+const Nothing = lateDialog(() => lateParts().then((late) => late.Nothing), false)
 
 /** All tickets and recorded events, newest first, by the filters in the address. */
 export function TicketsScreen() {
@@ -131,10 +132,6 @@ function useList(filters: Filters, address: object, isAtTop: () => boolean) {
     if (latest.current) noteList(entry, { ...latest.current, scrollY })
   })
   return { ...known, live, left, note }
-}
-
-function Nothing({ filters, show }: FilterProps) {
-  return Object.keys(filters).length === 0 ? <NeverUsed /> : <NoResult filters={filters} show={show} />
 }
 
 /** Views to come back to, and a way to make this one of them. */
@@ -255,39 +252,6 @@ function FilterChips({ filters, show }: FilterProps) {
             <span class={styles.hidden}>, remove this filter</span>
           </button>
         ))}
-    </div>
-  )
-}
-
-/** Nobody has sent anything yet: how to. */
-function NeverUsed() {
-  const line = curlOf({ content: 'Hello!' })
-  return (
-    <div class={styles.empty}>
-      <h2>No tickets yet</h2>
-      <p>
-        Write the first one in <a href={screenPath('compose')}>Compose</a>, or send it from a terminal:
-      </p>
-      <pre>{line}</pre>
-    </div>
-  )
-}
-
-/** There are tickets, but none like this: each filter can be taken away. */
-function NoResult({
-  filters,
-  show,
-}: {
-  readonly filters: Filters
-  readonly show: (filters: Filters) => void
-}) {
-  return (
-    <div class={styles.empty}>
-      <h2>No ticket fits</h2>
-      <p>The list was searched to its end. Take away a filter above, or all of them:</p>
-      <button type="button" onClick={() => show({})}>
-        Remove {Object.keys(filters).length === 1 ? 'the filter' : 'all filters'}
-      </button>
     </div>
   )
 }

@@ -33,13 +33,13 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore, left }: Ro
   useEffect(() => {
     lastIndex.current = index
   }, [index])
-  const focus = (id: string) =>
-    body.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`)?.focus()
+  const focus = (id: string) => focusRow(body.current, id)
   const goTo = (to: number) => {
     const row = rows[Math.min(Math.max(0, to), rows.length - 1)]
     if (row === undefined) return
     setCurrentId(row.id)
-    focus(row.id)
+    // A row far out of sight is drawn only once it is the current one.
+    if (!focus(row.id)) requestAnimationFrame(() => focus(row.id))
   }
   useComeBack(left, rows.length > 0, ({ currentId: id }) => {
     setCurrentId(id)
@@ -80,6 +80,13 @@ export function useRows(rows: readonly TicketRow[], { open, loadMore, left }: Ro
     },
     clear: () => setSelected(new Set()),
   }
+}
+
+/** False: it is not drawn. */
+function focusRow(body: HTMLElement | null, id: string): boolean {
+  const row = body?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`)
+  row?.focus()
+  return row != null
 }
 
 /** The ids of selected rows. */

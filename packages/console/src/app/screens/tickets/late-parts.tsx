@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
-import { cancelTicket, getTicket, replayTicket, type TicketRow } from '../../api/tickets.ts'
+import { cancelTicket, curlOf, getTicket, replayTicket, type TicketRow } from '../../api/tickets.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
+import { screenPath } from '../../navigation.ts'
 import { Action } from '../../parts/action.tsx'
 import { CallerText } from '../../parts/caller-text.tsx'
 import { answerOf, promptOf } from '../../parts/copies.ts'
@@ -8,6 +9,7 @@ import { plural } from '../../parts/format.ts'
 import { say } from '../../parts/notice.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { useResource } from '../../parts/use-resource.ts'
+import type { Filters } from './filters.ts'
 import styles from './tickets.module.css'
 
 interface SelectionProps {
@@ -110,4 +112,43 @@ async function exportLines(rows: readonly TicketRow[]): Promise<void> {
   link.click()
   URL.revokeObjectURL(address)
   say(`${plural(rows.length, 'ticket')} exported.`)
+}
+
+interface NothingProps {
+  /** It cannot be closed. */
+  readonly close?: () => void
+  readonly filters: Filters
+  readonly show: (filters: Filters) => void
+}
+
+/** What stands there instead of a list that has no rows. */
+export function Nothing({ filters, show }: NothingProps) {
+  return Object.keys(filters).length === 0 ? <NeverUsed /> : <NoResult filters={filters} show={show} />
+}
+
+/** Nobody has sent anything yet: how to. */
+function NeverUsed() {
+  const line = curlOf({ content: 'Hello!' })
+  return (
+    <div class={styles.empty}>
+      <h2>No tickets yet</h2>
+      <p>
+        Write the first one in <a href={screenPath('compose')}>Compose</a>, or send it from a terminal:
+      </p>
+      <pre>{line}</pre>
+    </div>
+  )
+}
+
+/** There are tickets, but none like this: each filter can be taken away. */
+function NoResult({ filters, show }: NothingProps) {
+  return (
+    <div class={styles.empty}>
+      <h2>No ticket fits</h2>
+      <p>The list was searched to its end. Take away a filter above, or all of them:</p>
+      <button type="button" onClick={() => show({})}>
+        Remove {Object.keys(filters).length === 1 ? 'the filter' : 'all filters'}
+      </button>
+    </div>
+  )
 }
