@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +28,8 @@ export interface World extends AsyncDisposable {
   /** What the server has written. */
   readonly log: () => string
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** The processor time of the server so far, in milliseconds. Where the system does not say, the time of day. */
+  readonly processorMs: () => number
   /** Starts the server that was killed again, at the same address and with the same tickets. */
   readonly restart: () => Promise<void>
   readonly post: (path: string, body: unknown) => Promise<Record<string, unknown>>
@@ -92,6 +94,7 @@ export async function startWorld({
     simulator,
     log: () => log,
     kill,
+    processorMs: () => (process.platform === 'linux' ? processorMsOf(child.pid) : performance.now()),
     async restart() {
       child = start(new URL(url).port)
       await addressIn(child, () => log)
@@ -107,6 +110,16 @@ export async function startWorld({
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Of all its threads. */
+function processorMsOf(pid: number | undefined): number {
+  const tasks = `/proc/${pid}/task`
+  const nanoseconds = readdirSync(tasks).map((task) => {
+    const [onProcessor] = readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')
+    return Number(onProcessor)
+  })
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e6
 }
 
 function addressIn(child: ChildProcess, log: () => string): Promise<string> {
@@ -255,6 +268,13 @@ export function failedEntry(eventId: string, content: string, createdAt: number)
 /** The value below which 95 % of them lie. */
 export const p95 = (values: readonly number[]): number =>
   values.toSorted((one, other) => one - other)[Math.ceil(values.length * 0.95) - 1] ?? Number.NaN
+
+/** The processor time of a page's main thread. */
+export const busyMs = (trace: Buffer): number =>
+  mainThreadOf(trace).reduce(
+    (sum, { name, tdur = 0 }) => (name.endsWith('RunTask') ? sum + tdur / 1_000 : sum),
+    0,
+  )
 
 /** The longest task of a page's main thread by its processor time: what else the machine does is not in it. */
 export const busiestTaskMs = (trace: Buffer): number =>

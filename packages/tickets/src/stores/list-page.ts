@@ -9,7 +9,7 @@ export const LOOKED = 2_000
 const SEARCHED = 1_500
 
 /** Bytes of events and answers that one search reads: the event loop stands still meanwhile, or PostgreSQL works for nobody else. */
-const SEARCHED_BYTES = 8 * 1_024 * 1_024
+const SEARCHED_BYTES = 4 * 1_024 * 1_024
 /** Bytes of tickets that one statement gives back: 200 tickets of 16 MiB would end the process. */
 const READ_BYTES = 4 * 1_024 * 1_024
 
