@@ -29,19 +29,22 @@ test.each(DOOR_NAMES)('the server passes every row by %s', async (door) => {
   expect(rows).toHaveLength(rowsBy(door).length)
 })
 
+const FAILED_BY_PLAIN = [
+  'repeats of eight callers are spread',
+  'a busy server (503) is waited for',
+  'hang-up before the answer stops the KoboldCPP server',
+  'hang-up while waiting costs nothing',
+  '24 callers, a KoboldCPP',
+  'a prompt that would be cut is noticed',
+]
+
 test('a plain server shows that rows can fail', async () => {
-  const rows = await scoreOf('ai-sdk')
-  const failed = rows.filter(({ verdict }) => verdict === 'fail').map(({ name }) => name)
-  expect(failed).toEqual(
-    expect.arrayContaining([
-      'repeats of eight callers are spread',
-      'a busy server (503) is waited for',
-      'hang-up before the answer stops the KoboldCPP server',
-      'hang-up while waiting costs nothing',
-      '24 callers, a KoboldCPP',
-      'a prompt that would be cut is noticed',
-    ]),
-  )
+  const failed = new Set<string>()
+  // A busy machine spreads even the repeats of those who all wait equally long.
+  for (let runs = 0; runs < 3 && FAILED_BY_PLAIN.some((name) => !failed.has(name)); runs++) {
+    for (const { name, verdict } of await scoreOf('ai-sdk')) if (verdict === 'fail') failed.add(name)
+  }
+  expect([...failed]).toEqual(expect.arrayContaining(FAILED_BY_PLAIN))
 })
 
 test('a gateway of somebody else is asked at its address, once it answers an ordinary call', async () => {
