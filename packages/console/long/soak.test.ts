@@ -11,7 +11,7 @@ import {
 } from '../test/console-world.ts'
 
 /** What an hour has, in so many seconds' worth of events; longer by hand: CONSOLE_SOAK_SECONDS=3600. */
-const SECONDS = Number(process.env.CONSOLE_SOAK_SECONDS ?? 60)
+const SECONDS = Number(process.env.CONSOLE_SOAK_SECONDS ?? 36)
 const PER_SECOND = 500
 const HOUR_MINUTES = 60
 const HEAP_MB = 60
