@@ -75,6 +75,7 @@ async function checkRegular(path: string): Promise<void> {
 
 /** Two names can lead to one file, and to clear the output would then clear the input. */
 async function checkDistinct(paths: readonly string[]): Promise<void> {
+  // What is not there yet is no other file, and what cannot be seen fails when it is opened.
   const found = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)))
   const files = found.flatMap((stats) => (stats?.isFile() ? `${stats.dev}:${stats.ino}` : []))
   if (new Set(files).size === files.length) return
