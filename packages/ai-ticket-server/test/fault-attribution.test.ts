@@ -211,6 +211,28 @@ const event = fc
   )
   .map(([usual, more]): Readonly<Record<string, unknown>> => ({ ...usual, ...more }))
 
+/** One of each kind of refusal comes first, whatever the seed. */
+const REFUSED_ONES = [
+  { content: 'Why?', model: 'gone' },
+  { content: 'Why?', parameters: { response_format: { type: 'json_object' } } },
+  { content: 'Why?', parameters: { tools: toolSaying('Looks') } },
+  { content: 'Why?', parameters: { min_p: 0.1 } },
+  {
+    content: {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'Why?' },
+            { type: 'image_url', image_url: { url: PIXEL } },
+          ],
+        },
+      ],
+    },
+  },
+  { content: 'Say something violent.' },
+].map((one): Readonly<Record<string, unknown>> => ({ ...one, backend: 'picky' }))
+
 const backendsOf = ({ backends }: DeskReport) =>
   backends.map(({ name, state, breaker }) => ({ name, state, breaker }))
 
@@ -244,7 +266,7 @@ test('in process: fields and headers of an event', { timeout }, async () => {
       }
       await stayedWell()
     }),
-    options,
+    { ...options, examples: REFUSED_ONES.map((one) => [one, {}]) },
   )
 })
 

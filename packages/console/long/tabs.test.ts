@@ -157,7 +157,23 @@ async function loadAll(page: Page): Promise<readonly string[]> {
   const loaded = page.getByText(/^[\d,]+ tickets, looked through to the end/)
   for (let press = 0; press < EVENTS / 50; press += 1) await page.keyboard.press('m')
   await loaded.waitFor({ timeout: 120_000 })
-  return shownIds(page)
+  return page.evaluate(readDownwards)
+}
+
+/** A long list draws only the rows around what is in sight: whoever wants all of them scrolls through it. In the page. */
+async function readDownwards(): Promise<readonly string[]> {
+  const ids: string[] = []
+  const end = document.documentElement
+  for (let top = 0; top < end.scrollHeight; top += end.clientHeight) {
+    scrollTo(0, top)
+    await new Promise(requestAnimationFrame)
+    await new Promise(requestAnimationFrame)
+    for (const row of document.querySelectorAll<HTMLElement>('tbody tr[data-id]')) {
+      ids[Number(row.ariaRowIndex) - 2] = row.dataset.id ?? ''
+    }
+  }
+  scrollTo(0, 0)
+  return ids
 }
 
 /** All that the server has of a page's list, in its order. */
