@@ -165,7 +165,11 @@ function createDoor(context: TicketContext): TicketDoor {
       })
   return {
     accept: explained(async (request, event, options) =>
-      acceptEvent(context, request, { ...readEvent(event, options.isChat), ...options, asked: event }),
+      acceptEvent(context, request, {
+        ...readEvent(context, event, options.isChat),
+        ...options,
+        asked: event,
+      }),
     ),
     find: explained(async (request, by) => {
       const ticket =

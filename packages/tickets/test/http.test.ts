@@ -25,6 +25,21 @@ it('answers 202 with the place to look, and the answer is there', async () => {
   })
 })
 
+it('gives an event without an id one that sorts by its time', async () => {
+  await using server = await openTicketServer({ simulated: FAST })
+  const ids: unknown[] = []
+  for (const at of [0, 5, 10]) {
+    const before = Date.now().toString(16).padStart(12, '0')
+    const { body } = await server.post('/event', { content: `Why ${at}?` }, ASYNC)
+    const time = String(body.event_id).slice(4, 17).replace('-', '')
+    expect(body.event_id).toMatch(/^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(time >= before).toBe(true)
+    ids.push(body.event_id)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  expect(ids).toEqual(ids.toSorted())
+})
+
 it('keeps the warnings of an outcome', async () => {
   await using server = await openTicketServer({ simulated: FAST })
   const accepted = await server.post('/event', { ...EVENT, max_token: 5 }, ASYNC)

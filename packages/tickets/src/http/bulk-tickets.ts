@@ -73,10 +73,14 @@ export async function actOnMany(context: TicketContext, request: FastifyRequest)
  * The event of the ticket and its callback; what the body names is put in its place. A new event with an id of its own, and
  * read in the format of the first. Throws a `RequestProblem`.
  */
-export function readReplay(ticket: Ticket, body: unknown): ArrivingEvent {
+export function readReplay(
+  context: Pick<TicketContext, 'clock'>,
+  ticket: Ticket,
+  body: unknown,
+): ArrivingEvent {
   const { id, trace, isChat } = ticket
   return {
-    ...readEvent(replayedEvent(ticket, body), isChat),
+    ...readEvent(context, replayedEvent(ticket, body), isChat),
     door: 'tickets',
     replayOf: id,
     ...(isChat && { isChat }),
@@ -143,7 +147,7 @@ type Act = (
 
 const ACTIONS: Readonly<Record<BulkAction, Act>> = {
   async replay(context, request, { ticket, priority }) {
-    await acceptEvent(context, request, readReplay(ticket, { priority }))
+    await acceptEvent(context, request, readReplay(context, ticket, { priority }))
   },
   async cancel({ store }, _request, { ticket }) {
     if (isFinished(ticket)) throw problem('conflict', 'There is nothing left to cancel.')

@@ -39,7 +39,7 @@ export async function divertEvent(
   const origin = originOf(request)
   const hasKey = request.headers['idempotency-key'] !== undefined
   if (!preferences.respondAsync && !hasKey && origin === undefined && !hasCallback(request.body)) return false
-  const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
+  const event = origin === undefined ? readEvent(context, request.body) : readOrigin(context, origin)
   if (preferences.respondAsync) {
     await answerLater(context, { request, reply, preferences, event, origin })
     return true
@@ -170,7 +170,7 @@ async function acceptEntry(
   if ('failure' in entry) return refused(entry.failure, entry)
   const { id, source } = entry.cloudEvent
   try {
-    const { ticket } = await acceptEvent(context, request, { ...readOrigin(entry), door }, entry)
+    const { ticket } = await acceptEvent(context, request, { ...readOrigin(context, entry), door }, entry)
     return { body: { source, id, status: 202, ticket: ticketBody(ticket, context) } }
   } catch (error) {
     return refused(failureOfOne(context, error, { request_id: request.id }), { id, source })

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { inspectEvent, withoutUnknownFields } from '@ai-ticket/core'
 import { singleOf } from '@ai-ticket/http-server/cloudevents'
 import type { FastifyRequest } from 'fastify'
-import type { NewTicket } from '../ticket/new-ticket.ts'
+import { createEventId, type NewTicket } from '../ticket/new-ticket.ts'
 import type { EventOrigin } from './accept-event.ts'
-import { problem } from './ticket-context.ts'
+import { problem, type TicketContext } from './ticket-context.ts'
 
 /** The event of a request, and when it may run: checked now, because later there is no caller to tell. */
 export type ReadEvent = Pick<
@@ -12,8 +11,10 @@ export type ReadEvent = Pick<
   'event' | 'eventId' | 'priority' | 'notBefore' | 'expiresAt' | 'callbackUrl'
 >
 
+type TimeOf = Pick<TicketContext, 'clock'>
+
 /** Throws a `RequestProblem` with the code that `POST /event` would answer. `isChat`: as chat APIs take it, see `NewTicket`. */
-export function readEvent(body: unknown, isChat = false): ReadEvent {
+export function readEvent({ clock }: TimeOf, body: unknown, isChat = false): ReadEvent {
   if (body === undefined) throw problem('invalid_request', 'The body is empty. Send an event as JSON.')
   const inspected = inspectEvent(body, { takesAnyTurn: isChat })
   if (!inspected.ok) throw problem(inspected.failure.code, inspected.failure.details)
@@ -25,7 +26,7 @@ export function readEvent(body: unknown, isChat = false): ReadEvent {
       '`callback_url` must be a text like https://hooks.example.com/done.',
     )
   }
-  const { id = `evt_${randomUUID()}`, priority } = inspected.value
+  const { id = createEventId(clock.wallTime()), priority } = inspected.value
   const notBefore = readTime('not_before', not_before)
   const expiresAt = readTime('expires_at', expires_at)
   if (notBefore !== undefined && expiresAt !== undefined && expiresAt <= notBefore) {
@@ -60,7 +61,7 @@ export function originOf(request: FastifyRequest): EventOrigin | undefined {
 }
 
 /** The event of a CloudEvent. After its `expirytime` it does not begin. Throws a `RequestProblem`. */
-export function readOrigin({ cloudEvent, event }: EventOrigin): ReadEvent {
+export function readOrigin(context: TimeOf, { cloudEvent, event }: EventOrigin): ReadEvent {
   const { expires_at, ...rest } = event as Readonly<Record<string, unknown>>
-  return readEvent({ ...rest, expires_at: expires_at ?? cloudEvent.attributes.expirytime })
+  return readEvent(context, { ...rest, expires_at: expires_at ?? cloudEvent.attributes.expirytime })
 }

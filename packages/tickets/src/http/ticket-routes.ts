@@ -67,7 +67,7 @@ function addArrivalRoute(instance: FastifyInstance, context: TicketContext, body
         if (cloudEvents?.mode === 'batched')
           return acceptBatch(context, { request, reply, door: 'tickets' }, cloudEvents.entries)
         const origin = originOf(request)
-        const event = origin === undefined ? readEvent(request.body) : readOrigin(origin)
+        const event = origin === undefined ? readEvent(context, request.body) : readOrigin(context, origin)
         const accepted = await acceptEvent(context, request, { ...event, door: 'tickets' }, origin)
         return replyAccepted(reply, accepted, context)
       },
@@ -86,7 +86,7 @@ function addReplayRoute(
     { bodyLimit, config: { ...describedAs('postReplay', OPERATE), door: 'tickets' } },
     async (request, reply) => {
       const origin = await find(request)
-      const accepted = await acceptEvent(context, request, readReplay(origin, request.body))
+      const accepted = await acceptEvent(context, request, readReplay(context, origin, request.body))
       return replyAccepted(reply, accepted, context)
     },
   )

@@ -122,10 +122,15 @@ function endOf(outcome: Outcome, finishedAt: number): TicketState {
 }
 
 /** A new id `tkt_` + UUID version 7 (RFC 9562): sorts by its time, and cannot be guessed. */
-export function createTicketId(wallTimeMs: number): string {
+export const createTicketId = (wallTimeMs: number): string => `tkt_${createUuid(wallTimeMs)}`
+
+/** The id of an event that came without one. Sorts by its time, so that new ones lie side by side in an index. */
+export const createEventId = (wallTimeMs: number): string => `evt_${createUuid(wallTimeMs)}`
+
+function createUuid(wallTimeMs: number): string {
   const time = Math.trunc(wallTimeMs).toString(16).padStart(12, '0')
   // Version 4 with its first 48 bits replaced by the time: the rest is as random, and drawn from Node's own cache.
-  return `tkt_${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
 /** Characters that two prompts must have in common to count as begun alike; about 128 tokens. */
