@@ -41,10 +41,11 @@ test('every target is judged, or said to be not measured', () => {
   expect(verdicts).toEqual([
     ['0.70', true],
     [undefined, undefined],
-    ['0.35', true],
-    ['1.60', false],
+    [undefined, undefined],
+    ['0.35', false],
+    ['3.20', false],
     ['300.00', true],
-    ['90.00', true],
+    ['30.00', false],
     ['45.00', true],
   ])
 })
