@@ -1,4 +1,5 @@
 import { createMetrics, type Metrics } from '@ai-ticket/http-server'
+import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 
 const REPORT = { backends: [], line: { waiting: 0, capacity: 0 } }
@@ -55,6 +56,32 @@ test('a store that fails is seen as that, beside all other metrics', async () =>
   const shown = await samples(metrics)
   expect(shown).toContain('ai_ticket_store_available 0')
   expect(shown.join('\n')).not.toMatch(/ai_ticket_tickets\{.*\} [1-9]/)
+})
+
+test('a store that does not answer holds no scrape up for longer than 2 s, and is asked once until it does', async () => {
+  const clock = createVirtualClock()
+  const metrics = await createMetrics({ clock })
+  let asked = 0
+  let answer: (() => void) | undefined
+  metrics.showTickets({
+    stats: () => {
+      asked += 1
+      return new Promise((resolve) => {
+        answer = () => resolve({ byStatus })
+      })
+    },
+    nextDueInMs: async () => undefined,
+    pendingCallbacks: async () => 0,
+  })
+  const first = samples(metrics)
+  await clock.advance(2_000)
+  expect(await first).toContain('ai_ticket_store_available 0')
+  const second = samples(metrics)
+  answer?.()
+  expect(await second).toEqual(
+    expect.arrayContaining(['ai_ticket_store_available 1', 'ai_ticket_tickets{status="queued"} 3']),
+  )
+  expect(asked).toBe(1)
 })
 
 test('a store that can be read and takes no writes is not available; its numbers are shown', async () => {

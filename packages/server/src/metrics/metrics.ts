@@ -1,4 +1,4 @@
-import { type AttemptRecord, type DeskReport, FAILURES, type Observer } from '@ai-ticket/core'
+import { type AttemptRecord, type Clock, type DeskReport, FAILURES, type Observer } from '@ai-ticket/core'
 import type { Registry } from '@prometheus-io/client'
 
 export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
@@ -7,6 +7,8 @@ export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancel
 export interface MetricsOptions {
   /** Shown in `ai_ticket_build_info`. Default `unknown`. */
   readonly version?: string
+  /** Default: the system's. */
+  readonly clock?: Clock
 }
 
 /** What a desk counts, for `GET /metrics`. */
@@ -15,7 +17,7 @@ export interface Metrics {
   readonly observer: Observer
   /** For the sender of callbacks of `@ai-ticket/tickets`. */
   readonly callbackObserver: { attemptEnded(report: CallbackFigures): void }
-  /** Adds the metrics of a ticket store, which is asked at each `render`. At most once. */
+  /** Adds the metrics of a ticket store, which is asked at each `render` and has 2 s to answer. At most once. */
   showTickets(source: TicketFigures): void
   /** Where metrics of your own can be added. */
   readonly registry: Registry

@@ -1,3 +1,4 @@
+import { systemClock } from '@ai-ticket/core'
 import { Counter, Histogram, Registry } from '@prometheus-io/client'
 import type { CallbackFigures, Metrics, MetricsOptions } from './metrics.ts'
 import { observeEvents } from './observe-events.ts'
@@ -5,7 +6,7 @@ import { showDesk } from './show-desk.ts'
 import { showProcess } from './show-process.ts'
 import { showTickets } from './show-tickets.ts'
 
-export function prometheusMetrics({ version = 'unknown' }: MetricsOptions): Metrics {
+export function prometheusMetrics({ version = 'unknown', clock = systemClock }: MetricsOptions): Metrics {
   const registry = new Registry()
   const observer = observeEvents(registry)
   const updateDesk = showDesk(registry)
@@ -18,7 +19,7 @@ export function prometheusMetrics({ version = 'unknown' }: MetricsOptions): Metr
     registry,
     contentType: registry.contentType,
     showTickets(source) {
-      updateTickets = showTickets(registry, source)
+      updateTickets = showTickets(registry, source, clock)
     },
     async render(report) {
       updateDesk(report)

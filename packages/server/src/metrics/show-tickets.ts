@@ -1,8 +1,12 @@
+import type { Clock } from '@ai-ticket/core'
 import { Gauge, type Registry } from '@prometheus-io/client'
 import { STATUSES, type TicketFigures } from './metrics.ts'
 
+/** Prometheus gives up on a scrape after 10 s, and wants the other metrics above all when the store is slow. */
+const ANSWER_MS = 2_000
+
 /** Gauges of the tickets, read when somebody asks. A store that fails is seen as that, and does not fail the others. */
-export function showTickets(registry: Registry, source: TicketFigures): () => Promise<void> {
+export function showTickets(registry: Registry, source: TicketFigures, clock: Clock): () => Promise<void> {
   const registers = [registry]
   const available = new Gauge({
     name: 'ai_ticket_store_available',
@@ -25,14 +29,12 @@ export function showTickets(registry: Registry, source: TicketFigures): () => Pr
     help: 'Callbacks that are to be delivered yet',
     registers,
   })
+  const readOnce = shared(() =>
+    Promise.all([source.stats(), source.nextDueInMs(), source.pendingCallbacks(), source.problem?.()]),
+  )
   return async () => {
     try {
-      const [{ byStatus }, dueInMs, callbacks, problem] = await Promise.all([
-        source.stats(),
-        source.nextDueInMs(),
-        source.pendingCallbacks(),
-        source.problem?.(),
-      ])
+      const [{ byStatus }, dueInMs, callbacks, problem] = await within(ANSWER_MS, readOnce(), clock)
       for (const status of STATUSES) tickets.set({ status }, byStatus[status])
       overdue.set(Math.max(0, -(dueInMs ?? 0)) / 1_000)
       pending.set(callbacks)
@@ -43,4 +45,23 @@ export function showTickets(registry: Registry, source: TicketFigures): () => Pr
       for (const gauge of [tickets, overdue, pending]) gauge.reset()
     }
   }
+}
+
+/** Asks again only when the last answer has come: a store that is slow is not asked by every scrape. */
+function shared<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let asked: Promise<Value> | undefined
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined
+    })
+    return asked
+  }
+}
+
+/** Rejects where the answer takes longer. */
+function within<Value>(limitMs: number, answer: Promise<Value>, clock: Clock): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(() => reject(new Error('The ticket store does not answer.')), limitMs)
+    answer.then(resolve, reject).finally(() => timer.cancel())
+  })
 }
