@@ -15,11 +15,14 @@ export function addOpenApiRoute(
     ...options
   }: Omit<DocumentOptions, 'version' | 'dialects'> & { readonly version: string | undefined },
 ): void {
-  let written: Promise<string> | undefined
+  // Bytes: a text would be copied for every answer, and many at once would stop the server.
+  let written: Promise<Buffer> | undefined
   const write = async () => {
     const { openApiDocument } = await import('../openapi/openapi-document.ts')
     const { dialects } = server
-    return JSON.stringify(openApiDocument(await registry.describe(), { ...options, version, dialects }))
+    return Buffer.from(
+      JSON.stringify(openApiDocument(await registry.describe(), { ...options, version, dialects })),
+    )
   }
   const openapi = async () => (await import('../openapi/operations.ts')).getOpenApi
   // Whoever may use any of it may read how.
