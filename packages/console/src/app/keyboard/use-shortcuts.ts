@@ -1,5 +1,5 @@
 import { effect } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { createKeybindingsHandler } from 'tinykeys'
 import { chosenFirst, workingKeysOf } from './key-choices.ts'
 import { SHORTCUTS, type Shortcut, type ShortcutId } from './shortcuts.ts'
@@ -15,7 +15,8 @@ const layers: { current: Handlers }[] = []
 export function useShortcuts(handlers: Handlers): void {
   const layer = useRef(handlers)
   layer.current = handlers
-  useEffect(() => {
+  // Before the browser paints: what can be seen can be done.
+  useLayoutEffect(() => {
     layers.push(layer)
     return () => void layers.splice(layers.indexOf(layer), 1)
   }, [])
