@@ -114,6 +114,8 @@ export interface BackendState {
   readonly served?: number
   /** Since its start, in milliseconds. */
   readonly upMs?: number
+  /** True: the server was too slow to tell part of it. What was known before stays, and the desk soon asks again. */
+  readonly incomplete?: boolean
 }
 
 /** A model in the memory of a server. */

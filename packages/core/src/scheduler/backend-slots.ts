@@ -337,7 +337,7 @@ export class BackendSlots implements RoutableBackend {
   async #probeNow(): Promise<void> {
     const { clock, tuning } = this.#options
     const sentBefore = this.inFlight === 0 ? this.#generations.sent : undefined
-    const found = await probe(this.backend, clock, tuning.probeTimeoutMs)
+    const found = this.#completed(await probe(this.backend, clock, tuning.probeTimeoutMs))
     this.#probedAt = clock.now()
     this.#noticeChange(found, this.#generations.sent === sentBefore)
     this.#problem = found instanceof BackendError ? found.message : undefined
@@ -345,6 +345,11 @@ export class BackendSlots implements RoutableBackend {
     this.#isStale = found instanceof BackendError && found.kind === 'connect'
     if (!(found instanceof BackendError)) this.#reported = found
     this.become(onProbe(this.#status, this.#probedAt, found))
+  }
+
+  /** What was not told in time is as it was. */
+  #completed(found: BackendState | BackendError): BackendState | BackendError {
+    return found instanceof BackendError || !found.incomplete ? found : { ...this.#reported, ...found }
   }
 
   /** Another model behind the same port has read nothing yet. */
@@ -361,8 +366,8 @@ export class BackendSlots implements RoutableBackend {
     this.#watcher.onLook(this, found, isQuiet)
   }
 
-  #lookAtShelf({ models, loaded }: BackendState, isQuiet: boolean): void {
-    if (!loaded || models.length < 2) return
+  #lookAtShelf({ models, loaded, incomplete }: BackendState, isQuiet: boolean): void {
+    if (!loaded || incomplete || models.length < 2) return
     const names = loaded.map(({ name }) => models.find((listed) => sameModel(listed, name)) ?? name)
     const isFirst = this.#shelf === undefined
     this.#shelf ??= new ModelShelf()

@@ -16,11 +16,18 @@ interface Server {
   readonly tells?: boolean
   readonly contextOf?: Readonly<Record<string, number>>
   readonly name?: string
+  /** So many looks at it bring only the list of its models. */
+  readonly slowLooks?: number
 }
 
 function openServer(clock: ReturnType<typeof createVirtualClock>, server: Server = {}) {
   const { loadMs = { a: 8_000, b: 8_000, c: 8_000 }, tells = true, contextOf = {}, name = 'box' } = server
-  const world = { loaded: undefined as string | undefined, loads: 0, served: [] as string[] }
+  const world = {
+    loaded: undefined as string | undefined,
+    loads: 0,
+    served: [] as string[],
+    slowLooks: server.slowLooks ?? 0,
+  }
   async function* generate(_: unknown, request: GenerationRequest, { signal }: { signal: AbortSignal }) {
     const { model = world.loaded, turns, parameters } = request
     if (model !== world.loaded && model !== undefined) {
@@ -39,15 +46,15 @@ function openServer(clock: ReturnType<typeof createVirtualClock>, server: Server
     name,
     endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
     generate,
-    probe: async () => ({
-      models: Object.keys(loadMs),
-      ...(tells && {
-        loaded:
-          world.loaded === undefined
-            ? []
-            : [{ name: world.loaded, contextLength: contextOf[world.loaded] ?? 100_000 }],
-      }),
-    }),
+    probe: async () => {
+      const models = Object.keys(loadMs)
+      if (world.slowLooks-- > 0) return { models, incomplete: true }
+      const loaded =
+        world.loaded === undefined
+          ? []
+          : [{ name: world.loaded, contextLength: contextOf[world.loaded] ?? 100_000 }]
+      return { models, ...(tells && { loaded }) }
+    },
     countTokens: async ({ turns }) => turns.map(({ content }) => content).join('').length / 4,
     close: async () => {},
   }
@@ -111,6 +118,27 @@ test('events for the loaded model go first: the models are loaded once each', as
   expect(desk.world.served).toEqual(['a0', 'a2', 'a4', 'a6', 'b1', 'b3', 'b5', 'b7'])
   expect(desk.world.loads).toBe(1)
   expect(tookMs).toBeLessThan(8_000 + 8 * 200 + 500)
+})
+
+test('a server that was too slow to say what it has loaded is asked again, and what it said before stays', async () => {
+  const desk = openDesk({ slowLooks: 1 })
+  await desk.warmUp()
+  await desk.clock.advance(6_000)
+  await desk.all([desk.ask('a', 'asked again')])
+  await desk.warmUp()
+  await desk.all(inTurn(8).map(({ model, text }) => desk.ask(model, text)))
+  expect(desk.world.served).toEqual(['a0', 'a2', 'a4', 'a6', 'b1', 'b3', 'b5', 'b7'])
+  expect(desk.dispatcher.report().backends[0]).toMatchObject({ loaded_models: ['b'] })
+})
+
+test('a look that brings half of it does not look like another server', async () => {
+  const desk = openDesk({ contextOf: { a: 4_000, b: 8_000 } })
+  await desk.warmUp()
+  desk.world.slowLooks = 1
+  await desk.dispatcher.backend('box')?.probe()
+  expect(desk.dispatcher.report().backends[0]).toMatchObject({ loaded_models: ['a'] })
+  await desk.all(inTurn(8).map(({ model, text }) => desk.ask(model, text)))
+  expect(desk.world.loads).toBe(1)
 })
 
 test('with overtakeMs 0 the order is that of turns', async () => {

@@ -329,10 +329,10 @@ export class Scheduler {
    */
   #lookAtShelves({ model }: ScheduledEvent): Promise<unknown> | undefined {
     const { clock, tuning } = this.#options
-    const unseen = this.backends.filter(({ shelf, inFlight, probed, probedAt, backend }) => {
+    const unseen = this.backends.filter(({ shelf, inFlight, probed, probedAt, reported, backend }) => {
       if (inFlight > 0) return false
       if (!probed) return (model ?? backend.defaultModel) !== undefined
-      return shelf !== undefined && clock.now() - probedAt > LOOK_AGE_MS
+      return (shelf !== undefined || reported?.incomplete) && clock.now() - probedAt > LOOK_AGE_MS
     })
     if (unseen.length === 0) return undefined
     const looks = Promise.all(unseen.map((slots) => slots.probe(LOOK_AGE_MS)))

@@ -81,6 +81,7 @@ function describe({ models }: OpenAIContext, listed: Models, aside: SideView): B
     ...(contextLength && contextLength > 0 && { contextLength }),
     ...(aside.idle !== undefined && { idle: aside.idle }),
     ...(aside.version && { version: aside.version }),
+    ...(aside.incomplete && { incomplete: true }),
   }
 }
 
@@ -110,6 +111,8 @@ interface SideView {
   readonly loaded?: readonly LoadedModel[] | undefined
   readonly idle?: boolean | undefined
   readonly version?: string | undefined
+  /** It was asked for more than it told in time. */
+  readonly incomplete?: boolean | undefined
 }
 
 /** Nobody waits longer for what a server tells beside its list of models. */
@@ -130,7 +133,7 @@ async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<S
     askForLoaded(context, signal),
     askSlots(context, signal),
   ])
-  if (health?.response.status === 503 && /loading/i.test(health.text)) {
+  if (isFound(health) && health.response.status === 503 && /loading/i.test(health.text)) {
     throw statusError(
       { backend: context.name, endpoint: 'probe' },
       {
@@ -142,10 +145,11 @@ async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<S
     )
   }
   return {
-    contextLength: props?.value?.default_generation_settings.n_ctx ?? undefined,
-    loaded,
-    idle: slots?.value?.every(({ is_processing }) => !is_processing),
-    version: props?.value?.build_info ?? undefined,
+    contextLength: toldBy(props)?.default_generation_settings.n_ctx ?? undefined,
+    loaded: loaded === NOT_TOLD ? undefined : loaded,
+    idle: toldBy(slots)?.every(({ is_processing }) => !is_processing),
+    version: toldBy(props)?.build_info ?? undefined,
+    incomplete: loaded === NOT_TOLD || (loaded === undefined && props === NOT_TOLD),
   }
 }
 
@@ -153,36 +157,46 @@ async function lookAside(context: OpenAIContext, signal: AbortSignal): Promise<S
 async function askForLoaded(
   context: OpenAIContext,
   signal: AbortSignal,
-): Promise<readonly LoadedModel[] | undefined> {
-  const [ollama, llamaSwap, studio] = await Promise.all([
+): Promise<readonly LoadedModel[] | typeof NOT_TOLD | undefined> {
+  const asked = await Promise.all([
     ask(context, '/api/ps', loadedReply, signal),
     ask(context, '/running', runningReply, signal),
     ask(context, '/api/v0/models', statesReply, signal),
   ])
-  if (ollama?.value) {
-    return ollama.value.models.map(({ name, context_length }) => toLoaded(name, context_length))
-  }
-  if (llamaSwap?.value) {
-    const ready = llamaSwap.value.running.filter(({ state }) => state === 'ready')
+  const [ollama, llamaSwap, studio] = [toldBy(asked[0]), toldBy(asked[1]), toldBy(asked[2])]
+  if (ollama) return ollama.models.map(({ name, context_length }) => toLoaded(name, context_length))
+  if (llamaSwap) {
+    const ready = llamaSwap.running.filter(({ state }) => state === 'ready')
     return ready.map(({ model }) => toLoaded(model, undefined))
   }
-  return studio?.value?.data
-    .filter(({ state }) => state === 'loaded')
-    .map(({ id, loaded_context_length }) => toLoaded(id, loaded_context_length))
+  if (studio) {
+    const loaded = studio.data.filter(({ state }) => state === 'loaded')
+    return loaded.map(({ id, loaded_context_length }) => toLoaded(id, loaded_context_length))
+  }
+  return asked.includes(NOT_TOLD) ? NOT_TOLD : undefined
 }
+
+/** Of a server that was too slow, or hung up: no answer, and so none that says there is nothing. */
+const NOT_TOLD = 'not told'
+
+const isFound = <Value>(found: Found<Value> | typeof NOT_TOLD | undefined): found is Found<Value> =>
+  typeof found === 'object'
+
+const toldBy = <Value>(found: Found<Value> | typeof NOT_TOLD | undefined): Value | undefined =>
+  isFound(found) ? found.value : undefined
 
 const askSlots = (context: OpenAIContext, signal: AbortSignal) =>
   withTimeout(context.clock, { timeoutMs: SLOTS_WAIT_MS, signal }, (limited) =>
     ask(context, '/slots', slotsReply, limited),
   )
 
-/** Undefined: it is not told, or not now. The list of models says whether the server answers. */
+/** Undefined: it is not there. The list of models says whether the server answers. */
 async function ask<Schema extends AnySchema>(
   { client, clock, name, missing }: OpenAIContext,
   path: string,
   schema: Schema,
   signal: AbortSignal,
-): Promise<Found<v.InferOutput<Schema>> | undefined> {
+): Promise<Found<v.InferOutput<Schema>> | typeof NOT_TOLD | undefined> {
   if (missing.has(path)) return undefined
   const place = { backend: name, endpoint: 'probe' }
   try {
@@ -194,6 +208,6 @@ async function ask<Schema extends AnySchema>(
     if (found.value === undefined && (status < 500 || status === 501)) missing.add(path)
     return found
   } catch {
-    return undefined
+    return NOT_TOLD
   }
 }
