@@ -1,6 +1,7 @@
 import { BackendError, createDispatcher, createKoboldBackend, createOpenAIBackend } from '@ai-ticket/core'
 import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
+import { startRawServer } from './ask-kobold.ts'
 import { openDesk } from './open-desk.ts'
 
 const AT_ONCE = { tokensPerSecond: Number.POSITIVE_INFINITY }
@@ -56,6 +57,75 @@ test('a wrong key is one line of the log, without a stack, however many events m
       fields: { backend: 'kobold', details: expect.stringMatching(/^unauthorised: /) },
     },
   ])
+})
+
+const saying = (status: string, body: string) =>
+  `HTTP/1.1 ${status}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+const kobold = (url: string) => createKoboldBackend({ name: 'box', url })
+const openAI = (url: string) => createOpenAIBackend({ name: 'box', url })
+
+test.each([
+  [
+    'a proxy whose KoboldCPP is gone',
+    kobold,
+    '502 Bad Gateway',
+    /^Backend box \(probe\) answered with status 502/,
+  ],
+  [
+    'a proxy whose server is gone',
+    openAI,
+    '502 Bad Gateway',
+    /^Backend box \(probe\) answered with status 502/,
+  ],
+  [
+    'a web server that is no KoboldCPP',
+    kobold,
+    '404 Not Found',
+    /does not answer as a KoboldCPP does\. Check the URL/,
+  ],
+  ['a page that answers everything', kobold, '200 OK', /does not answer as a KoboldCPP does\. Check the URL/],
+  ['a proxy that wants a login', kobold, '401 Unauthorized', /^unauthorised: /],
+] as const)('%s is not healthy, and says why', async (_what, backendAt, status, details) => {
+  await using server = await startRawServer((socket) => socket.write(saying(status, '<h1>Hello</h1>')))
+  await using dispatcher = createDispatcher({ backends: [backendAt(server.url)] })
+  expect(await dispatcher.health()).toMatchObject({
+    status: 'degraded',
+    backends: [{ state: 'down', details: expect.stringMatching(details) }],
+  })
+})
+
+test('a server that answers events is not down because it answers no look', async () => {
+  const answer = '{"choices":[{"message":{"content":"Yes."},"finish_reason":"stop"}]}'
+  await using server = await startRawServer((socket, request) =>
+    socket.write(request.startsWith('POST') ? saying('200 OK', answer) : saying('404 Not Found', '')),
+  )
+  await using dispatcher = createDispatcher({ backends: [kobold(server.url)], probeIntervalMs: 1 })
+  expect(await dispatcher.health()).toMatchObject({ status: 'degraded' })
+  expect(await dispatcher.onEvent({ content: 'x' })).toMatchObject({ completion: 'Yes.' })
+  await expect
+    .poll(() => dispatcher.health())
+    .toMatchObject({ status: 'healthy', backends: [{ state: 'ready' }] })
+})
+
+test('what a KoboldCPP did not say in one look is as it was before', async () => {
+  await using simulator = await startKoboldSimulator(AT_ONCE)
+  let cuts = ''
+  await using server = await startRawServer(async (socket, request) => {
+    const path = request.split(' ')[1] ?? ''
+    if (path === cuts) return socket.destroy()
+    const reply = await fetch(simulator.url + path)
+    return socket.write(saying(`${reply.status} OK`, await reply.text()))
+  })
+  const backend = kobold(server.url)
+  const whole = await backend.probe(new AbortController().signal)
+  await using dispatcher = createDispatcher({ backends: [backend] })
+  await dispatcher.health()
+  const before = dispatcher.report().backends[0]
+  expect(before).toMatchObject({ models: whole.models, context_length: whole.contextLength })
+  for (cuts of ['/api/v1/model', '/v1/models', '/api/extra/true_max_context_length', '/api/extra/version']) {
+    expect(await backend.probe(new AbortController().signal)).toMatchObject({ incomplete: true })
+    expect(await dispatcher.backend('box')?.probe()).toEqual(before)
+  }
 })
 
 test('health ends with the reason of its signal', async () => {

@@ -97,7 +97,7 @@ test('fact 9: HEAD and OPTIONS answer 200 to anything, so a probe is GETs whose 
     socket.end('HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok'),
   )
   const backend = createKoboldBackend({ url: server.url })
-  expect(await backend.probe(never)).toEqual({ models: [] })
+  await expect(backend.probe(never)).rejects.toMatchObject({ kind: 'wrong_shape' })
   expect(server.received.every((request) => request.startsWith('GET '))).toBe(true)
   await backend.close()
 })

@@ -349,7 +349,9 @@ export class BackendSlots implements RoutableBackend {
 
   /** What was not told in time is as it was. */
   #completed(found: BackendState | BackendError): BackendState | BackendError {
-    return found instanceof BackendError || !found.incomplete ? found : { ...this.#reported, ...found }
+    if (found instanceof BackendError || !found.incomplete || !this.#reported) return found
+    const known = this.#reported.models
+    return { ...this.#reported, ...found, models: found.models.length < known.length ? known : found.models }
   }
 
   /** Another model behind the same port has read nothing yet. */
@@ -483,6 +485,7 @@ const UNUSABLE: Readonly<Record<NonNullable<BackendStatus['unusable']>, string>>
   unauthorised:
     'unauthorised: it wants an API key, and ours is missing or wrong. Set the key of this backend.',
   no_model: 'It has no model loaded. Load one.',
+  failing: 'It answers with errors.',
 }
 
 const perSecond = (milliseconds: number) => Math.round(10_000 / milliseconds) / 10

@@ -55,8 +55,13 @@ export interface BackendStatus {
   readonly heardAt: number | undefined
   /** Slots held by a generation that is not known to have stopped. */
   readonly stuckSlots: number
-  /** It answers, but wants another key or has no model: it is asked last, until it has given an answer. */
-  readonly unusable: 'unauthorised' | 'no_model' | undefined
+  /**
+   * It answers, but wants another key, has no model, or answers a look with an error or with what no such server says: it is
+   * asked last, until it has given an answer.
+   */
+  readonly unusable: 'unauthorised' | 'no_model' | 'failing' | undefined
+  /** It has given a whole answer, however it answers a look. */
+  readonly hasServed: boolean
 }
 
 /** `no`: not now. `trial`: one event may try whether it is back; tell `onTrialStarted`. */
@@ -81,6 +86,7 @@ export function initialStatus(options: Partial<BackendStatusOptions> = {}): Back
     heardAt: undefined,
     stuckSlots: 0,
     unusable: undefined,
+    hasServed: false,
   }
 }
 
@@ -92,7 +98,7 @@ export function onAnswered(status: BackendStatus, now: number): BackendStatus {
   return { ...status, contact: IDLE, breaker: CLOSED, heardAt: now }
 }
 
-/** The backend answered that it wants another key, or that it has no model. */
+/** The backend answered that it wants another key, or that it has no model, or not as one that works does. */
 export function onUnusable(
   status: BackendStatus,
   unusable: NonNullable<BackendStatus['unusable']>,
@@ -149,7 +155,7 @@ export function onProbe(
   found: BackendState | BackendError,
 ): BackendStatus {
   const failedProbe = found instanceof BackendError
-  const heard = failedProbe ? onCallFailed(status, now, found.kind) : onReported(status, now, found)
+  const heard = failedProbe ? onFailedLook(status, now, found) : onReported(status, now, found)
   if (heard.contact.kind !== 'answering') return heard
   const { contact } = status
   if (contact.kind === 'answering' && contact.isTold && now < contact.refusedUntil)
@@ -162,6 +168,13 @@ export function onProbe(
   return { ...heard, contact: { ...IDLE, refusedUntil, occupiedUntil } }
 }
 
+function onFailedLook(status: BackendStatus, now: number, error: BackendError): BackendStatus {
+  const heard = onCallFailed(status, now, error.kind)
+  const isBroken = error.kind === 'status' && error.reason === undefined && (error.status ?? 0) >= 500
+  const isOther = error.kind === 'wrong_shape' && !status.hasServed
+  return isBroken || isOther ? onUnusable(heard, 'failing') : heard
+}
+
 /** A server that lists its models without a key says nothing of ours, so a refusal stands until an answer. */
 function onReported(
   status: BackendStatus,
@@ -171,7 +184,8 @@ function onReported(
   const answered = onAnswered(status, now)
   if (authorised === false) return onUnusable(answered, 'unauthorised')
   if (hasModel === false) return onUnusable(answered, 'no_model')
-  return authorised === true || hasModel === true ? { ...answered, unusable: undefined } : answered
+  const isSeenWell = authorised === true || hasModel === true || answered.unusable === 'failing'
+  return isSeenWell ? { ...answered, unusable: undefined } : answered
 }
 
 /**
@@ -184,7 +198,7 @@ export function onEventEnded(
   now: number,
   { code, trial = false }: { readonly code: FailureCode | undefined; readonly trial?: boolean },
 ): BackendStatus {
-  if (code === undefined) return { ...onAnswered(status, now), unusable: undefined }
+  if (code === undefined) return { ...onAnswered(status, now), unusable: undefined, hasServed: true }
   const unreached = code === 'api_connection_error' || code === 'api_timeout'
   return { ...status, breaker: breakerAfter(status, now, { unreached, trial }) }
 }

@@ -69,8 +69,8 @@ export function createKoboldBackend(options: KoboldBackendOptions): Backend {
     endpoints: koboldEndpoints,
     generate: (endpoint, request, how) => generate(context, known(name, endpoint), request, how),
     async probe(signal) {
-      const state = await probe({ name, client, router: context.router, signal })
-      context.contextLength = state.contextLength
+      const state = await probe({ name, client, router: context.router, signal, clock })
+      if (!state.incomplete || state.contextLength !== undefined) context.contextLength = state.contextLength
       // It answers again. Nobody need wait until it has stopped.
       if (context.left.size > 0) void stopLeft(context, closing.signal)
       return state

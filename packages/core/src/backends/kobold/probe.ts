@@ -1,8 +1,9 @@
 import type * as v from 'valibot'
 import { BackendError, type BackendState } from '../../contract/backend.ts'
+import type { Clock } from '../../contract/clock.ts'
 import { type AnySchema, askFor } from '../http/ask-for.ts'
 import type { HttpClient } from '../http/client.ts'
-import { aborted, at, type ErrorPlace } from '../http/errors.ts'
+import { aborted, at, type ErrorPlace, statusError } from '../http/errors.ts'
 import { contextLengthReply, modelReply, modelsReply, optionsReply, perfReply, versionReply } from './wire.ts'
 
 /** What `/api/v1/model` shows to callers without the password (fact 49). */
@@ -31,34 +32,45 @@ export interface ProbeOptions {
   readonly client: HttpClient
   readonly router: Router
   readonly signal: AbortSignal
+  readonly clock: Clock
 }
 
 /**
- * Asks the five endpoints that never wait behind a generation, all at once. Throws only where not one of them
- * answers: which of them exist depends on the version.
+ * Asks the five endpoints that never wait behind a generation, all at once. Which of them exist depends on the version.
+ * Throws where none of them answers, or none as a KoboldCPP does.
  */
-export async function probe({ name, client, router, signal }: ProbeOptions): Promise<BackendState> {
+export async function probe({ name, client, router, signal, clock }: ProbeOptions): Promise<BackendState> {
   const place = { backend: name, endpoint: 'probe' }
+  let isLocked = false
   const get = async <Schema extends AnySchema>(path: string, schema: Schema) => {
-    const { response, value } = await askFor({ client, path, schema, place, signal })
-    if (isAway(router, response.status)) throw awayError(place, response.status)
+    const { response, text, value } = await askFor({ client, path, schema, place, signal })
+    const { status, headers } = response
+    if (isAway(router, status)) throw awayError(place, status)
+    if (status === 429 || (status >= 500 && status !== 501)) {
+      throw statusError(place, { status, headers, text, wallTimeMs: clock.wallTime() })
+    }
+    isLocked ||= status === 401 || status === 403
     return value
   }
-  const [version, model, models, contextLength, perf] = await Promise.allSettled([
+  const found = await Promise.allSettled([
     get('/api/extra/version', versionReply),
     get('/api/v1/model', modelReply),
     get('/v1/models', modelsReply),
     get('/api/extra/true_max_context_length', contextLengthReply),
     get('/api/extra/perf', perfReply),
   ])
+  const [version, model, models, contextLength, perf] = found
   if (signal.aborted) throw aborted(place, 'ended')
-  if ([version, model, models, contextLength, perf].every(({ status }) => status === 'rejected')) {
-    throw version.status === 'rejected' ? version.reason : undefined
+  const failed = found.filter((one) => one.status === 'rejected')
+  if (failed.length === found.length) throw failed[0]?.reason
+  if (found.every((one) => one.status === 'rejected' || one.value === undefined)) {
+    if (isLocked) return { models: [], authorised: false }
+    throw failed[0]?.reason ?? new BackendError('wrong_shape', `${at(place)} ${NO_KOBOLDCPP}`)
   }
-  router.isOn = settledValue(version)?.router === true
+  if (version.status === 'fulfilled') router.isOn = version.value?.router === true
   // An older router, or one with another password, says only what is loaded.
   const options = router.isOn ? await get('/api/admin/list_options', optionsReply).catch(() => []) : []
-  return describe({
+  const state = describe({
     version: settledValue(version),
     model: settledValue(model)?.result,
     models: settledValue(models)?.data.map(({ id }) => id) ?? [],
@@ -66,7 +78,11 @@ export async function probe({ name, client, router, signal }: ProbeOptions): Pro
     perf: settledValue(perf),
     ...(router.isOn && { swaps: { options: options ?? [], router } }),
   })
+  return failed.length === 0 ? state : { ...state, incomplete: true }
 }
+
+const NO_KOBOLDCPP =
+  'does not answer as a KoboldCPP does. Check the URL of the backend, or set its type to `openai`.'
 
 /** Names of a router that are no models (fact of the recorded list). */
 const NO_CONFIGS: ReadonlySet<string> = new Set(['initial_model', 'unload_model'])
