@@ -626,6 +626,29 @@ test('callbacks that are allowed want a secret', () => {
 
 test.each([
   [
+    { KOBOLDCPP_API_URL: 'http://localhost:5000/api' },
+    /^The backend kobold .* in KOBOLDCPP_API_URL, .* --port 5005$/,
+  ],
+  [{ PORT: '5001' }, /^The backend kobold .* \(port 5001\), .* --port 5000$/],
+  [{ HOST: '0.0.0.0', AI_TICKET_ALLOW_ANONYMOUS: 'true', KOBOLDCPP_API_URL: 'http://[::1]:5000' }, /kobold/],
+  [{ PORT: '80', AI_TICKET_BACKENDS: 'openai=http://127.0.0.1/v1' }, /^The backend openai /],
+])('a server is not its own backend: %j', (environment, message) => {
+  expect(servingProblems(accepted({ environment })).map((one) => one.message)).toEqual([
+    expect.stringMatching(message),
+  ])
+})
+
+test.each([
+  {},
+  { KOBOLDCPP_API_URL: 'http://192.168.1.5:5000' },
+  { HOST: '192.168.1.4', AI_TICKET_ALLOW_ANONYMOUS: 'true', KOBOLDCPP_API_URL: 'http://localhost:5000' },
+  { PORT: '0', KOBOLDCPP_API_URL: 'http://localhost:5000' },
+])('another machine or another port is another server: %j', (environment) => {
+  expect(servingProblems(accepted({ environment }))).toEqual([])
+})
+
+test.each([
+  [
     'AI_TICKET_CALLBACK_ALLOW',
     'https://hooks.example.com/*,hooks.example.com',
     'https://hooks.example.com/*',

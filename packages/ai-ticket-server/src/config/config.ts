@@ -231,6 +231,7 @@ function unknownVariables(environment: ConfigSources['environment']): string[] {
 export const servingProblems = (resolved: ResolvedConfig): ConfigProblem[] => [
   ...exposureProblems(resolved),
   ...callbackProblems(resolved),
+  ...loopProblems(resolved),
 ]
 
 /**
@@ -256,6 +257,26 @@ export function exposureProblems({ config, origins }: ResolvedConfig): ConfigPro
 
 const isLoopback = (host: string): boolean =>
   host.toLowerCase() === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+
+const isAnyAddress = (host: string): boolean => host === '0.0.0.0' || host === '::'
+
+/** A server that is its own backend answers nothing: every event waits for itself. */
+function loopProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
+  const { host, port, backends } = config
+  const reaches = (other: string) =>
+    other === host || ((isLoopback(other) || isAnyAddress(other)) && (isLoopback(host) || isAnyAddress(host)))
+  return backends.flatMap((backend) => {
+    if (backend.type === 'llama') return []
+    const { protocol, hostname, port: given } = new URL(backend.url)
+    const otherPort = Number(given || (protocol === 'https:' ? 443 : 80))
+    if (otherPort !== port || !reaches(hostname.replace(/^\[|\]$/g, ''))) return []
+    const message =
+      `The backend ${backend.name} has the address that this server listens on (port ${port}), so every event would wait ` +
+      `for itself. Name the address of your model server in ${placeOf('backends', origins.backends)}, or choose another ` +
+      'port for this one: --port 5000'
+    return [{ key: 'backends', message: port === 5000 ? message.replace(/5000$/, '5005') : message }]
+  })
+}
 
 /** A receiver could not tell an unsigned callback from anybody else's. */
 function callbackProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
