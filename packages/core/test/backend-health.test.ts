@@ -94,18 +94,21 @@ test.each([
   })
 })
 
-test('a server that answers events is not down because it answers no look', async () => {
-  const answer = '{"choices":[{"message":{"content":"Yes."},"finish_reason":"stop"}]}'
-  await using server = await startRawServer((socket, request) =>
-    socket.write(request.startsWith('POST') ? saying('200 OK', answer) : saying('404 Not Found', '')),
-  )
-  await using dispatcher = createDispatcher({ backends: [kobold(server.url)], probeIntervalMs: 1 })
-  expect(await dispatcher.health()).toMatchObject({ status: 'degraded' })
-  expect(await dispatcher.onEvent({ content: 'x' })).toMatchObject({ completion: 'Yes.' })
-  await expect
-    .poll(() => dispatcher.health())
-    .toMatchObject({ status: 'healthy', backends: [{ state: 'ready' }] })
-})
+test.each(['404 Not Found', '500 Internal Server Error'])(
+  'a server that answers events is not down because it answers looks with %s',
+  async (status) => {
+    const answer = '{"choices":[{"message":{"content":"Yes."},"finish_reason":"stop"}]}'
+    await using server = await startRawServer((socket, request) =>
+      socket.write(request.startsWith('POST') ? saying('200 OK', answer) : saying(status, '')),
+    )
+    await using dispatcher = createDispatcher({ backends: [kobold(server.url)], probeIntervalMs: 1 })
+    expect(await dispatcher.health()).toMatchObject({ status: 'degraded' })
+    expect(await dispatcher.onEvent({ content: 'x' })).toMatchObject({ completion: 'Yes.' })
+    await expect
+      .poll(() => dispatcher.health())
+      .toMatchObject({ status: 'healthy', backends: [{ state: 'ready' }] })
+  },
+)
 
 test('what a KoboldCPP did not say in one look is as it was before', async () => {
   await using simulator = await startKoboldSimulator(AT_ONCE)

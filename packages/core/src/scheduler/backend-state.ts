@@ -60,8 +60,8 @@ export interface BackendStatus {
    * asked last, until it has given an answer.
    */
   readonly unusable: 'unauthorised' | 'no_model' | 'failing' | undefined
-  /** It has given a whole answer, however it answers a look. */
-  readonly hasServed: boolean
+  /** It gave a whole answer after a look had failed: such looks say nothing, until one is good again. */
+  readonly worksAnyhow: boolean
 }
 
 /** `no`: not now. `trial`: one event may try whether it is back; tell `onTrialStarted`. */
@@ -86,7 +86,7 @@ export function initialStatus(options: Partial<BackendStatusOptions> = {}): Back
     heardAt: undefined,
     stuckSlots: 0,
     unusable: undefined,
-    hasServed: false,
+    worksAnyhow: false,
   }
 }
 
@@ -171,8 +171,8 @@ export function onProbe(
 function onFailedLook(status: BackendStatus, now: number, error: BackendError): BackendStatus {
   const heard = onCallFailed(status, now, error.kind)
   const isBroken = error.kind === 'status' && error.reason === undefined && (error.status ?? 0) >= 500
-  const isOther = error.kind === 'wrong_shape' && !status.hasServed
-  return isBroken || isOther ? onUnusable(heard, 'failing') : heard
+  const isOther = error.kind === 'wrong_shape'
+  return (isBroken || isOther) && !status.worksAnyhow ? onUnusable(heard, 'failing') : heard
 }
 
 /** A server that lists its models without a key says nothing of ours, so a refusal stands until an answer. */
@@ -181,7 +181,7 @@ function onReported(
   now: number,
   { authorised, hasModel }: BackendState,
 ): BackendStatus {
-  const answered = onAnswered(status, now)
+  const answered = { ...onAnswered(status, now), worksAnyhow: false }
   if (authorised === false) return onUnusable(answered, 'unauthorised')
   if (hasModel === false) return onUnusable(answered, 'no_model')
   const isSeenWell = authorised === true || hasModel === true || answered.unusable === 'failing'
@@ -198,7 +198,10 @@ export function onEventEnded(
   now: number,
   { code, trial = false }: { readonly code: FailureCode | undefined; readonly trial?: boolean },
 ): BackendStatus {
-  if (code === undefined) return { ...onAnswered(status, now), unusable: undefined, hasServed: true }
+  if (code === undefined) {
+    const worksAnyhow = status.worksAnyhow || status.unusable === 'failing'
+    return { ...onAnswered(status, now), unusable: undefined, worksAnyhow }
+  }
   const unreached = code === 'api_connection_error' || code === 'api_timeout'
   return { ...status, breaker: breakerAfter(status, now, { unreached, trial }) }
 }
