@@ -48,6 +48,27 @@ test('a server that is too slow to say it has not said that it loads none', asyn
   expect(await backend.probe(never())).toEqual({ models: ['one', 'two'], loaded: [{ name: 'two' }] })
 })
 
+test('a server with other models is asked again for what the one before did not know', async () => {
+  let isOllama = false
+  const server = createServer((request, response) => {
+    if (request.url === '/v1/models') {
+      return response.end(isOllama ? '{"data":[{"id":"one"},{"id":"two"}]}' : '{"data":[{"id":"llama"}]}')
+    }
+    if (request.url === '/api/ps' && isOllama) return response.end('{"models":[{"name":"two"}]}')
+    return response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => void server.close())
+  stack.defer(() => server.closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  const backend = createOpenAIBackend({ url: `http://127.0.0.1:${port}` })
+  expect(await backend.probe(never())).toEqual({ models: ['llama'] })
+  isOllama = true
+  expect(await backend.probe(never())).toMatchObject({ models: ['one', 'two'] })
+  expect(await backend.probe(never())).toMatchObject({ models: ['one', 'two'], loaded: [{ name: 'two' }] })
+})
+
 test('llama.cpp as a router says it in its list', async () => {
   await using simulator = await startOpenAISimulator({ ...fast, flavour: 'hosted' })
   const data = [

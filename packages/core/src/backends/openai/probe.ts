@@ -29,8 +29,7 @@ export async function probe(context: OpenAIContext, signal: AbortSignal): Promis
   if (signal.aborted) throw aborted(place, 'ended')
   if (models.status === 'rejected') {
     // Another server may come up in its place.
-    context.missing.clear()
-    context.tokenizer = 'unknown'
+    forget(context)
     throw models.reason
   }
   if (aside.status === 'rejected') throw aside.reason
@@ -40,8 +39,18 @@ export async function probe(context: OpenAIContext, signal: AbortSignal): Promis
   if (status >= 500 || status === 429) {
     throw statusError(place, { status, headers, text, wallTimeMs: context.clock.wallTime() })
   }
-  if (value) context.models.learn(value.data.map(({ id }) => id))
+  if (value) {
+    const before = context.models.offered()?.join()
+    context.models.learn(value.data.map(({ id }) => id))
+    // Another server may be there in its place: what the one before did not know is asked at the next look.
+    if (before !== undefined && before !== context.models.offered()?.join()) forget(context)
+  }
   return describe(context, value?.data ?? [], aside.value)
+}
+
+function forget(context: OpenAIContext): void {
+  context.missing.clear()
+  context.tokenizer = 'unknown'
 }
 
 /** A list that takes longer is not waited for: the call is made without a name. */
