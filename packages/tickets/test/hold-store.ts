@@ -5,4 +5,5 @@ import { newTicket } from './new-ticket.ts'
 const store = createSqliteStore({ directory: process.env.DIRECTORY ?? '' })
 const accepted = await store.accept(newTicket())
 process.stdout.write(`accepted ${'ticket' in accepted ? accepted.ticket.id : accepted.type}\n`)
-setInterval(() => {}, 1_000)
+// Nothing else holds the store: collected as garbage, it would let go of its folder.
+setInterval(() => store, 1_000)
