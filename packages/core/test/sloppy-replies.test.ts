@@ -102,6 +102,54 @@ describe.each(BACKENDS)('%s', (kind) => {
   )
 
   test.each([
+    [400, 'Model is currently loading, please wait.'],
+    [404, 'Model x is loading, try again later'],
+    [409, 'Another model is being loaded'],
+    [423, 'Model loading in progress'],
+    [500, 'Loading model'],
+    [200, 'The model is still loading'],
+  ])('a server that says with %i that it is loading is waited for: %s', async (status, message) => {
+    let calls = 0
+    const body = JSON.stringify({ error: { message } })
+    await using desk = await rawDesk(
+      kind,
+      (socket) => {
+        calls += 1
+        const head = `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`
+        socket.end(calls <= 5 ? `${head}connection: close\r\n\r\n${body}` : bodied(hello))
+      },
+      { isTimed: true },
+    )
+    expect(await desk.ask()).toMatchObject({ completion: 'Hello you.' })
+    expect(calls).toBe(6)
+  })
+
+  test.each([
+    [400, 'Failed to load model "x". Error: Operation canceled.', 'api_client_error'],
+    [400, 'Model loading was stopped due to insufficient system resources.', 'api_client_error'],
+    [500, 'Error loading model: out of memory', 'api_server_error'],
+  ])('a model that failed to load is not waited for: %i, %s', async (status, message, error) => {
+    const body = JSON.stringify({ error: { message } })
+    const head = `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`
+    await using desk = await rawDesk(kind, `${head}connection: close\r\n\r\n${body}`, { isTimed: true })
+    expect(await desk.ask()).toMatchObject({ error })
+    expect(desk.calls()).toBeLessThan(4)
+  })
+
+  test.each([
+    'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj',
+    'At most 0 image(s) may be provided in one prompt.',
+    'Cannot use tools with stream',
+    'Failed to parse grammar',
+  ])('what a server will never take is not repeated, though it says so with 500: %s', async (message) => {
+    const body = JSON.stringify({ error: { code: 500, message, type: 'server_error' } })
+    const head = `HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n`
+    const { outcome, calls } = await replyTo(`${head}connection: close\r\n\r\n${body}`)
+    expect(outcome).toMatchObject({ error: 'api_client_error' })
+    expect(calls).toBe(1)
+  })
+
+  test.each([
     ['a moderation', 403, 'Your chosen model requires moderation and your input was flagged'],
     ['words of the caller in front', 400, 'No models loaded.: failed to parse the grammar'],
     ['words of the caller', 400, 'Invalid value "No models loaded. Model unloaded" for `stop`'],

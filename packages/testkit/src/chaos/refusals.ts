@@ -134,6 +134,20 @@ const busy: Kind = {
     ]),
 }
 
+/** Not everybody says it with 503. It is waited for like a busy server. */
+const loading: Kind = {
+  statuses: [400, 404, 409, 423, 500, 503],
+  codes: busy.codes,
+  types: ['unavailable_error', 'invalid_request_error', 'server_error'],
+  say: (choice) =>
+    choice.pick([
+      'Loading model',
+      'Model is currently loading, please wait.',
+      'Another model is being loaded',
+      'Model is not loaded yet.',
+    ]),
+}
+
 const key: Kind = {
   statuses: [401, 403],
   codes: ['api_authentication_error'],
@@ -170,7 +184,21 @@ const badInput: Kind = {
   say: () => 'Bad Input',
 }
 
-const KINDS = { badInput, context, template, option, model, failed, gone, busy, key, refused, missing, moved }
+const KINDS = {
+  badInput,
+  context,
+  template,
+  option,
+  model,
+  failed,
+  gone,
+  busy,
+  loading,
+  key,
+  refused,
+  missing,
+  moved,
+}
 
 const IN_STREAMS = { context, template, model, failed } as const
 
@@ -209,13 +237,14 @@ export function planRefusal(context: PlanContext): Exchange {
   const { choice, pauses } = context
   const name = choice.way('refusal', [
     ...(['context', 'context', 'context', 'template', 'option', 'model', 'failed', 'gone'] as const),
-    ...(pauses ? (['busy'] as const) : []),
+    ...(pauses ? (['busy', 'loading'] as const) : []),
     ...(['key', 'refused', 'missing', 'moved', 'badInput'] as const),
   ])
-  const calls = name === 'busy' ? 60 : name === 'failed' || name === 'gone' ? 3 : 1
+  const waits = name === 'busy' || name === 'loading'
+  const calls = waits ? 60 : name === 'failed' || name === 'gone' ? 3 : 1
   return {
     // A server that is busy for ever is asked as long as the event has time.
-    ...(name === 'busy' && { timeoutMs: 30_000 }),
+    ...(waits && { timeoutMs: 30_000 }),
     reply: refusalReply(context, name),
     truth: refusalTruth(KINDS[name].codes, calls),
   }
@@ -225,10 +254,17 @@ export function planRefusal(context: PlanContext): Exchange {
 export function planFirstFailure(context: PlanContext): ChaosReply {
   const { choice, target } = context
   const takesOptions = target.backend === 'openai' && target.streams
-  const ways = ['failed', 'gone', 'busy', 'unheard', ...(takesOptions ? ['stream options'] : [])] as const
+  const ways = [
+    'failed',
+    'gone',
+    'busy',
+    'loading',
+    'unheard',
+    ...(takesOptions ? ['stream options'] : []),
+  ] as const
   const way = choice.way(
     'first',
-    ways as readonly ('failed' | 'gone' | 'busy' | 'unheard' | 'stream options')[],
+    ways as readonly ('failed' | 'gone' | 'busy' | 'loading' | 'unheard' | 'stream options')[],
   )
   if (way === 'unheard') return { ...BARE, end: 'unheard' }
   if (way !== 'stream options') return refusalReply(context, way)

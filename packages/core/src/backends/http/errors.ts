@@ -164,7 +164,7 @@ export const PLAIN: Readonly<Record<Reason, string>> = {
 }
 
 function explain({ status, text }: StatusReply, reason: Reason | undefined): string {
-  if (status === 503 && /loading model/i.test(text)) return ': it is still loading its model'
+  if (reason === 'busy' && /\bloading\b/i.test(text)) return ': it is still loading its model'
   if (reason === 'option') return `: it does not take \`${optionIn(readDetail(text), status)}\``
   if (reason === 'bad_input' && status === 403) return ': it refuses what the request says (moderation)'
   if (reason) return PLAIN[reason]
@@ -265,7 +265,8 @@ function optionIn(
  * a wrapper at older vLLM, `{error: "…"}` or a bare text at some, and a list of `{loc, msg}` where pydantic checks.
  * Servers that had promised a stream write the same as its one event.
  */
-function readDetail(text: string): ErrorDetail {
+function readDetail(given: string): ErrorDetail {
+  const text = given.replace(EVENT_START, '')
   if (!/^\s*[[{]/.test(text)) return { message: text }
   try {
     return errorDetail(JSON.parse(text))
@@ -273,6 +274,8 @@ function readDetail(text: string): ErrorDetail {
     return { message: text }
   }
 }
+
+const EVENT_START = /^(?:event: ?\w+\s+)?(?:data|error): ?/
 
 /** Gateways pack the error of another server into one of their own: names come from the innermost that has words. */
 export function errorDetail(reply: { readonly [name: string]: unknown }): ErrorDetail {

@@ -16,6 +16,8 @@ export interface ServerWords {
 const refusal = (status: number) => status !== 429 && status !== 503
 /** A 503 may say it, too: `busy` comes first. */
 const lasting = (status: number) => status !== 429
+/** Not where it is about our key. */
+const anyway = (status: number) => status !== 401 && status !== 403
 const request = (status: number) => (status >= 400 && status < 500 && status !== 429) || status === 200
 
 /** What is too long … */
@@ -23,7 +25,7 @@ const SIZE =
   /\b(?:\d+ (?:input |prompt )?tokens|tokens?|context|prompt|inputs?|(?:model|sequence|request) length|max_seq_len|n_ctx|max_model_len)\b/i
 /** … and that it is. */
 const OVER =
-  /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must (?:be|have) (?:<=|at most|less than|fewer than|smaller)|above the (?:context|model|maximum|limit)|limit is \d|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d/i
+  /(?:longer|greater|larger) than|more than (?:the |its )?(?:\d[\d,.]{2}|context|model|maximum|limit|allowed)|exceed|too (?:long|many tokens)|\b(?:inputs?|prompt|request)\b.{0,20} too (?:large|big)\b(?=.*\btokens\b)|must (?:be|have) (?:<=|at most|less than|fewer than|smaller)|above the (?:context|model|maximum|limit)|limit is \d|overflow|maximum (?:allowed )?(?:context|model|sequence|input|prompt)|does(?:n't| not) fit|over the (?:context|model|maximum|limit)|(?:the|its) (?:limit|maximum) is|\bcontext\b.{0,20}\bis full\b|\d\)? *>=? *(?:[a-z_]\w* *\(?)?\d|more than max\b|\bmodel (?:supports|takes|allows) (?:only |at most )?\d|\bmax(?:imum)?: \d/i
 
 /** Neither the size of an image, nor how long an answer may be, nor a limit of time, memory, money or patience. */
 const NO_OTHER_LIMIT =
@@ -34,6 +36,40 @@ const NO_OTHER_LIMIT =
  * against the whole table. Ready-made lists of sentences are short-lived, so a pattern names what such messages share.
  */
 export const SERVER_WORDS: readonly ServerWords[] = [
+  {
+    reason: 'busy',
+    statuses: anyway,
+    patterns: [
+      // Loading that has failed is not waited for.
+      /^(?!.*(?:fail|\berror loading|crash|abort|stopp|cancel|unable|could not|cannot|insufficient|out of memory))/is,
+      // At the beginning, behind code and type of the error, tags of a page, or the error of another server: further on,
+      // it may be the caller's own text.
+      /^(?:[\w.:-]+ ){0,2}(?:<[^>]{1,80}>\s*)*(?:(?:\{\s*"(?:error|detail|message)":\s*)+")?[^\w"'`]*(?:error\W+)?(?:(?:(?:the|an?|another|this|requested|selected) )*model(?: (?!is\b|not\b)\S{1,200})? (?:(?:is|has|still|currently|being|now) )*(?:loading\b|not (?:yet )?ready\b|being loaded|not (?:yet loaded|loaded yet))|(?:(?:the|server|still|currently|is) )*loading(?: (?:the |a )?model\b|\W*(?:<|$)))|^(?:\w+ )?(?:model_(?:is_)?(?:loading|not_ready))\b/i,
+    ],
+    examples: [
+      ['llama.cpp', 500, 'Loading model'],
+      ['a gateway', 400, 'Model is currently loading, please wait.'],
+      ['a gateway', 404, 'Model x is loading, try again later'],
+      ['a gateway', 409, 'Another model is currently loading'],
+      ['a gateway', 423, 'Model loading in progress'],
+      ['TabbyAPI', 400, 'Model is not loaded yet.'],
+      ['Hugging Face', 503, 'Model org/x is currently loading'],
+      ['a gateway', 400, 'Model x is not ready. Please try again later.'],
+      ['a gateway', 400, 'model_loading undefined Wait.'],
+      ['a gateway', 200, 'server is loading the model'],
+    ],
+  },
+  {
+    reason: 'busy',
+    statuses: (status) => status === 200,
+    patterns: [
+      /^(?:[\w.:-]+ ){0,2}\W*(?:rate.?limit (?:exceeded|reached)|too many requests|(?:the )?server (?:is )?(?:busy|overloaded))\b/i,
+    ],
+    examples: [
+      ['a gateway', 200, 'Rate limit exceeded, please try again later'],
+      ['a gateway', 200, 'Server is busy'],
+    ],
+  },
   {
     reason: 'model_unknown',
     statuses: refusal,
@@ -55,7 +91,7 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'template',
     statuses: refusal,
     patterns: [
-      /roles must alternate|system (?:role|messages?|prompts?) (?:is |are )?not (?:supported|allowed)|(?:does(?: not|n't)|cannot) (?:support|accept|take|have) (?:a |an |any )?system (?:role|messages?|prompts?)|unexpected role|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|first message must be .{0,20}\buser|consecutive (?:user|assistant)|after the optional system message|no user (?:query|message|turn) found|(?:invalid|unsupported|unknown) (?:message )?role\b|\brole\W{1,3}(?:is |are )?(?:unsupported|invalid)|\brole must be one of/i,
+      /roles must alternate|system (?:role|messages?|prompts?) (?:is |are )?not (?:supported|allowed)|(?:does(?: not|n't)|cannot) (?:support|accept|take|have) (?:a |an |any )?system (?:role|messages?|prompts?)|unexpected role|jinja|chat template|only user(?:,| and) assistant|must (?:start|begin) with a? ?user|first message must be .{0,20}\buser|consecutive (?:user|assistant)|(?:2|two) or more (?:user|assistant) messages|system message must be at the (?:beginning|start)|after the optional system message|no user (?:query|message|turn) found|(?:invalid|unsupported|unknown) (?:message )?role\b|\brole\W{1,3}(?:is |are )?(?:unsupported|invalid)|\brole must be one of/i,
     ],
     examples: [
       ['vLLM', 400, 'Conversation roles must alternate user/assistant/user/assistant/...'],
@@ -79,6 +115,26 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['a gateway', 422, 'role must be one of user, assistant'],
       ['llama.cpp', 500, 'No user query found in messages.'],
       ['a gateway', 400, 'Multiple consecutive user messages are not supported'],
+      ['llama.cpp', 500, 'Cannot have 2 or more assistant messages at the end of the list.'],
+      ['llama.cpp', 500, 'System message must be at the beginning.'],
+    ],
+  },
+  {
+    reason: 'bad_input',
+    statuses: (status) => refusal(status) && anyway(status),
+    patterns: [
+      /\b(?:image|audio|tool)s?\b.{0,20}\bnot supported|(?:not|n't) support (?:\w+ ){0,2}(?:images?|vision|audio|tools?|function calling)\b|\bat most \d+ (?:image|audio|video)|failed to (?:load|decode) (?:the )?image|cannot use tools|required for image input|failed to (?:parse|initialize) (?:the )?grammar|unable to generate parser for this template|prefill is incompatible/i,
+    ],
+    examples: [
+      ['llama.cpp', 500, 'image input is not supported - hint: you may need to provide the mmproj'],
+      ['vLLM', 500, 'At most 0 image(s) may be provided in one prompt.'],
+      ['llama.cpp', 400, 'Failed to load image or audio file'],
+      ['llama.cpp', 500, 'Cannot use tools with stream'],
+      ['llama.cpp', 500, 'Failed to parse grammar'],
+      ['llama.cpp', 500, 'Unable to generate parser for this template. Automatic parser generation failed'],
+      ['llama.cpp', 500, 'Assistant response prefill is incompatible with enable_thinking.'],
+      ['Ollama', 500, 'this model is missing data required for image input'],
+      ['Ollama', 400, 'registry.ollama.ai/library/x does not support tools'],
     ],
   },
   {
@@ -105,7 +161,7 @@ export const SERVER_WORDS: readonly ServerWords[] = [
     reason: 'context_length',
     statuses: lasting,
     patterns: [
-      /context_length_exceeded|exceed_context_size|max_tokens must be at least 1, got -\d|reduce the length of the (?:messages|prompt|input)|range of input length should be|(?:not enough|out of) context\b|\b(?:find|free) .{0,20}\b(?:kv|memory) (?:cache|slot)|\bkv cache is full/i,
+      /context_length_exceeded|exceed_context_size|context_?window_?exceeded|prompt_tokens_exceeded|max_tokens must be at least 1, got -\d|reduce (?:the length of the (?:messages|prompt|input)|your prompt)|too large to process\b.{0,30}\bbatch size|range of input length should be|(?:not enough|out of) context\b|\b(?:find|free) .{0,20}\b(?:kv|memory) (?:cache|slot)|\bkv cache is full/i,
     ],
     examples: [
       ['OpenAI', 400, 'context_length_exceeded'],
@@ -116,6 +172,10 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['Groq', 400, 'Please reduce the length of the messages or completion.'],
       ['DashScope', 400, 'Range of input length should be [1, 30720]'],
       ['a gateway', 400, 'Not enough context: need 5000, have 4096'],
+      ['llama.cpp', 500, 'input is too large to process. increase the physical batch size'],
+      ['LiteLLM', 500, 'litellm.ContextWindowExceededError: x'],
+      ['a gateway', 400, 'Please reduce your prompt; or completion length.'],
+      ['GitHub Models', 400, 'model_max_prompt_tokens_exceeded'],
     ],
   },
   {
@@ -163,6 +223,9 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       ['a gateway', 400, 'n_prompt_tokens (5000) >= n_ctx (4096)'],
       ['a gateway', 400, 'Your prompt contains 9,001 tokens, which is more than the 8,192 allowed'],
       ['llama.cpp', 500, 'slot 0: context is full'],
+      ['a gateway', 400, 'Length of prompt: 9000, max: 8192'],
+      ['a gateway', 400, 'Prompt has 9000 tokens, model supports 8192'],
+      ['a gateway', 400, 'tokens in request more than max tokens allowed'],
       ['a gateway', 503, 'Prompt is too long: 5000 tokens, and the model takes 4096'],
       ['a gateway', 400, '`max_tokens` (5000) exceeds what the context (4096 tokens) leaves of the prompt'],
     ],
