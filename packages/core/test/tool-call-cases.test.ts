@@ -86,6 +86,84 @@ describe.each(BACKENDS)('%s', (kind) => {
       'with the function later',
       [{ id: 'a', function: null }, ...pieces({ name: 'look', arguments: '{"city":"Bern"}' })],
     ],
+    [
+      'that each hold all arguments so far',
+      [
+        { ...look, index: 0 },
+        { index: 0, function: { arguments: '{"ci' } },
+        { index: 0, function: { arguments: '{"city":"Be' } },
+        { index: 0, function: { arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'that each hold all arguments so far, from the first bracket',
+      [
+        { index: 0, id: 'a', function: { name: 'look', arguments: '{' } },
+        { index: 0, function: { arguments: '{"city":' } },
+        { index: 0, function: { arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'that each hold the whole call so far',
+      ['{"ci', '{"city":"Be', '{"city":"Bern"}', '{"city":"Bern"}'].map((text) => ({
+        index: 0,
+        id: 'a',
+        function: { name: 'look', arguments: text },
+      })),
+    ],
+    [
+      'that each hold the whole call so far, without an index',
+      ['{"ci', '{"city":"Be', '{"city":"Bern"}'].map((text) => ({
+        id: 'a',
+        function: { name: 'look', arguments: text },
+      })),
+    ],
+    [
+      'that each hold the whole call so far, with another id',
+      ['{"ci', '{"city":"Be', '{"city":"Bern"}'].map((text, at) => ({
+        index: 0,
+        id: 'abc'[at],
+        function: { name: 'look', arguments: text },
+      })),
+    ],
+    [
+      'that each hold what is known so far as whole JSON',
+      ['{}', '{"city":"Be"}', '{"city":"Bern"}'].map((text) => ({
+        index: 0,
+        id: 'a',
+        function: { name: 'look', arguments: text },
+      })),
+    ],
+    [
+      'with its arguments once more at the end',
+      [
+        { ...look, index: 0 },
+        { index: 0, function: { arguments: '{"city":' } },
+        { index: 0, function: { arguments: '"Bern"}' } },
+        { index: 0, function: { arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'with name and arguments once more at the end, without its id',
+      [
+        { ...look, index: 0 },
+        { index: 0, function: { arguments: '{"city":' } },
+        { index: 0, function: { arguments: '"Bern"}' } },
+        { index: 0, function: { name: 'look', arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'with one id at several places',
+      [
+        { ...look, index: 0 },
+        { ...look, index: 1, function: { name: 'look', arguments: '{"city":"Bern"}' } },
+        { ...look, index: 2, function: { name: 'look', arguments: '{"city":"Bern"}' } },
+      ],
+    ],
+    [
+      'with JSON within JSON',
+      [{ ...look, index: 0, function: { name: 'look', arguments: '"{\\"city\\":\\"Bern\\"}"' } }],
+    ],
   ])('a call of a tool in pieces %s is one call', async (_, parts) => {
     const { outcome } = await streamOf(
       ...parts.map((one) => part({ tool_calls: [one] })),
@@ -142,7 +220,33 @@ describe.each(BACKENDS)('%s', (kind) => {
   })
 
   test.each([
+    ['"aaa"', ['{"t":"a', 'a', 'a"}'], '{"t":"aaa"}'],
+    ['an object within one like it', ['{"t":', '{"t":1', '}}'], '{"t":{"t":1}}'],
+    ['an object in one piece within one like it', ['{"t":', '{"t":1}}'], '{"t":{"t":1}}'],
+    ['lists of lists', ['{"t":', '[[', '[[', '1]]]]}'], '{"t":[[[[1]]]]}'],
+    ['brackets in a text', ['{"t":"', '{', '{', '"}'], '{"t":"{{"}'],
+  ])('arguments whose pieces begin alike stay as they are: %s', async (_, texts, expected) => {
+    const pieces = texts.map((text) => part({ tool_calls: [{ index: 0, function: { arguments: text } }] }))
+    const first = part({ tool_calls: [{ ...look, index: 0 }] })
+    const { outcome } = await streamOf(first, ...pieces, part({}, 'tool_calls'), END)
+    expect(outcome).toMatchObject({ tool_calls: [{ function: { name: 'look', arguments: expected } }] })
+  })
+
+  test('a tool that is called twice, without ids and at the same place, is called twice', async () => {
+    const calls = [1, 2].flatMap((n) => [
+      { index: 0, function: { name: 'look', arguments: '' } },
+      { index: 0, function: { arguments: `{"n":${n}}` } },
+    ])
+    const events = calls.map((one) => part({ tool_calls: [one] }))
+    const { outcome } = await streamOf(...events, part({}, 'tool_calls'), END)
+    expect(outcome).toMatchObject({
+      tool_calls: [{ function: { arguments: '{"n":1}' } }, { function: { arguments: '{"n":2}' } }],
+    })
+  })
+
+  test.each([
     ['an empty text', ''],
+    ['the word null', 'null'],
     ['white space', ' \n'],
     ['null', null],
     ['nothing', undefined],

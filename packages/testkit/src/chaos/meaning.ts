@@ -246,6 +246,9 @@ const STYLES = [
   ...([
     'ids only',
     'counting',
+    'cumulative',
+    'cumulative fields',
+    'arguments once more',
     'interleaved',
     'whole at index 0',
     'whole with ids',
@@ -283,10 +286,13 @@ function toolPieces(choice: Choice, calls: readonly ChaosToolCall[]): Piece[] {
     const isFirstWhole = choice.happens(0.3)
     const first = isFirstWhole ? (rest.shift() ?? '') : ''
     const start = { id, type, function: { name, arguments: first } }
+    if (style === 'arguments once more' && rest.length > 0) rest.push(call.arguments)
     const more = rest.map((text, piece) => {
-      const args = { arguments: text }
+      const soFar = first + rest.slice(0, piece + 1).join('')
+      const args = { arguments: style.startsWith('cumulative') ? soFar : text }
       if (style === 'no index') return { function: args }
-      if (style === 'all fields') return { index: at, id, type, function: { name, ...args } }
+      if (style === 'all fields' || style === 'cumulative fields')
+        return { index: at, id, type, function: { name, ...args } }
       if (style === 'null fields') return { index: at, id: null, function: { name: null, ...args } }
       if (style === 'empty fields') return { index: at, id: '', function: { name: '', ...args } }
       if (style === 'ids only') return { id, function: args }

@@ -188,30 +188,97 @@ export function callElsewhere(data: unknown): WireToolCall[] | undefined {
 
 export function toToolCall({ id, function: called }: WireToolCall, index: number): ToolCall {
   const given = called?.arguments ?? ''
-  const text = typeof given === 'string' ? given : JSON.stringify(given)
+  const text = typeof given === 'string' ? unquoted(given) : JSON.stringify(given)
   return {
     id: id || `call_${index}`,
     type: 'function',
     // A function without parameters is called with nothing at all by some servers, which no client can parse.
-    function: { name: called?.name ?? '', arguments: text.trim() === '' ? '{}' : text },
+    function: { name: called?.name ?? '', arguments: NO_ARGUMENTS.test(text) ? '{}' : text },
   }
 }
 
+const NO_ARGUMENTS = /^\s*(?:null\s*)?$/
+
+/** The arguments within a text of JSON: some servers write them as JSON twice. */
+function unquoted(given: string): string {
+  if (!/^\s*"\s*\{/.test(given)) return given
+  try {
+    const text: unknown = JSON.parse(given)
+    return typeof text === 'string' && isWhole(text) ? text : given
+  } catch {
+    return given
+  }
+}
+
+/** A call as its pieces have built it so far. */
+export interface CollectedCall extends WireToolCall {
+  /** Its arguments as pieces that follow each other. */
+  joined?: string
+  /** The piece before, as long as each has begun with the one before it, and how many there were. */
+  grown?: { readonly piece: string; readonly count: number } | undefined
+  /** Its name came once more behind whole arguments: what follows may be another call of the same tool. */
+  isNamedAgain?: boolean
+}
+
 /** Adds what one event of a stream says of a call: its id and name once, its arguments piece by piece. */
-export function addToolCall(calls: WireToolCall[], part: WireToolCall): void {
+export function addToolCall(calls: CollectedCall[], part: WireToolCall): void {
   const call = callOf(calls, part)
   if (!call) {
-    calls.push({ ...part, index: part.index ?? calls.length })
+    calls.push(collected({ ...part, index: part.index ?? calls.length }))
     return
   }
   const { name, arguments: more } = part.function ?? {}
-  // Some servers end with the whole call once more.
-  if (part.id && part.id === call.id && more === call.function?.arguments && !isOpen(call)) return
-  call.id ||= part.id
-  call.function = {
-    name: joinNames(call.function, name),
-    arguments: joinArguments(call.function?.arguments, more),
+  if (call.isNamedAgain && typeof more === 'string' && more !== '' && !continues(call, more)) {
+    calls.push(collected({ ...part, function: { name: call.function?.name, arguments: more } }))
+    return
   }
+  call.isNamedAgain ||= Boolean(name && !part.id && !more && !isOpen(call))
+  call.id ||= part.id
+  call.function = { name: joinNames(call.function, name), arguments: addArguments(call, more) }
+}
+
+function collected(call: CollectedCall): CollectedCall {
+  const given = call.function?.arguments
+  if (typeof given === 'string' && given !== '') {
+    call.joined = given
+    call.grown = { piece: given, count: 1 }
+  }
+  return call
+}
+
+/**
+ * The arguments with one more piece. Some servers write all of them so far into each piece, or the whole of them once
+ * more at the end: that is read so where the pieces behind each other are no JSON.
+ */
+function addArguments(call: CollectedCall, more: Arguments): Arguments {
+  const before = call.function?.arguments
+  if (more === '' || more === null || more === undefined) return before ?? more
+  if (typeof more !== 'string' || (before && typeof before !== 'string')) return more
+  if (before && isWhole(before) && continues(call, more)) return more
+  const joined = (call.joined ?? '') + more
+  const { grown } = call
+  const count = !grown ? (before ? 0 : 1) : more.startsWith(grown.piece) ? grown.count + 1 : 0
+  call.joined = joined
+  call.grown = count > 0 ? { piece: more, count } : undefined
+  if (count < 2 || more === grown?.piece || isWhole(joined)) return joined
+  return count > 2 || isWhole(more) || !VALUE_FOLLOWS.test(grown?.piece ?? '') ? more : joined
+}
+
+/** After these an object may follow that begins like the one that it is in. */
+const VALUE_FOLLOWS = /^(?!\s*\{\s*")|[:,[]\s*$/
+
+/** Whether a piece holds the arguments of a call, which are whole, once more, or as far as they have come by now. */
+function continues({ function: called }: WireToolCall, more: string): boolean {
+  const before = called?.arguments
+  if (typeof before !== 'string' || more.length < before.length) return false
+  // Some close what is still open each time.
+  return more === before || (more.startsWith(before.replace(/["}\]\s]+$/, '')) && isWhole(more))
+}
+
+function isWhole(json: string): boolean {
+  // Most pieces are refused by their ends.
+  if (!/^\s*[[{]/.test(json) || !/[\]}]\s*$/.test(json)) return false
+  return !isOpen({ function: { arguments: json } })
 }
 
 /** A name may come in pieces, before the arguments; most servers that write one again write the whole of it. */
@@ -225,22 +292,45 @@ function joinNames(before: WireToolCall['function'], more: string | null | undef
  * that leaves out one or the other, or counts wrongly, writes its calls one after the other. Ollama gives every call
  * the index 0 (its issue 15457), so another id is another call, but a piece without a name begins none.
  */
-function callOf(calls: readonly WireToolCall[], part: WireToolCall): WireToolCall | undefined {
+function callOf(calls: readonly CollectedCall[], part: WireToolCall): CollectedCall | undefined {
   const { id, index } = part
-  const name = part.function?.name
+  const { name, arguments: more } = part.function ?? {}
   const last = calls.at(-1)
   if (!last) return undefined
   const here = typeof index === 'number' ? calls.findLast((call) => call.index === index) : undefined
   if (here) {
-    if (id && here.id && id !== here.id) return !name && isOpen(here) ? here : undefined
-    if (id && id === here.id && part.function?.arguments === here.function?.arguments) return here
+    if (id && here.id && id !== here.id) {
+      return isOpen(here) && (!name || repeats(here, name, more)) ? here : undefined
+    }
+    if (repeats(here, name, more) && (id ? id === here.id : isStreamed(here))) return here
     return beginsAnother(here, part) ? undefined : here
   }
   const same = id ? calls.findLast((call) => call.id === id) : undefined
-  if (same) return !name || (typeof index !== 'number' && isOpen(same)) ? same : undefined
+  if (same) {
+    const isSame = !name || (typeof index !== 'number' && isOpen(same)) || startsAgain(same, name, more)
+    return isSame ? same : undefined
+  }
   if (id || typeof index === 'number') return !name && isOpen(last) ? last : undefined
   return !name || !last.function?.name || (name === last.function.name && isOpen(last)) ? last : undefined
 }
+
+/** Whether a piece that names the tool again holds its arguments so far, and maybe more of them. */
+function repeats(
+  { function: called, grown }: CollectedCall,
+  name: string | null | undefined,
+  more: Arguments,
+): boolean {
+  const before = grown?.piece ?? called?.arguments
+  if (!before || typeof before !== 'string' || typeof more !== 'string' || name !== called?.name) return false
+  return more.startsWith(before) || continues({ function: called }, more)
+}
+
+/** The same, or the first piece had no arguments: LocalAI writes one call, with one id, at several places. */
+const startsAgain = (call: CollectedCall, name: string, more: Arguments): boolean =>
+  repeats(call, name, more) || (call.function?.name === name && !call.function.arguments)
+
+/** Its arguments came in more than one piece. */
+const isStreamed = ({ function: called, grown }: CollectedCall): boolean => grown?.piece !== called?.arguments
 
 /** Whether a piece with the place of a call is another call all the same, of a server that gives all the same place. */
 function beginsAnother(
@@ -271,9 +361,6 @@ const isCutOff = (calls: readonly WireToolCall[] | undefined): boolean => {
 }
 
 type Arguments = NonNullable<WireToolCall['function']>['arguments']
-
-const joinArguments = (before: Arguments, more: Arguments): Arguments =>
-  typeof before === 'string' && typeof more === 'string' ? before + more : (more ?? before)
 
 /** What of an answer tells how it ended. */
 interface Ended {

@@ -3,6 +3,7 @@ import type { GenerationEnd, GenerationRequest } from '../../contract/backend.ts
 import type { FinishReason, Usage } from '../../contract/outcome.ts'
 import {
   addToolCall,
+  type CollectedCall,
   callElsewhere,
   chatChunk,
   chatReply,
@@ -220,7 +221,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   let last: Chunk = { text: '', rawFinishReason: null }
   let cameInDeltas = false
   let isTakenBack = false
-  const toolCalls: WireToolCall[] = []
+  const toolCalls: CollectedCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
   const keep = (piece: Piece): Piece => {
     text += piece.text
