@@ -54,6 +54,10 @@ describe.each(BACKENDS)('%s', (kind) => {
     'halted',
     'pause_turn',
     'rate_limit',
+    'connection_lost',
+    'deadline',
+    'out_of_credits',
+    'partial',
   ])('the finish reason %s is a failure with what had come', async (reason) => {
     const expected = {
       error: 'api_stream_interrupted',
@@ -74,6 +78,38 @@ describe.each(BACKENDS)('%s', (kind) => {
       expect((await streamOf(...events)).outcome).toMatchObject(expected)
     },
   )
+
+  test.each([
+    ['an object', { a: [1, 'x'] }, '{"a":[1,"x"]}'],
+    ['a number', 42, '42'],
+    ['a truth value', true, 'true'],
+  ])('content that is %s in place of its JSON is read', async (_, content, completion) => {
+    expect(await askFor({ content })).toMatchObject({ completion })
+    expect((await streamOf(part({ content }), part({}, 'stop'), END)).outcome).toMatchObject({ completion })
+  })
+
+  test('messages in place of deltas may each hold the text so far', async () => {
+    const events = ['Two', 'Two ho', 'Two hours.', 'Two hours.'].map((content) =>
+      sse({ choices: [{ index: 0, message: { content }, finish_reason: null }] }),
+    )
+    const { outcome, text } = await streamOf(...events, part({}, 'stop'), END)
+    expect([outcome, text]).toMatchObject([{ completion: 'Two hours.' }, 'Two hours.'])
+  })
+
+  test('a last delta that repeats the whole text adds nothing', async () => {
+    const pieces = ['Two hours', ' and', ' a', ' half.'].map((content) => part({ content }))
+    const last = part({ content: 'Two hours and a half.' }, 'stop')
+    const { outcome, text } = await streamOf(...pieces, last, END)
+    expect([outcome, text]).toMatchObject([
+      { completion: 'Two hours and a half.', finish_reason: 'stop' },
+      'Two hours and a half.',
+    ])
+    // Short texts repeat themselves.
+    const short = ['a', 'b', 'c'].map((content) => part({ content }))
+    expect((await streamOf(...short, part({ content: 'abc' }, 'stop'), END)).outcome).toMatchObject({
+      completion: 'abcabc',
+    })
+  })
 
   test.each([
     ['message', { message: { role: 'assistant', content: 'Two hours.' } }],
@@ -98,6 +134,8 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['content_filter', 'content_filter'],
     ['SAFETY', 'content_filter'],
     ['sensitive', 'content_filter'],
+    ['guardrail_intervened', 'content_filter'],
+    ['blocked', 'content_filter'],
     ['stop', 'stop'],
     ['eos', 'stop'],
     ['stop_sequence', 'stop'],
@@ -142,6 +180,8 @@ describe('the finish reason length', () => {
     ['limit_reached', undefined],
     ['too_long', undefined],
     ['repetition', undefined],
+    ['kv_cache_full', undefined],
+    ['exhausted', undefined],
     ['model_context_window_exceeded', { prompt_tokens: 9, completion_tokens: 5 }],
   ])('of an openai backend is believed (%s, %o)', async (raw, usage) => {
     expect(await lengthOf('openai', usage, raw)).toBe('length')

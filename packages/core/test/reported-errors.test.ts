@@ -21,6 +21,14 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['a code and words', { code: 500, msg: 'my secret' }],
     ['a status code and words', { status: '503', message: 'my secret' }],
     ['a type', { type: 'Error', message: 'my secret' }],
+    ['words alone', { message: 'my secret request timed out' }],
+    ['words with the id of the request', { message: 'Internal server error: my secret', requestId: 'r1' }],
+    ['a status of another name', { statusCode: 502, message: 'my secret' }],
+    ['problem details', { type: 'about:blank', title: 'my secret', status: 502 }],
+    ['a code of another name', { error_code: 50001, text: 'my secret' }],
+    ['words of another name', { errorMessage: 'my secret' }],
+    ['an exception', { exception: 'my secret' }],
+    ['an error within the delta', { choices: [{ index: 0, delta: { error: { message: 'my secret' } } }] }],
     ['an error within a list of one', [{ error: upstream }]],
     ['an error within the choice', { choices: [{ index: 0, delta: { content: '' }, error: upstream }] }],
     [
@@ -95,6 +103,7 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['fields that are null', { code: null, message: null }],
     ['the word none', 'none'],
     ['the word null', 'null'],
+    ['the number 0 as a text', '0'],
     ['an empty list', []],
   ])('an error of %s beside an answer is none', async (_, error) => {
     const choices = [{ index: 0, message: { content: 'Hello you.' }, finish_reason: 'stop' }]

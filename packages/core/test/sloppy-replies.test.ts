@@ -65,6 +65,34 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(calls).toBe(1)
   })
 
+  const odd = hello.replace('{"message"', '{"logprobs":{"content":[{"logprob":-Infinity}]},"score":NaN,"message"')
+
+  test.each([
+    ['NaN and Infinity beside the answer', odd],
+    ['a raw line feed in a text', hello.replace('"content"', '"note":"one\ntwo NaN","content"')],
+    ['NUL behind it', `${hello}\n\0\0`],
+    ['a comma behind it', `${hello},`],
+    ['a prefix against inclusion', `)]}',\n${hello}`],
+    ['a field of a gateway around it', `{"code":0,"msg":"ok","data":${hello}}`],
+    ['a result around it', `{"success":true,"errors":[],"result":${hello}}`],
+  ])('a whole answer with %s is read', async (_, body) => {
+    expect((await replyTo(bodied(body))).outcome).toMatchObject({ completion: 'Hello you.' })
+  })
+
+  test('a stream with NaN beside its pieces is read, and text with that word stays as it is', async () => {
+    const given = { content: 'NaN is "NaN"' }
+    const events = part(given).replace('"delta"', '"logprobs":NaN,"delta"') + part({}, 'stop') + END
+    await using desk = await rawDesk(kind, bodied(events, 'text/event-stream'))
+    expect((await desk.stream()).outcome).toMatchObject({ completion: 'NaN is "NaN"' })
+  })
+
+  test.each([hello.slice(0, -2), `${hello} and more`, `${odd.slice(0, -1)},`])(
+    'what is no JSON but for such things stays none',
+    async (body) => {
+      expect((await replyTo(bodied(body))).outcome).toMatchObject({ error: 'api_response_format_error' })
+    },
+  )
+
   test('half an answer with a length that is too long is none', async () => {
     const half = hello.slice(0, -5)
     const { outcome } = await replyTo(

@@ -65,7 +65,7 @@ const toolCalls = v.nullish(
 )
 const common = { id: optionalText, model: optionalText, usage, timings }
 /** Text, or one or several parts: text, thoughts, and what we do not know. A union would cost each token more. */
-const content = v.nullish(v.custom<string | object>(isContent))
+const content = v.nullish(v.pipe(v.custom<string | object>(isContent), v.transform(asText)))
 const message = v.object({
   content,
   reasoning_content: optionalText,
@@ -116,8 +116,16 @@ function isObject(value: unknown): boolean {
 }
 
 function isContent(value: unknown): boolean {
-  if (typeof value === 'string' || Array.isArray(value)) return true
-  return typeof value === 'object' && value !== null && ('type' in value || 'text' in value)
+  return isObject(value) || ['string', 'number', 'boolean'].includes(typeof value)
+}
+
+/** JSON that was asked for comes as its value from some gateways. */
+function asText(value: string | object): string | object {
+  if (typeof value === 'string' || Array.isArray(value)) return value
+  if (!isObject(value)) return `${value}`
+  if ('type' in value || 'text' in value) return value
+  const text = JSON.stringify(value)
+  return text === '{}' ? '' : text
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -386,12 +394,12 @@ const WORDS: Readonly<Record<string, Ending>> = {
 
 /** Somebody ended it before it was whole: vLLM's `abort`, LM Studio's `userStopped`, and their kind. */
 const STOPPED =
-  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_?limit|insufficient|incomplete|unfinished|(?:server|client|user|forced?|manual)(?:ly)?_?stop|stop(?:ped)?_?by_?(?:user|client|server)|halt|paus|rate_?limit|quota/i
+  /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_?limit|insufficient|incomplete|unfinished|(?:server|client|user|forced?|manual)(?:ly)?_?stop|stop(?:ped)?_?by_?(?:user|client|server)|halt|paus|rate_?limit|quota|credits|expired|deadline|connection|resource_?exhaust|^partial$/i
 const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash|malformed|unexpected/i
 /** A limit: of the request (`max_tokens` of some gateways), of the context, or vLLM's on how often a text repeats itself. */
 const LENGTH =
-  /length|max\w{0,16}tok|max_?output|context|truncat|limit|budget|exceed|too_?long|cut_?off|repetition/i
-const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation/i
+  /length|max\w{0,16}tok|max_?output|context|truncat|limit|budget|exceed|too_?long|cut_?off|repetition|exhaust|cache_?full|no_\w*space/i
+const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation|guardrail|^block|polic/i
 
 /** An unknown word is a `stop`, as is none where the stream ended in good order. */
 function readFinishReason(raw: string | null): Ending {

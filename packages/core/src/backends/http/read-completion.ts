@@ -221,6 +221,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   let last: Chunk = { text: '', rawFinishReason: null }
   let cameInDeltas = false
   let isTakenBack = false
+  let pieces = 0
   const toolCalls: CollectedCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
   const keep = (piece: Piece): Piece => {
@@ -231,7 +232,8 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   return {
     add(given) {
       // Some adapters end with the whole message once more.
-      const isAgain = given.isMessage && cameInDeltas
+      const isAgain = given.isMessage ? cameInDeltas || isGrown(given, text) : isAllAgain(given, text, pieces)
+      if (given.text !== '') pieces += 1
       const chunk = isAgain ? { ...given, text: restOf(given.text, text), reasoning: undefined } : given
       cameInDeltas ||= !given.isMessage && given.text !== ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
@@ -273,6 +275,13 @@ function laterReason(before: string | null, later: string | null, isTakenBack: b
   if (later === null || isNoAnswer(before)) return before
   return later === 'stop' && !isTakenBack && isCut(before) ? before : later
 }
+
+/** Messages in place of deltas hold the text so far. */
+const isGrown = (given: Chunk, text: string): boolean => text !== '' && given.text.startsWith(text)
+
+/** A last delta with the whole text once more, from servers that end with what they have collected. */
+const isAllAgain = (given: Chunk, text: string, pieces: number): boolean =>
+  given.rawFinishReason !== null && pieces > 2 && text.length >= 16 && given.text === text
 
 const restOf = (whole: string, before: string): string =>
   whole.startsWith(before) ? whole.slice(before.length) : ''

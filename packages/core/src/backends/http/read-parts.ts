@@ -1,5 +1,4 @@
 import { BackendError, type GenerationEnd, type GenerationEvent } from '../../contract/backend.ts'
-import { parseJson } from '../../contract/json-value.ts'
 import { at, connectionError, type ErrorPlace } from './errors.ts'
 import type { CallGuard, Step } from './open-call.ts'
 import type { Chunk, Collector } from './read-completion.ts'
@@ -9,6 +8,7 @@ import {
   isErrorFrame,
   notAnAnswer,
   notJson,
+  parseLoosely,
   reportedError,
   type ServerEvent,
   unpacked,
@@ -171,7 +171,7 @@ export function readPart(
   if (data.trim() === '') return PASSED
   let value: unknown
   try {
-    value = unpacked(parseJson(data))
+    value = unpacked(parseLoosely(data))
   } catch {
     return name !== 'message' || KEEP_ALIVE.test(data) ? PASSED : new Unread(notJson(place, data), true)
   }

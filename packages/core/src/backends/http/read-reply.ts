@@ -25,11 +25,35 @@ export async function readWhole(response: Response): Promise<WholeReply> {
 
 export function parseReply(place: ErrorPlace, text: string): unknown {
   try {
-    return unpacked(parseJson(text))
+    return unpacked(parseLoosely(text))
   } catch {
     throw notJson(place, text)
   }
 }
+
+/**
+ * JSON as some servers write it: with NaN or Infinity beside the answer, as Python does, raw control characters in
+ * texts, or something around it. Nothing is added: what is cut off stays so.
+ */
+export function parseLoosely(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    const mended = text
+      .replace(AROUND_JSON, '')
+      .replace(TEXT_OR_NO_NUMBER, (found) => (found.startsWith('"') ? escapeControls(found) : 'null'))
+    if (mended === text) throw error
+    return parseJson(mended)
+  }
+}
+
+const AROUND_JSON = /^\)\]\}',?\s*|[\s\0,]+$/g
+const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON does not allow in a text.
+const CONTROLS = /[\0-\x1f]/g
+
+const escapeControls = (text: string): string =>
+  text.replace(CONTROLS, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** The parser's own error would quote the text. */
 export function notJson(place: ErrorPlace, text: string): BackendError {
@@ -68,9 +92,13 @@ function errorIn(value: unknown): ErrorDetail {
   return errorDetail(saysSomething(frame.error) ? frame : (errorOfChoice(frame.choices) ?? frame))
 }
 
-/** Google's dialect packs each event, and each error, into a list of one. */
-export const unpacked = (value: unknown): unknown =>
-  Array.isArray(value) && value.length === 1 ? value[0] : value
+/** Google's dialect packs each event, and each error, into a list of one, and gateways an answer into a field. */
+export function unpacked(value: unknown): unknown {
+  const inner: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value
+  if (!isFields(inner) || 'choices' in inner || saysSomething(inner.error)) return inner
+  const packed = [inner.data, inner.result, inner.response].find((one) => isFields(one) && 'choices' in one)
+  return packed ?? inner
+}
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -92,23 +120,35 @@ export function isErrorFrame(value: unknown, isNamed = false): boolean {
 }
 
 /** What holds no answer and says that something failed. */
-function isFailure({ detail, type, status, success, code, message, msg }: Fields): boolean {
+function isFailure(frame: Fields): boolean {
+  const { detail, type, status, success, code, statusCode, message, msg, title } = frame
   if (saysSomething(detail) || success === false) return true
   if (FAILED.test(`${type}`) || FAILED.test(`${status}`)) return true
-  const hasWords = typeof message === 'string' || typeof msg === 'string'
-  return hasWords && (isErrorStatus(code) || isErrorStatus(status))
+  if (ERROR_FIELDS.some((name) => saysSomething(frame[name]))) return true
+  const words = [message, msg, title].filter((one) => typeof one === 'string')
+  if (words.length > 0 && [code, status, statusCode].some(isErrorStatus)) return true
+  // The proxies of AWS say no more.
+  return words.length > 0 && Object.keys(frame).every(isOfWords) && FAILURE_WORDS.test(words.join(' '))
 }
+
+/** Other names for an error. */
+const ERROR_FIELDS = ['error_code', 'error_msg', 'error_message', 'errorCode', 'errorMessage', 'exception']
+const isOfWords = (name: string): boolean => /^(?:message|msg|request_?id)$/i.test(name)
+const FAILURE_WORDS =
+  /\b(?:error|fail(?:ed|ure)?|timed? ?-?out|unavailable|exceed\w*|denied|refused|forbidden|unauthori[sz]ed|overloaded|bad gateway|too (?:long|many|large)|invalid|abort\w*|crash\w*|out of memory)\b/i
 
 const FAILED = /^(?:error|exception|fail|failed|failure)$/i
 
 function errorOfChoice(choices: unknown): Fields | undefined {
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
-  return isFields(choice) && saysSomething(choice.error) ? choice : undefined
+  if (!isFields(choice)) return undefined
+  const places = [choice, choice.delta, choice.message]
+  return places.filter(isFields).find(({ error }) => saysSomething(error))
 }
 
 /** Some gateways write an empty error into each event, or one whose fields are all empty. */
 function saysSomething(error: unknown, depth = 0): boolean {
-  if (typeof error === 'string') return !/^\s*(?:|null|none|undefined|false|ok|success)\s*$/i.test(error)
+  if (typeof error === 'string') return !/^\s*(?:|0|null|none|undefined|false|ok|success)\s*$/i.test(error)
   if (!isFields(error)) return Boolean(error)
   return depth < 3 && Object.values(error).some((field) => saysSomething(field, depth + 1))
 }
