@@ -65,7 +65,10 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect(calls).toBe(1)
   })
 
-  const odd = hello.replace('{"message"', '{"logprobs":{"content":[{"logprob":-Infinity}]},"score":NaN,"message"')
+  const odd = hello.replace(
+    '{"message"',
+    '{"logprobs":{"content":[{"logprob":-Infinity}]},"score":NaN,"message"',
+  )
 
   test.each([
     ['NaN and Infinity beside the answer', odd],

@@ -19,6 +19,20 @@ describe.each(BACKENDS)('%s', (kind) => {
     ['twice', '<think>a</think>b <think>c</think>', 'b <think>c</think>', 'a'],
     ['of another name', '<thinker>a</thinker>', '<thinker>a</thinker>', ''],
     ['that has only begun', '<thin', '<thin', ''],
+    ['of Mistral', '[THINK]Hm.[/THINK]Hello!', 'Hello!', 'Hm.'],
+    ['of Kimi', '◁think▷Hm.◁/think▷Hello!', 'Hello!', 'Hm.'],
+    ['of Seed', '<seed:think>Hm.</seed:think>Hello!', 'Hello!', 'Hm.'],
+    ['of Command A', '<|START_THINKING|>Hm.<|END_THINKING|>Hello!', 'Hello!', 'Hm.'],
+    [
+      'of gpt-oss',
+      '<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello!',
+      'Hello!',
+      'Hm.',
+    ],
+    ['of Gemma', '<|channel>thought\nHm.<channel|>Hello!', 'Hello!', 'Hm.'],
+    ['that another tag does not end', '[THINK]a</think>b[/THINK]c', 'c', 'a</think>b'],
+    ['that a prompt asks for', '<thinking>a</thinking>b', '<thinking>a</thinking>b', ''],
+    ['that is a list', '[1, 2]', '[1, 2]', ''],
   ])(
     'a block of thoughts at the beginning goes to reasoning: %s',
     async (_, answer, completion, reasoning) => {

@@ -1,5 +1,6 @@
 import type { Outcome } from '@ai-ticket/core'
 import type { ChaosPlan, ChaosStep, ChaosTruth } from './chaos-plan.ts'
+import { THOUGHT_TAGS } from './meaning.ts'
 
 /** What a caller saw of one event. */
 export interface ChaosSeen {
@@ -47,17 +48,24 @@ function judgeFailure(
   if (!truth.codes.includes(error))
     wrong.push(`The code is ${error} (${details}), not ${truth.codes.join(' or ')}.`)
   // Where it broke off within the tag that opens thoughts, nobody knows yet that it is one.
-  const isTag = truth.reasoning !== '' && isPrefix(partial, '<think>')
+  const isTag = truth.reasoning !== '' && THOUGHT_TAGS.some(([open]) => isPrefix(partial, open))
   if (!isPrefix(partial, truth.text) && !isTag) wrong.push('`partial` is no beginning of the text.')
-  const reasoning = seen.reasoning.replace(PART_OF_TAG, '')
-  if (!isPrefix(reasoning, truth.reasoning) && !isPrefix(seen.reasoning, truth.reasoning))
+  const thoughts = withoutTag(seen.reasoning)
+  if (!thoughts.some((reasoning) => isPrefix(reasoning, truth.reasoning)))
     wrong.push('The thoughts that were handed on are no beginning of the thoughts.')
   if (streams && !isPrefix(seen.text, partial)) wrong.push('`partial` lacks what was handed on.')
   return wrong
 }
 
-/** Of the tag that closes thoughts, where an answer broke off in it. */
-const PART_OF_TAG = /<(?:\/(?:t(?:h(?:i(?:nk?)?)?)?)?)?$/
+/** The thoughts, and as they are where an answer broke off in the tag that closes them. */
+function withoutTag(reasoning: string): string[] {
+  const ends = THOUGHT_TAGS.flatMap(([, close]) =>
+    Array.from({ length: close.length }, (_, length) => close.slice(0, length)),
+  )
+  return ends
+    .filter((end) => reasoning.endsWith(end))
+    .map((end) => reasoning.slice(0, -end.length || undefined))
+}
 
 const isPrefix = (part: string, whole: string) => whole.trim().startsWith(part.trim())
 

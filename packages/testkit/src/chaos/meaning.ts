@@ -66,6 +66,16 @@ const WORDS = [
     'HTTP/1.1 100 Continue\r\n\r\n',
   ],
 ]
+/** How models write their thoughts into the text. */
+export const THOUGHT_TAGS = [
+  ['<think>', '</think>'],
+  ['<think>', '</think>'],
+  ['[THINK]', '[/THINK]'],
+  ['◁think▷', '◁/think▷'],
+  ['<|START_THINKING|>', '<|END_THINKING|>'],
+  ['<|channel|>analysis<|message|>', '<|end|><|start|>assistant<|channel|>final<|message|>'],
+] as const
+
 const BEGINNINGS = [
   'A',
   ' b',
@@ -74,6 +84,7 @@ const BEGINNINGS = [
   '<thinking>',
   '<think',
   '</think>',
+  '[THINK',
   '{',
   'data:',
   '0',
@@ -107,11 +118,12 @@ export function planMeaning({ choice, target }: PlanContext): Meaning {
       : usage
   const finish = backend === 'kobold' ? koboldFinish(ending, counted) : ending.finish
   const before = choice.pick(['', '', '\n', ' '])
+  const [open, close] = choice.pick(THOUGHT_TAGS)
   const written =
     thoughts === 'think'
-      ? `${before}<think>${choice.pick(['', '\n'])}${reasoning}${choice.pick(['', '\n'])}</think>${choice.pick(['', '\n\n'])}${text}`
+      ? `${before}${open}${choice.pick(['', '\n'])}${reasoning}${choice.pick(['', '\n'])}${close}${choice.pick(['', '\n\n'])}${text}`
       : thoughts === 'unclosed'
-        ? `${before}<think>${reasoning}`
+        ? `${before}${open}${reasoning}`
         : text
   return { text, reasoning, thoughts, toolCalls, usage: counted, written, reason: ending.reason, finish }
 }

@@ -399,7 +399,8 @@ const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash|malformed|unexp
 /** A limit: of the request (`max_tokens` of some gateways), of the context, or vLLM's on how often a text repeats itself. */
 const LENGTH =
   /length|max\w{0,16}tok|max_?output|context|truncat|limit|budget|exceed|too_?long|cut_?off|repetition|exhaust|cache_?full|no_\w*space/i
-const FILTER = /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation|guardrail|^block|polic/i
+const FILTER =
+  /filter|safety|sensitive|refusal|moderation|blocklist|prohibited|recitation|guardrail|^block|polic/i
 
 /** An unknown word is a `stop`, as is none where the stream ended in good order. */
 function readFinishReason(raw: string | null): Ending {

@@ -303,36 +303,51 @@ interface ThoughtSplitter {
   rest(): Piece
 }
 
-const OPEN = '<think>'
-const CLOSE = '</think>'
+/**
+ * The tags around thoughts: of most models, Mistral, Kimi, Seed, OpenThinker, Command A, gpt-oss and Gemma. Tags that
+ * prompts ask for (`<thinking>`, `<reasoning>`) are no such tags.
+ */
+const TAGS = [
+  ['<think>', '</think>'],
+  ['[THINK]', '[/THINK]'],
+  ['◁think▷', '◁/think▷'],
+  ['<seed:think>', '</seed:think>'],
+  ['<|begin_of_thought|>', '<|end_of_thought|>'],
+  ['<|START_THINKING|>', '<|END_THINKING|>'],
+  ['<|channel|>analysis<|message|>', '<|end|><|start|>assistant<|channel|>final<|message|>'],
+  ['<|channel>thought\n', '<channel|>'],
+] as const
 
 /**
- * Parts a `<think>` block at the very beginning of a text from the answer behind it, however the text was cut into
+ * Parts such a block at the very beginning of a text from the answer behind it, however the text was cut into
  * pieces. The tags and the white space beside them belong to neither. A block that never ends is all thoughts; a tag
  * further on is text.
  */
 function createThoughtSplitter(): ThoughtSplitter {
   let state: 'start' | 'opened' | 'thinking' | 'closed' | 'text' = 'start'
   let held = ''
+  let close = ''
   const push = (given: string): Piece => {
     if (state === 'text') return { text: given }
     held += given
     if (state === 'start') {
-      const start = held.replace(/^[\s\uFEFF]+/, '')
-      if (start.length < OPEN.length && OPEN.startsWith(start)) return NOTHING
-      state = start.startsWith(OPEN) ? 'opened' : 'text'
-      if (state === 'text') return { text: take(held.length) }
-      held = start.slice(OPEN.length)
+      const start = held.trimStart()
+      if (TAGS.some(([open]) => start.length < open.length && open.startsWith(start))) return NOTHING
+      const tags = TAGS.find(([open]) => start.startsWith(open))
+      state = tags ? 'opened' : 'text'
+      if (!tags) return { text: take(held.length) }
+      held = start.slice(tags[0].length)
+      close = tags[1]
     }
     if (state === 'closed') return { text: afterwards() }
     if (state === 'opened') {
       held = held.trimStart()
       if (held !== '') state = 'thinking'
     }
-    const end = held.indexOf(CLOSE)
-    if (end < 0) return { text: '', reasoning: take(held.length - heldBack(held)) }
+    const end = held.indexOf(close)
+    if (end < 0) return { text: '', reasoning: take(held.length - heldBack(held, close)) }
     const reasoning = take(end).trimEnd()
-    held = held.slice(CLOSE.length)
+    held = held.slice(close.length)
     return { text: afterwards(), reasoning }
   }
   const take = (length: number): string => {
@@ -357,10 +372,10 @@ function createThoughtSplitter(): ThoughtSplitter {
 }
 
 /** Characters at the end of thoughts that may belong to the closing tag, or to the white space before it. */
-function heldBack(thoughts: string): number {
-  const most = Math.min(CLOSE.length - 1, thoughts.length)
+function heldBack(thoughts: string, close: string): number {
+  const most = Math.min(close.length - 1, thoughts.length)
   let tag = most
-  while (tag > 0 && !thoughts.endsWith(CLOSE.slice(0, tag))) tag -= 1
+  while (tag > 0 && !thoughts.endsWith(close.slice(0, tag))) tag -= 1
   return thoughts.length - thoughts.slice(0, thoughts.length - tag).trimEnd().length
 }
 
@@ -369,10 +384,11 @@ const NOTHING: Piece = { text: '' }
 /** The thoughts at the beginning of a whole text, and the text without them. */
 function splitThoughts(text: string): Piece & { endedInThoughts?: boolean } {
   // Most answers have none: then this is all it costs.
-  if (!/^[\s\uFEFF]*<think>/.test(text)) return { text }
+  if (!/^\s*[<[◁]/.test(text)) return { text }
   const splitter = createThoughtSplitter()
   const first = splitter.push(text)
   const rest = splitter.rest()
+  if (first.reasoning === undefined && rest.reasoning === undefined) return { text }
   const reasoning = (first.reasoning ?? '') + (rest.reasoning ?? '')
   return { text: first.text + rest.text, reasoning, endedInThoughts: splitter.isThinking() }
 }
