@@ -268,6 +268,26 @@ describe.each(BACKENDS)('%s', (kind) => {
     },
   )
 
+  test.each([
+    [
+      'with an end mark',
+      `${part({ content: 'Hello ' })}${part({ content: 'you.' })}${part({}, 'stop')}${END}`,
+    ],
+    ['without one', `${part({ content: 'Hello ' })}${part({ content: 'you.' }, 'stop')}`],
+  ])('a stream of JSON lines is one, %s', async (_, given) => {
+    const lines = given.replaceAll(/^data: /gm, '').replaceAll('\n\n', '\n')
+    for (const type of ['application/x-ndjson', 'application/json', 'text/event-stream']) {
+      const { outcome, text } = await streamOf(bodied(lines, type))
+      expect([outcome, text]).toMatchObject([{ completion: 'Hello you.' }, 'Hello you.'])
+      await using desk = await rawDesk(kind, bodied(lines, type))
+      expect(await desk.ask()).toMatchObject({ completion: 'Hello you.', finish_reason: 'stop' })
+    }
+    const half = lines.slice(0, lines.indexOf('\n') + 1).repeat(2)
+    expect((await streamOf(bodied(half))).outcome).toMatchObject({ error: 'api_stream_interrupted' })
+    const failed = `${lines.slice(0, lines.indexOf('\n') + 1)}${JSON.stringify({ error: tooLong })}\n`
+    expect((await streamOf(bodied(failed))).outcome).toMatchObject({ error: 'context_length_exceeded' })
+  })
+
   test('such a stream that has an error or breaks off is no answer', async () => {
     const half = part({ content: 'Hello ' })
     await using refusing = await rawDesk(kind, streamed(half, sse({ error: tooLong })))

@@ -204,8 +204,18 @@ export async function* readEventStream(
     if (kind === 'stream' || !isJson(start)) throw error
   }
   const rest = decoder.decode()
+  const text = start + rest
   if (kind === 'stream') yield* stream.end(rest)
-  else if (kind === 'body' || !isNothing(start + rest, contentType)) yield { event: BODY, data: start + rest }
+  else if (kind === 'body' || !isNothing(text, contentType))
+    yield* jsonLines(text) ?? [{ event: BODY, data: text }]
+}
+
+/** The events of a stream that has one JSON text in each line, and nothing else. Undefined: it is none. */
+function jsonLines(text: string): ServerEvent[] | undefined {
+  // What begins a second line may begin an event.
+  if (!/^\s*\{[^\n]*\}\s*\n\s*\{/.test(text)) return undefined
+  const events = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [{ data: line.trim() }]))
+  return events.every(isWhole) ? events : undefined
 }
 
 /** A text that has come already, for readers of streams. */
@@ -291,7 +301,8 @@ export const isStreamType = (contentType: string | null): boolean =>
   contentType !== null && /event-stream/i.test(contentType)
 
 /** Whether a whole text is an event stream: some servers stream to everybody. */
-export const isStreamText = (text: string): boolean => kindOf(text, null) === 'stream'
+export const isStreamText = (text: string): boolean =>
+  kindOf(text, null) === 'stream' || jsonLines(text) !== undefined
 
 /**
  * How a line begins that no field of an event stream does: llama.cpp's own `error:`, bare JSON, and the page of a proxy.
