@@ -150,6 +150,35 @@ describe.each(BACKENDS)('%s', (kind) => {
   })
 })
 
+describe.each(BACKENDS)('%s', (kind) => {
+  const parameters = { stop: ['END', '\n\nUser:'], max_tokens: 512 }
+
+  test.each([
+    ['that is written out', 'One.END', 'One.'],
+    ['behind which the text goes on', 'One.\n\nUser: Two?END', 'One.'],
+    ['of which only the beginning comes', 'One.\n\nUse EN', 'One.\n\nUse EN'],
+    ['that begins twice', 'One EENDE', 'One E'],
+    ['behind thoughts that speak of it', '<think>END</think>One.', 'One.'],
+  ])('a stop string %s ends the text', async (_, content, completion) => {
+    await using desk = await rawDesk(kind, answered({ content }, 'stop'))
+    expect(await desk.ask({ parameters })).toMatchObject({ completion, finish_reason: 'stop' })
+    for (const size of [1, 3, 1000]) {
+      const deltas = content.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []
+      const events = deltas.map((one) => part({ content: one }))
+      await using streaming = await rawDesk(kind, streamed(...events, part({}, 'stop'), END))
+      const { outcome, text } = await streaming.stream({ parameters })
+      expect(outcome).toMatchObject({ completion, finish_reason: 'stop' })
+      expect(text.trim()).toBe(completion)
+    }
+  })
+})
+
+test('an answer that a stop string ended is whole, though its server went on to the limit', async () => {
+  const parameters = { stop: ['END'], max_tokens: 512 }
+  await using desk = await rawDesk('openai', answered({ content: 'One.END Two' }, 'length'))
+  expect(await desk.ask({ parameters })).toMatchObject({ completion: 'One.', finish_reason: 'stop' })
+})
+
 describe('the finish reason length', () => {
   const lengthOf = async (kind: 'openai' | 'kobold', usage?: object, raw = 'length') => {
     await using desk = await rawDesk(kind, answered({ content: 'Half an' }, raw, usage && { usage }))

@@ -376,6 +376,8 @@ interface Ended {
   readonly rawFinishReason: string | null
   readonly toolCalls?: readonly WireToolCall[] | undefined
   readonly usage?: { readonly completion_tokens: number } | undefined
+  /** A stop string ended the text before its server did. */
+  readonly isStopped?: boolean
 }
 
 /** What a server's own word for the end of an answer means. */
@@ -463,7 +465,7 @@ export function endOf(answer: Ended, limit?: number): FinishReason {
   const { rawFinishReason, toolCalls } = answer
   const ending = readFinishReason(rawFinishReason)
   if (ending === 'content_filter') return ending
-  const isLimited = ending === 'length' || isFull(answer, limit)
+  const isLimited = !answer.isStopped && (ending === 'length' || isFull(answer, limit))
   if (toolCalls?.length) return isLimited && isCutOff(toolCalls) ? 'length' : 'tool_calls'
   return isLimited ? 'length' : 'stop'
 }

@@ -168,6 +168,8 @@ export interface RawAnswer {
   readonly model?: string | undefined
   /** A block of thoughts in the text never ended. */
   readonly endedInThoughts?: boolean
+  /** The server wrote on over a stop string, which ends the text all the same. */
+  readonly isStopped?: boolean
 }
 
 /** What one event of a stream adds. */
@@ -198,12 +200,16 @@ export function toEnd(answer: RawAnswer, finishReason: FinishReason): Generation
 }
 
 /** The answer with the thoughts at the beginning of its text in their place, unless its caller reads it as it came. */
-export function asAsked<Answer extends RawAnswer>(answer: Answer, { continues }: GenerationRequest): Answer {
-  if (continues) return answer
-  const { reasoning, ...split } = splitThoughts(answer.text)
-  return reasoning === undefined
-    ? answer
-    : { ...answer, ...split, reasoning: (answer.reasoning ?? '') + reasoning }
+export function asAsked<Answer extends RawAnswer>(answer: Answer, request: GenerationRequest): Answer {
+  const { reasoning, ...split } = request.continues ? { text: answer.text } : splitThoughts(answer.text)
+  const read =
+    reasoning === undefined
+      ? answer
+      : { ...answer, ...split, reasoning: (answer.reasoning ?? '') + reasoning }
+  const stops = createStopCutter(request.parameters.stop)
+  if (!stops) return read
+  const text = stops.push(read.text)
+  return { ...read, text: text + stops.rest(), ...(stops.isCut() && { isStopped: true }) }
 }
 
 export interface Collector {
@@ -215,7 +221,9 @@ export interface Collector {
 }
 
 /** Puts the events of a stream together. */
-export function collectAnswer({ continues }: GenerationRequest): Collector {
+export function collectAnswer({ continues, parameters }: GenerationRequest): Collector {
+  /** What has come, and what of it counts. */
+  let came = ''
   let text = ''
   let reasoning = ''
   let last: Chunk = { text: '', rawFinishReason: null }
@@ -224,7 +232,11 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   let pieces = 0
   const toolCalls: CollectedCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
-  const keep = (piece: Piece): Piece => {
+  const stops = createStopCutter(parameters.stop)
+  const keep = (given: Piece, isLast = false): Piece => {
+    came += given.text
+    const cut = stops && stops.push(given.text) + (isLast ? stops.rest() : '')
+    const piece = cut === undefined ? given : { ...given, text: cut }
     text += piece.text
     reasoning += piece.reasoning ?? ''
     return piece
@@ -232,9 +244,9 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
   return {
     add(given) {
       // Some adapters end with the whole message once more.
-      const isAgain = given.isMessage ? cameInDeltas || isGrown(given, text) : isAllAgain(given, text, pieces)
+      const isAgain = given.isMessage ? cameInDeltas || isGrown(given, came) : isAllAgain(given, came, pieces)
       if (given.text !== '') pieces += 1
-      const chunk = isAgain ? { ...given, text: restOf(given.text, text), reasoning: undefined } : given
+      const chunk = isAgain ? { ...given, text: restOf(given.text, came), reasoning: undefined } : given
       cameInDeltas ||= !given.isMessage && given.text !== ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       isTakenBack ||= chunk.text !== '' || Boolean(chunk.toolCalls?.length)
@@ -252,7 +264,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       const both = (chunk.reasoning ?? '') + (piece.reasoning ?? '')
       return keep({ text: piece.text, ...(both && { reasoning: both }) })
     },
-    rest: () => keep(thoughts?.rest() ?? { text: '' }),
+    rest: () => keep(thoughts?.rest() ?? { text: '' }, true),
     answer: () => ({
       text,
       rawFinishReason: last.rawFinishReason,
@@ -262,6 +274,7 @@ export function collectAnswer({ continues }: GenerationRequest): Collector {
       model: last.model,
       ...(reasoning && { reasoning }),
       ...(thoughts?.isThinking() && { endedInThoughts: true }),
+      ...(stops?.isCut() && { isStopped: true }),
       ...(toolCalls.length > 0 && { toolCalls }),
     }),
   }
@@ -301,6 +314,51 @@ interface ThoughtSplitter {
   push(text: string): Piece
   /** What was held back, once nothing more comes. */
   rest(): Piece
+}
+
+interface StopCutter {
+  /** What of the text so far can be handed on. */
+  push(text: string): string
+  /** What was held back, once nothing more comes. */
+  rest(): string
+  isCut(): boolean
+}
+
+/**
+ * Ends a text before the first stop string, for servers that write it out or do not know it. Undefined: there is none to
+ * look for.
+ */
+function createStopCutter(stops: readonly string[] | undefined): StopCutter | undefined {
+  if (!stops?.length) return undefined
+  let held = ''
+  let isCut = false
+  return {
+    push(text) {
+      if (isCut) return ''
+      held += text
+      const places = stops.map((stop) => held.indexOf(stop)).filter((place) => place >= 0)
+      isCut = places.length > 0
+      const end = isCut
+        ? Math.min(...places)
+        : held.length - Math.max(...stops.map((stop) => begun(held, stop)))
+      const out = held.slice(0, end)
+      held = isCut ? '' : held.slice(end)
+      return out
+    },
+    rest() {
+      const rest = held
+      held = ''
+      return rest
+    },
+    isCut: () => isCut,
+  }
+}
+
+/** How many characters at the end of a text may be the beginning of another. */
+function begun(text: string, other: string): number {
+  let length = Math.min(text.length, other.length - 1)
+  while (length > 0 && !text.endsWith(other.slice(0, length))) length -= 1
+  return length
 }
 
 /**
@@ -373,9 +431,7 @@ function createThoughtSplitter(): ThoughtSplitter {
 
 /** Characters at the end of thoughts that may belong to the closing tag, or to the white space before it. */
 function heldBack(thoughts: string, close: string): number {
-  const most = Math.min(close.length - 1, thoughts.length)
-  let tag = most
-  while (tag > 0 && !thoughts.endsWith(close.slice(0, tag))) tag -= 1
+  const tag = begun(thoughts, close)
   return thoughts.length - thoughts.slice(0, thoughts.length - tag).trimEnd().length
 }
 
