@@ -96,6 +96,14 @@ describe.each(BACKENDS)('%s', (kind) => {
     expect([outcome, text]).toMatchObject([{ completion: 'Two hours.' }, 'Two hours.'])
   })
 
+  test('messages in place of deltas may begin alike', async () => {
+    const events = ['very ', 'very ', '1', '10', '0'].map((content) =>
+      sse({ choices: [{ index: 0, message: { content }, finish_reason: null }] }),
+    )
+    const { outcome } = await streamOf(...events, part({}, 'stop'), END)
+    expect(outcome).toMatchObject({ completion: 'very very 1100' })
+  })
+
   test('a last delta that repeats the whole text adds nothing', async () => {
     const pieces = ['Two hours', ' and', ' a', ' half.'].map((content) => part({ content }))
     const last = part({ content: 'Two hours and a half.' }, 'stop')

@@ -230,6 +230,7 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
   let cameInDeltas = false
   let isTakenBack = false
   let pieces = 0
+  let areGrowing = false
   const toolCalls: CollectedCall[] = []
   const thoughts = continues ? undefined : createThoughtSplitter()
   const stops = createStopCutter(parameters.stop)
@@ -244,7 +245,10 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
   return {
     add(given) {
       // Some adapters end with the whole message once more.
-      const isAgain = given.isMessage ? cameInDeltas || isGrown(given, came) : isAllAgain(given, came, pieces)
+      const isAgain = given.isMessage
+        ? cameInDeltas || isGrown(given, came, areGrowing)
+        : isAllAgain(given, came, pieces)
+      areGrowing ||= given.isMessage === true && isAgain
       if (given.text !== '') pieces += 1
       const chunk = isAgain ? { ...given, text: restOf(given.text, came), reasoning: undefined } : given
       cameInDeltas ||= !given.isMessage && given.text !== ''
@@ -289,8 +293,9 @@ function laterReason(before: string | null, later: string | null, isTakenBack: b
   return later === 'stop' && !isTakenBack && isCut(before) ? before : later
 }
 
-/** Messages in place of deltas hold the text so far. */
-const isGrown = (given: Chunk, text: string): boolean => text !== '' && given.text.startsWith(text)
+/** Messages in place of deltas may hold the text so far; one that is just the same may be the same word again. */
+const isGrown = ({ text }: Chunk, came: string, areGrowing: boolean): boolean =>
+  text.startsWith(came) && (areGrowing || (came.length > 1 && text.length > came.length))
 
 /** A last delta with the whole text once more, from servers that end with what they have collected. */
 const isAllAgain = (given: Chunk, text: string, pieces: number): boolean =>
