@@ -29,10 +29,10 @@ export function planChaos(seed: number, { overSockets = false }: ChaosOptions = 
   const reply = overSockets ? withCut(whole, choice) : whole
   const first = planned.ends === 'answer' && choice.happens(0.1) ? planFirstFailure(context) : undefined
   const isLong = durationOf(reply) * planned.mostCalls > timeoutMs
-  const timely = isLong ? { ...planned, codes: [...planned.codes, 'deadline_exceeded'] } : planned
+  const timely = isLong ? withDeadline(planned) : planned
   const counted = first ? { ...timely, mostCalls: timely.mostCalls + 1 } : timely
   const losesBytes = reply.end === 'reset' || reply.lostBytes !== undefined
-  const truth = overSockets && losesBytes ? withLoss(counted, first) : counted
+  const truth = overSockets && losesBytes ? withLoss(counted, target, first) : counted
   const notes = [
     `${target.backend} ${target.endpoint} ${target.streams ? 'streamed' : 'whole'}`,
     ...choice.notes,
@@ -68,11 +68,24 @@ function planPerf(choice: Choice, overSockets: boolean): object | undefined {
 const durationOf = ({ headAfterMs, steps }: ChaosReply): number =>
   steps.reduce((sum, { afterMs }) => sum + afterMs, headAfterMs)
 
+/** Its time may be up before its answer has come. */
+const withDeadline = (truth: ChaosTruth): ChaosTruth => ({
+  ...truth,
+  ends: truth.ends === 'answer' ? 'either' : truth.ends,
+  codes: [...truth.codes, 'deadline_exceeded'],
+})
+
 /** A reset takes away what was not read before, of each call as much as it likes. */
-const withLoss = (truth: ChaosTruth, first: ChaosReply | undefined): ChaosTruth => ({
+const withLoss = (
+  truth: ChaosTruth,
+  { backend }: ChaosTarget,
+  first: ChaosReply | undefined,
+): ChaosTruth => ({
   ...truth,
   mayLose: true,
   usage: undefined,
+  // With the count goes what tells the limit of a KoboldCPP from its end.
+  finish: backend === 'kobold' && truth.finish.includes('length') ? [...truth.finish, 'stop'] : truth.finish,
   ends: truth.ends === 'answer' ? 'either' : truth.ends,
   codes: [...truth.codes, 'api_connection_error', 'api_stream_interrupted'],
   mostCalls: Math.max(truth.mostCalls, first ? 4 : 3),
