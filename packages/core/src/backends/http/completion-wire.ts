@@ -262,7 +262,8 @@ function addArguments(call: CollectedCall, more: Arguments): Arguments {
   const before = call.function?.arguments
   if (more === '' || more === null || more === undefined) return before ?? more
   if (typeof more !== 'string' || (before && typeof before !== 'string')) return more
-  if (before && isWhole(before) && continues(call, more)) return more
+  // Its length comes first: a long call comes in many pieces.
+  if (before && continues(call, more) && isWhole(before)) return more
   const joined = (call.joined ?? '') + more
   const { grown } = call
   const count = !grown ? (before ? 0 : 1) : more.startsWith(grown.piece) ? grown.count + 1 : 0
@@ -280,7 +281,14 @@ function continues({ function: called }: WireToolCall, more: string): boolean {
   const before = called?.arguments
   if (typeof before !== 'string' || more.length < before.length) return false
   // Some close what is still open each time.
-  return more === before || (more.startsWith(before.replace(/["}\]\s]+$/, '')) && isWhole(more))
+  return more === before || (more.startsWith(withoutEnd(before, /["}\]\s]/)) && isWhole(more))
+}
+
+/** A text without such characters at its end. A pattern with `+$` would look at each run of them within the text. */
+export function withoutEnd(text: string, character: RegExp): string {
+  let end = text.length
+  while (end > 0 && character.test(text.charAt(end - 1))) end -= 1
+  return text.slice(0, end)
 }
 
 function isWhole(json: string): boolean {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { addToolCall, type CollectedCall } from './completion-wire.ts'
 import { readChatChunk, readChatReply, toEnd } from './read-completion.ts'
 
 const usage = { prompt_tokens: 700, completion_tokens: 9, total_tokens: 709 }
@@ -23,4 +24,13 @@ test.for<[string, object, number | undefined]>([
 test('a stream says it in its last event', () => {
   const last = { choices: [], usage: { ...usage, prompt_tokens_details: { cached_tokens: 640 } } }
   expect(readChatChunk(last)?.cachedTokens).toBe(640)
+})
+
+test('a call in very many pieces costs no more for each of them', () => {
+  const calls: CollectedCall[] = []
+  addToolCall(calls, { index: 0, id: 'a', function: { name: 'look', arguments: '{"a":"' } })
+  for (let piece = 0; piece < 100_000; piece++)
+    addToolCall(calls, { index: 0, id: undefined, function: { name: undefined, arguments: 'word ' } })
+  expect(calls).toHaveLength(1)
+  expect(calls[0]?.function?.arguments).toHaveLength(500_006)
 })

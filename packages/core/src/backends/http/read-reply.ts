@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import { BackendError } from '../../contract/backend.ts'
 import { parseJson } from '../../contract/json-value.ts'
+import { withoutEnd } from './completion-wire.ts'
 import {
   at,
   type ErrorDetail,
@@ -39,15 +40,16 @@ export function parseLoosely(text: string): unknown {
   try {
     return parseJson(text)
   } catch (error) {
-    const mended = text
-      .replace(AROUND_JSON, '')
-      .replace(TEXT_OR_NO_NUMBER, (found) => (found.startsWith('"') ? escapeControls(found) : 'null'))
+    const mended = withoutEnd(text.replace(ANTI_INCLUSION, ''), /[\s\0,]/).replace(
+      TEXT_OR_NO_NUMBER,
+      (found) => (found.startsWith('"') ? escapeControls(found) : 'null'),
+    )
     if (mended === text) throw error
     return parseJson(mended)
   }
 }
 
-const AROUND_JSON = /^\)\]\}',?\s*|[\s\0,]+$/g
+const ANTI_INCLUSION = /^\)\]\}',?\s*/
 const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what JSON does not allow in a text.
 const CONTROLS = /[\0-\x1f]/g
@@ -213,7 +215,7 @@ export async function* readEventStream(
 /** The events of a stream that has one JSON text in each line, and nothing else. Undefined: it is none. */
 function jsonLines(text: string): ServerEvent[] | undefined {
   // What begins a second line may begin an event.
-  if (!/^\s*\{[^\n]*\}\s*\n\s*\{/.test(text)) return undefined
+  if (!/^\s*\{[^\n]*\}[^\S\n]*\n\s*\{/.test(text)) return undefined
   const events = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [{ data: line.trim() }]))
   return events.every(isWhole) ? events : undefined
 }

@@ -44,19 +44,32 @@ export const SERVER_WORDS: readonly ServerWords[] = [
       /^(?!.*(?:fail|\berror loading|crash|abort|stopp|cancel|unable|could not|cannot|insufficient|out of memory))/is,
       // At the beginning, behind code and type of the error, tags of a page, or the error of another server: further on,
       // it may be the caller's own text.
-      /^(?:[\w.:-]+ ){0,2}(?:<[^>]{1,80}>\s*)*(?:(?:\{\s*"(?:error|detail|message)":\s*)+")?[^\w"'`]*(?:error\W+)?(?:(?:(?:the|an?|another|this|requested|selected) )*model(?: (?!is\b|not\b)\S{1,200})? (?:(?:is|has|still|currently|being|now) )*(?:loading\b|not (?:yet )?ready\b|being loaded|not (?:yet loaded|loaded yet))|(?:(?:the|server|still|currently|is) )*loading(?: (?:the |a )?model\b|\W*(?:<|$)))|^(?:\w+ )?(?:model_(?:is_)?(?:loading|not_ready))\b/i,
+      /^(?:[\w.:-]+ ){0,2}(?:<[^>]{1,80}>\s*)*(?:(?:\{\s*"(?:error|detail|message)":\s*)+")?[^\w"'`]*(?:error\W+)?(?:(?:(?:the|an?|another|this|requested|selected) )*model(?: (?!is\b|not\b)\S{1,200})? (?:(?:is|has|still|currently|already|being|now) )*(?:loading\b|not (?:yet )?ready\b|being loaded|not (?:yet loaded|loaded yet))|(?:(?:the|server|still|currently|is) )*loading(?: (?:the |a )?model\b|\W*(?:<|$)))|^(?:\w+ )?(?:model_(?:is_)?(?:loading|not_ready))\b/i,
     ],
     examples: [
       ['llama.cpp', 500, 'Loading model'],
       ['a gateway', 400, 'Model is currently loading, please wait.'],
       ['a gateway', 404, 'Model x is loading, try again later'],
       ['a gateway', 409, 'Another model is currently loading'],
+      ['a gateway', 400, 'Model is already loading'],
       ['a gateway', 423, 'Model loading in progress'],
       ['TabbyAPI', 400, 'Model is not loaded yet.'],
       ['Hugging Face', 503, 'Model org/x is currently loading'],
       ['a gateway', 400, 'Model x is not ready. Please try again later.'],
       ['a gateway', 400, 'model_loading undefined Wait.'],
       ['a gateway', 200, 'server is loading the model'],
+    ],
+  },
+  {
+    reason: 'busy',
+    statuses: anyway,
+    patterns: [
+      /^(?:[\w.:-]+ ){0,2}\W*(?:(?:the )?(?:request )?queue is full|(?:no )?(?:free )?slots? (?:is |are )?(?:un)?available|all slots are busy)\b/i,
+    ],
+    examples: [
+      ['SGLang', 400, 'The request queue is full.'],
+      ['llama.cpp', 400, 'slot unavailable'],
+      ['a gateway', 500, 'No free slots available'],
     ],
   },
   {
