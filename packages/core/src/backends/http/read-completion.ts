@@ -254,14 +254,7 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
       cameInDeltas ||= !given.isMessage && given.text !== ''
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       isTakenBack ||= chunk.text !== '' || Boolean(chunk.toolCalls?.length)
-      last = {
-        ...chunk,
-        rawFinishReason: laterReason(last.rawFinishReason, chunk.rawFinishReason, isTakenBack),
-        usage: chunk.usage ?? last.usage,
-        cachedTokens: chunk.cachedTokens ?? last.cachedTokens,
-        times: chunk.times ?? last.times,
-        model: chunk.model ?? last.model,
-      }
+      last = latest(last, chunk, isTakenBack)
       if (chunk.rawFinishReason !== null) isTakenBack = false
       if (!thoughts || thoughts.isText() || chunk.text === '') return keep(chunk)
       const piece = thoughts.push(chunk.text)
@@ -283,6 +276,16 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
     }),
   }
 }
+
+/** What the events so far say beside the text. */
+const latest = (before: Chunk, chunk: Chunk, isTakenBack: boolean): Chunk => ({
+  ...chunk,
+  rawFinishReason: laterReason(before.rawFinishReason, chunk.rawFinishReason, isTakenBack),
+  usage: chunk.usage ?? before.usage,
+  cachedTokens: chunk.cachedTokens ?? before.cachedTokens,
+  times: chunk.times ?? before.times,
+  model: chunk.model ?? before.model,
+})
 
 /**
  * What broke an answer off is not undone by a later word, and what cut it not by a bare `stop`, unless `isTakenBack`: more
