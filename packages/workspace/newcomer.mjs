@@ -221,7 +221,7 @@ export const STEPS = [
     async run(visit) {
       expectEnd(await run(visit, 'npm start -- --port 0'), {
         code: 73,
-        err: /Another process uses the tickets in \.\/\.ai-ticket\. Stop it, or give this one a folder of its own \(AI_TICKET_DATA_DIR\)\./,
+        err: /Another process uses the tickets in \.\/\.ai-ticket\. Stop it, or give this one a different folder \(AI_TICKET_DATA_DIR\)\./,
       })
     },
   },

@@ -26,7 +26,7 @@ export type Task =
 /** A line of events or of OpenAI's batch files. Never throws; details never quote the line. */
 export function parseLine({ bytes }: InputLine): Task {
   if (bytes === undefined) {
-    const details = `The line is longer than ${MAX_LINE_BYTES / 1_048_576} MiB. Send it to POST /event by itself.`
+    const details = `The line is longer than ${MAX_LINE_BYTES / 1_048_576} MiB. Send it to POST /event instead.`
     return { type: 'wrong', isOpenAi: false, code: 'payload_too_large', details }
   }
   try {

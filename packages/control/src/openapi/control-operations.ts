@@ -68,7 +68,7 @@ export const patchConfig: Operation = {
     {
       name: 'If-Match',
       in: 'header',
-      description: 'The `revision` that you have read. Another one by now is a `conflict`.',
+      description: 'The `revision` that you read. If it has changed since, you get a `conflict`.',
       schema: string(),
       required: true,
     },
@@ -100,14 +100,14 @@ export const getKeys: Operation = {
 const hand: Parameter = {
   name: 'hand',
   in: 'path',
-  description: 'Of the event, from `GET /line`.',
+  description: 'The `hand` of the event, from `GET /line`.',
   schema: string(),
 }
 
 export const getLine: Operation = {
   operationId: 'getLine',
   summary: 'Who runs where, who waits, and when each is likely to start',
-  description: 'Asks no backend. Estimates are by the speeds that the desk has learned.',
+  description: 'Does not ask any backend. Estimates use the speeds that the desk has learned.',
   tag,
   answers: { 200: json('The events that run or wait at this server.', LineSchema) },
   failures: [],
@@ -118,7 +118,7 @@ export const deleteHand: Operation = {
   operationId: 'cancelInHand',
   summary: 'Cancel an event that runs or waits, down to the GPU',
   description:
-    'A key with the scope `events` ends the events of its own name, `admin` all. The ticket of an event is cancelled with it.',
+    'A key with the scope `events` can end only the events of its own name; `admin` can end all. If the event is a ticket, the ticket is cancelled too.',
   tag,
   parameters: [hand],
   answers: {
@@ -129,7 +129,12 @@ export const deleteHand: Operation = {
   schemas,
 }
 
-const backendName: Parameter = { name: 'name', in: 'path', description: 'Of the backend.', schema: string() }
+const backendName: Parameter = {
+  name: 'name',
+  in: 'path',
+  description: 'The name of the backend.',
+  schema: string(),
+}
 
 const steering = (given: Pick<Operation, 'operationId' | 'summary' | 'description'>): Operation => ({
   ...given,
@@ -200,7 +205,7 @@ export const getFeed: Operation = {
     {
       name: 'only',
       in: 'query',
-      description: 'One or more of desk, line, ticket and config, with commas.',
+      description: 'One or more of desk, line, ticket and config, separated by commas.',
       schema: string(),
     },
     ...TICKET_FILTERS.filter(({ name }) => name !== 'limit' && name !== 'cursor'),
@@ -208,7 +213,7 @@ export const getFeed: Operation = {
     {
       name: 'Last-Event-ID',
       in: 'header',
-      description: 'Of the last event that was read.',
+      description: 'The id of the last event that you read.',
       schema: string(),
     },
   ],

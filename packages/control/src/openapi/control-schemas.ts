@@ -23,7 +23,7 @@ export const CallerSchema = v.object({
   store: v.pipe(v.picklist(['sqlite', 'postgres', 'none']), v.description('Where the tickets are.')),
   history: v.pipe(
     v.picklist(['full', 'metadata', 'off']),
-    v.description('What is kept of events that are answered at once.'),
+    v.description('How much the server keeps of events that it answers at once.'),
   ),
   callbacks: v.pipe(v.boolean(), v.description('Whether events may name a `callback_url`.')),
 })
@@ -35,7 +35,7 @@ const inHand = {
   event_id: v.string(),
   ticket_id: v.exactOptional(v.pipe(v.string(), v.description('The ticket that it is run for.'))),
   caller: v.exactOptional(v.string()),
-  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API through which it arrived.'))),
   priority: v.pipe(v.number(), v.integer()),
   entered_at: v.pipe(timestamp, v.description('When it was accepted.')),
   deadline_at: timestamp,

@@ -148,7 +148,7 @@ export interface BackendServer {
 export interface Backend {
   /** Its name in events, outcomes, logs and metrics; another one for each backend of a dispatcher. */
   readonly name: string
-  /** Who answers, for traces. Default: a server that nothing is known of. */
+  /** The kind of server, for traces. Default: an unknown server. */
   readonly server?: BackendServer
   /** How many prompts the server keeps when it has read them. Default: one for each of its slots. */
   readonly warmPrompts?: number
@@ -215,7 +215,7 @@ export type BackendErrorKind =
   /** The signal was aborted, and the server has stopped. */
   | 'aborted'
 
-/** What is known of a failure beside its kind. */
+/** Facts about a failure beside its kind. */
 export interface BackendErrorOptions {
   /** HTTP status, where there was one. */
   status?: number

@@ -4,13 +4,13 @@ import type { Reconfiguration } from './options.ts'
 import type { DataOutcome, FailureOutcome, Outcome, SuccessOutcome } from './outcome.ts'
 import type { DataOf, StandardSchema } from './standard-schema.ts'
 
-/** What a caller may say beside the event itself. */
+/** Options of a call, beside the event itself. */
 export interface EventOptions {
   /** Aborting it cancels the event, down to the GPU; `onEvent` then rejects with its reason. */
   signal?: AbortSignal
-  /** Who asks; the waiting line is fair between callers. Over HTTP the API key, else the address. */
+  /** The caller; the waiting line is fair between callers. Over HTTP: the API key, or else the address. */
   caller?: string
-  /** What the caller knows the event by, for instance the id of its ticket: `line` shows it. */
+  /** The caller's own name for the event, for instance the id of its ticket: `line` shows it. */
   reference?: string
   /**
    * A name of your own for how the prompt begins, for instance a hash of its instructions: `freeSlots` says which of
@@ -229,7 +229,7 @@ interface InHand {
   /** What its caller knows it by: `EventOptions.reference`. */
   reference?: string
   caller?: string
-  /** The API by which it came in: `EventOptions.door`. */
+  /** The API through which it arrived: `EventOptions.door`. */
   door?: string
   priority: number
   /** When it was accepted. */
@@ -285,7 +285,7 @@ export interface BackendControl {
 
 /** One event that runs or waits. */
 export interface EventInHand {
-  /** Who asks; empty: nobody said. */
+  /** The caller; empty if unknown. */
   readonly caller: string
   /** What the caller knows the event by. */
   readonly reference?: string
@@ -390,8 +390,9 @@ export interface Dispatcher extends AsyncDisposable {
   /**
    * Changes the numbers of the desk, the context policy and the backends, for every event from here on. An event that runs
    * or waits keeps its attempts, pauses, times and generation defaults; line, slots, breakers and retry budgets belong to
-   * the desk, and change at once. Who waits for a backend that leaves is sent elsewhere, or fails where there is no other.
-   * Nothing changes where a value is bad: then it throws the TypeError of `createDispatcher`, which names the option.
+   * the desk, and change at once. An event that waits for a removed backend goes to another one, or
+   * fails if there is none. A bad value changes nothing: it throws the TypeError of `createDispatcher`, which names the
+   * option.
    */
   reconfigure(change: Reconfiguration): void
   /** Stops accepting events, ends those under way, and closes what the dispatcher opened. May be called twice. */

@@ -8,7 +8,7 @@ import type { ContextPolicy, OTHER_NAMES, Parameters, TextPart } from './prompt.
  */
 export interface EventInput {
   /**
-   * What is asked: a text, `{ prompt }`, `{ messages }`, a list of messages or texts, or any other object, whose JSON is
+   * The prompt: a text, `{ prompt }`, `{ messages }`, a list of messages or texts, or any other object, whose JSON is
    * then the prompt. A string that holds JSON is read as that JSON. Missing: `missing_content_field`; without any text of
    * a user: `prompt_extraction_failed`.
    */
@@ -78,9 +78,9 @@ export type JsonContent = (object & NeitherForm) | (NeitherForm & { readonly [ke
 
 /** One turn of a conversation. */
 export interface MessageInput {
-  /** Who speaks. `developer` means `system`, and `function` means `tool`. */
+  /** The speaker. `developer` means `system`, and `function` means `tool`. */
   role: 'system' | 'developer' | 'user' | 'assistant' | 'tool' | 'function'
-  /** What is said. Unset only where an assistant calls tools. */
+  /** The text of the message. Only an assistant that calls tools may leave it out. */
   content?: string | readonly (string | ContentPartInput)[] | null | undefined
   /** Of the speaker, where there are several of one role; for a tool, of its function. */
   name?: string | undefined

@@ -8,7 +8,7 @@ export type LineLevel = 'debug' | 'info' | 'warn' | 'error'
 export interface Logger {
   /** False: lines of this level are dropped, so that nobody need put their fields together. Absent: none is. */
   isEnabled?(level: LineLevel): boolean
-  /** For whoever looks into one event: each call, each probe. */
+  /** For debugging a single event: each call, each probe. */
   debug(message: string, fields?: LogFields): void
   /** What happens as it should: how an event ended, a backend that is back. */
   info(message: string, fields?: LogFields): void

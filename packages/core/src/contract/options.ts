@@ -28,11 +28,11 @@ export interface BackendEntry {
 /** Told of every recorded outcome, once. What it throws is logged and otherwise ignored. */
 export type OutcomeListener = (outcome: Outcome, context: OutcomeContext) => void
 
-/** What is known of an event beside its outcome. */
+/** Facts about an event beside its outcome. */
 export interface OutcomeContext {
   /** The event as it came. */
   readonly event: unknown
-  /** Who asked: `EventOptions.caller`, or empty. */
+  /** The caller: `EventOptions.caller`, or empty. */
   readonly caller: string
   /** `EventOptions.door`. */
   readonly door?: string
@@ -231,7 +231,7 @@ export function resolveOptions(options: DispatcherOptions): ResolvedOptions {
   const names = backends.map(({ backend }) => backend.name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) {
-    throw new TypeError(`createDispatcher: two backends are named "${twice}"; give each a name of its own.`)
+    throw new TypeError(`createDispatcher: two backends are named "${twice}"; give each a different name.`)
   }
   const logger = options.logger ?? silentLogger
   return {

@@ -49,15 +49,15 @@ export interface AttemptRecord {
   /** Time to the first delta, in milliseconds, of a streamed call. */
   first_token_ms?: number
   /**
-   * How long the prompt was read and the answer written, in milliseconds; what is left of the call is neither, such as a
-   * wait inside the server. Absent: nobody knows.
+   * How long the server read the prompt and wrote the answer, in milliseconds. The rest of the call is neither, such as a
+   * wait inside the server. Absent if unknown.
    */
   prompt_ms?: number
   /** See `prompt_ms`. */
   completion_ms?: number
   /**
-   * Who says so. `backend`: the server. `stream`: the first delta parts the two. `learned`: an estimate by the speeds
-   * learned of this backend.
+   * The source of the two times. `backend`: the server reported them. `stream`: the first delta separates them.
+   * `learned`: an estimate from the learned speeds of this backend.
    */
   phases?: 'backend' | 'stream' | 'learned'
   /** How the server is known to have stopped, where the call did not end with a whole answer. */
@@ -186,7 +186,7 @@ export interface FailureOutcome
   attempts: AttemptRecord[]
   /** Text that had come when the answer broke off, or the last answer that did not match the schema. */
   partial?: string
-  /** What is wrong with the last answer, where none matched the schema. */
+  /** The faults of the last answer, if none matched the schema. */
   schema?: { repairs: number; errors: SchemaError[] }
   /** How long to wait before asking again, in milliseconds, where the desk knows. */
   retry_after_ms?: number

@@ -138,12 +138,12 @@ const MessagesRequestSchema = v.pipe(
     }),
     { ...WORDS, max_tokens: 'A ceiling: it is cut to the room that the prompt leaves.' },
   ),
-  v.description('What is not named here is ignored, null means unset.'),
+  v.description('Fields that are not listed here are ignored; null means unset.'),
 )
 
 const CountRequestSchema = v.pipe(
   described(v.object(prompt), WORDS),
-  v.description('The request whose prompt is counted. What is not named here is ignored.'),
+  v.description('The request whose prompt is counted. Fields that are not listed here are ignored.'),
 )
 
 const SCHEMAS = { AnthropicError: AnthropicErrorSchema, AnthropicMessage: MessageSchema }

@@ -101,7 +101,7 @@ export const getModel: Operation = {
     {
       name: 'model',
       in: 'path',
-      description: 'Its name. Slashes may stand as they are.',
+      description: 'The name of the model. You need not encode slashes.',
       schema: v.string(),
     },
   ],

@@ -66,7 +66,7 @@ export const HealthSchema = v.object({
     v.pipe(
       v.object({
         status: v.picklist(['available', 'unavailable']),
-        details: v.exactOptional(v.pipe(v.string(), v.description('What is wrong, and what to do.'))),
+        details: v.exactOptional(v.pipe(v.string(), v.description('The problem, and what to do about it.'))),
       }),
       v.description('Of a server with tickets.'),
     ),

@@ -18,7 +18,7 @@ export const HEADERS = {
     schema: text,
   },
   RateLimit: {
-    description: 'What is left of the limit: `"requests";r=59;t=1`.',
+    description: 'The rest of the limit: `"requests";r=59;t=1`.',
     required: false,
     schema: text,
   },

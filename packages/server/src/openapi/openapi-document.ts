@@ -44,11 +44,11 @@ const LIMITS =
 
 const TAGS = [
   { name: 'Events', description: 'An event in, its outcome out.' },
-  { name: 'Tickets', description: 'Events that are on disk before they are answered.' },
+  { name: 'Tickets', description: 'Events that are stored on disk before they are answered.' },
   { name: 'OpenAI', description: "The same desk for OpenAI's clients." },
   { name: 'Anthropic', description: "The same desk for Anthropic's clients." },
   { name: 'Kobold', description: 'The same desk for clients of KoboldCPP.' },
-  { name: 'Operations', description: 'For those who run the server.' },
+  { name: 'Operations', description: 'For operators.' },
 ]
 
 const ALWAYS: Readonly<Record<string, v.GenericSchema>> = {

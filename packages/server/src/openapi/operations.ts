@@ -58,7 +58,7 @@ export const getReadyz: Operation = {
 export const getBackends: Operation = {
   operationId: 'getBackends',
   summary: 'State, slots, speeds and breaker of each backend, and the waiting line',
-  description: 'Asks no backend.',
+  description: 'Does not ask any backend.',
   tag: 'Operations',
   answers: {
     200: {

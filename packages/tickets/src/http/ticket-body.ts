@@ -30,7 +30,7 @@ export interface TicketBody {
   priority: number
   /** The name of the API key. */
   caller?: string
-  /** The API by which it came in, such as `event` or `anthropic`. Absent: an earlier release took it in, or nobody said. */
+  /** The API through which it arrived, such as `event` or `anthropic`. Absent: an earlier release took it in, or nobody said. */
   door?: string
   /** The id of the ticket that it repeats. */
   replay_of?: string
@@ -148,7 +148,7 @@ export interface TicketRowBody {
   priority: number
   /** The name of the API key. */
   caller?: string
-  /** The API by which it came in. Absent: an earlier release took it in, or nobody said. */
+  /** The API through which it arrived. Absent: an earlier release took it in, or nobody said. */
   door?: string
   /** The id of the ticket that it repeats. */
   replay_of?: string

@@ -130,7 +130,10 @@ export const postBulk: Operation = {
     },
   },
   answers: {
-    200: { description: 'What became of them.', content: { 'application/json': { schema: BulkSchema } } },
+    200: {
+      description: 'The result for the tickets.',
+      content: { 'application/json': { schema: BulkSchema } },
+    },
   },
   failures: ['invalid_request', 'invalid_input_format', 'store_unavailable'],
   schemas,
@@ -158,14 +161,14 @@ export const getTicket: Operation = {
       description: 'The ticket.',
       headers: {
         'cache-control': { description: '`no-store`, or `no-cache` for a stream.', required: true },
-        'retry-after': { description: 'Seconds; of a ticket that is not finished.' },
+        'retry-after': { description: 'Seconds until you should ask again; only for an unfinished ticket.' },
       },
       content: {
         'application/json': { schema: TicketSchema },
         'text/event-stream': { schema: v.string(), events: TICKET_STREAM },
       },
     },
-    204: { description: 'The reader of a stream has seen its end.' },
+    204: { description: 'You have already read this stream to its end.' },
   },
   failures: ['invalid_input_format', 'not_found', 'store_unavailable'],
   schemas,
@@ -198,7 +201,7 @@ export const postReplay: Operation = {
 export const getCallbacks: Operation = {
   operationId: 'listCallbacks',
   summary: 'Look at what was sent of the end of a ticket',
-  description: 'None for a ticket without a `callback_url`, one for any other.',
+  description: 'A ticket with a `callback_url` has one callback; any other has none.',
   tag,
   parameters: [ticketId],
   answers: { 200: json('Each callback with its attempts.', CallbackListSchema) },
@@ -223,7 +226,7 @@ export const postResend: Operation = {
   parameters: [ticketId],
   answers: {
     202: {
-      description: 'It is sent again, with a new round of attempts.',
+      description: 'The callback is sent again, with a new round of attempts.',
       content: { 'application/json': { schema: CallbackSchema } },
     },
   },
@@ -242,7 +245,7 @@ export const eventWithTickets = (operation: Operation): Operation => ({
       headers: {
         location: { description: 'The ticket, with `Prefer: respond-async, wait=…`.' },
         'idempotency-replayed': { description: '`true`: the answer to an earlier request with this key.' },
-        'preference-applied': { description: '`respond-async`, where that was asked for.' },
+        'preference-applied': { description: '`respond-async`, if you asked for it.' },
       },
       content: {
         ...operation.answers[200]?.content,

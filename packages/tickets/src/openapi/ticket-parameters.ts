@@ -17,7 +17,12 @@ const query = (name: string, description: string, schema: v.GenericSchema = text
 })
 
 /** The id of a ticket, in the path. */
-export const ticketId: Parameter = { name: 'id', in: 'path', description: 'Of the ticket.', schema: text }
+export const ticketId: Parameter = {
+  name: 'id',
+  in: 'path',
+  description: 'The id of the ticket.',
+  schema: text,
+}
 
 /** The header `Idempotency-Key`. */
 export const idempotencyKey: Parameter = {
@@ -72,7 +77,7 @@ export const TICKET_FILTERS: readonly Parameter[] = [
   query('error', 'The code that it failed with.'),
   query('event_id', 'The id of the event.'),
   query('key', 'The name of the API key that sent it.'),
-  query('door', 'The API by which it came in: event, tickets, openai, responses, anthropic, kobold.'),
+  query('door', 'The API through which it arrived: event, tickets, openai, responses, anthropic, kobold.'),
   query('idempotency_key', 'As it was sent.'),
   query('text', 'In the event or the answer, any case.'),
   query('replay_of', 'Only what was replayed from this ticket.'),
@@ -103,26 +108,26 @@ export const metadataFilter: Parameter = {
 }
 
 const headers = {
-  location: { description: 'Where to look for the answer.', required: true },
-  'retry-after': { description: 'Seconds after which a look is worth it.', required: true },
-  'idempotency-replayed': { description: '`true`: the key was known, nothing new was taken.' },
+  location: { description: 'The address of the ticket.', required: true },
+  'retry-after': { description: 'Seconds until you should ask again.', required: true },
+  'idempotency-replayed': { description: '`true`: the key was known, so no new ticket was made.' },
 }
 
 /** The ticket was taken; it is on disk. */
 export const acceptedTicket: Answer = {
-  description: 'The ticket, which is on disk.',
+  description: 'The ticket; it is on disk.',
   headers,
   content: { 'application/json': { schema: TicketSchema } },
 }
 
 /** The same for a route that takes batches, too. */
 export const acceptedTickets: Answer = {
-  description: 'The ticket, which is on disk; for a batch of CloudEvents what became of each.',
+  description: 'The ticket, which is on disk. For a batch of CloudEvents, the result for each event.',
   headers: {
-    location: { description: 'Where to look for the answer; not for a batch.' },
-    'retry-after': { description: 'Seconds after which a look is worth it; not for a batch.' },
+    location: { description: 'The address of the ticket; not for a batch.' },
+    'retry-after': { description: 'Seconds until you should ask again; not for a batch.' },
     'idempotency-replayed': headers['idempotency-replayed'],
-    'preference-applied': { description: '`respond-async`, where that was asked for.' },
+    'preference-applied': { description: '`respond-async`, if you asked for it.' },
   },
   content: { 'application/json': { schema: v.union([TicketSchema, BatchSchema]) } },
 }

@@ -77,7 +77,7 @@ export const TicketSchema = v.object({
   expires_at: maybe,
   priority: v.pipe(v.number(), v.integer()),
   caller: v.exactOptional(v.pipe(v.string(), v.description('The name of the API key.'))),
-  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API through which it arrived.'))),
   replay_of: v.exactOptional(v.string()),
   callback: v.exactOptional(CallbackSummarySchema),
   runs: v.pipe(count, v.description('How often it was given to a worker.')),
@@ -125,7 +125,7 @@ export const TicketRowSchema = v.object({
   finished_at: v.nullable(timestamp),
   priority: v.pipe(v.number(), v.integer()),
   caller: v.exactOptional(v.pipe(v.string(), v.description('The name of the API key.'))),
-  door: v.exactOptional(v.pipe(v.string(), v.description('The API by which it came in.'))),
+  door: v.exactOptional(v.pipe(v.string(), v.description('The API through which it arrived.'))),
   replay_of: v.exactOptional(v.string()),
   runs: v.pipe(count, v.description('How often it was given to a worker.')),
   attempts: v.pipe(count, v.description('Calls of all runs that have ended.')),
@@ -307,7 +307,7 @@ export const TicketRequestSchema = v.pipe(
 /** The body of a replay: what is named takes the place of what the event had. */
 export const ReplayRequestSchema = v.pipe(
   described(v.object({ ...v.partial(EventSchema).entries, ...further }), WORDS),
-  v.description('Fields to change. The replay is a new event with an id of its own.'),
+  v.description('Fields to change. The replay is a new event with its own id.'),
 )
 
 /** The body of a removal; `read-prune.ts` reads it. */

@@ -153,7 +153,7 @@ export const PLAIN: Readonly<Record<Reason, string>> = {
   option: ': it does not take an option of the request',
   tls: '',
   runtime: '',
-  bad_input: ': it cannot read the request, which will not get better by itself',
+  bad_input: ': it cannot read the request, so repeating it does not help',
   template:
     ': its chat template refuses the roles of the conversation; use another template or join the turns',
   model_gone: ': its model was unloaded or has crashed; load it again',

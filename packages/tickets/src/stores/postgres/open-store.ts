@@ -182,7 +182,7 @@ const problemOf = (worker: string, { standing }: NameLock) =>
     ? new StoreUnavailable('unreachable', NAME_AWAY)
     : new StoreUnavailable(
         'locked',
-        `Another server on this PostgreSQL has the name "${worker}". Stop it, or give each server a name of its own (AI_TICKET_WORKER).`,
+        `Another server on this PostgreSQL has the name "${worker}". Stop it, or give each server a different name (AI_TICKET_WORKER).`,
       )
 
 /** The methods that take tickets in. */

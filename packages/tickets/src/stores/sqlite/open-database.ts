@@ -159,7 +159,7 @@ function lockDirectory(directory: string): () => void {
     if (problem instanceof StoreUnavailable && problem.problem === 'locked') {
       throw new StoreUnavailable(
         'locked',
-        `Another process uses the tickets in ${directory}. Stop it, or give this one a folder of its own (AI_TICKET_DATA_DIR).`,
+        `Another process uses the tickets in ${directory}. Stop it, or give this one a different folder (AI_TICKET_DATA_DIR).`,
         error,
       )
     }
