@@ -110,7 +110,7 @@ const FAILURES: Readonly<Record<string, Held>> = {
 }
 
 const PROMISES: Readonly<Record<string, Held>> = {
-  'Under the worst bodies of 16 MiB at every door': [
+  'with the worst bodies of 16 MiB at every door': [
     'ai-ticket-server/test/standstill.test.ts',
     'no request takes the server away from the others, and none its memory',
   ],
