@@ -206,7 +206,7 @@ function conclude(
   return outcome
 }
 
-/** Whoever cancels an event knows it. */
+/** A caller that cancels an event knows about it. */
 const levelOf = ({ error }: Outcome): 'info' | 'warn' =>
   error === undefined || error === 'cancelled' ? 'info' : 'warn'
 

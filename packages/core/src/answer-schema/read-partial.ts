@@ -43,7 +43,7 @@ export function readPartial(
     },
     close() {
       inbox.close()
-      // Nobody has to wait until it is taken: no further piece comes.
+      // There is no need to wait until it is taken: no further piece comes.
       if (unsaid) void tell(unsaid.value)
     },
   }

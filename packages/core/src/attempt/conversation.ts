@@ -17,7 +17,7 @@ export interface Target {
   readonly isRelaxed: boolean
 }
 
-/** What is sent to one backend. A value. */
+/** The conversation with one backend. A value. */
 export interface Conversation extends Fit {
   /** The backend is asked to enforce the schema of the event. */
   readonly isEnforced: boolean

@@ -1,6 +1,6 @@
 import { type Turn, turnText } from '../contract/prompt.ts'
 
-/** What is left of a conversation. A value. */
+/** The rest of a conversation after the cut. A value. */
 export interface Cut {
   readonly turns: readonly Turn[]
   /** Places of the turns that were left out, in the conversation as it came. */

@@ -3,7 +3,7 @@ import type { ContextPolicy, Turn } from '../contract/prompt.ts'
 import { mostToolTokens, turnText } from '../contract/prompt.ts'
 import { type Cut, cutLeft, lastAsking, lengthOf } from './cut-left.ts'
 
-/** What is sent, so that prompt and answer fit. */
+/** The request as it is sent, so that prompt and answer fit. */
 export interface Fit {
   readonly turns: readonly Turn[]
   readonly maxTokens: number

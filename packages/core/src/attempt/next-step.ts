@@ -11,7 +11,7 @@ export interface Situation {
   readonly hasNextEndpoint: boolean
   /** Another backend has not been tried yet and may be asked. */
   readonly hasOtherBackend: boolean
-  /** That other backend is known to answer. */
+  /** That backend is known to answer. */
   readonly otherIsReady: boolean
   /** Its port is closed, and it answered not long ago: it loads a model. */
   readonly isLoading: boolean

@@ -170,7 +170,7 @@ export interface Health {
   waiting: number
 }
 
-/** What is known of a backend without asking it. */
+/** What the desk knows about a backend without asking it. */
 export interface BackendReport extends BackendHealth {
   /** `open`: left out after events in a row that it could not serve; `trial`: one event is out to try it. */
   breaker: 'closed' | 'open' | 'trial'
@@ -239,9 +239,9 @@ interface InHand {
 
 /** An event that holds a slot. */
 export interface RunningEvent extends InHand {
-  /** Whose slot it is. */
+  /** The backend that the slot belongs to. */
   backend: string
-  /** That is called, or was last; empty: none yet. */
+  /** The endpoint that is called, or that was called last; empty: none yet. */
   endpoint: string
   /** When it got its slot. */
   seated_at: string
@@ -321,7 +321,7 @@ export type CountOptions = Pick<EventOptions, 'signal' | 'continues' | 'takesAny
 export interface TokenCount {
   /** Of the whole prompt, without an answer. */
   readonly tokens: number
-  /** Nobody could count: the number follows from the length of the text. */
+  /** The tokens could not be counted: the number is estimated from the length of the text. */
   readonly isEstimate: boolean
   /** Of each token, where the prompt is one text to go on with (`continues`) and its backend tells them. */
   readonly ids?: readonly number[]

@@ -89,7 +89,7 @@ export function describeIssue(issue: v.BaseIssue<unknown>, root = ''): string {
   return `\`${path}\` must be ${expected}; it is ${kindOf(issue.input)}.`
 }
 
-/** What is wrong with the one form of several that the value nearly has: it breaks a rule there, or a part of it does. */
+/** The fault in the form that the value comes closest to: the value breaks a rule of that form, or a part of it does. */
 function closestIssue({ issues }: v.BaseIssue<unknown>): v.BaseIssue<unknown> | undefined {
   const near = issues?.filter(({ kind, path }) => kind === 'validation' || path !== undefined)
   return near?.length === 1 ? near[0] : undefined

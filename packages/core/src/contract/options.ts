@@ -183,7 +183,7 @@ export interface ResolvedOptions {
   readonly observer: Required<Observer> | undefined
   readonly contextPolicy: ContextPolicy
   readonly tuning: Readonly<Tuning>
-  /** Nobody has set how long a backend may load: an event that waits for one waits on when the grace is over. */
+  /** The operator has not set how long a backend may load: an event that waits for one keeps waiting when the grace is over. */
   readonly outwaitsGrace: boolean
 }
 

@@ -97,7 +97,7 @@ export interface SchemaCertificate {
   repairs: number
   /** The JSON had small faults (trailing commas, quotes) that were mended before it was checked. */
   mended?: true
-  /** What was wrong with the answer before the last repair. */
+  /** Why the answer before the last repair did not fit. */
   errors?: SchemaError[]
 }
 

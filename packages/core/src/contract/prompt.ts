@@ -185,7 +185,7 @@ export interface Parameters extends SamplerParameters {
   stop?: string[]
   /** Makes an answer repeatable where the server can. Unset: AI Ticket draws one for each call of a KoboldCPP server. */
   seed?: number
-  /** What is added to the scores of tokens, by token id. */
+  /** Added to the scores of tokens, by token id. */
   logit_bias?: Record<string, number>
   /** Functions that the model may ask to have called, as in OpenAI's API. AI Ticket never calls them. */
   tools?: Record<string, unknown>[]

@@ -18,7 +18,7 @@ export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
-/** What is wrong with a value, in the words of its schema. */
+/** Why a value does not fit, in the words of its schema. */
 export interface StandardIssue {
   /** In plain words. It may hold the value. */
   readonly message: string

@@ -18,7 +18,7 @@ export interface Sink {
   readonly partial?: (data: unknown) => Promise<void> | undefined
 }
 
-/** What is known of every event, one that cannot be read included. */
+/** What the desk knows about every event, even one that it cannot read. */
 export interface EventHead {
   readonly id: string
   readonly metadata: Record<string, unknown> | undefined
@@ -197,7 +197,7 @@ export interface CallFailure extends Failure {
   /** What the backend itself said; undefined where the desk found the fault. */
   readonly kind: BackendErrorKind | undefined
   readonly isBusy: boolean
-  /** What is wrong with an answer that does not match its schema. */
+  /** Why an answer does not match its schema. */
   readonly problems?: readonly Problem[]
   /** Asking again would end there, too. */
   readonly isBeyondRepair?: boolean

@@ -71,7 +71,7 @@ export class BackendSlots implements RoutableBackend {
   #status: BackendStatus
   #reported: BackendState | undefined
   #probedAt = Number.NEGATIVE_INFINITY
-  /** What was probed may be over: the connection was lost since, or the probe itself failed to connect. */
+  /** The last probe may be out of date: the connection was lost since, or the probe itself failed to connect. */
   #isStale = false
   #probing: Promise<void> | undefined
   #problem: string | undefined
@@ -200,7 +200,7 @@ export class BackendSlots implements RoutableBackend {
     return since !== undefined && enteredAt < since
   }
 
-  /** Somebody may wait on for it, though it does not count as loading any more. */
+  /** An event may still wait for it, although it no longer counts as loading. */
   isGone(): boolean {
     return this.#goneSince() !== undefined
   }
@@ -347,7 +347,7 @@ export class BackendSlots implements RoutableBackend {
     this.become(onProbe(this.#status, this.#probedAt, found))
   }
 
-  /** What was not told in time is as it was. */
+  /** Facts that the server did not tell in time stay as they were. */
   #completed(found: BackendState | BackendError): BackendState | BackendError {
     if (found instanceof BackendError || !found.incomplete || !this.#reported) return found
     const known = this.#reported.models

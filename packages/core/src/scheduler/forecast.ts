@@ -54,7 +54,7 @@ export function createForecast({
   const workMs = ({ allowed, work, savedTokens, model }: ForecastWaiter, loads: Loads) =>
     shortest(allowed.map((slots) => plus(slots.workMs(work, savedTokens), loads(slots, model))))
 
-  /** What is left to do in each slot of these backends; undefined where nobody can tell. */
+  /** The work left in each slot of these backends; undefined where it is not known. */
   function slotTimes(allowed: readonly BackendSlots[]): (number | undefined)[] {
     const times: (number | undefined)[] = []
     for (const { slots, work, savedTokens, loadMs, startedAt } of taken) {

@@ -139,7 +139,7 @@ export function openLease(
     modelFor: (model) => modelOn(slots, model),
     failed(failed) {
       if (failed.kind !== undefined && CONNECTION_LOST.has(failed.kind)) slots.expectChange()
-      // Somebody else uses it.
+      // Another client uses it.
       if (failed.isBusy) reader.forget()
       slots.become(statusAfter(slots.status, failed, { now: clock.now(), random }))
     },

@@ -86,7 +86,7 @@ function serving<B extends RoutableBackend>(
   const needsProbe = all.filter(({ probed }) => !probed)
   if (needsProbe.length > 0) return success({ needsProbe })
   if (servedModels(all).size <= 1) return success(named)
-  // Who has not told its names yet may know this one: a box that is off is no reason to call a name unknown.
+  // A backend that has not listed its models yet may have this one: a box that is off is no reason to call a name unknown.
   const silent = named.filter((backend) => backend.status.heardAt === undefined)
   return silent.length > 0 ? success(silent) : failure(unknownModel(named))
 }

@@ -53,7 +53,7 @@ interface QueuedEvent extends WaitingSeat {
   grant(slots: BackendSlots): void
   /** Its place went to a caller with fewer places. */
   displace(): void
-  /** Nobody is left who may serve it. */
+  /** No backend is left that may serve it. */
   fail(problem: Failure): void
 }
 
@@ -317,7 +317,7 @@ export class Scheduler {
     return this.backends.length > 1 || this.#line.size > 0 || inFlight + 1 >= concurrency
   }
 
-  /** What is believed of a server's memory is compared with what the server counts, now and then. */
+  /** Now and then, compares what the desk believes about a server's memory with what the server counts. */
   #lookAt(slots: BackendSlots): void {
     const { clock } = this.#options
     if (clock.now() - slots.probedAt > LOOK_AGE_MS) void slots.probe(LOOK_AGE_MS)
@@ -470,7 +470,7 @@ export class Scheduler {
     for (const slots of allowed) {
       // Its turn as the trial comes last, so that where others serve it would never come: a probe is as good.
       if (slots.isShut() && slots.admits() === 'trial') void slots.probe(tuning.probeTimeoutMs)
-      // Nobody need wait for it, so that nobody would see that it is back.
+      // If no event waits for it, no event would notice that it is back.
       else if (slots.stateName() === 'loading') void slots.probe(tuning.probeIntervalMs)
     }
   }

@@ -8,7 +8,7 @@ import { createLoads, type ForecastWaiter, plus, type TakenSlot } from './foreca
 import { likelyTokens } from './speed-estimate.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
-/** What is shown of an event. */
+/** The fields of an event that are shown. */
 interface ShownEvent {
   readonly id: string
   readonly caller: string
@@ -105,7 +105,7 @@ export function createLineWindow({ taken, line, desk, clock, random }: LineParts
   }
 }
 
-/** What was said of an event beside it. */
+/** What the caller said about an event, besides the event itself. */
 const saidOf = ({ reference, door }: Stand) => ({
   ...(reference !== undefined && { reference }),
   ...(door && { door }),
@@ -159,7 +159,7 @@ function leftMs({ slots, work, savedTokens, loadMs, startedAt }: TakenSlot, now:
   return inAll === undefined ? undefined : Math.abs(startedAt + inAll - now)
 }
 
-/** What is left to do in each slot of a backend; undefined: nobody can tell. */
+/** The work left in each slot of a backend; undefined: not known. */
 type Lane = (number | undefined)[]
 
 /** Of those backends that take events. */

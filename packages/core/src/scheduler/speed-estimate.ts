@@ -11,7 +11,7 @@ export interface GenerationSample {
   readonly maxTokens?: number
 }
 
-/** What is known of how fast one backend reads and writes. A value: learning gives back a new one. */
+/** How fast one backend reads and writes, as far as the desk has seen. A value: learning returns a new one. */
 export interface SpeedEstimate {
   readonly observations: number
   /** Fading sums over (x, y) = tokens read and written in one millisecond of an observation. */

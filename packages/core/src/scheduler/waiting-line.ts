@@ -1,7 +1,7 @@
 export interface Waiter {
   /** −100…100, higher first. */
   readonly priority: number
-  /** Who asks; the callers of one priority take turns. */
+  /** The caller; the callers of one priority take turns. */
   readonly caller: string
   /** On the clock of `next`, in milliseconds. */
   readonly enteredAt: number
@@ -34,7 +34,7 @@ const NOBODY = Number.NEGATIVE_INFINITY
  * The one waiting line of a desk. Nothing in it runs by itself: `next` is asked when a slot is free. Waiters are known
  * by identity: the ids of events come from their callers and may repeat.
  *
- * Who is next for a backend, among those it may serve:
+ * The next waiter for a backend, among those it may serve:
  * 1. those at the head of the line, oldest first;
  * 2. the highest effective priority: one's own and one more per `ageingMs` of waiting, so that nobody starves;
  * 3. between waiters of the same own priority the callers take turns, whatever their age. Age only lifts a priority
@@ -60,7 +60,7 @@ export class WaitingLine<W extends Waiter = Waiter> {
     this.#ageingMs = ageingMs
   }
 
-  /** Who stands in line stays there, beyond a smaller capacity, too. */
+  /** Waiters that are in line stay there, even beyond a smaller capacity. */
   change({ capacity, ageingMs }: Required<LineOptions>): void {
     this.#capacity = capacity
     this.#ageingMs = ageingMs
@@ -211,7 +211,7 @@ export class WaitingLine<W extends Waiter = Waiter> {
   }
 
   /**
-   * Who would be served before this one if nobody else came, as far as they want the same backends. An estimate; the
+   * The waiters that would be served before this one if nobody else came, as far as they want the same backends. An estimate; the
    * waiter need not have entered.
    */
   ahead(waiter: Waiter, now: number): readonly W[] {

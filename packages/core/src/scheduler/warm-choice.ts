@@ -18,7 +18,7 @@ const LEAST_GAIN = 0.05
 const isWorthIt = (gainMs: number, of: number): boolean => gainMs > Math.max(LEAST_GAIN_MS, LEAST_GAIN * of)
 
 /**
- * Who gets the slot: of those in the order of their turn, the one that saves the most, as long as nobody before it has a
+ * The waiter that gets the slot: of those in the order of their turn, the one that saves the most, as long as nobody before it has a
  * higher priority, misses its deadline, or waits beyond the bound. Returns its place in the order.
  */
 export function pickCandidate(
@@ -80,7 +80,7 @@ export function cheapest(offers: readonly Offer[]): number {
 export const isWorthWaiting = (busy: Offer, free: Offer): boolean =>
   busy.savedMs > free.savedMs && isWorthIt(costOf(free) - costOf(busy), costOf(free))
 
-/** What is known of how soon a caller's next prompt follows its last answer. A value. */
+/** How soon a caller's next prompt follows its last answer, as far as the desk has seen. A value. */
 export interface Returns {
   readonly seen: number
   readonly returned: number

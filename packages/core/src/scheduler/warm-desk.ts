@@ -42,12 +42,12 @@ export interface Asks {
   readonly answerSchema: { readonly schema: unknown } | undefined
 }
 
-/** Who is next for a slot that is free, or when to look again. */
+/** The next waiter for a free slot, or when to look again. */
 type NextTurn<W> = { readonly waiter: W } | { readonly againAt: number } | undefined
 
 interface SlotMemory {
   warm: WarmPrompts
-  /** What was answered last: its caller's next prompt is likely to go on with it, and soon. */
+  /** The last answer: its caller's next prompt probably continues it, and soon. */
   expected: Expected | undefined
   /** Calls in a row that took as long as if nothing had been kept. */
   misses: number
@@ -189,7 +189,7 @@ export class WarmDesk {
     return free[place]
   }
 
-  /** Who is next for the slot, of those in the order of their turns. */
+  /** The next waiter for the slot, chosen from those in the order of their turns. */
   next<W extends ForecastWaiter>(slots: BackendSlots, order: readonly W[]): NextTurn<W> {
     const now = this.#options.clock.now()
     const queuedMs = new Map<BackendSlots, number>()
@@ -371,7 +371,7 @@ export class WarmDesk {
     }
   }
 
-  /** What is pushed out may be wanted again. */
+  /** A prompt that is pushed out may be needed again. */
   #lossMs(slots: BackendSlots, waiter: ForecastWaiter): number {
     const memory = this.#memories.get(slots)
     if (slots.swapsFor(waiter.model)) return REUSE.chance * slots.keptMs(undefined)
@@ -541,7 +541,7 @@ class Reading implements PromptReader {
     const written = firstTokenMs === undefined ? usage.completion_tokens : 0
     const workMs = slots.tokensMs(usage.prompt_tokens, written) ?? 0
     const restMs = (firstTokenMs ?? durationMs) - workMs
-    // Nobody expected it to load, but some servers unload after a while, or for somebody else.
+    // No load was expected, but some servers unload a model after a while, or for another client.
     const isUnlikely = !this.#loads && (workMs === 0 || restMs < slots.shelf.keptMs(this.#model) / 2)
     if (isUnlikely || restMs < workMs * LEAST_LOADING) return 0
     return slots.shelf.learn(this.#model, restMs) ? restMs : 0

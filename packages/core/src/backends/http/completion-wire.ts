@@ -402,7 +402,7 @@ const WORDS: Readonly<Record<string, Ending>> = {
   error: 'failed',
 }
 
-/** Somebody ended it before it was whole: vLLM's `abort`, LM Studio's `userStopped`, and their kind. */
+/** The answer was ended before it was whole: vLLM's `abort`, LM Studio's `userStopped`, and their kind. */
 const STOPPED =
   /abort|cancel|interrupt|terminat|kill|shut_?down|preempt|evict|disconnect|unload|time_?(?:d_?)?out|time_?limit|insufficient|incomplete|unfinished|(?:server|client|user|forced?|manual)(?:ly)?_?stop|stop(?:ped)?_?by_?(?:user|client|server)|halt|paus|rate_?limit|quota|credits|expired|deadline|connection|resource_?exhaust|^partial$/i
 const FAILED = /error|fail|exception|out_?of_?memory|^oom$|crash|malformed|unexpected/i

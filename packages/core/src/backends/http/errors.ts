@@ -4,7 +4,7 @@ import { OTHER_NAMES, SAMPLER_NAMES } from '../../contract/prompt.ts'
 import { readRetryAfter, readRetryAfterMs } from './retry-after.ts'
 import { MESSAGE_LENGTH, type Reason, reasonInWords } from './server-words.ts'
 
-/** Who was asked, for messages: a backend and the endpoint. */
+/** The backend and the endpoint that were asked, for messages. */
 export interface ErrorPlace {
   readonly backend: string
   readonly endpoint: string
@@ -53,7 +53,7 @@ const NO_TLS = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNKNOWN_
 const UNVERIFIED =
   /^(?:CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|ERR_TLS_CERT_\w+)$/
 
-/** What is wrong with TLS there, which no repeat mends. */
+/** A fault in TLS there, which no repeat mends. */
 function tlsProblem(code: string): string | undefined {
   if (NO_TLS.test(code)) return 'it does not speak TLS on this port; use http:// in its URL'
   if (!UNVERIFIED.test(code)) return undefined

@@ -148,7 +148,7 @@ export function guardCall(options: GuardOptions): CallGuard {
 export interface IdleTimer {
   /** Something came: the time starts again. */
   touch(): void
-  /** Nobody waits: silence does not count until the next touch. */
+  /** The reader does not wait: silence does not count until the next touch. */
   pause(): void
   stop(): void
 }

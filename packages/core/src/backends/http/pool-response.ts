@@ -19,7 +19,7 @@ export interface PoolReply {
 /** So many bytes are held for a reader that is slow; then the server has to wait. */
 const MOST_HELD_BYTES = 64 * 1024
 
-/** What was left before its end: undici closes the connection. */
+/** Ends a reply that is not read to its end: undici closes the connection. */
 const LEFT = new Error('The reply was not read to its end.')
 
 /** The body of a reply: read once, as a whole or piece by piece. */
@@ -76,7 +76,7 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Who stops before the end closes the connection. */
+  /** A reader that stops before the end closes the connection. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     this.#take()
     try {
@@ -100,7 +100,7 @@ export class PoolBody implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Nobody will read it to its end. */
+  /** The body will not be read to its end. */
   leave(): void {
     if (!this.#isEnded) this.#controller.abort(LEFT)
   }
@@ -120,7 +120,7 @@ function toText(bytes: Buffer, charset?: string): string {
     try {
       return new TextDecoder(charset).decode(bytes)
     } catch {
-      // Nobody knows that name.
+      // No decoder has that name.
     }
   }
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf

@@ -215,7 +215,7 @@ export function asAsked<Answer extends RawAnswer>(answer: Answer, request: Gener
 export interface Collector {
   /** Returns what of it can be handed on. */
   add(chunk: Chunk): Piece
-  /** What was held back, once nothing more comes. */
+  /** The text that was held back, once nothing more comes. */
   rest(): Piece
   answer(): RawAnswer
 }
@@ -320,14 +320,14 @@ interface ThoughtSplitter {
   isThinking(): boolean
   /** What of the text so far can be handed on. */
   push(text: string): Piece
-  /** What was held back, once nothing more comes. */
+  /** The text that was held back, once nothing more comes. */
   rest(): Piece
 }
 
 interface StopCutter {
   /** What of the text so far can be handed on. */
   push(text: string): string
-  /** What was held back, once nothing more comes. */
+  /** The text that was held back, once nothing more comes. */
   rest(): string
   isCut(): boolean
 }

@@ -66,7 +66,7 @@ export function notJson(place: ErrorPlace, text: string): BackendError {
   return new BackendError('not_json', `${at(place)} sent ${sent}.`)
 }
 
-/** What is no answer: an error with status 200, as servers send it once their head is out, or another shape. */
+/** A reply that is no answer: an error with status 200, as servers send it once their head is out, or another shape. */
 export function notAnAnswer(place: ErrorPlace, value: unknown): BackendError {
   if (value === null) {
     return new BackendError(

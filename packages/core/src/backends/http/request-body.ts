@@ -48,7 +48,7 @@ const ROLES: ReadonlySet<Role> = new Set(['system', 'user', 'assistant', 'tool']
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 /**
- * What is wrong with a request, found before it is sent. A message without role or content, or a prompt of the wrong
+ * The fault in a request, found before it is sent. A message without role or content, or a prompt of the wrong
  * type, crashes KoboldCPP's handler or makes a stream hang forever, which looks like a dead server.
  */
 export function checkRequest(backend: string, endpoint: Endpoint, request: GenerationRequest): void {

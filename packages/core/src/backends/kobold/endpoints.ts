@@ -191,7 +191,7 @@ async function lookAtEnd(
   const perf = await side.perf({ timeoutMs: LAST_END_TIMEOUT_MS, signal: closed })
   if (perf.as !== 'answered') return { isCut: false }
   const { lastEnd, lastTokens = 0 } = perf.value
-  // Somebody else's generation may have ended since: its count would be another one.
+  // A generation of another client may have ended since; the count would be that one's.
   const isOurs = usage ? lastTokens === usage.completion_tokens : lastTokens > 0 && lastTokens <= bytes
   return { isCut: lastEnd === 'limit' && isOurs, perf: perf.value }
 }

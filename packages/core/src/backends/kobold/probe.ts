@@ -10,7 +10,7 @@ import { contextLengthReply, modelReply, modelsReply, optionsReply, perfReply, v
 const HIDDEN_MODEL = 'koboldcpp/protected-model'
 const NO_MODEL = 'inactive'
 
-/** What is known of a server in router mode (`--routermode`), which loads the config that a request names. */
+/** What the desk knows about a server in router mode (`--routermode`), which loads the config that a request names. */
 export interface Router {
   isOn: boolean
   /** The name that was asked for in the last call that was answered. */
@@ -23,7 +23,7 @@ export interface Router {
 export const isAway = ({ isOn }: Pick<Router, 'isOn'>, status: number): boolean =>
   isOn && (status === 502 || status === 504)
 
-/** Somebody is there and has to be waited for, however long the load takes: that is what busy means. */
+/** The server is there and will answer, however long the load takes: that is what busy means. */
 export const awayError = (place: ErrorPlace, status: number): BackendError =>
   new BackendError('status', `${at(place)} loads another model.`, { status, reason: 'busy' })
 

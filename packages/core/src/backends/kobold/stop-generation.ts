@@ -177,7 +177,7 @@ export async function giveUp(
   step: Exclude<Step<unknown>, { as: 'value' }>,
   { rest, partial, received }: GiveUpOptions,
 ): Promise<BackendError> {
-  // Nobody may ask for it, and then its failure would count as unhandled.
+  // If nobody awaits it, its failure would count as unhandled.
   rest.catch(() => {})
   const { call, place } = run
   if (step.as === 'error') return breakOff(run, connectionError(place, step.error, call.sent()), partial)

@@ -124,7 +124,7 @@ interface SideView {
   readonly incomplete?: boolean | undefined
 }
 
-/** Nobody waits longer for what a server tells beside its list of models. */
+/** The longest wait for what a server tells besides its list of models. */
 const ASIDE_WAIT_MS = 1_000
 /** llama.cpp answers `/slots` between two batches, which may take long; then it is not worth waiting for. */
 const SLOTS_WAIT_MS = 500
