@@ -146,15 +146,26 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
     ? choice.way('usage', ['own', 'no choices', 'null choices', 'beside', 'every', 'late'])
     : 'none'
   const beside = place === 'beside' || place === 'every' ? { usage: countsOf(style) } : {}
-  const own = (afterMs: number): Event => ({
+  const ownLines = (nth: number) => {
+    const said = nth > 0 && isCut(reason) && choice.happens(0.5) ? 'stop' : reason
+    const isWhole =
+      nth === 0 &&
+      mayRepeatAll(style) &&
+      choice.way('at the end', ['nothing', 'nothing', 'all again']) === 'all again'
+    const last = isWhole
+      ? envelope({ ...style, deltaName: 'message' }, { role: 'assistant', content: meaning.written }, said)
+      : envelope(style, emptyFields(style), said)
+    return dataLines(style, { ...last, ...beside })
+  }
+  const own = (afterMs: number, nth = 0): Event => ({
     afterMs,
-    lines: dataLines(style, { ...envelope(style, emptyFields(style), reason), ...beside }),
+    lines: ownLines(nth),
     // Reasons that text has refuted once are believed only at an end in good order.
     decides: ending === 'early' ? 'likely' : 'whole',
   })
   const reasons = ownReason
-    ? Array.from({ length: isRepeated ? choice.between(2, 4) : 1 }, () =>
-        own(ending === 'late' ? pause(style, 50_000) : 0),
+    ? Array.from({ length: isRepeated ? choice.between(2, 4) : 1 }, (_, nth) =>
+        own(ending === 'late' ? pause(style, 50_000) : 0, nth),
       )
     : []
   const isLate = place === 'late'
@@ -163,6 +174,18 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   const tail = isLate ? [...mark, ...counts] : [...counts, ...mark]
   return { events: [...events, ...reasons, ...tail], usage: readUsage(style, { place, isLate }) }
 }
+
+/** An adapter may say `stop` of its own, behind the server's word that the answer was cut. */
+const isCut = (reason: string): boolean => reason === 'length' || reason === 'content_filter'
+
+/** Some adapters close a stream with the whole message. */
+const mayRepeatAll = ({ target, deltaName, ending, meaning }: Style): boolean =>
+  target.backend === 'openai' &&
+  target.endpoint === 'chat' &&
+  deltaName === 'delta' &&
+  ending === 'own' &&
+  meaning.thoughts === 'none' &&
+  meaning.toolCalls.length === 0
 
 const isThought = ({ fields }: Piece): boolean =>
   'reasoning' in fields || 'reasoning_content' in fields || JSON.stringify(fields).includes('"thinking"')

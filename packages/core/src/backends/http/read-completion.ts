@@ -235,7 +235,6 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
   const thoughts = continues ? undefined : createThoughtSplitter()
   const stops = createStopCutter(parameters.stop)
   const keep = (given: Piece, isLast = false): Piece => {
-    came += given.text
     const cut = stops && stops.push(given.text) + (isLast ? stops.rest() : '')
     const piece = cut === undefined ? given : { ...given, text: cut }
     text += piece.text
@@ -252,6 +251,8 @@ export function collectAnswer({ continues, parameters }: GenerationRequest): Col
       if (given.text !== '') pieces += 1
       const chunk = isAgain ? { ...given, text: restOf(given.text, came), reasoning: undefined } : given
       cameInDeltas ||= !given.isMessage && given.text !== ''
+      // Also what is still held back, because it may be the beginning of a tag.
+      came += chunk.text
       for (const part of chunk.toolCalls ?? []) addToolCall(toolCalls, part)
       isTakenBack ||= chunk.text !== '' || Boolean(chunk.toolCalls?.length)
       last = latest(last, chunk, isTakenBack)
