@@ -266,3 +266,15 @@ it('does so at the next prune where somebody was reading', async () => {
   expect(await store.prune({ finishedBefore: 1_500 })).toBe(0)
   expect(bytesOf(directory)).not.toMatch(/secret-|ssssssss|llllllll/)
 })
+
+it('stops its process only for a moment while another program holds the file, and goes on afterwards', async () => {
+  const directory = newDirectory()
+  await using store = createSqliteStore({ directory })
+  using other = new DatabaseSync(join(directory, 'tickets.db'))
+  other.exec('BEGIN IMMEDIATE')
+  const before = performance.now()
+  await expect(store.accept(newTicket())).rejects.toMatchObject({ problem: 'locked' })
+  expect(performance.now() - before).toBeLessThan(1_000)
+  other.exec('ROLLBACK')
+  await store.accept(newTicket())
+})

@@ -62,7 +62,7 @@ function openFile(file: string, { now, onMended }: Mending, unlock: () => void):
   let check: () => void
   try {
     if (file !== ':memory:') keepPrivate(file)
-    database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
+    database = new DatabaseSync(file, { timeout: START_TIMEOUT_MS })
     configure(database)
     migrate(database, file)
     onMended(mend(database, now))
@@ -70,6 +70,7 @@ function openFile(file: string, { now, onMended }: Mending, unlock: () => void):
     database.exec(
       `PRAGMA user_version = ${String(database.prepare('PRAGMA user_version').get()?.user_version)}`,
     )
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     check = file === ':memory:' ? () => {} : watchFiles(file)
   } catch (error) {
     if (database?.isOpen) database.close()
@@ -115,8 +116,11 @@ function mend(database: DatabaseSync, now: number): readonly string[] {
   return rows.map(({ id }) => String(id))
 }
 
-/** How long a statement waits for another process, in milliseconds. */
-const BUSY_TIMEOUT_MS = 2_000
+/** How long the start waits for another program that holds the file, in milliseconds. */
+const START_TIMEOUT_MS = 2_000
+
+/** The same for a statement later on. It stops the whole process, and several may wait one after the other. */
+const BUSY_TIMEOUT_MS = 100
 
 function emptyLog(database: DatabaseSync): boolean {
   database.exec('PRAGMA busy_timeout = 0')
