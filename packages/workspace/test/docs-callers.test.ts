@@ -71,6 +71,10 @@ const FAILURES: Readonly<Record<string, Held>> = {
     'tickets/test/broken-disk.test.ts',
     'on a disk that is "%s" from any call on',
   ],
+  'another program locks the SQLite file': [
+    'tickets/test/sqlite-folder.test.ts',
+    'waits for another program that holds the file without stopping its process, and not for ever',
+  ],
   'the process is killed in mid-write': [
     'tickets/test/ledger.test.ts',
     'keeps them, whatever it was writing when it died',

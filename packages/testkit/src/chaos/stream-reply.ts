@@ -146,20 +146,9 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
     ? choice.way('usage', ['own', 'no choices', 'null choices', 'beside', 'every', 'late'])
     : 'none'
   const beside = place === 'beside' || place === 'every' ? { usage: countsOf(style) } : {}
-  const ownLines = (nth: number) => {
-    const said = nth > 0 && isCut(reason) && choice.happens(0.5) ? 'stop' : reason
-    const isWhole =
-      nth === 0 &&
-      mayRepeatAll(style) &&
-      choice.way('at the end', ['nothing', 'nothing', 'all again']) === 'all again'
-    const last = isWhole
-      ? envelope({ ...style, deltaName: 'message' }, { role: 'assistant', content: meaning.written }, said)
-      : envelope(style, emptyFields(style), said)
-    return dataLines(style, { ...last, ...beside })
-  }
   const own = (afterMs: number, nth = 0): Event => ({
     afterMs,
-    lines: ownLines(nth),
+    lines: dataLines(style, { ...reasonEvent(style, nth), ...beside }),
     // Reasons that text has refuted once are believed only at an end in good order.
     decides: ending === 'early' ? 'likely' : 'whole',
   })
@@ -173,6 +162,20 @@ function answerEvents(style: Style, pieces: readonly Piece[]): Answered {
   const mark = endMark(style)
   const tail = isLate ? [...mark, ...counts] : [...counts, ...mark]
   return { events: [...events, ...reasons, ...tail], usage: readUsage(style, { place, isLate }) }
+}
+
+/** The event that says why the answer ended; `nth`: some say it several times. */
+function reasonEvent(style: Style, nth: number): object {
+  const { choice, meaning } = style
+  const { reason } = meaning
+  const said = nth > 0 && isCut(reason) && choice.happens(0.5) ? 'stop' : reason
+  const isWhole =
+    nth === 0 &&
+    mayRepeatAll(style) &&
+    choice.way('at the end', ['nothing', 'nothing', 'all again']) === 'all again'
+  return isWhole
+    ? envelope({ ...style, deltaName: 'message' }, { role: 'assistant', content: meaning.written }, said)
+    : envelope(style, emptyFields(style), said)
 }
 
 /** An adapter may say `stop` of its own, behind the server's word that the answer was cut. */

@@ -37,11 +37,20 @@ const notKnown = (cause: unknown) =>
     cause,
   )
 
+/** For so long work waits for another program that holds the file, in milliseconds. */
+const PATIENCE_MS = 2_000
+/** Between two tries, so that the process can do other things. */
+const PAUSE_MS = 50
+
+const isLocked = (problem: unknown): boolean =>
+  problem instanceof StoreUnavailable && problem.problem === 'locked'
+
 const isDiskError = (problem: unknown): boolean =>
   problem instanceof StoreUnavailable && problem.problem === 'unreachable'
 
 interface Job {
   readonly isLazy: boolean
+  readonly since: number
   run(): void
   settle(): void
   fail(error: unknown): void
@@ -85,6 +94,7 @@ class SqliteGroupCommit implements GroupCommit {
       if (this.#jobs.length === 0) setImmediate(() => this.#flush())
       this.#jobs.push({
         isLazy,
+        since: performance.now(),
         run: () => {
           value = { of: work() }
         },
@@ -125,15 +135,25 @@ class SqliteGroupCommit implements GroupCommit {
     } catch (error) {
       this.#rollBack()
       const problem = explain(error)
+      if (isLocked(problem) && this.#putBack(group)) return true
       const isUnknown = isCommitting && isDiskError(problem) && !this.#takeBack()
       // To try each alone would not tell more.
-      if (!isUnknown && group.length > 1) return false
+      if (!isUnknown && group.length > 1 && !isLocked(problem)) return false
       const told = watch.failed(isUnknown ? notKnown(problem) : problem)
       for (const job of group) job.fail(told)
       return true
     }
     watch.succeeded()
     for (const job of group) job.settle()
+    return true
+  }
+
+  /** Another program holds the file: the group is tried again soon. False: it has waited for long enough. */
+  #putBack(group: readonly Job[]): boolean {
+    const isPatient = group.every(({ since }) => performance.now() - since < PATIENCE_MS)
+    if (this.#isClosed || !isPatient) return false
+    this.#jobs = [...group, ...this.#jobs]
+    setTimeout(() => this.#flush(), PAUSE_MS)
     return true
   }
 

@@ -119,8 +119,8 @@ function mend(database: DatabaseSync, now: number): readonly string[] {
 /** How long the start waits for another program that holds the file, in milliseconds. */
 const START_TIMEOUT_MS = 2_000
 
-/** The same for a statement later on. It stops the whole process, and several may wait one after the other. */
-const BUSY_TIMEOUT_MS = 100
+/** The same for a statement later on. It stops the whole process, so it is short; writes are tried again. */
+const BUSY_TIMEOUT_MS = 20
 
 function emptyLog(database: DatabaseSync): boolean {
   database.exec('PRAGMA busy_timeout = 0')
