@@ -22,6 +22,11 @@ export interface Ask {
   readonly signal?: AbortSignal
 }
 
+let aheadMs = 0
+
+/** The time by the clock of the server, which the clock of the reader may be minutes from. */
+export const serverNow = (): number => Date.now() - aheadMs
+
 /**
  * Asks the API, with the key of this tab. Failures come back as values; only the caller's own abort throws. A 401 forgets
  * the key and opens the dialog that asks for one.
@@ -37,6 +42,9 @@ export async function ask<Value>(
       { method, body, ...(headers && { headers }), ...(signal && { signal }) },
       key,
     )
+    const ahead = Date.now() - Date.parse(`${response.headers.get('date')}`)
+    // It tells whole seconds: what is less is no difference.
+    aheadMs = Math.abs(ahead) > 2_000 ? ahead : 0
     if (!response.ok) return { ok: false, problem: await problemOf(response, key) }
     return { ok: true, status: response.status, value: (await response.json()) as Value }
   } catch (error) {

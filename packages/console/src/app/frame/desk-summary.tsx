@@ -23,11 +23,11 @@ function DeskWords() {
   if (desk === undefined) return null
   const up = desk.backends.filter(({ state }) => state === 'ready' || state === 'busy').length
   const running = desk.backends.reduce((sum, { in_flight }) => sum + in_flight, 0)
-  const { waiting, eta_seconds: next } = desk.line
+  const { waiting, eta_seconds: eta } = desk.line
   return (
     <span>
       {up} of {plural(desk.backends.length, 'backend')} · {running} run · {waiting} wait
-      {waiting > 0 && next !== undefined && `, next ~${duration(next * 1_000)}`}
+      {waiting > 0 && eta !== undefined && `, a new one in ~${duration(eta * 1_000)}`}
     </span>
   )
 }
@@ -39,13 +39,12 @@ export function Banners() {
     <div role="status">
       {liveDesk.value?.store.status === 'unavailable' && (
         <p class={styles.banner}>
-          The ticket store does not answer: tickets can be neither read nor accepted until it is back. Events
-          are answered as before.
+          The ticket store does not answer: no tickets until it is back. Events are answered as before.
         </p>
       )}
       {version !== undefined && (
         <p class={styles.banner}>
-          The server is now version {version}; this page is of the one before.
+          The server is now version {version}; this page is older.
           <button type="button" onClick={() => location.reload()}>
             Reload the page
           </button>

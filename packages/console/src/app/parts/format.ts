@@ -1,7 +1,8 @@
 /** Milliseconds as people say them: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return ms === 0 ? '0 s' : `${Math.round(ms)} ms`
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`
+  // What rounding brings to the next unit is said in that.
+  if (ms < 999.5) return ms === 0 ? '0 s' : `${Math.round(ms)} ms`
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)} s`
   const seconds = Math.round(ms / 1_000)
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
@@ -23,10 +24,6 @@ export function bytes(size: number): string {
   if (size < 1_024) return `${size} bytes`
   return size < 1_024 ** 2 ? `${Math.round(size / 1_024)} KB` : `${(size / 1_024 ** 2).toFixed(1)} MB`
 }
-
-/** A share from 0 to 1: `6 %`, below ten `0.4 %`. */
-export const percent = (share: number): string =>
-  `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`
 
 /** A call that was stopped, as an outcome tells of it. */
 interface Stopped {

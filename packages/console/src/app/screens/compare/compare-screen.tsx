@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
+import { serverNow } from '../../api/client.ts'
 import type { TicketBody } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
@@ -292,11 +293,11 @@ const TICK_MS = 250
 
 /** On one scale, so that the longer one is the longer one. */
 function Stories({ one, other }: PairProps) {
-  const [now, setNow] = useState(() => Date.now())
+  const [now, setNow] = useState(serverNow)
   const runs = !isOver(one) || !isOver(other)
   useEffect(() => {
     if (!runs) return
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS)
+    const timer = setInterval(() => setNow(serverNow), TICK_MS)
     return () => clearInterval(timer)
   }, [runs])
   const [first, second] = [buildStory(one, now), buildStory(other, now)]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { SeriesBody } from '../../api/desk.ts'
-import { chartsOf, gpuTimeOf, headlinesOf } from './figures.ts'
+import { chartsOf, gpuTimeOf, headlinesOf, percent } from './figures.ts'
 
 const BACKEND = {
   ...{ busy: [null, 1, 0.5], tokens_in: [null, 1, 1], tokens_out: [null, 1, 1] },
@@ -76,4 +76,16 @@ test('charts show counts by the minute, and gaps as gaps', () => {
   expect(slots?.lines.map(({ name }) => name)).toEqual(['big', 'small'])
   const looks = chartsOf(SERIES).map(({ lines }) => lines.map(({ token, dash }) => `${token} ${dash}`))
   for (const chart of looks) expect(new Set(chart).size).toBe(chart.length)
+})
+
+test.each([
+  [0, '0 %'],
+  [0.0004, '< 0.1 %'],
+  [0.004, '0.4 %'],
+  [0.06, '6.0 %'],
+  [0.0996, '10 %'],
+  [0.9996, '> 99 %'],
+  [1, '100 %'],
+])('a share of %d is said as %s: neither none nor all of what is not', (share, words) => {
+  expect(percent(share)).toBe(words)
 })

@@ -1,5 +1,5 @@
 import type { SeriesBody } from '../../api/desk.ts'
-import { duration, percent } from '../../parts/format.ts'
+import { duration } from '../../parts/format.ts'
 
 /** A line of a chart. */
 export interface ChartLine {
@@ -127,3 +127,10 @@ export function gpuTimeOf(series: SeriesBody, slots: ReadonlyMap<string, number>
 /** The time that the figures are of, gaps left out. */
 const aliveMsOf = ({ started, step_s }: SeriesBody): number =>
   started.filter((count) => count !== null).length * step_s * 1_000
+
+/** A share from 0 to 1: `6 %`, below ten `0.4 %`. Some is never none, and nearly all never all. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.0005) return '< 0.1 %'
+  if (share >= 0.995 && share < 1) return '> 99 %'
+  return `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`
+}

@@ -1,5 +1,6 @@
 import type { DeskBody, SeriesBody } from '../../api/desk.ts'
-import { duration, percent, plural } from '../../parts/format.ts'
+import { duration, plural } from '../../parts/format.ts'
+import { percent } from './figures.ts'
 
 /** Something that an operator should look at. */
 export interface Need {

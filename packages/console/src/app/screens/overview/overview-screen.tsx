@@ -132,7 +132,7 @@ function Line({ desk: { backends, line } }: { readonly desk: DeskBody }) {
         {line.oldest_ms !== undefined && `, the oldest for ${duration(line.oldest_ms)}`}
         {line.waiting > 0 &&
           line.eta_seconds !== undefined &&
-          `; what comes now starts in ~${duration(line.eta_seconds * 1_000)}`}
+          `; a new one in ~${duration(line.eta_seconds * 1_000)}`}
       </p>
     </section>
   )

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { ticketPath } from '../../api/addresses.ts'
+import { serverNow } from '../../api/client.ts'
 import type { TicketBody } from '../../api/tickets.ts'
 import { titlePage } from '../../frame/about.ts'
 import { useShortcuts } from '../../keyboard/use-shortcuts.ts'
@@ -65,11 +66,11 @@ const TICK_MS = 250
 
 /** Grows with the clock while the ticket has not ended. */
 function LiveStory({ ticket }: { readonly ticket: TicketBody }) {
-  const [now, setNow] = useState(() => Date.now())
+  const [now, setNow] = useState(serverNow)
   const runs = !isOver(ticket)
   useEffect(() => {
     if (!runs) return
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS)
+    const timer = setInterval(() => setNow(serverNow), TICK_MS)
     return () => clearInterval(timer)
   }, [runs])
   return <Waterfall story={buildStory(ticket, now)} />

@@ -193,7 +193,9 @@ class Row extends Component<RowProps> {
           <CallerText text={row.door ?? ''} />
         </td>
         <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.waited_ms)}</td>
-        <td class={`${styles.amount} ${styles.minor}`}>{shownMs(row.duration_ms)}</td>
+        <td class={`${styles.amount} ${styles.minor}`}>
+          {row.finished_at && duration(Date.parse(row.finished_at) - Date.parse(row.created_at))}
+        </td>
         <td class={`${styles.amount} ${styles.spare}`}>{shownMs(row.wasted_ms || undefined)}</td>
       </tr>
     )
