@@ -89,6 +89,9 @@ function readParts(block: Fields, path: string): Parts {
       return readDocument(block, path)
     case 'search_result':
       return readSearchResult(block, path)
+    case 'compaction':
+      // The service's summary of the turns before it.
+      return typeof block.content === 'string' ? [textPart(block.content)] : []
     case 'tool_reference':
       return [textPart(`The tool ${nameAt(block.tool_name, `${path}.tool_name`)} can be called.`)]
     default:
@@ -99,11 +102,16 @@ function readParts(block: Fields, path: string): Parts {
   }
 }
 
+const DATA_URL = /^data:image\/[\w.+-]{1,100};base64,/
+
 const MEDIA_TYPE = /^image\/[\w.+-]{1,100}$/
 
 /** Only images that come with the request: an address would let a caller choose whom the backend calls. */
 function readImage(source: unknown, path: string): ImagePart {
-  const { type, media_type, data } = sourceAt(source, path)
+  const { type, media_type, data, url } = sourceAt(source, path)
+  if (type === 'url' && typeof url === 'string' && DATA_URL.test(url)) {
+    return { type: 'image_url', image_url: { url } }
+  }
   if (type !== 'base64') throw refuse(`${path}.type`, 'must be base64: addresses and files are not fetched.')
   if (typeof media_type !== 'string' || !MEDIA_TYPE.test(media_type)) {
     throw refuse(`${path}.media_type`, 'must be the media type of an image.')

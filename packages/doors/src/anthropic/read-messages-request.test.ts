@@ -98,6 +98,14 @@ test('text is joined; images stay parts', () => {
   ])
 })
 
+test('an image as a data: URL needs no address to be fetched; the summary of earlier turns is text', () => {
+  const source = { type: 'url', url: 'data:image/png;base64,iVBO' }
+  expect(turnsAfter({ type: 'image', source })).toEqual([{ role: 'user', content: [SEEN] }])
+  expect(turnsAfter({ type: 'compaction', content: 'So far: hello.' }, text('Go on'))).toEqual([
+    { role: 'user', content: 'So far: hello.\nGo on' },
+  ])
+})
+
 test('a tool turn: the call in OpenAI’s shape, its result before the text of its message', () => {
   const call = { type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Graz' } }
   const result = { type: 'tool_result', tool_use_id: 'toolu_1', content: [text('Sunny'), IMAGE] }

@@ -32,10 +32,15 @@ export function readInput(input: unknown): ReadInput {
   }
 }
 
+/** What the service or the client keeps for itself: no model reads it. A conversation may have begun at another server. */
+const LEFT_OUT =
+  /^(?:reasoning|compaction|additional_tools|mcp_\w+|(?:web_search|file_search|image_generation|code_interpreter|tool_search)_\w+)$/
+
 function readItem(item: unknown, path: string): readonly InputItem[] {
   if (!isRecord(item)) throw new Unreadable(`\`${path}\` must be an object.`)
   // A reference may come without its type.
   const type = item.type ?? (typeof item.role === 'string' ? 'message' : 'item_reference')
+  if (LEFT_OUT.test(`${type}`)) return []
   switch (type) {
     case 'message':
       return [turnItem(readMessage(item, path))]
@@ -43,12 +48,20 @@ function readItem(item: unknown, path: string): readonly InputItem[] {
       return [{ type: 'reference', id: textAt(item, 'id', path), path }]
     case 'function_call':
       return [turnItem(readCall(item, path))]
-    case 'function_call_output': {
-      const content = readContent(item.output, `${path}.output`)
-      return [turnItem({ role: 'tool', tool_call_id: textAt(item, 'call_id', path), content })]
+    case 'custom_tool_call':
+      return [turnItem(readCall({ ...item, arguments: { input: item.input } }, path))]
+    case 'local_shell_call':
+    case 'shell_call':
+    case 'apply_patch_call': {
+      const name = `${type}`.slice(0, -'_call'.length)
+      return [turnItem(readCall({ ...item, name, arguments: item.action ?? item.operation }, path))]
     }
-    case 'reasoning':
-      return []
+    case 'function_call_output':
+    case 'custom_tool_call_output':
+    case 'local_shell_call_output':
+    case 'shell_call_output':
+    case 'apply_patch_call_output':
+      return [turnItem(readOutput(item, path))]
     default:
       throw new Unreadable(
         `\`${path}.type\` is of no kind that a local model takes. Send messages, function calls and their outputs.`,
@@ -60,17 +73,30 @@ function readMessage(item: Body, path: string): Turn {
   const role = textAt(item, 'role', path)
   return {
     role: role === 'developer' ? 'system' : role,
-    content: readContent(item.content, `${path}.content`),
+    content: readContent(item.content ?? (role === 'assistant' ? '' : item.content), `${path}.content`),
   }
 }
 
+/** Some clients send the arguments as the object that they have parsed. */
 function readCall(item: Body, path: string): Turn {
+  const given = item.arguments ?? {}
   const call = {
     id: textAt(item, 'call_id', path),
     type: 'function',
-    function: { name: textAt(item, 'name', path), arguments: textAt(item, 'arguments', path) },
+    function: {
+      name: textAt(item, 'name', path),
+      arguments: typeof given === 'string' ? given : JSON.stringify(given),
+    },
   }
   return { role: 'assistant', content: null, tool_calls: [call] }
+}
+
+/** A tool that gave nothing back has no output. That of a shell is a list of results. */
+function readOutput(item: Body, path: string): Turn {
+  const { type, output } = item
+  const isResult = type === 'shell_call_output' && typeof output !== 'string'
+  const content = isResult ? JSON.stringify(output ?? '') : readContent(output ?? '', `${path}.output`)
+  return { role: 'tool', tool_call_id: textAt(item, 'call_id', path), content }
 }
 
 /** Parts become one text where they are nothing but text: not every chat template takes a list. */
@@ -90,16 +116,19 @@ function readPart(part: unknown, path: string): Body {
       return { type: 'text', text: textAt(part, 'text', path) }
     case 'refusal':
       return { type: 'text', text: textAt(part, 'refusal', path) }
-    case 'input_image':
-      if (typeof part.image_url !== 'string') {
+    case 'image_url':
+    case 'input_image': {
+      // As chat completions write it: an object with the address in it.
+      const { url, detail } = isRecord(part.image_url)
+        ? part.image_url
+        : { url: part.image_url, detail: part.detail }
+      if (typeof url !== 'string') {
         throw new Unreadable(
           `\`${path}.image_url\` must be a data: URL with the image: files are not stored here.`,
         )
       }
-      return {
-        type: 'image_url',
-        image_url: { url: part.image_url, ...(part.detail != null && { detail: part.detail }) },
-      }
+      return { type: 'image_url', image_url: { url, ...(detail != null && { detail }) } }
+    }
     default:
       throw new Unreadable(`\`${path}.type\` must be input_text, output_text, refusal or input_image.`)
   }

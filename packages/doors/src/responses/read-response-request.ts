@@ -133,11 +133,13 @@ function toolsOf({ tools, tool_choice: choice }: Body): ReadTools {
   for (const [index, tool] of (tools ?? []).entries()) {
     if (!isRecord(tool)) return { ok: false, details: `\`tools[${index}]\` must be an object.` }
     if (tool.type !== 'function') continue
-    if (typeof tool.name !== 'string') {
+    // Some clients nest them, as chat completions do.
+    const { type: _type, ...flat } = tool
+    const called = isRecord(tool.function) ? tool.function : flat
+    if (typeof called.name !== 'string') {
       return { ok: false, details: `\`tools[${index}].name\` must be a text.` }
     }
-    const { type: _type, ...rest } = tool
-    functions.push({ type: 'function', function: withoutUnset(rest) })
+    functions.push({ type: 'function', function: withoutUnset(called) })
   }
   if (functions.length === 0) return { ok: true, parameters: {} }
   const chosen = chooseTools(choice, functions)
@@ -152,7 +154,8 @@ interface ChosenTools {
 function chooseTools(choice: unknown, tools: readonly Body[]): ChosenTools {
   if (!isRecord(choice)) return { tools, choice }
   if (choice.type === 'function') {
-    return { tools, choice: { type: 'function', function: { name: choice.name } } }
+    const { name } = isRecord(choice.function) ? choice.function : choice
+    return { tools, choice: { type: 'function', function: { name } } }
   }
   if (choice.type === 'allowed_tools' && Array.isArray(choice.tools)) {
     const names = new Set(choice.tools.map((tool: unknown) => (isRecord(tool) ? tool.name : undefined)))
