@@ -49,15 +49,14 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const explain = (error: unknown) => sqliteProblem(error, file)
   const watch = createWriteWatch()
   const commits = createGroupCommit({ database, check, explain, onStep, watch })
-  return storeOn({
-    opened,
-    commits,
-    watch,
-    explain,
-    now,
-    capacity,
-    durability: durabilityOf(directory, file),
-  })
+  const durability = durabilityOf(directory, file)
+  try {
+    return storeOn({ opened, commits, watch, explain, now, capacity, durability })
+  } catch (error) {
+    // Its tables are damaged in a way that only the statements meet.
+    opened.close()
+    throw explain(error)
+  }
 }
 
 interface OpenParts {
