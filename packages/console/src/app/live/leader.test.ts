@@ -298,6 +298,24 @@ test.each([true, false])(
   },
 )
 
+test('a tab that sleeps through a change of leaders misses nothing of what was between them', async () => {
+  const browser = new Browser(true)
+  const [leader, sleeper] = [browser.open(''), browser.open('')]
+  await browser.settle(0)
+  leader.page.state = 'frozen'
+  browser.open('')
+  browser.open('')
+  await browser.settle(4_000)
+  browser.server.add('')
+  sleeper.page.state = 'frozen'
+  await browser.settle(19_000)
+  browser.open('')
+  await browser.settle(15_000)
+  for (const { page } of browser.tabs) page.thaw()
+  await browser.settle(1_000)
+  expect(missing(browser)).toEqual([])
+})
+
 test('a pause of the leader leaves the others live, and what comes back misses nothing', async () => {
   const browser = new Browser(true)
   const [first, second] = [browser.open(''), browser.open('')]

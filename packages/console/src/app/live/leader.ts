@@ -192,6 +192,8 @@ class Member {
       this.#queue()
     }
     this.#sayWant()
+    // What it tells all may come after a hole, until it has told this tab whether there is one.
+    this.#isInStep = false
     return true
   }
 
