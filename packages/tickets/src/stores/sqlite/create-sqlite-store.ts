@@ -48,7 +48,7 @@ export function createSqliteStore(options: SqliteStoreOptions): TicketStore {
   const { database, file, check } = opened
   const explain = (error: unknown) => sqliteProblem(error, file)
   const watch = createWriteWatch()
-  const commits = createGroupCommit({ database, check, explain, onStep, watch })
+  const commits = createGroupCommit({ database, clock, check, explain, onStep, watch })
   const durability = durabilityOf(directory, file)
   try {
     return storeOn({ opened, commits, watch, explain, now, capacity, durability })

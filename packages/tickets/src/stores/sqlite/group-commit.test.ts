@@ -1,16 +1,19 @@
 import { DatabaseSync } from 'node:sqlite'
+import { systemClock } from '@ai-ticket/core'
+import { createVirtualClock } from '@ai-ticket/testkit'
 import { expect, it } from 'vitest'
-import { createWriteWatch } from '../../ticket/store-unavailable.ts'
+import { createWriteWatch, StoreUnavailable } from '../../ticket/store-unavailable.ts'
 import { createGroupCommit } from './group-commit.ts'
 
-function open() {
+function open({ clock = systemClock, check = () => {} } = {}) {
   const database = new DatabaseSync(':memory:')
   database.exec('CREATE TABLE numbers (number INTEGER PRIMARY KEY)')
   const steps: string[] = []
   const waits: boolean[] = []
   const commits = createGroupCommit({
     database,
-    check: () => {},
+    clock,
+    check,
     explain: (error) => error,
     watch: createWriteWatch(),
     onStep(step) {
@@ -49,6 +52,38 @@ it('waits for the disk unless all of a group may be lost', async () => {
   await add(6)
   expect(waits).toEqual([false, true, false, true])
   expect(count()).toBe(6)
+})
+
+it('waits for another program, each piece of work for as long as the others', async () => {
+  const clock = createVirtualClock()
+  let isLocked = true
+  const { add, count } = open({
+    clock,
+    check() {
+      if (isLocked) throw new StoreUnavailable('locked', 'Another program has the file.')
+    },
+  })
+  const [early, late] = [add(1), add(2)]
+  const refused = Promise.allSettled([early, late])
+  await clock.advance(1_900)
+  const fresh = add(3)
+  await clock.advance(200)
+  expect(await refused).toMatchObject([{ reason: { problem: 'locked' } }, { reason: { problem: 'locked' } }])
+  isLocked = false
+  await clock.advance(100)
+  await fresh
+  expect(count()).toBe(1)
+})
+
+it('refuses at once what waits for another program when it is closed', async () => {
+  const { commits, add } = open({
+    check() {
+      throw new StoreUnavailable('locked', 'Another program has the file.')
+    },
+  })
+  const adding = add(1)
+  commits.close()
+  await expect(adding).rejects.toMatchObject({ problem: 'locked' })
 })
 
 it('does what was asked before it was closed', async () => {

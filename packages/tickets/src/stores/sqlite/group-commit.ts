@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '@ai-ticket/core'
 import { StoreUnavailable, type WriteWatch } from '../../ticket/store-unavailable.ts'
 
 export interface GroupCommit {
@@ -12,6 +13,7 @@ export interface GroupCommit {
 
 export interface GroupCommitOptions {
   readonly database: DatabaseSync
+  readonly clock: Clock
   /** Throws where a commit would not last. */
   readonly check: () => void
   /** Turns what SQLite throws into what callers get. */
@@ -94,7 +96,7 @@ class SqliteGroupCommit implements GroupCommit {
       if (this.#jobs.length === 0) setImmediate(() => this.#flush())
       this.#jobs.push({
         isLazy,
-        since: performance.now(),
+        since: this.#options.clock.now(),
         run: () => {
           value = { of: work() }
         },
@@ -135,10 +137,13 @@ class SqliteGroupCommit implements GroupCommit {
     } catch (error) {
       this.#rollBack()
       const problem = explain(error)
-      if (isLocked(problem) && this.#putBack(group)) return true
+      if (isLocked(problem)) {
+        this.#tryLater(group, problem)
+        return true
+      }
       const isUnknown = isCommitting && isDiskError(problem) && !this.#takeBack()
       // To try each alone would not tell more.
-      if (!isUnknown && group.length > 1 && !isLocked(problem)) return false
+      if (!isUnknown && group.length > 1) return false
       const told = watch.failed(isUnknown ? notKnown(problem) : problem)
       for (const job of group) job.fail(told)
       return true
@@ -148,13 +153,18 @@ class SqliteGroupCommit implements GroupCommit {
     return true
   }
 
-  /** Another program holds the file: the group is tried again soon. False: it has waited for long enough. */
-  #putBack(group: readonly Job[]): boolean {
-    const isPatient = group.every(({ since }) => performance.now() - since < PATIENCE_MS)
-    if (this.#isClosed || !isPatient) return false
-    this.#jobs = [...group, ...this.#jobs]
-    setTimeout(() => this.#flush(), PAUSE_MS)
-    return true
+  /** Another program holds the file: tries again soon, without those that have waited for long enough. */
+  #tryLater(group: readonly Job[], problem: unknown): void {
+    const { clock, watch } = this.#options
+    const isPatient = ({ since }: Job) => !this.#isClosed && clock.now() - since < PATIENCE_MS
+    const late = group.filter((job) => !isPatient(job))
+    if (late.length > 0) {
+      const told = watch.failed(problem)
+      for (const job of late) job.fail(told)
+    }
+    if (late.length === group.length) return
+    this.#jobs.unshift(...group.filter(isPatient))
+    clock.setTimer(() => this.#flush(), PAUSE_MS)
   }
 
   /** A commit that waits for the disk waits for the whole log, with all that was written lazily before. */
