@@ -1,5 +1,11 @@
-import { BackendError, createDispatcher, createKoboldBackend, createOpenAIBackend } from '@ai-ticket/core'
-import { startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
+import {
+  type Backend,
+  BackendError,
+  createDispatcher,
+  createKoboldBackend,
+  createOpenAIBackend,
+} from '@ai-ticket/core'
+import { createVirtualClock, startKoboldSimulator, startOpenAISimulator } from '@ai-ticket/testkit'
 import { expect, test } from 'vitest'
 import { startRawServer } from './ask-kobold.ts'
 import { openDesk } from './open-desk.ts'
@@ -129,6 +135,38 @@ test('what a KoboldCPP did not say in one look is as it was before', async () =>
     expect(await backend.probe(new AbortController().signal)).toMatchObject({ incomplete: true })
     expect(await dispatcher.backend('box')?.probe()).toEqual(before)
   }
+})
+
+test('a look that does not say whether the server is idle is no sight of it idle', async () => {
+  let [looks, calls] = [0, 0]
+  const backend: Backend = {
+    name: 'box',
+    endpoints: [{ name: 'chat', turns: true, images: false, tools: false, schema: false }],
+    // biome-ignore lint/correctness/useYield: it answers nothing.
+    async *generate() {
+      calls += 1
+      throw new BackendError('status', 'box is busy.', { status: 503, reason: 'busy' })
+    },
+    probe: async () => {
+      looks += 1
+      return looks === 1 ? { models: ['m'], idle: true } : { models: [], incomplete: true }
+    },
+    close: async () => {},
+  }
+  // Time stands still, so only the sight of an idle server could send the event again.
+  const clock = createVirtualClock()
+  await using dispatcher = createDispatcher({ backends: [backend], clock, attempts: 1 })
+  await dispatcher.health()
+  const leaving = new AbortController()
+  const waiting = dispatcher.onEvent({ content: 'x' }, { signal: leaving.signal }).catch(() => {})
+  await expect.poll(() => dispatcher.report().line.waiting).toBe(1)
+  for (let look = 0; look < 3; look++) {
+    expect(await dispatcher.backend('box')?.probe()).toMatchObject({ state: 'busy', models: ['m'] })
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(calls).toBe(1)
+  leaving.abort()
+  await waiting
 })
 
 test('health ends with the reason of its signal', async () => {

@@ -347,11 +347,18 @@ export class BackendSlots implements RoutableBackend {
     this.become(onProbe(this.#status, this.#probedAt, found))
   }
 
-  /** Facts that the server did not tell in time stay as they were. */
+  /** Lasting facts that the server did not tell in time stay as they were; what it does at the moment is not known then. */
   #completed(found: BackendState | BackendError): BackendState | BackendError {
     if (found instanceof BackendError || !found.incomplete || !this.#reported) return found
-    const known = this.#reported.models
-    return { ...this.#reported, ...found, models: found.models.length < known.length ? known : found.models }
+    const { models, loaded, contextLength, version, vision } = this.#reported
+    return {
+      ...(loaded && { loaded }),
+      ...(contextLength !== undefined && { contextLength }),
+      ...(version !== undefined && { version }),
+      ...(vision !== undefined && { vision }),
+      ...found,
+      models: found.models.length < models.length ? models : found.models,
+    }
   }
 
   /** Another model behind the same port has read nothing yet. */
