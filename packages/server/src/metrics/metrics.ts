@@ -3,6 +3,18 @@ import type { Registry } from '@prometheus-io/client'
 
 export const STATUSES = ['queued', 'in_progress', 'completed', 'failed', 'cancelled'] as const
 
+/** A store that does not answer at once is no healthier than one that says no. */
+const STORE_ANSWERS_WITHIN_MS = 2_000
+
+/** An answer of the ticket store. Rejects where it takes longer than 2 s: neither a monitor nor a scrape waits for it. */
+export function inTime<Value>(answer: Promise<Value>, clock: Clock): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error('The ticket store does not answer.'))
+    const timer = clock.setTimer(late, STORE_ANSWERS_WITHIN_MS)
+    answer.then(resolve, reject).finally(() => timer.cancel())
+  })
+}
+
 /** For `createMetrics`. */
 export interface MetricsOptions {
   /** Shown in `ai_ticket_build_info`. Default `unknown`. */

@@ -1,9 +1,6 @@
 import type { Clock } from '@ai-ticket/core'
 import { Gauge, type Registry } from '@prometheus-io/client'
-import { STATUSES, type TicketFigures } from './metrics.ts'
-
-/** Prometheus gives up on a scrape after 10 s, and wants the other metrics above all when the store is slow. */
-const ANSWER_MS = 2_000
+import { inTime, STATUSES, type TicketFigures } from './metrics.ts'
 
 /** Gauges of the tickets, read when somebody asks. A store that fails is seen as that, and does not fail the others. */
 export function showTickets(registry: Registry, source: TicketFigures, clock: Clock): () => Promise<void> {
@@ -34,7 +31,7 @@ export function showTickets(registry: Registry, source: TicketFigures, clock: Cl
   )
   return async () => {
     try {
-      const [{ byStatus }, dueInMs, callbacks, problem] = await within(ANSWER_MS, readOnce(), clock)
+      const [{ byStatus }, dueInMs, callbacks, problem] = await inTime(readOnce(), clock)
       for (const status of STATUSES) tickets.set({ status }, byStatus[status])
       overdue.set(Math.max(0, -(dueInMs ?? 0)) / 1_000)
       pending.set(callbacks)
@@ -56,12 +53,4 @@ function shared<Value>(ask: () => Promise<Value>): () => Promise<Value> {
     })
     return asked
   }
-}
-
-/** Rejects where the answer takes longer. */
-function within<Value>(limitMs: number, answer: Promise<Value>, clock: Clock): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => reject(new Error('The ticket store does not answer.')), limitMs)
-    answer.then(resolve, reject).finally(() => timer.cancel())
-  })
 }

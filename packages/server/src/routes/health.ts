@@ -1,6 +1,7 @@
-import { type Dispatcher, type Health, type Logger, sleep, systemClock } from '@ai-ticket/core'
+import { type Dispatcher, type Health, type Logger, systemClock } from '@ai-ticket/core'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { replyToFailure, sendReply } from '../http/reply.ts'
+import { inTime } from '../metrics/metrics.ts'
 
 interface HealthRoutesOptions {
   readonly dispatcher: Dispatcher
@@ -47,26 +48,17 @@ const openapi = (name: 'getHealth' | 'getLivez' | 'getReadyz') => ({
   openapi: async () => (await import('../openapi/operations.ts'))[name],
 })
 
-/** A store that does not answer at once is no healthier than one that says no. */
-const STORE_ANSWERS_WITHIN_MS = 2_000
-
 interface StoreHealth {
   readonly ticket_store?: { readonly status: 'available' | 'unavailable'; readonly details?: string }
 }
 
 async function lookAtStore({ checks: { ticketStore }, logger }: HealthRoutesOptions): Promise<StoreHealth> {
   if (ticketStore === undefined) return {}
-  const late = new AbortController()
-  const silence = sleep(systemClock, STORE_ANSWERS_WITHIN_MS, late.signal).then(
-    () => 'The ticket store does not answer.',
-    () => undefined,
-  )
   const looked = ticketStore().catch((error: unknown) => {
     logger.warn('ticket store health unknown', { error })
     return 'The ticket store failed.'
   })
-  const details = await Promise.race([looked, silence])
-  late.abort()
+  const details = await inTime(looked, systemClock).catch(({ message }: Error) => message)
   return {
     ticket_store: details === undefined ? { status: 'available' } : { status: 'unavailable', details },
   }
