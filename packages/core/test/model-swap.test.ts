@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createDispatcher, createKoboldBackend, createOpenAIBackend } from '@ai-ticket/core'
 import { type OpenAISimulatorOptions, startOpenAISimulator } from '@ai-ticket/testkit'
@@ -7,6 +7,20 @@ import { expect, test } from 'vitest'
 // What servers that load models by themselves say of them, over real sockets.
 const fast: OpenAISimulatorOptions = { tokensPerSecond: Number.POSITIVE_INFINITY }
 const never = () => new AbortController().signal
+
+async function listening(answer: RequestListener) {
+  const server = createServer(answer)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
 
 test.each([
   ['ollama', { contextLength: 4096 }],
@@ -29,19 +43,13 @@ test.each([
 
 test('a server that is too slow to say it has not said that it loads none', async () => {
   let looks = 0
-  const server = createServer((request, response) => {
-    if (request.url === '/v1/models') return response.end('{"data":[{"id":"one"},{"id":"two"}]}')
-    if (request.url !== '/api/ps') return response.writeHead(404).end()
+  await using server = await listening((request, response) => {
+    if (request.url === '/v1/models') return void response.end('{"data":[{"id":"one"},{"id":"two"}]}')
+    if (request.url !== '/api/ps') return void response.writeHead(404).end()
     looks += 1
     if (looks > 1) response.end('{"models":[{"name":"two"}]}')
-    return response
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  await using stack = new AsyncDisposableStack()
-  stack.defer(() => void server.close())
-  stack.defer(() => server.closeAllConnections())
-  const { port } = server.address() as AddressInfo
-  const backend = createOpenAIBackend({ url: `http://127.0.0.1:${port}` })
+  const backend = createOpenAIBackend({ url: server.url })
   const first = await backend.probe(never())
   expect(first).toMatchObject({ models: ['one', 'two'], incomplete: true })
   expect(first).not.toHaveProperty('loaded')
@@ -50,19 +58,14 @@ test('a server that is too slow to say it has not said that it loads none', asyn
 
 test('a server with other models is asked again for what the one before did not know', async () => {
   let isOllama = false
-  const server = createServer((request, response) => {
+  await using server = await listening((request, response) => {
     if (request.url === '/v1/models') {
       return response.end(isOllama ? '{"data":[{"id":"one"},{"id":"two"}]}' : '{"data":[{"id":"llama"}]}')
     }
     if (request.url === '/api/ps' && isOllama) return response.end('{"models":[{"name":"two"}]}')
     return response.writeHead(404).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  await using stack = new AsyncDisposableStack()
-  stack.defer(() => void server.close())
-  stack.defer(() => server.closeAllConnections())
-  const { port } = server.address() as AddressInfo
-  const backend = createOpenAIBackend({ url: `http://127.0.0.1:${port}` })
+  const backend = createOpenAIBackend({ url: server.url })
   expect(await backend.probe(never())).toEqual({ models: ['llama'] })
   isOllama = true
   expect(await backend.probe(never())).toMatchObject({ models: ['one', 'two'] })
@@ -131,7 +134,7 @@ async function startRouter() {
     '/api/extra/perf': () => ({ idle: 1, queue: 0 }),
     '/api/admin/list_options': () => ['small.kcpps', 'large.kcpps', 'initial_model', 'unload_model'],
   }
-  const server = createServer(async (request, response) => {
+  const server = await listening(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const path = request.url ?? ''
@@ -155,17 +158,7 @@ async function startRouter() {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(request.method === 'POST' ? chat : answers[path]?.()))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return {
-    world,
-    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return { world, ...server }
 }
 
 test('KoboldCPP in router mode: the configs that it can load, and which of them it has loaded', async () => {

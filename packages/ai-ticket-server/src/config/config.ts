@@ -270,11 +270,12 @@ function loopProblems({ config, origins }: ResolvedConfig): ConfigProblem[] {
     const { protocol, hostname, port: given } = new URL(backend.url)
     const otherPort = Number(given || (protocol === 'https:' ? 443 : 80))
     if (otherPort !== port || !reaches(hostname.replace(/^\[|\]$/g, ''))) return []
+    const other = port === 5000 ? 5005 : 5000
     const message =
       `The backend ${backend.name} has the address that this server listens on (port ${port}), so every event would wait ` +
       `for itself. Name the address of your model server in ${placeOf('backends', origins.backends)}, or choose another ` +
-      'port for this one: --port 5000'
-    return [{ key: 'backends', message: port === 5000 ? message.replace(/5000$/, '5005') : message }]
+      `port for this one: --port ${other}`
+    return [{ key: 'backends', message }]
   })
 }
 
